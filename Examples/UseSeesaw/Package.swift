@@ -1,0 +1,12 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let package = Package(
+  name: "UseSeesaw",
+  platforms: [.macOS(.v15)],
+  dependencies: [.package(name: "seesaw", path: "../..")],
+  targets: [
+    .executableTarget(name: "UseSeesaw", dependencies: [.product(name: "Seesaw", package: "seesaw")])
+  ]
+)

@@ -1,0 +1,54 @@
+# make            says what there is
+# make demo       from nothing to a table and a report
+# make test       everything that has to hold
+
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help libtorch setup build demo test lint format docs-check golden example clean
+
+PYTHON ?= python3
+export PYTHON
+export LIBTORCH ?= $(CURDIR)/.libtorch/torch
+
+# What is ours and formatted: only folders that are there.
+SWIFT := $(wildcard Package.swift Sources Tests Examples Benchmarks Snippets)
+
+help: ## say what each verb does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+
+libtorch: ## fetch libtorch into .libtorch (nothing to do if LIBTORCH names one)
+	@scripts/libtorch.sh
+
+setup: libtorch ## libtorch, and the system's JPEG, PNG and WebP libraries
+	@scripts/system-libraries.sh
+
+build: setup ## the command, optimized: .build/release/seesaw
+	swift build -c release --product seesaw
+
+demo: build ## train and compare methods on the emoji data, and write a report
+	.build/release/seesaw demo
+
+test: setup lint ## lint, then every test, then the example package
+	swift build --build-tests
+	swift test --skip-build --parallel
+	@$(MAKE) --no-print-directory example
+
+lint: ## formatting, one test and one registry line a method, links in the documentation
+	swift format lint --strict --recursive --parallel --configuration .swift-format $(SWIFT)
+	@scripts/check-mirror.sh
+	@$(MAKE) --no-print-directory docs-check
+
+format: ## format every Swift file in place
+	swift format --in-place --recursive --parallel --configuration .swift-format $(SWIFT)
+
+docs-check: ## every relative link in the documentation leads somewhere
+	@$(PYTHON) scripts/check-links.py
+
+golden: ## compute the golden numbers again, with PyTorch and scikit-learn
+	@scripts/golden.sh
+
+example: setup ## build the example package, which uses Seesaw as a dependency
+	swift build --package-path Examples/UseSeesaw
+
+clean: ## remove what was built; libtorch stays
+	rm -rf .build Examples/*/.build

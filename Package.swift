@@ -1,0 +1,115 @@
+// swift-tools-version: 6.2
+
+import Foundation
+import PackageDescription
+
+// libtorch: LIBTORCH, else the folder that `make libtorch` fills.
+let packageFolder = URL(filePath: #filePath).deletingLastPathComponent().path
+let libtorch = Context.environment["LIBTORCH"] ?? "\(packageFolder)/.libtorch/torch"
+let hasCUDA = ["libtorch_cuda.so"].contains { FileManager.default.fileExists(atPath: "\(libtorch)/lib/\($0)") }
+
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+// CUDA's library registers itself when it is loaded, so it is linked although nothing of ours names it.
+let cudaLinking = hasCUDA ? ["-Xlinker", "--no-as-needed", "-ltorch_cuda", "-Xlinker", "--as-needed"] : []
+
+func target(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)", swiftSettings: settings)
+}
+
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+  name: "seesaw",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "Torch", targets: ["Torch", "TorchNN"]),
+    .library(name: "Seesaw", targets: ["Seesaw"]),
+    .executable(name: "seesaw", targets: ["SeesawCommand"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+    .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
+  ],
+  targets: [
+    // The world of tensors
+    .target(
+      name: "CTorch",
+      cxxSettings: [.unsafeFlags(["-isystem", "\(libtorch)/include"])],
+      linkerSettings: [
+        .unsafeFlags(
+          ["-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib", "-ltorch_cpu", "-lc10"]
+            + cudaLinking)
+      ]
+    ),
+    target("Torch", ["CTorch"]),
+    target("TorchNN", ["Torch"]),
+    target("Multimodal", ["Torch", "TorchNN"]),
+
+    // Plain records and pages
+    target("Records", ["Yams"]),
+    target("Reports", ["Records"]),
+
+    // Pixels and words
+    .systemLibrary(
+      name: "CLibJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"]), .brew(["jpeg-turbo"])]),
+    .systemLibrary(name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+    .systemLibrary(name: "CLibWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"]), .brew(["webp"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .target(
+      name: "CImage", dependencies: ["CLibJPEG", "CLibPNG", "CLibWebP"],
+      linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("webp")]),
+    target("Encoders", ["CImage", "Records", "Multimodal"]),
+    target("Datasets", ["CZlib", "Records", "Torch", "Multimodal", crypto]),
+
+    // Methods and measures
+    target("Balancing", ["Records", "Torch", "TorchNN", "Multimodal"]),
+    target("Evaluation", ["Records", "Torch", "Multimodal"]),
+
+    // All joined
+    target("Experiments", [
+      "Records", "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", crypto, logging,
+    ]),
+    target("Seesaw", [
+      "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Records", "Reports",
+      "Experiments",
+    ]),
+    .executableTarget(
+      name: "SeesawCommand",
+      dependencies: [
+        "Seesaw", .product(name: "ArgumentParser", package: "swift-argument-parser"), logging,
+      ],
+      swiftSettings: settings
+    ),
+
+    .target(name: "TestSupport", dependencies: ["Multimodal", "Torch"], path: "Tests/TestSupport", swiftSettings: settings),
+    tests("TorchTests", ["Torch"]),
+    tests("TorchNNTests", ["Torch", "TorchNN"]),
+    tests("RecordsTests", ["Records"]),
+    tests("ReportsTests", ["Records", "Reports"]),
+    tests("MultimodalTests", ["Multimodal", "Torch", "TorchNN"]),
+    tests("EncodersTests", ["CImage", "Encoders", "Multimodal", "Records"]),
+    tests("DatasetsTests", ["Datasets", "Multimodal", "Records", "Torch"]),
+    tests("EvaluationTests", ["Evaluation", "Multimodal", "Records", "Torch"]),
+    tests("BalancingTests", ["Balancing", "Multimodal", "Records", "Torch", "TorchNN"]),
+    tests("ExperimentsTests", ["Datasets", "Experiments", "Multimodal", "Records", "Torch"]),
+    tests(
+      "SeesawCommandTests",
+      ["Balancing", "Experiments", "Records", "SeesawCommand", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+    tests("EndToEndTests", ["Records", "Torch"]),
+  ],
+  cxxLanguageStandard: .cxx20
+)

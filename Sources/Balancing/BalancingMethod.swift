@@ -1,0 +1,83 @@
+public import Multimodal
+public import Records
+
+/// A way of training a multimodal model.
+///
+/// One requirement does the work: read a batch, find a direction, move the model. What a method may ask for besides is
+/// declared by conforming to a capability (`Capabilities.swift`).
+public protocol BalancingMethod: SendableMetatype {
+  associatedtype Configuration: Settings
+  /// What the method is, said once; the command, the tables and the pages read it here.
+  static var card: MethodCard { get }
+  /// What must hold for the method to mean anything.
+  static var requirements: MethodRequirements { get }
+  init(_ configuration: Configuration)
+  /// One step on one batch.
+  mutating func step(_ batch: Batch, _ session: TrainingSession) throws -> StepReport
+}
+
+/// What must hold for a method to mean anything; checked before training.
+public struct MethodRequirements: Equatable, Sendable {
+  /// The fused logits must be a sum of one part a modality.
+  public var additiveFusion = false
+  /// The fusion must weigh the modalities by attention.
+  public var attentionFusion = false
+  /// Scales gradients by a factor: an optimizer that divides by their size cancels what stays the same.
+  public var scalesGradients = false
+  /// The paper trains the encoders; on frozen features only the embedding layers are left to act on.
+  public var trainedEncoders = false
+  /// Measures on a validation split.
+  public var validation = false
+
+  public init(
+    additiveFusion: Bool = false, attentionFusion: Bool = false, scalesGradients: Bool = false,
+    trainedEncoders: Bool = false, validation: Bool = false
+  ) {
+    self.additiveFusion = additiveFusion
+    self.attentionFusion = attentionFusion
+    self.scalesGradients = scalesGradients
+    self.trainedEncoders = trainedEncoders
+    self.validation = validation
+  }
+}
+
+/// What one step measured, by name.
+public struct StepReport: Equatable, Sendable {
+  /// `fused`, and a loss under the name of each modality.
+  public var losses: [String: Double]
+  /// Anything else: weights, cosine, norms.
+  public var scalars: [String: Double]
+
+  public init(losses: [String: Double], scalars: [String: Double] = [:]) {
+    self.losses = losses
+    self.scalars = scalars
+  }
+}
+
+/// One setting as a card describes it; its default is read from the configuration.
+public struct SettingNote {
+  let key: String
+  let summary: String
+  let allowed: [String]
+  let range: SettingRange?
+
+  public init(_ key: String, _ summary: String, allowed: [String] = [], range: SettingRange? = nil) {
+    self.key = key
+    self.summary = summary
+    self.allowed = allowed
+    self.range = range
+  }
+}
+
+extension BalancingMethod {
+  public static var requirements: MethodRequirements { MethodRequirements() }
+
+  /// The card's list of settings, each with the default that `Configuration` gives it.
+  public static func settings(_ notes: [SettingNote]) -> [SettingDescription] {
+    let defaults = (try? Tree(encoding: Configuration())) ?? .table([:])
+    return notes.map {
+      SettingDescription(
+        $0.key, $0.summary, default: defaults[path: $0.key] ?? .null, allowed: $0.allowed, range: $0.range)
+    }
+  }
+}

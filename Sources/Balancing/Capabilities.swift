@@ -1,0 +1,53 @@
+public import Multimodal
+public import Records
+public import Torch
+public import TorchNN
+
+/// A method that works on copies or whole splits before the first step.
+public protocol PreparesBeforeTraining: BalancingMethod {
+  mutating func prepare(_ lab: Lab) throws
+}
+
+/// A method that acts before each epoch.
+public protocol ActsBetweenEpochs: BalancingMethod {
+  mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws
+}
+
+/// A method that chooses which samples an epoch visits.
+public protocol PlansSampling: BalancingMethod {
+  mutating func plan(forEpoch epoch: Int, _ lab: Lab) throws -> SamplingPlan
+}
+
+/// A method whose prediction is not simply the fused classifier's.
+public protocol PredictsItsOwnWay: BalancingMethod {
+  /// The logits [B, C] that are predicted from; `absent` are the modalities known not to be there.
+  func logits(_ outputs: Outputs, absent: Set<Modality>) throws -> Tensor
+}
+
+/// A method that remembers something from step to step, or for prediction.
+public protocol Checkpointed: BalancingMethod {
+  func state() throws -> MethodState
+  mutating func restore(_ state: MethodState) throws
+}
+
+/// What a method remembers: numbers as a tree, tensors by name.
+public struct MethodState {
+  public var numbers: Tree
+  public var tensors: [(name: String, tensor: Tensor)]
+
+  public init(numbers: Tree = .table([:]), tensors: [(name: String, tensor: Tensor)] = []) {
+    self.numbers = numbers
+    self.tensors = tensors
+  }
+
+  public func tensor(_ name: String) -> Tensor? { tensors.first { $0.name == name }?.tensor }
+}
+
+/// A method with parameters of its own: gates, shared classifiers, scales.
+public protocol AddsParameters: BalancingMethod {
+  /// Makes them in `scope`, which is `method`; they are found again by path in the store of whichever model is at hand.
+  func addParameters(_ scope: Scope, for model: MultimodalModel) throws
+}
+
+/// A method that trains the unimodal classifiers, so that their predictions mean something.
+public protocol TrainsUnimodalClassifiers: BalancingMethod {}

@@ -1,0 +1,47 @@
+public import Multimodal
+public import Torch
+import TorchNN
+
+/// The verbs between epochs: whole splits, and copies of the model to try things on.
+public final class Lab {
+  public let session: TrainingSession
+  public let training: any BatchSource
+  public let validation: (any BatchSource)?
+  public let batchSize: Int
+  public let random: RandomSource
+
+  private let makeSession: () throws -> TrainingSession
+
+  /// - Parameter makeSession: a session over a new model with the first weights and a new optimizer.
+  public init(
+    session: TrainingSession, training: any BatchSource, validation: (any BatchSource)?, batchSize: Int,
+    random: RandomSource, makeSession: @escaping () throws -> TrainingSession
+  ) {
+    self.session = session
+    self.training = training
+    self.validation = validation
+    self.batchSize = batchSize
+    self.random = random
+    self.makeSession = makeSession
+  }
+
+  public var model: MultimodalModel { session.model }
+
+  /// A session over a model with the first weights; training it leaves this one alone.
+  public func fresh() throws -> TrainingSession { try makeSession() }
+
+  /// A session over a copy of the model as it is now, with a new optimizer.
+  public func fork() throws -> TrainingSession {
+    let copy = try makeSession()
+    try copy.model.store.restore(model.store.snapshot())
+    copy.clock = session.clock
+    return copy
+  }
+
+  /// Calls `body` with every batch of a plan.
+  public func forEachBatch(
+    of source: any BatchSource, _ plan: SamplingPlan? = nil, _ body: (Batch) throws -> Void
+  ) throws {
+    for visits in (plan ?? .inOrder(source.count)).batches(of: batchSize) { try body(source.batch(visits)) }
+  }
+}

@@ -1,0 +1,65 @@
+public import Records
+
+/// Every method there is.
+public enum MethodRegistry {
+  /// A method and how it is made from its settings.
+  public struct Entry: Sendable {
+    public let card: MethodCard
+    public let requirements: MethodRequirements
+    /// The method's settings with their defaults.
+    public let defaults: Tree
+    /// What the method asks to do besides its step, by the names of its capabilities.
+    public let capabilities: [String]
+    private let make: @Sendable (Tree) throws -> any BalancingMethod
+
+    init<Method: BalancingMethod>(_ type: Method.Type) {
+      card = type.card
+      requirements = type.requirements
+      defaults = (try? Tree(encoding: Method.Configuration())) ?? .table([:])
+      capabilities = [
+        type is any PreparesBeforeTraining.Type ? "prepares before training" : nil,
+        type is any ActsBetweenEpochs.Type ? "acts between epochs" : nil,
+        type is any PlansSampling.Type ? "plans sampling" : nil,
+        type is any PredictsItsOwnWay.Type ? "predicts its own way" : nil,
+        type is any AddsParameters.Type ? "adds parameters" : nil,
+        type is any Checkpointed.Type ? "keeps state" : nil,
+        type is any TrainsUnimodalClassifiers.Type ? "trains unimodal classifiers" : nil,
+      ].compactMap { $0 }
+      make = { Method(try $0.decode(Method.Configuration.self)) }
+    }
+
+    /// The method with the given settings, complete and checked.
+    public func callAsFunction(_ settings: Tree) throws -> any BalancingMethod { try make(settings) }
+  }
+
+  /// In the order in which they are listed.
+  public static let entries: [Entry] = [
+    .init(JointTraining.self),
+    .init(UnimodalTraining.self),
+    .init(UniformTraining.self),
+    .init(BalGrad.self),
+  ]
+
+  public static var names: [String] { entries.map(\.card.name) }
+
+  /// The method of that name; names match ignoring case, `-` and `_`.
+  public static func entry(_ name: String) throws -> Entry {
+    let key = name.tolerantKey
+    guard let found = entries.first(where: { $0.card.name.tolerantKey == key }) else {
+      throw UnknownMethod(name: name)
+    }
+    return found
+  }
+}
+
+/// A method's name that nobody has.
+public struct UnknownMethod: Diagnosable, Equatable {
+  public let name: String
+
+  public var diagnosis: Diagnosis {
+    let near = nearest(to: name, in: MethodRegistry.names).map { "did you mean '\($0)'?  " } ?? ""
+    return Diagnosis(
+      "no method is called '\(name)'",
+      remedy: "\(near)(seesaw methods lists all \(MethodRegistry.names.count))", exitStatus: .usage)
+  }
+}

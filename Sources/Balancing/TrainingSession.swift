@@ -1,0 +1,158 @@
+public import Multimodal
+public import Torch
+public import TorchNN
+
+/// Where in training a step stands.
+public struct TrainingClock: Equatable, Sendable {
+  /// From 0, over all epochs.
+  public var step = 0
+  /// From 0.
+  public var epoch = 0
+  /// T, how many steps there will be.
+  public var steps: Int
+  public var epochs: Int
+
+  public init(steps: Int, epochs: Int) {
+    self.steps = steps
+    self.epochs = epochs
+  }
+
+  /// τ where it is given and not counted, as for a single step that is looked at.
+  package var exactProgress: Double?
+
+  /// τ = t/(T − 1), from 0 to 1.
+  public var progress: Double { exactProgress ?? (steps > 1 ? Double(step) / Double(steps - 1) : 0) }
+
+  /// The same by epochs.
+  public var epochProgress: Double { exactProgress ?? (epochs > 1 ? Double(epoch) / Double(epochs - 1) : 0) }
+}
+
+/// The learning rate of a step.
+public struct LearningRate: Sendable {
+  public var base: Double
+  public var schedule: Schedule
+  public var warmup: Int
+
+  public init(_ base: Double, _ schedule: Schedule = .constant, warmup: Int = 0) {
+    self.base = base
+    self.schedule = schedule
+    self.warmup = warmup
+  }
+
+  public func callAsFunction(_ clock: TrainingClock) -> Double {
+    base * schedule.factor(step: clock.step, of: clock.steps, epoch: clock.epoch, warmup: warmup)
+  }
+}
+
+/// The verbs of one step.
+public final class TrainingSession {
+  public let model: MultimodalModel
+  public package(set) var clock: TrainingClock
+  /// The weight of each class in losses, [C]; nil where all count alike.
+  public let classWeights: Tensor?
+
+  package let optimizer: any Optimizer
+  private let learningRate: LearningRate
+  private let gradientClip: Double
+  private let random: RandomSource
+
+  /// What the step handed over, where it is only looked at.
+  private(set) var inspection: StepInspection?
+
+  /// - Parameters:
+  ///   - gradientClip: the longest direction that is followed as it is; longer ones are shortened to it. 0: no limit.
+  public init(
+    _ model: MultimodalModel, optimizer: any Optimizer, learningRate: LearningRate, clock: TrainingClock,
+    random: RandomSource, classWeights: Tensor? = nil, gradientClip: Double = 0
+  ) {
+    self.model = model
+    self.optimizer = optimizer
+    self.learningRate = learningRate
+    self.clock = clock
+    self.random = random
+    self.classWeights = classWeights
+    self.gradientClip = gradientClip
+  }
+
+  /// A random stream for this step alone, so that nothing needs to be remembered from step to step.
+  public func random(_ stream: String) throws -> Generator {
+    try random.generator("method/\(stream)/\(clock.step)")
+  }
+
+  /// The outputs for a batch; the inputs of absent modalities are set to zero.
+  public func forward(_ batch: Batch, without absent: Set<Modality> = []) throws -> Outputs {
+    guard !absent.isEmpty else { return try model(batch.inputs) }
+    return try model(batch.inputs.map { absent.contains($0) ? try $1 * 0 : $1 })
+  }
+
+  /// The task's loss of logits on a batch.
+  public func loss(_ logits: Tensor, _ batch: Batch) throws -> Tensor {
+    try model.task.loss(logits, batch.labels, classWeights: classWeights)
+  }
+
+  /// The gradient of a loss with respect to all trained parameters.
+  public func gradients(of loss: Tensor, keepingGraph: Bool = false) throws -> Gradients {
+    try Gradients(of: loss, model.store, keepingGraph: keepingGraph)
+  }
+
+  /// Moves the model along a direction.
+  ///
+  /// - Parameter scalingSteps: factors by which the optimizer's own move of some parameters is stretched, after whatever
+  ///   it divides by; a factor on the gradient would be cancelled by Adam, this one is not.
+  public func update(along direction: Gradients, scalingSteps: [(parameters: [Int], factor: Double)] = []) throws {
+    if inspection != nil {
+      inspection?.updates.append(direction)
+      return
+    }
+    var direction = direction
+    if gradientClip > 0 {
+      let norm = try direction.norm()
+      if norm > gradientClip { direction = try direction.scaled(by: gradientClip / norm) }
+    }
+    let store = model.store
+    let before = measuresUpdates || !scalingSteps.isEmpty ? try store.snapshot() : nil
+    try optimizer.step(direction, learningRate: learningRate(clock))
+    guard let before else { return }
+    for (parameters, factor) in scalingSteps {
+      // before + factor · (after − before)
+      try store.interpolate(from: before, factor: factor, within: parameters)
+    }
+    if measuresUpdates {
+      for modality in model.modalities {
+        let (move, weight) = try store.distance(from: before, within: model.branch(modality))
+        relativeUpdates["update.\(modality.name)", default: 0] += weight > 0 ? move / weight : 0
+      }
+    }
+  }
+
+  /// Whether updates are measured: how far each modality's branch moves, over the length of its weights.
+  var measuresUpdates = false
+  private var relativeUpdates: [String: Double] = [:]
+
+  /// The updates measured since the last call.
+  func takeRelativeUpdates() -> [String: Double] {
+    defer { relativeUpdates = [:] }
+    return relativeUpdates
+  }
+
+  /// Keeps a part of the direction for whoever takes the step apart.
+  public func note(_ part: String, _ gradients: @autoclosure () throws -> Gradients) throws {
+    if inspection != nil { inspection?.parts.append((part, try gradients())) }
+  }
+
+  /// Runs a step without moving the model, and returns what it would have done.
+  public func inspecting(_ step: () throws -> StepReport) throws -> (report: StepReport, StepInspection) {
+    inspection = StepInspection()
+    defer { inspection = nil }
+    let report = try step()
+    return (report, inspection ?? StepInspection())
+  }
+}
+
+/// A step taken apart.
+public struct StepInspection {
+  /// The directions that were handed to the optimizer, in order.
+  public fileprivate(set) var updates: [Gradients] = []
+  /// The parts that methods name: `target`, `balance`, `unimodal`, `projected`.
+  public fileprivate(set) var parts: [(name: String, gradients: Gradients)] = []
+}

@@ -1,0 +1,18 @@
+#ifndef CIMAGE_INTERNAL_H
+#define CIMAGE_INTERNAL_H
+
+#include "CImage.h"
+
+cimage_status cimage_decode_jpeg(const uint8_t *data, size_t count, uint64_t pixel_limit, cimage_picture *picture);
+cimage_status cimage_decode_png(const uint8_t *data, size_t count, uint64_t pixel_limit, cimage_picture *picture);
+cimage_status cimage_decode_webp(const uint8_t *data, size_t count, uint64_t pixel_limit, cimage_picture *picture);
+
+void cimage_say(cimage_picture *picture, const char *message);
+
+/// Sets the size, and says whether it is allowed.
+cimage_status cimage_admit(cimage_picture *picture, uint64_t width, uint64_t height, uint64_t pixel_limit);
+
+/// Packs RGBA into RGB over white, in place.
+void cimage_flatten(uint8_t *pixels, size_t count);
+
+#endif

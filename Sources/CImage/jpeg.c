@@ -1,0 +1,229 @@
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jerror.h>
+#include <jpeglib.h>
+
+#include "internal.h"
+
+// A progressive file may hold any number of scans, each a pass over all coefficients. Real ones have about ten.
+enum { MAXIMUM_SCANS = 200 };
+
+typedef struct {
+  struct jpeg_error_mgr base;
+  jmp_buf leave;
+  cimage_status status;
+  char message[JMSG_LENGTH_MAX];
+} error_manager;
+
+_Noreturn static void fail(j_common_ptr info) {
+  error_manager *errors = (error_manager *)info->err;
+  if (errors->status == CIMAGE_OK) {
+    switch (errors->base.msg_code) {
+      case JERR_INPUT_EOF:
+      case JERR_INPUT_EMPTY: errors->status = CIMAGE_TRUNCATED; break;
+      case JERR_OUT_OF_MEMORY: errors->status = CIMAGE_NO_MEMORY; break;
+      default: errors->status = CIMAGE_DAMAGED;
+    }
+    errors->base.format_message(info, errors->message);
+  }
+  longjmp(errors->leave, 1);
+}
+
+// The library repairs what it can and warns. A picture with half of its pixels made up is not the user's picture.
+static void warn(j_common_ptr info, int level) {
+  if (level >= 0) return;
+  error_manager *errors = (error_manager *)info->err;
+  switch (errors->base.msg_code) {
+    case JWRN_JPEG_EOF:
+    case JWRN_HIT_MARKER: errors->status = CIMAGE_TRUNCATED; break;
+    case JWRN_HUFF_BAD_CODE:
+    case JWRN_BOGUS_PROGRESSION:
+    case JWRN_MUST_RESYNC: errors->status = CIMAGE_DAMAGED; break;
+    default: return;  // harmless: stray bytes between markers, a newer JFIF number
+  }
+  errors->base.format_message(info, errors->message);
+  longjmp(errors->leave, 1);
+}
+
+static void stay_silent(j_common_ptr info) { (void)info; }
+
+static void watch_scans(j_common_ptr info) {
+  if (!info->is_decompressor || ((j_decompress_ptr)info)->input_scan_number <= MAXIMUM_SCANS) return;
+  error_manager *errors = (error_manager *)info->err;
+  errors->status = CIMAGE_DAMAGED;
+  snprintf(errors->message, sizeof errors->message, "more than %d scans", MAXIMUM_SCANS);
+  longjmp(errors->leave, 1);
+}
+
+static struct jpeg_error_mgr *prepare(error_manager *errors) {
+  jpeg_std_error(&errors->base);
+  errors->base.error_exit = fail;
+  errors->base.emit_message = warn;
+  errors->base.output_message = stay_silent;
+  errors->status = CIMAGE_OK;
+  errors->message[0] = 0;
+  return &errors->base;
+}
+
+static unsigned read16(const uint8_t *at, int big) { return big ? at[0] << 8 | at[1] : at[1] << 8 | at[0]; }
+
+static uint32_t read32(const uint8_t *at, int big) {
+  return big ? (uint32_t)read16(at, 1) << 16 | read16(at + 2, 1) : (uint32_t)read16(at + 2, 0) << 16 | read16(at, 0);
+}
+
+// The EXIF orientation (1...8) of the first directory; 1 where there is none or it makes no sense.
+static int orientation_of(j_decompress_ptr info) {
+  for (jpeg_saved_marker_ptr marker = info->marker_list; marker != NULL; marker = marker->next) {
+    if (marker->marker != JPEG_APP0 + 1 || marker->data_length < 14 || memcmp(marker->data, "Exif\0\0", 6) != 0) continue;
+    const uint8_t *tiff = marker->data + 6;
+    const size_t size = marker->data_length - 6;
+    const int big = tiff[0] == 'M';
+    const size_t directory = read32(tiff + 4, big);
+    if (directory > size - 2) continue;
+    const unsigned entries = read16(tiff + directory, big);
+    for (unsigned i = 0; i < entries; i++) {
+      const size_t entry = directory + 2 + 12 * (size_t)i;
+      if (entry + 12 > size) break;
+      if (read16(tiff + entry, big) != 0x0112 || read16(tiff + entry + 2, big) != 3) continue;
+      const unsigned value = read16(tiff + entry + 8, big);
+      return value >= 1 && value <= 8 ? (int)value : 1;
+    }
+  }
+  return 1;
+}
+
+// Turns the picture so that it stands as it was taken.
+static cimage_status turn(cimage_picture *picture, int orientation) {
+  if (orientation <= 1) return CIMAGE_OK;
+  const size_t width = picture->width, height = picture->height;
+  const int transposed = orientation >= 5;
+  const size_t new_width = transposed ? height : width, new_height = transposed ? width : height;
+  uint8_t *turned = malloc(width * height * 3);
+  if (turned == NULL) return CIMAGE_NO_MEMORY;
+  for (size_t y = 0; y < new_height; y++) {
+    for (size_t x = 0; x < new_width; x++) {
+      size_t from_x = transposed ? y : x, from_y = transposed ? x : y;
+      if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8) from_x = width - 1 - from_x;
+      if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7) from_y = height - 1 - from_y;
+      memcpy(turned + (y * new_width + x) * 3, picture->pixels + (from_y * width + from_x) * 3, 3);
+    }
+  }
+  free(picture->pixels);
+  picture->pixels = turned;
+  picture->width = (uint32_t)new_width;
+  picture->height = (uint32_t)new_height;
+  return CIMAGE_OK;
+}
+
+// Everything that longjmp may leave behind lives here, not in locals whose values a jump makes indeterminate.
+typedef struct {
+  struct jpeg_decompress_struct info;
+  error_manager errors;
+  struct jpeg_progress_mgr progress;
+  uint8_t *line;
+  int orientation;
+} reader;
+
+static void read_lines(reader *r, cimage_picture *picture) {
+  const size_t width = picture->width;
+  const int inks = r->info.out_color_space == JCS_CMYK;
+  // Adobe writes how much paper shows through, the standard how much ink there is.
+  const unsigned invert = r->info.saw_Adobe_marker ? 0 : 255;
+  while (r->info.output_scanline < r->info.output_height) {
+    uint8_t *row = picture->pixels + (size_t)r->info.output_scanline * width * 3;
+    JSAMPROW target = inks ? r->line : row;
+    if (jpeg_read_scanlines(&r->info, &target, 1) != 1 || !inks) continue;
+    for (size_t x = 0; x < width; x++) {
+      const unsigned black = r->line[4 * x + 3] ^ invert;
+      for (size_t c = 0; c < 3; c++) row[3 * x + c] = (uint8_t)(((r->line[4 * x + c] ^ invert) * black + 127) / 255);
+    }
+  }
+}
+
+cimage_status cimage_decode_jpeg(const uint8_t *data, size_t count, uint64_t pixel_limit, cimage_picture *picture) {
+  reader r;
+  memset(&r, 0, sizeof r);
+  r.info.err = prepare(&r.errors);
+  r.progress.progress_monitor = watch_scans;
+  if (setjmp(r.errors.leave)) {
+    cimage_say(picture, r.errors.message);
+    free(r.line);
+    jpeg_destroy_decompress(&r.info);
+    return r.errors.status;
+  }
+  jpeg_create_decompress(&r.info);
+  r.info.progress = &r.progress;
+  jpeg_mem_src(&r.info, data, (unsigned long)count);
+  jpeg_save_markers(&r.info, JPEG_APP0 + 1, 0xFFFF);
+  jpeg_read_header(&r.info, TRUE);
+
+  cimage_status status = cimage_admit(picture, r.info.image_width, r.info.image_height, pixel_limit);
+  if (status == CIMAGE_OK) {
+    const int inks = r.info.jpeg_color_space == JCS_CMYK || r.info.jpeg_color_space == JCS_YCCK;
+    r.info.out_color_space = inks ? JCS_CMYK : JCS_RGB;
+    picture->pixels = malloc((size_t)picture->width * picture->height * 3);
+    if (inks) r.line = malloc((size_t)picture->width * 4);
+    if (picture->pixels == NULL || (inks && r.line == NULL)) status = CIMAGE_NO_MEMORY;
+  }
+  if (status == CIMAGE_OK) {
+    r.orientation = orientation_of(&r.info);
+    jpeg_start_decompress(&r.info);
+    read_lines(&r, picture);
+    jpeg_finish_decompress(&r.info);
+    status = turn(picture, r.orientation);
+  }
+  free(r.line);
+  jpeg_destroy_decompress(&r.info);
+  return status;
+}
+
+typedef struct {
+  struct jpeg_compress_struct info;
+  error_manager errors;
+  unsigned char *buffer;
+  unsigned long size;
+} writer;
+
+cimage_status cimage_encode_jpeg(
+    const uint8_t *pixels, uint32_t width, uint32_t height, int channels, int quality, int progressive,
+    int orientation, cimage_bytes *out) {
+  out->bytes = NULL;
+  out->count = 0;
+  if (channels != 1 && channels != 3 && channels != 4) return CIMAGE_UNSUPPORTED;
+  writer w;
+  memset(&w, 0, sizeof w);
+  w.info.err = prepare(&w.errors);
+  if (setjmp(w.errors.leave)) {
+    jpeg_destroy_compress(&w.info);
+    free(w.buffer);
+    return w.errors.status;
+  }
+  jpeg_create_compress(&w.info);
+  jpeg_mem_dest(&w.info, &w.buffer, &w.size);
+  w.info.image_width = width;
+  w.info.image_height = height;
+  w.info.input_components = channels;
+  w.info.in_color_space = channels == 1 ? JCS_GRAYSCALE : channels == 3 ? JCS_RGB : JCS_CMYK;
+  jpeg_set_defaults(&w.info);
+  jpeg_set_quality(&w.info, quality, TRUE);
+  if (progressive) jpeg_simple_progression(&w.info);
+  jpeg_start_compress(&w.info, TRUE);
+  if (orientation >= 2 && orientation <= 8) {
+    uint8_t exif[] = {'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1,
+                      0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0};
+    exif[25] = (uint8_t)orientation;
+    jpeg_write_marker(&w.info, JPEG_APP0 + 1, exif, sizeof exif);
+  }
+  while (w.info.next_scanline < height) {
+    JSAMPROW row = (JSAMPROW)(pixels + (size_t)w.info.next_scanline * width * (size_t)channels);
+    jpeg_write_scanlines(&w.info, &row, 1);
+  }
+  jpeg_finish_compress(&w.info);
+  jpeg_destroy_compress(&w.info);
+  out->bytes = w.buffer;
+  out->count = w.size;
+  return CIMAGE_OK;
+}

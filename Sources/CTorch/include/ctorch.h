@@ -1,0 +1,169 @@
+// libtorch behind a C ABI.
+//
+// Every function that can fail returns a status (0: done) and gives its result through the last argument; the sentence
+// of a failure is read with ctorch_last_error on the same thread. No C++ exception crosses this boundary. A tensor is a
+// handle that owns one reference and is freed with ctorch_free. Nothing here touches a tensor's `.grad`, and nothing
+// draws from the global random generator.
+
+#ifndef CTORCH_H
+#define CTORCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ctorch_ops.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ctorch_tensor_s *ctorch_tensor;
+typedef struct ctorch_generator_s *ctorch_generator;
+typedef int32_t ctorch_status;
+
+/// Element types, by number.
+enum {
+  ctorch_float32 = 0, ctorch_float64 = 1, ctorch_float16 = 2, ctorch_bfloat16 = 3, ctorch_int64 = 4,
+  ctorch_int32 = 5, ctorch_uint8 = 6, ctorch_bool = 7, ctorch_int16 = 8, ctorch_int8 = 9
+};
+
+// Failures, versions, devices, threads
+
+/// The sentence of this thread's last failure; valid until the next call.
+const char *ctorch_last_error(void);
+const char *ctorch_version(void);
+/// How many tensor handles exist in this process.
+int64_t ctorch_live_tensors(void);
+int32_t ctorch_threads(void);
+void ctorch_set_threads(int32_t count);
+bool ctorch_has_cuda(void);
+bool ctorch_has_mps(void);
+
+// Making, freeing, reading
+
+void ctorch_free(ctorch_tensor tensor);
+ctorch_status ctorch_full(const int64_t *sizes, int32_t rank, double value, int32_t type, const char *device,
+                          ctorch_tensor *out);
+ctorch_status ctorch_empty(const int64_t *sizes, int32_t rank, int32_t type, const char *device, ctorch_tensor *out);
+ctorch_status ctorch_arange(int64_t start, int64_t end, const char *device, ctorch_tensor *out);
+/// Copies `sizes` elements of `type` from host memory.
+ctorch_status ctorch_from_bytes(const void *bytes, const int64_t *sizes, int32_t rank, int32_t type, const char *device,
+                                ctorch_tensor *out);
+/// Wraps host memory without copying; `release(context)` is called when the last tensor over it is gone.
+ctorch_status ctorch_wrap(void *bytes, const int64_t *sizes, int32_t rank, int32_t type, void (*release)(void *),
+                          void *context, ctorch_tensor *out);
+/// Copies the elements, contiguous and in row-major order, to host memory of exactly `count` bytes.
+ctorch_status ctorch_read(ctorch_tensor tensor, void *bytes, size_t count);
+int32_t ctorch_rank(ctorch_tensor tensor);
+void ctorch_sizes(ctorch_tensor tensor, int64_t *sizes);
+int32_t ctorch_type(ctorch_tensor tensor);
+bool ctorch_is_contiguous(ctorch_tensor tensor);
+bool ctorch_shares_storage(ctorch_tensor a, ctorch_tensor b);
+/// Writes the device's name ("cpu", "cuda:0") into `name`, at most `capacity` bytes with the final zero.
+void ctorch_device(ctorch_tensor tensor, char *name, size_t capacity);
+/// The same bytes as elements of another type.
+ctorch_status ctorch_view_as(ctorch_tensor tensor, int32_t type, ctorch_tensor *out);
+ctorch_status ctorch_to(ctorch_tensor tensor, int32_t type, const char *device, ctorch_tensor *out);
+
+// Regular operations
+
+#define CTORCH_DECLARE_UNARY(name) ctorch_status ctorch_##name(ctorch_tensor a, ctorch_tensor *out);
+CTORCH_UNARY(CTORCH_DECLARE_UNARY)
+#undef CTORCH_DECLARE_UNARY
+#define CTORCH_DECLARE_BINARY(name) ctorch_status ctorch_##name(ctorch_tensor a, ctorch_tensor b, ctorch_tensor *out);
+CTORCH_BINARY(CTORCH_DECLARE_BINARY)
+#undef CTORCH_DECLARE_BINARY
+#define CTORCH_DECLARE_SCALAR(name) ctorch_status ctorch_##name##_scalar(ctorch_tensor a, double b, ctorch_tensor *out);
+CTORCH_SCALAR(CTORCH_DECLARE_SCALAR)
+#undef CTORCH_DECLARE_SCALAR
+#define CTORCH_DECLARE_REDUCE(name)                                                                        \
+  ctorch_status ctorch_##name(ctorch_tensor a, const int64_t *dimensions, int32_t count, bool keep, ctorch_tensor *out);
+CTORCH_REDUCE(CTORCH_DECLARE_REDUCE)
+#undef CTORCH_DECLARE_REDUCE
+#define CTORCH_DECLARE_ALONG(name) ctorch_status ctorch_##name(ctorch_tensor a, int64_t dimension, ctorch_tensor *out);
+CTORCH_ALONG(CTORCH_DECLARE_ALONG)
+#undef CTORCH_DECLARE_ALONG
+
+// Irregular operations
+
+ctorch_status ctorch_gelu(ctorch_tensor a, bool tanh_approximation, ctorch_tensor *out);
+ctorch_status ctorch_where(ctorch_tensor condition, ctorch_tensor a, ctorch_tensor b, ctorch_tensor *out);
+ctorch_status ctorch_all(ctorch_tensor a, ctorch_tensor *out);
+ctorch_status ctorch_any(ctorch_tensor a, ctorch_tensor *out);
+ctorch_status ctorch_argmax(ctorch_tensor a, int64_t dimension, bool keep, ctorch_tensor *out);
+ctorch_status ctorch_argsort(ctorch_tensor a, int64_t dimension, bool descending, ctorch_tensor *out);
+ctorch_status ctorch_variance(ctorch_tensor a, int64_t correction, ctorch_tensor *out);
+ctorch_status ctorch_dot(ctorch_tensor a, ctorch_tensor b, ctorch_tensor *out);
+/// input · weightᵀ + bias; bias may be null.
+ctorch_status ctorch_linear(ctorch_tensor input, ctorch_tensor weight, ctorch_tensor bias, ctorch_tensor *out);
+ctorch_status ctorch_cross_entropy(ctorch_tensor logits, ctorch_tensor labels, ctorch_tensor weight, bool mean,
+                                   ctorch_tensor *out);
+ctorch_status ctorch_binary_cross_entropy(ctorch_tensor logits, ctorch_tensor targets, bool mean, ctorch_tensor *out);
+
+ctorch_status ctorch_reshape(ctorch_tensor a, const int64_t *sizes, int32_t rank, ctorch_tensor *out);
+ctorch_status ctorch_expand(ctorch_tensor a, const int64_t *sizes, int32_t rank, ctorch_tensor *out);
+ctorch_status ctorch_permute(ctorch_tensor a, const int64_t *dimensions, int32_t rank, ctorch_tensor *out);
+ctorch_status ctorch_transpose(ctorch_tensor a, int64_t first, int64_t second, ctorch_tensor *out);
+ctorch_status ctorch_squeeze(ctorch_tensor a, int64_t dimension, ctorch_tensor *out);
+ctorch_status ctorch_contiguous(ctorch_tensor a, ctorch_tensor *out);
+ctorch_status ctorch_narrow(ctorch_tensor a, int64_t dimension, int64_t start, int64_t length, ctorch_tensor *out);
+ctorch_status ctorch_select(ctorch_tensor a, int64_t dimension, int64_t index, ctorch_tensor *out);
+ctorch_status ctorch_index_select(ctorch_tensor a, int64_t dimension, ctorch_tensor index, ctorch_tensor *out);
+ctorch_status ctorch_gather(ctorch_tensor a, int64_t dimension, ctorch_tensor index, ctorch_tensor *out);
+ctorch_status ctorch_index_add(ctorch_tensor a, int64_t dimension, ctorch_tensor index, ctorch_tensor source,
+                               ctorch_tensor *out);
+ctorch_status ctorch_one_hot(ctorch_tensor a, int64_t classes, ctorch_tensor *out);
+ctorch_status ctorch_masked_fill(ctorch_tensor a, ctorch_tensor mask, double value, ctorch_tensor *out);
+ctorch_status ctorch_cat(const ctorch_tensor *tensors, int32_t count, int64_t dimension, ctorch_tensor *out);
+ctorch_status ctorch_stack(const ctorch_tensor *tensors, int32_t count, int64_t dimension, ctorch_tensor *out);
+ctorch_status ctorch_eigh(ctorch_tensor a, ctorch_tensor *values, ctorch_tensor *vectors);
+ctorch_status ctorch_qr(ctorch_tensor a, ctorch_tensor *q, ctorch_tensor *r);
+
+// In place
+
+ctorch_status ctorch_copy_into(ctorch_tensor target, ctorch_tensor source);
+/// target += scale · source
+ctorch_status ctorch_add_into(ctorch_tensor target, ctorch_tensor source, double scale);
+ctorch_status ctorch_scale_into(ctorch_tensor target, double factor);
+ctorch_status ctorch_fill_into(ctorch_tensor target, double value);
+/// target = beta · target + alpha · (a × b)
+ctorch_status ctorch_addmm_into(ctorch_tensor target, ctorch_tensor a, ctorch_tensor b, double beta, double alpha);
+/// target = sum of a over its first dimension
+ctorch_status ctorch_sum_rows_into(ctorch_tensor target, ctorch_tensor a);
+
+// Gradients
+
+ctorch_status ctorch_requires_grad(ctorch_tensor a, bool required);
+bool ctorch_needs_grad(ctorch_tensor a);
+bool ctorch_grad_enabled(void);
+void ctorch_set_grad_enabled(bool enabled);
+/// d(output)/d(inputs), one handle per input, null where the output does not depend on it.
+ctorch_status ctorch_gradients(ctorch_tensor output, const ctorch_tensor *inputs, int32_t count, bool keep_graph,
+                               bool create_graph, ctorch_tensor *out);
+
+// Randomness, always from a generator
+
+ctorch_status ctorch_generator_new(uint64_t seed, ctorch_generator *out);
+void ctorch_generator_free(ctorch_generator generator);
+ctorch_status ctorch_normal(const int64_t *sizes, int32_t rank, int32_t type, ctorch_generator generator,
+                            ctorch_tensor *out);
+ctorch_status ctorch_uniform(const int64_t *sizes, int32_t rank, double low, double high, int32_t type,
+                             ctorch_generator generator, ctorch_tensor *out);
+ctorch_status ctorch_bernoulli(const int64_t *sizes, int32_t rank, double probability, ctorch_generator generator,
+                               ctorch_tensor *out);
+ctorch_status ctorch_randperm(int64_t count, ctorch_generator generator, ctorch_tensor *out);
+
+// Optimizer steps, in place, one pass. `step` is a float tensor of rank 0 that holds the number of this step (from 1).
+
+ctorch_status ctorch_adam_step(ctorch_tensor parameter, ctorch_tensor gradient, ctorch_tensor mean,
+                               ctorch_tensor square, ctorch_tensor step, double learning_rate, double beta1,
+                               double beta2, double weight_decay, double epsilon, bool decoupled);
+ctorch_status ctorch_sgd_step(ctorch_tensor parameter, ctorch_tensor gradient, ctorch_tensor momentum_buffer,
+                              double learning_rate, double momentum, double weight_decay, bool nesterov, bool first);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

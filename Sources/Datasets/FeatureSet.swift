@@ -1,0 +1,258 @@
+public import Foundation
+public import Multimodal
+public import Records
+public import Torch
+
+/// Features on disk, mapped into memory and checked: what every training reads.
+public final class FeatureSet {
+  public let folder: URL
+  public let manifest: DatasetManifest
+  public let train: FeatureSplit
+  /// nil: nothing can be selected, and the last epoch is used.
+  public let validation: FeatureSplit?
+  public let test: FeatureSplit?
+  /// The width Dₘ of each modality's features.
+  public let widths: [Int]
+
+  /// Opens a folder and checks everything in it; all faults are told at once.
+  ///
+  /// - Throws: ``FeatureSetError``, or a `Diagnosis` where there is no feature set.
+  public init(at folder: URL) throws {
+    self.folder = folder
+    manifest = try Self.readManifest(in: folder)
+    var check = FeatureSetCheck(folder: folder, manifest: manifest)
+    let splits = check.splits()
+    guard check.faults.isEmpty, let train = splits["train"] else {
+      throw FeatureSetError(folder: folder.relativePath, faults: check.faults)
+    }
+    self.train = train
+    validation = splits["validation"]
+    test = splits["test"]
+    widths = train.inputs.values.map { $0.shape[1] }
+  }
+
+  public var modalities: [Modality] { manifest.modalities.map { Modality($0) } }
+
+  /// Samples by split.
+  public var counts: [String: Int] {
+    var counts = ["train": train.count]
+    counts["validation"] = validation?.count
+    counts["test"] = test?.count
+    return counts
+  }
+
+  /// The conditions that the test split can be tried under, in the order of a table.
+  ///
+  /// Everything there, each modality missing, each noisy, then whatever else there are files for. A modality can always
+  /// be tried as missing: where there is no file its features are set to zero.
+  public func conditions() throws -> [String] {
+    let missing = manifest.modalities.map { "\($0)-missing" }
+    let files = try conditionFiles()
+    let noisy = manifest.modalities.map { "\($0)-noisy" }.filter(files.contains)
+    let others = files.filter { !missing.contains($0) && !noisy.contains($0) }.sorted()
+    return [Condition.full] + missing + noisy + others
+  }
+
+  /// The conditions that usually stand in a table and cannot be tried here.
+  public func absentConditions() throws -> [String] {
+    let files = try conditionFiles()
+    return manifest.modalities.map { "\($0)-noisy" }.filter { !files.contains($0) }
+  }
+
+  /// The test split under a condition.
+  ///
+  /// - Returns: the split, the modalities known to be absent, and whether zeros stand for the missing features.
+  public func test(under name: String) throws -> (split: FeatureSplit, absent: Set<Modality>, zeroFeatures: Bool) {
+    guard let test else {
+      throw Diagnosis(
+        "the data set has no test split", place: folder.relativePath,
+        remedy: "add test.safetensors: nothing can be scored without it", exitStatus: .input)
+    }
+    let condition = Condition(name, modalities: manifest.modalities)
+    guard let modalityName = condition.modality else {
+      guard name == Condition.full else {
+        throw Diagnosis(
+          "there is no condition '\(name)'",
+          found: ["there are \(try conditions().joined(separator: ", "))"], exitStatus: .usage)
+      }
+      return (test, [], false)
+    }
+    let modality = Modality(modalityName)
+    let isMissing = condition.kind == "missing"
+    let url = conditionFile(name)
+    guard FileManager.default.fileExists(atPath: url.path) else {
+      guard isMissing else {
+        throw Diagnosis(
+          "there is no condition '\(name)'",
+          found: ["there are \(try conditions().joined(separator: ", "))"], exitStatus: .usage)
+      }
+      let zeros = try Tensor.zeros([1, test.inputs[modality].shape[1]], .float32)
+      return (try test.replacing(modality, with: zeros), [modality], true)
+    }
+    let features = try SafeTensors(reading: url).tensor(modalityName)
+    let expected = test.inputs[modality].shape
+    guard features.rank == 2, features.elementType.isFloatingPoint, features.shape[1] == expected[1],
+      features.shape[0] == expected[0] || features.shape[0] == 1
+    else {
+      throw FeatureSetError(
+        folder: folder.relativePath,
+        faults: [
+          "\(url.lastPathComponent): '\(modalityName)' has the shape \(features.shape), expected \(expected) or "
+            + "[1, \(expected[1])]"
+        ])
+    }
+    let bad = try FeatureSetCheck.rowsNotFinite(features)
+    guard bad.isEmpty else {
+      throw FeatureSetError(
+        folder: folder.relativePath,
+        faults: ["\(url.lastPathComponent): '\(modalityName)' is not finite in \(FeatureSetCheck.rows(bad))"])
+    }
+    return (try test.replacing(modality, with: features), isMissing ? [modality] : [], false)
+  }
+
+  /// What stands for a modality that is not there, [1, Dₘ]: the one row of its `missing` condition, or zeros.
+  public func missingFeatures(_ modality: Modality) throws -> Tensor {
+    let url = conditionFile("\(modality.name)-missing")
+    if FileManager.default.fileExists(atPath: url.path) {
+      let features = try SafeTensors(reading: url).tensor(modality.name)
+      if features.rank == 2, features.shape[0] > 0 { return try features.narrowed(0, from: 0, length: 1).cloned() }
+    }
+    return try .zeros([1, train.inputs[modality].shape[1]], .float32)
+  }
+
+  /// Where fitted encoders lie, by modality; empty where the features were made elsewhere.
+  public var encoderFiles: [String: URL] {
+    Dictionary(
+      uniqueKeysWithValues: manifest.modalities.compactMap { name in
+        let url = folder.appending(path: "encoders/\(name).safetensors")
+        return FileManager.default.fileExists(atPath: url.path) ? (name, url) : nil
+      })
+  }
+
+  /// The files that determine results, in a fixed order.
+  public func files() throws -> [URL] {
+    let splits = ["train", "validation", "test"].map { folder.appending(path: "\($0).safetensors") }
+    let all = [folder.appending(path: "dataset.json")] + splits + (try conditionFiles()).sorted().map(conditionFile)
+    return all.filter { FileManager.default.fileExists(atPath: $0.path) }
+  }
+
+  private func conditionFile(_ name: String) -> URL { folder.appending(path: "test@\(name).safetensors") }
+
+  private func conditionFiles() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder.path)
+      .filter { $0.hasPrefix("test@") && $0.hasSuffix(".safetensors") }
+      .map { String($0.dropFirst("test@".count).dropLast(".safetensors".count)) }
+      .filter { Condition($0, modalities: manifest.modalities).modality != nil }
+  }
+
+  private static func readManifest(in folder: URL) throws -> DatasetManifest {
+    let url = folder.appending(path: "dataset.json")
+    let files = FileManager.default
+    guard files.fileExists(atPath: url.path) else {
+      guard files.fileExists(atPath: folder.path) else {
+        throw Diagnosis("there is no data set '\(folder.relativePath)'", exitStatus: .input)
+      }
+      let isRaw = ["samples.csv", "samples.jsonl"].contains {
+        files.fileExists(atPath: folder.appending(path: $0).path)
+      }
+      throw Diagnosis(
+        isRaw ? "these are raw samples, not features" : "the folder has no dataset.json", place: folder.relativePath,
+        remedy: isRaw
+          ? "encode them first:  seesaw encode \(folder.relativePath) --out \(folder.lastPathComponent)-features"
+          : "make a feature set with seesaw encode or seesaw import", exitStatus: .input)
+    }
+    let manifest: DatasetManifest = try Tree.read(from: url)
+    var faults: [String] = []
+    if manifest.format != DatasetManifest.format {
+      faults.append("dataset.json: the format is '\(manifest.format)', expected '\(DatasetManifest.format)'")
+    }
+    if manifest.modalities.isEmpty { faults.append("dataset.json: no modality is named") }
+    if Set(manifest.modalities).count < manifest.modalities.count {
+      faults.append("dataset.json: a modality is named twice")
+    }
+    for name in manifest.modalities where name.isEmpty || name.contains(".") || name.contains("/") || name == "labels" {
+      faults.append("dataset.json: '\(name)' cannot be a modality's name")
+    }
+    if manifest.classes.count < 2, manifest.task != .multiLabel {
+      faults.append("dataset.json: \(manifest.classes.count) classes, at least two are needed")
+    }
+    if manifest.task == .binary, manifest.classes.count != 2 {
+      faults.append("dataset.json: a binary task has two classes, found \(manifest.classes.count)")
+    }
+    if manifest.metric == .auroc, manifest.task == .singleLabel, manifest.classes.count != 2 {
+      faults.append("dataset.json: AUROC needs two classes, found \(manifest.classes.count)")
+    }
+    guard faults.isEmpty else { throw FeatureSetError(folder: folder.relativePath, faults: faults) }
+    return manifest
+  }
+}
+
+/// One split: the features of each modality and the labels, as they lie on disk.
+public struct FeatureSplit: BatchSource {
+  /// [N, Dₘ], or [1, Dₘ] where every sample has the same.
+  public let inputs: PerModality<Tensor>
+  /// [N] int64, or [N, C] uint8.
+  public let labels: Tensor
+  public let count: Int
+  private var elementType = ElementType.float32
+  private var device = Device.cpu
+
+  init(inputs: PerModality<Tensor>, labels: Tensor) {
+    self.inputs = inputs
+    self.labels = labels
+    count = labels.shape[0]
+  }
+
+  /// The same split, with batches in another precision or on another device.
+  public func prepared(_ elementType: ElementType, on device: Device) -> FeatureSplit {
+    var copy = self
+    copy.elementType = elementType
+    copy.device = device
+    return copy
+  }
+
+  /// The same split with other features of one modality.
+  func replacing(_ modality: Modality, with features: Tensor) throws -> FeatureSplit {
+    var copy = FeatureSplit(inputs: inputs.map { $0 == modality ? features : $1 }, labels: labels)
+    copy.elementType = elementType
+    copy.device = device
+    return copy
+  }
+
+  public func batch(_ visits: ArraySlice<SamplingPlan.Visit>) throws -> Batch {
+    let samples = visits.map(\.sample)
+    let index = try Tensor(samples)
+    let anyHidden = visits.contains { !$0.hidden.isEmpty }
+    let batchInputs = try inputs.map { modality, features in
+      var rows =
+        features.shape[0] == 1 && count != 1
+        ? try features.to(elementType).expanded([samples.count, features.shape[1]])
+        : try features.indexed(0, by: index).to(elementType)
+      if anyHidden, visits.contains(where: { $0.hidden.contains(modality) }) {
+        let keep = visits.map { $0.hidden.contains(modality) ? Float(0) : 1 }
+        rows = try rows * Tensor(keep, shape: [keep.count, 1]).to(elementType)
+      }
+      return try rows.to(on: device)
+    }
+    return Batch(samples: samples, inputs: batchInputs, labels: try labels.indexed(0, by: index).to(on: device))
+  }
+}
+
+/// Everything wrong with a feature set.
+public struct FeatureSetError: Diagnosable, Equatable {
+  public let folder: String
+  public let faults: [String]
+
+  public init(folder: String, faults: [String]) {
+    self.folder = folder
+    self.faults = faults
+  }
+
+  public var diagnosis: Diagnosis {
+    let shown = Array(faults.prefix(20)) + (faults.count > 20 ? ["and \(faults.count - 20) more"] : [])
+    return Diagnosis(
+      faults.count == 1 ? "the data set cannot be used" : "the data set cannot be used, for \(faults.count) reasons",
+      place: folder, found: shown,
+      remedy: "mend the files, or make them anew with seesaw encode or seesaw import", exitStatus: .input)
+  }
+}

@@ -1,0 +1,149 @@
+import Foundation
+import Multimodal
+public import Records
+public import Torch
+
+/// Opens the splits of a feature set and collects what is wrong with them.
+struct FeatureSetCheck {
+  let folder: URL
+  let manifest: DatasetManifest
+  private(set) var faults: [String] = []
+
+  init(folder: URL, manifest: DatasetManifest) {
+    self.folder = folder
+    self.manifest = manifest
+  }
+
+  mutating func splits() -> [String: FeatureSplit] {
+    var found: [String: FeatureSplit] = [:]
+    for name in ["train", "validation", "test"] {
+      let url = folder.appending(path: "\(name).safetensors")
+      guard FileManager.default.fileExists(atPath: url.path) else {
+        if name == "train" { faults.append("train.safetensors is not there: nothing can be trained") }
+        continue
+      }
+      do {
+        found[name] = try split(name, SafeTensors(reading: url))
+      } catch let error as SafeTensorsError {
+        faults.append(error.description)
+      } catch {
+        faults.append("\(name).safetensors: \(Diagnosis(describing: error).what)")
+      }
+    }
+    compareWidths(found)
+    if let train = found["train"], faults.isEmpty { checkClasses(train, found) }
+    return found
+  }
+
+  private mutating func split(_ name: String, _ file: SafeTensors) throws -> FeatureSplit? {
+    let known = faults.count
+    func fault(_ what: String) { faults.append("\(name).safetensors: \(what)") }
+    guard let labelEntry = file.entry("labels") else {
+      fault("there are no 'labels'; it holds \(file.names.joined(separator: ", "))")
+      return nil
+    }
+    let shape = labelEntry.shape
+    let rows = shape.first ?? 0
+    if manifest.task == .multiLabel {
+      if shape.count != 2 || shape[1] != manifest.classes.count {
+        fault("'labels' has the shape \(shape), expected [N, \(manifest.classes.count)]")
+      }
+    } else if shape.count != 1 || labelEntry.type.isFloatingPoint {
+      fault("'labels' has the shape \(shape) and the type \(labelEntry.type), expected whole numbers of shape [N]")
+    }
+    if rows == 0 { fault("the split is empty") }
+    for modality in manifest.modalities {
+      guard let entry = file.entry(modality) else {
+        fault("modality '\(modality)' is not there; it holds \(file.names.joined(separator: ", "))")
+        continue
+      }
+      if entry.shape.count != 2 || !entry.type.isFloatingPoint {
+        fault("'\(modality)' has the shape \(entry.shape) and the type \(entry.type), expected real numbers [N, D]")
+      } else if entry.shape[0] != rows {
+        fault("'\(modality)' has \(entry.shape[0]) rows, 'labels' has \(rows)")
+      } else if entry.shape[1] == 0 {
+        fault("'\(modality)' has no columns")
+      }
+    }
+    guard faults.count == known else { return nil }
+
+    let inputs = try PerModality(manifest.modalities.map { Modality($0) }) { try file.tensor($0.name) }
+    for (modality, features) in inputs {
+      let bad = try Self.rowsNotFinite(features)
+      if !bad.isEmpty { fault("'\(modality)' is not finite (NaN or infinite) in \(Self.rows(bad))") }
+    }
+    let labels = try file.tensor("labels")
+    if manifest.task == .multiLabel {
+      let values: [Double] = try labels.array()
+      let bad = values.indices.filter { values[$0] != 0 && values[$0] != 1 }.map { $0 / manifest.classes.count }
+      if !bad.isEmpty { fault("labels must be 0 or 1, found others in \(Self.rows(Array(Set(bad)).sorted()))") }
+    } else {
+      let values: [Int] = try labels.array()
+      let bad = values.indices.filter { values[$0] < 0 || values[$0] >= manifest.classes.count }
+      if let first = bad.first {
+        fault(
+          "labels must be 0 to \(manifest.classes.count - 1), found \(values[first]) and the like in \(Self.rows(bad))")
+      }
+    }
+    guard faults.count == known else { return nil }
+    return FeatureSplit(inputs: inputs, labels: manifest.task == .multiLabel ? labels : try labels.to(.int64))
+  }
+
+  private mutating func compareWidths(_ splits: [String: FeatureSplit]) {
+    guard let train = splits["train"] else { return }
+    for name in ["validation", "test"] {
+      guard let split = splits[name] else { continue }
+      for (modality, features) in split.inputs {
+        let expected = train.inputs[modality].shape[1]
+        if features.shape[1] != expected {
+          faults.append(
+            "\(name).safetensors: '\(modality)' is \(features.shape[1]) wide, in train.safetensors it is \(expected)")
+        }
+      }
+    }
+  }
+
+  private mutating func checkClasses(_ train: FeatureSplit, _ splits: [String: FeatureSplit]) {
+    func counts(_ split: FeatureSplit) -> [Int] {
+      if manifest.task == .multiLabel {
+        return (try? split.labels.to(.float64).sum(0).array(of: Double.self).map(Int.init)) ?? []
+      }
+      var counts = [Int](repeating: 0, count: manifest.classes.count)
+      for label in (try? split.labels.array(of: Int.self)) ?? [] { counts[label] += 1 }
+      return counts
+    }
+    let trained = counts(train)
+    for name in ["validation", "test"] {
+      guard let split = splits[name] else { continue }
+      for (label, count) in counts(split).enumerated() where count > 0 && trained[label] == 0 {
+        faults.append(
+          "class '\(manifest.classes[label])' has \(count) samples in \(name) and none in train: it cannot be learnt")
+      }
+    }
+  }
+
+  /// The rows that hold something not finite. A sum that is finite clears its rows in one pass over memory.
+  static func rowsNotFinite(_ features: Tensor) throws -> [Int] {
+    var bad: [Int] = []
+    let portion = 4096
+    for start in stride(from: 0, to: features.shape[0], by: portion) {
+      let rows = try features.narrowed(0, from: start, length: min(portion, features.shape[0] - start))
+      if try rows.to(.float32).sum().scalar().isFinite { continue }
+      let finite: [Double] = try rows.isFinite().to(.float64).min(1).array()
+      bad += finite.indices.filter { finite[$0] == 0 }.map { start + $0 }
+    }
+    return bad
+  }
+
+  /// `3 rows: 4, 7, 9`, with the first ten named.
+  static func rows(_ numbers: [Int]) -> String {
+    let shown = numbers.prefix(10).map(String.init).joined(separator: ", ")
+    return "\(numbers.count) \(numbers.count == 1 ? "row" : "rows"): \(shown)\(numbers.count > 10 ? ", …" : "")"
+  }
+}
+
+extension SafeTensorsError: Diagnosable {
+  public var diagnosis: Diagnosis {
+    Diagnosis(description, exitStatus: .input)
+  }
+}

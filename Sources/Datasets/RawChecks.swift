@@ -1,0 +1,154 @@
+import Foundation
+
+/// From rows to samples: each is either usable or put aside with its reason.
+struct RawChecks {
+  let folder: URL
+  var rowCount = 0
+  var hasSplitColumn = false
+  var samples: [RawSample] = []
+  var quarantined: [Quarantined] = []
+  var notes: [String] = []
+  private let rows: RawRows?
+
+  init(folder: URL, rows: RawRows?) {
+    self.folder = folder
+    self.rows = rows
+  }
+
+  /// A row that passed, before its split is known.
+  private struct Passed {
+    let id: String
+    let row: Int
+    let image: URL?
+    let text: String?
+    let labels: [String]
+    let split: RawSplit?
+  }
+
+  mutating func run(_ settings: RawDatasetSettings) {
+    guard let rows else { return }
+    rowCount = rows.rows.count
+    notes = rows.notes
+    hasSplitColumn = rows.rows.contains { !($0.split ?? "").isEmpty }
+    var owners: [String: Int] = [:]
+    var passed: [Passed] = []
+    for row in rows.rows {
+      switch check(row, &owners) {
+      case .success(let sample): passed.append(sample)
+      case .failure(let fault):
+        quarantined.append(Quarantined(row: row.number, id: row.id, reason: fault.reason))
+      }
+    }
+    let drawn =
+      hasSplitColumn
+      ? []
+      : RawSplitting.splits(
+        ids: passed.map(\.id), strata: passed.map { $0.labels.sorted().joined(separator: "|") }, settings: settings)
+    samples = passed.enumerated().map { index, sample in
+      RawSample(
+        id: sample.id, row: sample.row, imagePath: sample.image, text: sample.text, labels: sample.labels,
+        split: sample.split ?? drawn[index])
+    }
+    addNotes(settings)
+  }
+
+  private struct Fault: Error {
+    let reason: String
+  }
+
+  private func check(_ row: RawRows.Row, _ owners: inout [String: Int]) -> Result<Passed, Fault> {
+    func refuse(_ reason: String) -> Result<Passed, Fault> { .failure(Fault(reason: reason)) }
+    if let fault = row.fault { return refuse(fault) }
+    let id = row.id ?? "\(row.number)"
+    if let owner = owners[id] { return refuse("the id '\(id)' is taken by line \(owner)") }
+    owners[id] = row.number
+    guard row.image != nil || row.text != nil else { return refuse("has neither a picture nor a text") }
+    guard let labels = row.labels else { return refuse("has no label") }
+    if labels.contains(where: \.isEmpty) { return refuse("has an empty label") }
+    var split: RawSplit?
+    if hasSplitColumn {
+      let name = row.split ?? ""
+      split = RawSplit(named: name)
+      if split == nil {
+        return refuse(name.isEmpty ? "has no split" : "the split '\(name)' is not one of train, validation, test")
+      }
+    }
+    var image: URL?
+    if let path = row.image {
+      switch Self.file(path, in: folder) {
+      case .success(let url): image = url
+      case .failure(let fault): return .failure(fault)
+      }
+    }
+    var seen: Set<String> = []
+    return .success(
+      Passed(
+        id: id, row: row.number, image: image, text: row.text, labels: labels.filter { seen.insert($0).inserted },
+        split: split))
+  }
+
+  /// The picture of a path, which may not leave the folder.
+  private static func file(_ path: String, in folder: URL) -> Result<URL, Fault> {
+    func refuse(_ reason: String) -> Result<URL, Fault> { .failure(Fault(reason: reason)) }
+    if path.contains("://") { return refuse("'\(path)' is an address; pictures are read from files") }
+    if path.hasPrefix("/") || path.hasPrefix("~") {
+      return refuse("'\(path)' is not relative to the file")
+    }
+    if path.contains("\0") { return refuse("a zero byte in the path of its picture") }
+    var depth = 0
+    for part in path.split(separator: "/") where part != "." {
+      depth += part == ".." ? -1 : 1
+      if depth < 0 { return refuse("'\(path)' leads out of the folder") }
+    }
+    let url = folder.appending(path: path)
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: url.path(percentEncoded: false), isDirectory: &isFolder) else {
+      return refuse("there is no picture '\(path)'\(path.contains("\\") ? "; paths are written with /" : "")")
+    }
+    return isFolder.boolValue ? refuse("'\(path)' is a folder") : .success(url)
+  }
+
+  private static func rows(_ count: Int) -> String { count == 1 ? "1 row" : "\(count) rows" }
+
+  static func note(leftOut count: Int) -> String { "\(rows(count)) left out" }
+
+  private mutating func addNotes(_ settings: RawDatasetSettings) {
+    if !quarantined.isEmpty { notes.append(Self.note(leftOut: quarantined.count)) }
+    if !hasSplitColumn, !samples.isEmpty {
+      let (validation, test) = (settings.validationShare, settings.testShare)
+      let shares = [1 - validation - test, validation, test].map { "\(Int(($0 * 100).rounded()))" }
+      notes.append(
+        "no column says which split a row belongs to: \(shares.joined(separator: "/")) % were drawn by class, with seed "
+          + "\(settings.splitSeed)")
+    } else if !samples.isEmpty, !samples.contains(where: { $0.split == .validation }) {
+      notes.append("no validation rows: nothing is selected, the last epoch counts")
+    }
+    let imageless = samples.count { $0.imagePath == nil }
+    if imageless > 0, imageless < samples.count {
+      notes.append("\(Self.rows(imageless)) without a picture: a black one stands for it")
+    }
+    let textless = samples.count { $0.text == nil }
+    if textless > 0, textless < samples.count { notes.append("\(Self.rows(textless)) without a text") }
+    let leaked = repeatedTestRows()
+    if leaked > 0 {
+      notes.append("\(Self.rows(leaked)) of the test split also in training, with the same picture and text")
+    }
+    let labels = Set(samples.flatMap(\.labels))
+    let folded = Dictionary(grouping: labels) { $0.lowercased() }.values.filter { $0.count > 1 }
+    for names in folded.map({ $0.sorted() }).sorted(by: { $0[0] < $1[0] }) {
+      notes.append("classes that differ only in case: \(names.map { "'\($0)'" }.joined(separator: ", "))")
+    }
+  }
+
+  private func repeatedTestRows() -> Int {
+    struct Content: Hashable {
+      let image: String?
+      let text: String?
+    }
+    func content(_ sample: RawSample) -> Content {
+      Content(image: sample.imagePath?.standardizedFileURL.path(percentEncoded: false), text: sample.text)
+    }
+    let trained = Set(samples.lazy.filter { $0.split == .train }.map(content))
+    return samples.count { $0.split == .test && trained.contains(content($0)) }
+  }
+}

@@ -1,0 +1,132 @@
+public import Records
+
+/// Everything about a raw data set that makes it unusable as a whole.
+public struct RawDatasetError: Diagnosable, Equatable {
+  /// The file or folder.
+  public let place: String
+  /// At least one.
+  public let faults: [RawDatasetFault]
+  /// The rows left out up to then.
+  public let quarantined: [Quarantined]
+
+  public init(place: String, faults: [RawDatasetFault], quarantined: [Quarantined] = []) {
+    self.place = place
+    self.faults = faults
+    self.quarantined = quarantined
+  }
+
+  public var diagnosis: Diagnosis {
+    // The rows left out often are the cause of the fault, unless the fault is the list itself.
+    let listed = faults.contains { if case .strict = $0 { true } else { false } }
+    let rows = listed ? [] : Self.lines(quarantined)
+    if faults.count == 1, let only = faults.first {
+      return Diagnosis(
+        only.sentence, place: place, found: only.evidence + rows, remedy: only.remedy, exitStatus: .input)
+    }
+    return Diagnosis(
+      "\(faults.count) things are wrong with the data set", place: place,
+      found: faults.flatMap { fault in
+        [fault.sentence] + (fault.evidence + (fault.remedy.map { [$0] } ?? [])).map { "  " + $0 }
+      } + rows, exitStatus: .input)
+  }
+
+  static func lines(_ rows: [Quarantined]) -> [String] {
+    let shown = rows.prefix(10).map { "line \($0.row): \($0.reason)" }
+    return rows.count > 10 ? shown + ["… and \(rows.count - 10) more"] : shown
+  }
+}
+
+/// One thing that makes a raw data set unusable.
+public enum RawDatasetFault: Equatable, Sendable {
+  /// No `samples.csv` or `samples.jsonl`.
+  case noSampleFile(isFeatureSet: Bool)
+  /// Both of them.
+  case twoSampleFiles
+  /// A file of a kind that is not read.
+  case unknownFileKind
+  /// The file is no UTF-8 text.
+  case otherEncoding(String)
+  /// A column that must be there is not.
+  case noLabelColumn(found: [String], meant: String?)
+  /// Neither `image` nor `text` has anything in it.
+  case noInputColumn(found: [String])
+  case repeatedColumn(String)
+  case unclosedQuote(line: Int)
+  /// The file is one JSON list instead of one object a line.
+  case jsonList
+  case noRows
+  /// Every row was left out.
+  case nothingUsable(rows: Int)
+  case onlyOneClass(String)
+  case emptySplit(RawSplit, hasColumn: Bool)
+  /// Classes of other splits that training never sees, with their first rows.
+  case classesNotInTraining([String: [Int]])
+  /// Rows that would be left out, where that is not allowed.
+  case strict([Quarantined])
+  /// Shares of a drawn split that leave nothing to train on.
+  case shares(validation: Double, test: Double)
+
+  var sentence: String {
+    switch self {
+    case .noSampleFile: "there is no 'samples.csv' or 'samples.jsonl' here"
+    case .twoSampleFiles: "there is both a 'samples.csv' and a 'samples.jsonl'"
+    case .unknownFileKind: "a file of samples ends in .csv or .jsonl"
+    case .otherEncoding(let name): "the file is written in \(name)"
+    case .noLabelColumn: "there is no column 'label'"
+    case .noInputColumn: "there is no column 'image' or 'text' with anything in it"
+    case .repeatedColumn(let name): "there are two columns '\(name)'"
+    case .unclosedQuote(let line): "a quote opened on line \(line) is never closed"
+    case .jsonList: "the file is one JSON list"
+    case .noRows: "there are no rows"
+    case .nothingUsable(let rows): "not one of \(rows) rows can be used"
+    case .onlyOneClass(let name): "every row has the label '\(name)'"
+    case .emptySplit(let split, _): "there are no \(split.rawValue) rows"
+    case .classesNotInTraining(let classes):
+      classes.count == 1
+        ? "a class occurs in no training row" : "\(classes.count) classes occur in no training row"
+    case .strict(let rows): rows.count == 1 ? "1 row cannot be used" : "\(rows.count) rows cannot be used"
+    case .shares(let validation, let test):
+      "shares of \(validation) for validation and \(test) for testing leave nothing to train on"
+    }
+  }
+
+  var evidence: [String] {
+    switch self {
+    case .noLabelColumn(let found, _), .noInputColumn(let found):
+      ["columns: " + (found.isEmpty ? "none" : found.map { "'\($0)'" }.joined(separator: ", "))]
+    case .classesNotInTraining(let classes):
+      classes.sorted { $0.key < $1.key }.prefix(10).map { name, rows in
+        "'\(name)' on line \(rows.prefix(3).map(String.init).joined(separator: ", "))\(rows.count > 3 ? ", …" : "")"
+      } + (classes.count > 10 ? ["… and \(classes.count - 10) more"] : [])
+    case .strict(let rows): RawDatasetError.lines(rows)
+    default: []
+    }
+  }
+
+  var remedy: String? {
+    switch self {
+    case .noSampleFile(let isFeatureSet):
+      isFeatureSet
+        ? "this is a feature set already; it needs no encoding"
+        : "write one with the columns image, text, label and, if you like, id and split"
+    case .twoSampleFiles: "name the one you mean"
+    case .unknownFileKind: "convert it"
+    case .otherEncoding: "save it as UTF-8"
+    case .noLabelColumn(_, let meant): meant.map { "rename '\($0)' to 'label'" } ?? "add it; it holds the class"
+    case .noInputColumn: "'image' holds paths relative to the file, 'text' holds the text"
+    case .repeatedColumn: "rename or remove one of them"
+    case .unclosedQuote: "close it, and write a quote inside a quoted field twice"
+    case .jsonList: "write one object a line:  jq -c '.[]' old.json > samples.jsonl"
+    case .noRows: nil
+    case .nothingUsable: nil
+    case .onlyOneClass: "there must be two classes to tell apart"
+    case .emptySplit(let split, let hasColumn):
+      hasColumn
+        ? "write '\(split.rawValue)' in the column 'split' of some rows, or remove the column to have a split drawn"
+        : "add more rows"
+    case .classesNotInTraining: "move some of their rows to training, or remove them"
+    case .strict: "correct them, or leave strict off to do without them"
+    case .shares: "make them smaller"
+    }
+  }
+}

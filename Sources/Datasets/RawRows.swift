@@ -1,0 +1,193 @@
+import Foundation
+import Records
+
+/// The rows of a sample file before anything is known to be true of them.
+struct RawRows {
+  /// What one row says, or why it says nothing.
+  struct Row {
+    let number: Int
+    var id: String?
+    var image: String?
+    var text: String?
+    var split: String?
+    /// Empty for an explicit empty list; `nil` where nothing is said.
+    var labels: [String]?
+    var fault: String?
+  }
+
+  var rows: [Row] = []
+  /// Which of the known columns occur.
+  var columns: Set<String> = []
+  var notes: [String] = []
+  /// What makes the whole file unreadable.
+  var faults: [RawDatasetFault] = []
+
+  static let known = ["image", "text", "label", "id", "split"]
+
+  init(_ data: Data, isCSV: Bool) {
+    var bytes = [UInt8](data)
+    if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
+      faults = [.otherEncoding("UTF-16")]
+      return
+    }
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
+    if isCSV { readCSV(bytes) } else { readLines(bytes) }
+  }
+
+  // MARK: CSV
+
+  private mutating func readCSV(_ bytes: [UInt8]) {
+    let csv = RawCSV(bytes, delimiter: RawCSV.delimiter(of: bytes))
+    if let line = csv.unclosedQuote { faults.append(.unclosedQuote(line: line)) }
+    guard let head = csv.records.first else {
+      if faults.isEmpty { faults.append(.noRows) }
+      return
+    }
+    let header = head.fields.map { Self.trimmed(String(decoding: $0, as: UTF8.self)) }
+    var places: [String: Int] = [:]
+    for (place, name) in header.enumerated() where Self.known.contains(name.lowercased()) {
+      if places.updateValue(place, forKey: name.lowercased()) != nil {
+        faults.append(.repeatedColumn(name.lowercased()))
+      }
+    }
+    columns = Set(places.keys)
+    checkColumns(header)
+    guard faults.isEmpty else { return }
+    let ignored = header.filter { !Self.known.contains($0.lowercased()) && !$0.isEmpty }
+    if !ignored.isEmpty { notes.append("columns not used: \(ignored.joined(separator: ", "))") }
+    rows = csv.records.dropFirst().map { Self.row($0, width: header.count, places: places) }
+  }
+
+  private static func row(_ record: RawCSV.Record, width: Int, places: [String: Int]) -> Row {
+    var row = Row(number: record.line)
+    row.fault = record.fault
+    if row.fault == nil, record.fields.count < width || record.fields.dropFirst(width).contains(where: { !$0.isEmpty })
+    {
+      row.fault = "has \(record.fields.count) fields where the header has \(width)"
+    }
+    guard row.fault == nil else { return row }
+    var texts: [String: String] = [:]
+    for (name, place) in places {
+      guard let text = String(validating: record.fields[place], as: UTF8.self) else {
+        row.fault = "'\(name)' is not UTF-8"
+        continue
+      }
+      texts[name] = text
+    }
+    guard row.fault == nil else { return row }
+    row.id = present(texts["id"].map(trimmed))
+    row.image = present(texts["image"].map(trimmed))
+    row.text = present(texts["text"])
+    row.split = texts["split"].map(trimmed)
+    if let label = present(texts["label"].map(trimmed)) {
+      if label.hasPrefix("["), label.hasSuffix("]") {
+        if let tree = try? Tree(json: label) {
+          row.read(label: tree)
+        } else {
+          row.fault = "'label' looks like a list but is not JSON: \(label.prefix(40))"
+        }
+      } else {
+        row.labels = label.split(separator: "|", omittingEmptySubsequences: false).map { trimmed(String($0)) }
+      }
+    }
+    return row
+  }
+
+  // MARK: JSON lines
+
+  private mutating func readLines(_ bytes: [UInt8]) {
+    var number = 0
+    var names: Set<String> = []
+    var ignored: Set<String> = []
+    for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+      number += 1
+      guard let first = line.first(where: { $0 != 32 && $0 != 9 && $0 != 13 }) else { continue }
+      if rows.isEmpty, first == UInt8(ascii: "[") {
+        faults.append(.jsonList)
+        return
+      }
+      var row = Row(number: number)
+      if let text = String(validating: line, as: UTF8.self) {
+        do {
+          guard case .table(let object) = try Tree(json: text) else { throw Diagnosis("is not a JSON object") }
+          names.formUnion(object.keys)
+          row.read(object)
+          ignored.formUnion(object.keys.filter { !Self.known.contains($0) })
+        } catch {
+          row.fault = Self.reason(error)
+        }
+      } else {
+        row.fault = "is not UTF-8"
+      }
+      rows.append(row)
+    }
+    if rows.isEmpty {
+      faults.append(.noRows)
+      return
+    }
+    columns = names.intersection(Self.known)
+    // With no readable object, the rows themselves are what is wrong.
+    if !names.isEmpty { checkColumns(names.sorted()) }
+    if !ignored.isEmpty { notes.append("keys not used: \(ignored.sorted().joined(separator: ", "))") }
+  }
+
+  private static func reason(_ error: any Error) -> String {
+    let diagnosis = Diagnosis(describing: error)
+    return diagnosis.place.map { "\(diagnosis.what) (\($0))" } ?? diagnosis.what
+  }
+
+  // MARK: Both
+
+  private mutating func checkColumns(_ found: [String]) {
+    if !columns.contains("label") {
+      let aliases = ["labels", "class", "classes", "category", "target", "y", "genre", "genres"]
+      let meant = found.first { aliases.contains($0.lowercased()) } ?? nearest(to: "label", in: found)
+      faults.append(.noLabelColumn(found: found, meant: meant))
+    }
+    if columns.isDisjoint(with: ["image", "text"]) { faults.append(.noInputColumn(found: found)) }
+  }
+
+  fileprivate static func trimmed(_ text: String) -> String { text.trimmingCharacters(in: .whitespacesAndNewlines) }
+
+  /// The text, unless there is nothing in it.
+  fileprivate static func present(_ text: String?) -> String? {
+    text.flatMap { $0.allSatisfy(\.isWhitespace) ? nil : $0 }
+  }
+}
+
+extension RawRows.Row {
+  fileprivate mutating func read(_ object: [String: Tree]) {
+    id = RawRows.present(word(object["id"], "id").map(RawRows.trimmed))
+    image = RawRows.present(text(object["image"], "image").map(RawRows.trimmed))
+    text = RawRows.present(text(object["text"], "text"))
+    split = text(object["split"], "split").map(RawRows.trimmed)
+    if let label = object["label"] { read(label: label) }
+  }
+
+  fileprivate mutating func read(label: Tree) {
+    switch label {
+    case .null: labels = nil
+    case .list(let elements):
+      labels = elements.compactMap { word($0, "label").map(RawRows.trimmed) }
+    default: labels = RawRows.present(word(label, "label").map(RawRows.trimmed)).map { [$0] }
+    }
+  }
+
+  private mutating func text(_ tree: Tree?, _ key: String) -> String? {
+    switch tree {
+    case nil, .null: return nil
+    case .string(let text): return text
+    case .some(let other):
+      fault = fault ?? "'\(key)' is \(other.described) where a text belongs"
+      return nil
+    }
+  }
+
+  /// A name, which may be written as a number or a truth value.
+  private mutating func word(_ tree: Tree?, _ key: String) -> String? {
+    switch tree {
+    case .int, .number, .bool: tree?.json()
+    default: text(tree, key)
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import Foundation
+public import Multimodal
+public import Records
+
+/// Settings of ``HOGColourEncoder``.
+public struct HOGColourSettings: Settings {
+  /// The side of the square that pictures are fitted into, in pixels.
+  public var side = 64
+  /// The side of a cell of gradients, in pixels; divides `side`.
+  public var cell = 8
+  /// The number of directions, over 180°.
+  public var orientations = 9
+  /// The side of the thumbnail, in pixels.
+  public var thumbnail = 12
+  /// The number of levels of each channel in the colour histogram.
+  public var levels = 4
+  /// The number of features, or fewer where there are fewer training rows.
+  public var components = 128
+  /// Where the randomised projection starts.
+  public var seed: UInt64 = 0
+
+  public init() {}
+}
+
+/// Edges, colours and a thumbnail of a picture, reduced to their main directions.
+///
+/// Needs no download. Oriented gradients, a colour histogram and a small thumbnail are standardised on the training split and
+/// projected on its first principal directions. Features of the training split have a mean square of 1.
+public struct HOGColourEncoder: RawEncoder {
+  public static let name = "hog-colour"
+  public static let version = 1
+  public static let kind = RawInput.Kind.image
+  public static let summary = "edges (HOG), colour histogram and thumbnail, projected by PCA; no download"
+  public static let learns = true
+
+  public let settings: HOGColourSettings
+  private var scale: [Float] = []
+  private var projection: Projection?
+
+  public init() throws { try self.init(HOGColourSettings()) }
+
+  /// The encoder, not fitted.
+  ///
+  /// - Throws: ``EncoderError/settings(encoder:reason:)``.
+  public init(_ settings: HOGColourSettings) throws(EncoderError) {
+    func check(_ holds: Bool, _ reason: String) throws(EncoderError) {
+      if !holds { throw .settings(encoder: Self.name, reason: reason) }
+    }
+    try check((8...1024).contains(settings.side), "'side' is \(settings.side), not in 8 to 1024")
+    try check(
+      settings.cell > 0 && settings.side % settings.cell == 0 && settings.side / settings.cell > 1,
+      "'cell' is \(settings.cell), which does not divide 'side' (\(settings.side)) into two or more")
+    try check((1...36).contains(settings.orientations), "'orientations' is \(settings.orientations), not in 1 to 36")
+    try check(
+      (1...settings.side).contains(settings.thumbnail), "'thumbnail' is \(settings.thumbnail), not in 1 to 'side'")
+    try check((1...16).contains(settings.levels), "'levels' is \(settings.levels), not in 1 to 16")
+    try check(settings.components > 0, "'components' is \(settings.components), not 1 or more")
+    self.settings = settings
+  }
+
+  /// How many numbers ``prepare(_:)`` gives.
+  private var preparedCount: Int {
+    let blocks = settings.side / settings.cell - 1
+    let colours = settings.levels * settings.levels * settings.levels
+    return blocks * blocks * 4 * settings.orientations + colours + 3 * settings.thumbnail * settings.thumbnail
+  }
+
+  public var width: Int { projection?.width ?? 0 }
+
+  public func prepare(_ input: RawInput) throws -> PreparedInput {
+    guard case .image(let image) = input else {
+      throw EncoderError.otherKind(encoder: Self.name, expected: Self.kind)
+    }
+    let planes = Planes(fitting: image, side: settings.side)
+    let gradients = OrientedGradients(side: settings.side, cell: settings.cell, orientations: settings.orientations)
+    return PreparedInput(
+      values: gradients.features(of: planes) + histogram(planes) + planes.averages(cells: settings.thumbnail))
+  }
+
+  /// The root of each colour's share of the picture, so that small patches count too.
+  private func histogram(_ planes: Planes) -> [Float] {
+    let levels = settings.levels
+    var counts = [Float](repeating: 0, count: levels * levels * levels)
+    let pixels = planes.width * planes.height
+    for i in 0..<pixels {
+      var bin = 0
+      for plane in planes.channels { bin = bin * levels + max(0, min(Int(plane[i] * Float(levels)), levels - 1)) }
+      counts[bin] += 1
+    }
+    return counts.map { ($0 / Float(pixels)).squareRoot() }
+  }
+
+  public mutating func fit(_ inputs: [PreparedInput], threads: Int) throws {
+    guard !inputs.isEmpty else { throw EncoderError.nothingToLearnFrom(encoder: Self.name) }
+    let length = preparedCount
+    var sums = [Double](repeating: 0, count: length)
+    for input in inputs { for (i, value) in input.values.enumerated() { sums[i] += Double(value) } }
+    let means = sums.map { $0 / Double(inputs.count) }
+    var squares = [Double](repeating: 0, count: length)
+    for input in inputs {
+      for (i, value) in input.values.enumerated() {
+        squares[i] += (Double(value) - means[i]) * (Double(value) - means[i])
+      }
+    }
+    let centre = means.map(Float.init)
+    // A number that hardly varies in training must not explode elsewhere.
+    scale = squares.map { 1 / max(Float(($0 / Double(inputs.count)).squareRoot()), 0.02) }
+    let rows = inputs.map { standardised($0.values, centre) }
+    let svd = try RandomizedSVD(
+      of: LinearMap(dense: rows, columns: length, threads: threads), rank: settings.components, seed: settings.seed)
+    guard !svd.directions.isEmpty else { throw EncoderError.nothingToLearnFrom(encoder: Self.name) }
+    projection = Projection(
+      centre: centre, directions: svd.directions, gain: Projection.gain(values: svd.values, rows: rows.count))
+  }
+
+  /// Standardised, and bounded so that an unusual picture (a black one) stays in sight of the others.
+  private func standardised(_ values: [Float], _ centre: [Float]) -> [Float] {
+    values.indices.map { max(-5, min(5, (values[$0] - centre[$0]) * scale[$0])) }
+  }
+
+  public func encode(_ inputs: [PreparedInput], threads: Int) throws -> [Float] {
+    guard let projection else { throw EncoderError.notFitted(encoder: Self.name) }
+    return try parallelMap(inputs.count, threads: threads) { index in
+      projection.features(centred: standardised(inputs[index].values, projection.centre))
+    }.flatMap { $0 }
+  }
+
+  public func state() throws -> EncoderState {
+    guard let projection else { throw EncoderError.notFitted(encoder: Self.name) }
+    var arrays = projection.arrays()
+    arrays["scale"] = EncoderArray(shape: [scale.count], values: scale)
+    return try EncoderState(settings: settings, arrays: arrays)
+  }
+
+  public init(restoring state: EncoderState) throws {
+    guard let settings = try? JSONDecoder().decode(HOGColourSettings.self, from: state.json) else {
+      throw EncoderError.unreadableState(encoder: Self.name, reason: "its settings are incomplete")
+    }
+    try self.init(settings)
+    let projection = try Projection(state.arrays, encoder: Self.name)
+    guard let scale = state.arrays["scale"]?.values, scale.count == preparedCount,
+      projection.centre.count == preparedCount
+    else { throw EncoderError.unreadableState(encoder: Self.name, reason: "its arrays do not fit its settings") }
+    self.scale = scale
+    self.projection = projection
+  }
+}

@@ -1,0 +1,73 @@
+public import Multimodal
+public import Records
+public import Torch
+
+/// Scores a model's predictions on a split.
+public struct Evaluator {
+  public let task: PredictionTask
+  public let metric: Metric
+  public let batchSize: Int
+
+  public init(task: PredictionTask, metric: Metric, batchSize: Int = 1024) {
+    self.task = task
+    self.metric = metric
+    self.batchSize = batchSize
+  }
+
+  /// Logits [N, C] of every sample of a split, in order, on the host.
+  ///
+  /// - Parameter logits: how a prediction is made of a forward pass; the fused logits as a rule.
+  public func logits(
+    _ model: MultimodalModel, _ split: any BatchSource, _ logits: (Outputs) throws -> Tensor = { $0.logits }
+  ) throws -> (logits: Tensor, labels: Tensor) {
+    try withoutGradients {
+      var parts: [Tensor] = []
+      var labels: [Tensor] = []
+      for visits in SamplingPlan.inOrder(split.count).batches(of: batchSize) {
+        let batch = try split.batch(visits)
+        parts.append(try logits(model(batch.inputs)).to(on: .cpu))
+        labels.append(try batch.labels.to(on: .cpu))
+      }
+      return (try Tensor.cat(parts, 0), try Tensor.cat(labels, 0))
+    }
+  }
+
+  /// Every metric of logits [N, C] that the task has, by name; `loss` is the mean loss.
+  ///
+  /// A metric that is not defined on these samples (AUROC with one class only) is left out, unless it is the one asked
+  /// for: then its error is thrown.
+  public func metrics(_ logits: Tensor, _ labels: Tensor) throws -> [String: Double] {
+    let classes = logits.shape[1]
+    let probabilities: [Double] = try task.probabilities(logits.to(.float64)).array()
+    let truth: [Int] = try labels.array()
+    var found = ["loss": try task.loss(logits.to(.float64), labels).scalar()]
+    func add(_ metric: Metric, _ value: () throws -> Double) throws {
+      do { found[metric.rawValue] = try value() } catch { if metric == self.metric { throw error } }
+    }
+    if task == .multiLabel {
+      let predictions = probabilities.map { $0 > 0.5 ? 1 : 0 }
+      try add(.macroF1) { try Metrics.multiLabelMacroF1(truth: truth, predictions: predictions, classes: classes) }
+      try add(.accuracy) {
+        Double(zip(truth, predictions).count { $0 == $1 }) / Double(max(truth.count, 1))
+      }
+    } else {
+      let predictions = try Metrics.argmax(probabilities, classes: classes)
+      try add(.accuracy) { try Metrics.accuracy(truth: truth, predictions: predictions) }
+      try add(.macroF1) { try Metrics.macroF1(truth: truth, predictions: predictions) }
+      try add(.weightedF1) { try Metrics.weightedF1(truth: truth, predictions: predictions) }
+      if classes == 2 {
+        let scores = stride(from: 1, to: probabilities.count, by: 2).map { probabilities[$0] }
+        try add(.auroc) { try Metrics.auroc(truth: truth, scores: scores) }
+      }
+    }
+    return found
+  }
+
+  /// The score by the chosen metric.
+  public func score(_ metrics: [String: Double]) throws -> Double {
+    guard let score = metrics[metric.rawValue] else {
+      throw Diagnosis("the metric '\(metric.rawValue)' does not go with a \(task.rawValue) task", exitStatus: .usage)
+    }
+    return score
+  }
+}

@@ -1,0 +1,119 @@
+import Balancing
+import Foundation
+import Multimodal
+import Records
+import Torch
+import TorchNN
+
+/// All that a run needs to go on, in one file.
+struct Checkpoint {
+  /// What fits a header better than a tensor.
+  struct Numbers: Codable {
+    var digest: String
+    var epoch: Int
+    var batch: Int
+    var step: Int
+    var sums: [String: Double]
+    var counts: [String: Int]
+    var bestEpoch: Int?
+    var bestScore: Double?
+    var method: Tree
+    var bestMethod: Tree?
+    var secondsBefore: Double
+  }
+
+  var numbers: Numbers
+  var tensors: [(String, Tensor)]
+
+  /// The weights selected so far.
+  struct Best {
+    let epoch: Int
+    let score: Double
+    let weights: Tensor
+    let method: MethodState?
+  }
+
+  static func write(
+    to url: URL, digest: String, session: TrainingSession, optimizer: any Optimizer, method: any BalancingMethod,
+    position: Trainer.Position, best: Best?, seconds: Double
+  ) throws {
+    let state = try (method as? any Checkpointed)?.state()
+    var tensors: [(String, Tensor)] = [("weights", try session.model.store.flat())]
+    tensors += try optimizer.state().map { ("optimizer.\($0.0)", $0.1) }
+    tensors += (state?.tensors ?? []).map { ("method.\($0.name)", $0.tensor) }
+    if let best {
+      tensors.append(("best.weights", best.weights))
+      tensors += (best.method?.tensors ?? []).map { ("best.method.\($0.name)", $0.tensor) }
+    }
+    if let plan = position.plan {
+      let modalities = session.model.modalities
+      tensors.append(("plan.samples", try Tensor(plan.visits.map(\.sample))))
+      let masks = plan.visits.map { visit in
+        modalities.enumerated().reduce(0) { $0 | (visit.hidden.contains($1.element) ? 1 << $1.offset : 0) }
+      }
+      tensors.append(("plan.hidden", try Tensor(masks)))
+    }
+    let numbers = Numbers(
+      digest: digest, epoch: position.epoch, batch: position.batch, step: session.clock.step, sums: position.sums,
+      counts: position.counts,      bestEpoch: best?.epoch, bestScore: best?.score, method: state?.numbers ?? .table([:]),
+      bestMethod: best?.method?.numbers, secondsBefore: seconds)
+    let text = try Tree(encoding: numbers, keys: .asNamed).json()
+    try SafeTensors.write(tensors, metadata: ["checkpoint": text], to: url)
+  }
+
+  init(reading url: URL) throws {
+    let file = try SafeTensors(reading: url)
+    guard let text = file.metadata["checkpoint"] else {
+      throw Diagnosis("this is no checkpoint", place: url.relativePath, exitStatus: .input)
+    }
+    numbers = try Tree(json: text, place: url.relativePath).decode(keys: .asNamed)
+    // Copied, so that the file may be replaced while its tensors are in use.
+    tensors = try file.names.map { ($0, try file.tensor($0).cloned()) }
+  }
+
+  /// Puts everything back, and says where to go on.
+  func restore(
+    _ session: TrainingSession, _ optimizer: any Optimizer, _ method: inout any BalancingMethod
+  ) throws -> (Trainer.Position, Best?) {
+    try session.model.store.restore(tensor("weights"))
+    try optimizer.restore { try tensor("optimizer.\($0)") }
+    if var checkpointed = method as? any Checkpointed {
+      try checkpointed.restore(MethodState(numbers: numbers.method, tensors: tensors(under: "method.")))
+      method = checkpointed
+    }
+    session.clock.step = numbers.step
+    var position = Trainer.Position()
+    position.epoch = numbers.epoch
+    position.batch = numbers.batch
+    position.sums = numbers.sums
+    position.counts = numbers.counts
+    if tensors.contains(where: { $0.0 == "plan.samples" }) {
+      let samples: [Int] = try tensor("plan.samples").array()
+      let masks: [Int] = try tensor("plan.hidden").array()
+      let modalities = session.model.modalities
+      position.plan = SamplingPlan(
+        zip(samples, masks).map { sample, mask in
+          SamplingPlan.Visit(
+            sample, hidden: Set(modalities.indices.filter { mask & (1 << $0) != 0 }.map { modalities[$0] }))
+        })
+    }
+    var best: Best?
+    if let epoch = numbers.bestEpoch, let score = numbers.bestScore {
+      best = Best(
+        epoch: epoch, score: score, weights: try tensor("best.weights"),
+        method: numbers.bestMethod.map { MethodState(numbers: $0, tensors: tensors(under: "best.method.")) })
+    }
+    return (position, best)
+  }
+
+  private func tensor(_ name: String) throws -> Tensor {
+    guard let found = tensors.first(where: { $0.0 == name }) else {
+      throw Diagnosis("the checkpoint lacks '\(name)'", exitStatus: .input)
+    }
+    return found.1
+  }
+
+  private func tensors(under prefix: String) -> [(name: String, tensor: Tensor)] {
+    tensors.filter { $0.0.hasPrefix(prefix) }.map { (String($0.0.dropFirst(prefix.count)), $0.1) }
+  }
+}

@@ -1,0 +1,40 @@
+import Encoders
+import Foundation
+import Multimodal
+import Records
+import Torch
+
+/// A fitted encoder on disk: its arrays, and in the header its name, version and settings.
+enum EncoderFile {
+  static func write(_ encoder: any RawEncoder, to url: URL) throws {
+    let state = try encoder.state()
+    let type = type(of: encoder)
+    let arrays = try state.arrays.sorted { $0.key < $1.key }.map {
+      ($0.key, try Tensor($0.value.values, shape: $0.value.shape))
+    }
+    let metadata = [
+      "encoder": type.name, "version": "\(type.version)", "kind": type.kind.rawValue,
+      "state": String(decoding: state.json, as: UTF8.self),
+    ]
+    try SafeTensors.write(arrays, metadata: metadata, to: url)
+  }
+
+  static func read(_ url: URL) throws -> any RawEncoder {
+    let file = try SafeTensors(reading: url)
+    guard let name = file.metadata["encoder"], let kind = file.metadata["kind"].flatMap(RawInput.Kind.init),
+      let json = file.metadata["state"]
+    else { throw Diagnosis("this is no encoder of Seesaw's", place: url.relativePath, exitStatus: .input) }
+    let type = try EncoderRegistry.encoder(named: name, of: kind)
+    guard file.metadata["version"] == "\(type.version)" else {
+      throw Diagnosis(
+        "the encoder '\(name)' has changed since this was fitted", place: url.relativePath,
+        found: ["fitted by version \(file.metadata["version"] ?? "unknown"), this is version \(type.version)"],
+        remedy: "encode the data and train anew", exitStatus: .input)
+    }
+    var arrays: [String: EncoderArray] = [:]
+    for entry in file.entries {
+      arrays[entry.name] = EncoderArray(shape: entry.shape, values: try file.tensor(entry.name).array())
+    }
+    return try type.init(restoring: EncoderState(json: Data(json.utf8), arrays: arrays))
+  }
+}

@@ -1,0 +1,287 @@
+public import Datasets
+import Encoders
+public import Evaluation
+import Foundation
+import Multimodal
+public import Records
+import Torch
+
+/// What encoding can be told by `--set`.
+public struct EncodeSettings: Settings {
+  public var impairments = ImpairmentSettings()
+  public var data = RawDatasetSettings()
+  /// 0 takes one a core.
+  public var threads = 0
+  public init() {}
+}
+
+extension Experiment {
+  /// Turns raw pictures and texts into a feature set: each split clean, the test split also missing and noisy.
+  ///
+  /// Encoders are fitted on the training split only. The work is done in `<out>.partial`, part by part; what an
+  /// interrupted call has finished is not done again.
+  ///
+  /// - Throws: `CancellationError` where it was stopped.
+  public static func encode(
+    _ request: EncodeRequest, stop: StopFlag = StopFlag(), events: @escaping EventSink = { _ in }
+  ) throws -> EncodeSummary {
+    try EncodingWork(request, stop: stop, events: events).run()
+  }
+}
+
+/// One call of `encode`.
+private struct EncodingWork {
+  let request: EncodeRequest
+  let stop: StopFlag
+  let events: EventSink
+  let settings: EncodeSettings
+  let clock = ContinuousClock()
+  let begun: ContinuousClock.Instant
+
+  init(_ request: EncodeRequest, stop: StopFlag, events: @escaping EventSink) throws {
+    self.request = request
+    self.stop = stop
+    self.events = events
+    begun = clock.now
+    let overlay = Overlay(defaults: try Tree(encoding: EncodeSettings()))
+    var settings = try overlay.resolve(settings: request.settings).tree.decode(EncodeSettings.self)
+    settings.data.strict = settings.data.strict || request.strict
+    try settings.impairments.check()
+    self.settings = settings
+  }
+
+  func run() throws -> EncodeSummary {
+    var data = try RawDataset(at: request.raw, settings: settings.data)
+    events(.phase("Data", "\(data.name) · \(data.samples.count) samples, \(data.classes.count) classes"))
+    let types = try data.modalities.map { kind in
+      (kind, try EncoderRegistry.encoder(named: kind == .image ? request.imageEncoder : request.textEncoder, of: kind))
+    }
+    let key = try key(of: data, types.map(\.1))
+    if let done = try alreadyDone(key) { return done }
+
+    let work = URL(filePath: request.out.path + ".partial")
+    try prepare(work, key)
+    if data.modalities.contains(.image) {
+      data = try data.quarantining(threads: settings.threads, settings: settings.data) { sample in
+        if let image = sample.imagePath { _ = try RGBImage(contentsOf: image) }
+      }
+    }
+    if !data.quarantined.isEmpty {
+      events(.note(Self.quarantineWords(data.quarantined, in: request.out.appending(path: "quarantine.jsonl"))))
+    }
+
+    let notes = data.notes
+    var widths: [String: Int] = [:]
+    var parts: [String: [(String, Tensor)]] = [:]
+    for (kind, type) in types {
+      let encoder = try fitted(type, kind, data, work)
+      widths[kind.rawValue] = encoder.width
+      for split in RawSplit.allCases {
+        let samples = data.samples(in: split)
+        guard !samples.isEmpty else { continue }
+        let rows = try part("\(split.rawValue).\(kind.rawValue)", work) {
+          try encode(inputs(samples, kind), encoder, label: "\(kind.rawValue), \(split.rawValue)")
+        }
+        parts[split.rawValue, default: []].append((kind.rawValue, rows))
+      }
+      try impairedParts(encoder, kind, data, work)
+    }
+    return try assemble(data, parts, widths, notes, key, work)
+  }
+
+  // MARK: Parts
+
+  private func fitted(
+    _ type: any RawEncoder.Type, _ kind: RawInput.Kind, _ data: RawDataset, _ work: URL
+  ) throws -> any RawEncoder {
+    let url = work.appending(path: "encoders/\(kind.rawValue).safetensors")
+    if FileManager.default.fileExists(atPath: url.path), let found = try? EncoderFile.read(url) { return found }
+    try checkStop()
+    events(.phase("Fitting", "\(type.name) on the \(kind.rawValue)s of the training split"))
+    var encoder = try type.init()
+    try encoder.fit(on: inputs(data.samples(in: .train), kind), threads: settings.threads)
+    try EncoderFile.write(encoder, to: url)
+    return encoder
+  }
+
+  /// The test split of one modality, missing and noisy, each in a file of its own.
+  private func impairedParts(
+    _ encoder: any RawEncoder, _ kind: RawInput.Kind, _ data: RawDataset, _ work: URL
+  ) throws {
+    let samples = data.samples(in: .test)
+    guard !samples.isEmpty else { return }
+    for condition in ImpairedCondition.allCases {
+      let name = condition.name(for: kind)
+      let impairment = settings.impairments.impairment(condition, of: kind)
+      let seed = settings.impairments.seed
+      _ = try part("test@\(name)", work, named: kind.rawValue) {
+        if condition == .missing {
+          return try Tensor(encoder.encode(.missing(kind)), shape: [1, encoder.width])
+        }
+        let clean = inputs(samples, kind)
+        let noisy = RawInputs(count: samples.count) { index in
+          let sample = samples[index]
+          let isThere = kind == .image ? sample.imagePath != nil : sample.text != nil
+          // What is not there cannot be noisy.
+          guard isThere else { return try clean[index] }
+          return impairment.impaired(try clean[index], sample: sample.id, condition: name, seed: seed)
+        }
+        return try encode(noisy, encoder, label: name)
+      }
+    }
+  }
+
+  /// A finished part from disk, or made now and kept.
+  private func part(_ name: String, _ work: URL, named tensor: String = "features", _ make: () throws -> Tensor) throws
+    -> Tensor
+  {
+    let url = work.appending(path: "\(name).safetensors")
+    if FileManager.default.fileExists(atPath: url.path), let file = try? SafeTensors(reading: url) {
+      return try file.tensor(tensor)
+    }
+    let made = try make()
+    try SafeTensors.write([(tensor, made)], to: url)
+    return made
+  }
+
+  private func encode(_ inputs: RawInputs, _ encoder: any RawEncoder, label: String) throws -> Tensor {
+    let rows = try encoder.encode(inputs, threads: settings.threads) { done in
+      try checkStop()
+      events(.progress(label: "Encoding", done: done, total: inputs.count, detail: label))
+    }
+    return try Tensor(rows, shape: [inputs.count, encoder.width])
+  }
+
+  private func inputs(_ samples: [RawSample], _ kind: RawInput.Kind) -> RawInputs {
+    RawInputs(count: samples.count) { index in
+      switch kind {
+      case .image:
+        guard let path = samples[index].imagePath else { return .missing(.image) }
+        return .image(try RGBImage(contentsOf: path))
+      case .text: return .text(samples[index].text ?? "")
+      }
+    }
+  }
+
+  private func checkStop() throws {
+    if stop.isRequested { throw CancellationError() }
+  }
+
+  // MARK: Folders
+
+  private func alreadyDone(_ key: String) throws -> EncodeSummary? {
+    let files = FileManager.default
+    guard files.fileExists(atPath: request.out.path) else { return nil }
+    let manifest: DatasetManifest? = try? Tree.read(from: request.out.appending(path: "dataset.json"))
+    if let manifest, manifest.about[path: "key"]?.stringValue == key, !request.again {
+      let set = try FeatureSet(at: request.out)
+      return EncodeSummary(
+        folder: request.out.relativePath, alreadyDone: true, counts: set.counts,
+        widths: Dictionary(uniqueKeysWithValues: zip(manifest.modalities, set.widths)), conditions: try set.conditions(),
+        quarantined: manifest.about[path: "quarantined"]?.intValue ?? 0,
+        notes: manifest.about[path: "notes"]?.listValue?.compactMap(\.stringValue) ?? [], seconds: 0)
+    }
+    let isEmpty = try files.contentsOfDirectory(atPath: request.out.path).isEmpty
+    if isEmpty || (request.again && manifest != nil) { return nil }
+    throw Diagnosis(
+      manifest == nil ? "the folder is not empty" : "the folder holds features that were made otherwise",
+      place: request.out.relativePath,
+      remedy: manifest == nil ? "choose another --out" : "choose another --out, or --again to replace them",
+      exitStatus: .usage)
+  }
+
+  private func prepare(_ work: URL, _ key: String) throws {
+    let files = FileManager.default
+    let mark = work.appending(path: "key")
+    try Diagnosis.placing(work) {
+      let found = try? String(contentsOf: mark, encoding: .utf8)
+      if files.fileExists(atPath: work.path), found != key || request.again { try files.removeItem(at: work) }
+      try files.createDirectory(at: work.appending(path: "encoders"), withIntermediateDirectories: true)
+    }
+    try AtomicFile.write(Data(key.utf8), to: mark)
+  }
+
+  private func assemble(
+    _ data: RawDataset, _ parts: [String: [(String, Tensor)]], _ widths: [String: Int], _ notes: [String],
+    _ key: String, _ work: URL
+  ) throws -> EncodeSummary {
+    let files = FileManager.default
+    for split in RawSplit.allCases {
+      guard let features = parts[split.rawValue] else { continue }
+      let labels = try labels(data.samples(in: split), data)
+      try SafeTensors.write(
+        features + [("labels", labels)], to: work.appending(path: "\(split.rawValue).safetensors"))
+      for (name, _) in features {
+        try files.removeItem(at: work.appending(path: "\(split.rawValue).\(name).safetensors"))
+      }
+    }
+    if !data.quarantined.isEmpty {
+      let lines = try data.quarantined.map { try Tree(encoding: $0, keys: .asNamed).json() }
+      try AtomicFile.write(
+        Data((lines.joined(separator: "\n") + "\n").utf8), to: work.appending(path: "quarantine.jsonl"))
+    }
+    try manifest(data, notes, key).write(to: work)
+    try files.removeItem(at: work.appending(path: "key"))
+    try Diagnosis.placing(request.out) {
+      if files.fileExists(atPath: request.out.path) { try files.removeItem(at: request.out) }
+      try files.createDirectory(at: request.out.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try files.moveItem(at: work, to: request.out)
+    }
+    let set = try FeatureSet(at: request.out)
+    return EncodeSummary(
+      folder: request.out.relativePath, alreadyDone: false, counts: set.counts, widths: widths,
+      conditions: try set.conditions(), quarantined: data.quarantined.count, notes: notes,
+      seconds: (clock.now - begun).seconds)
+  }
+
+  private func labels(_ samples: [RawSample], _ data: RawDataset) throws -> Tensor {
+    let numbers = samples.map(data.labelNumbers)
+    guard data.isMultiLabel else { return try Tensor(numbers.map { $0.first ?? 0 }) }
+    var rows = [UInt8](repeating: 0, count: samples.count * data.classes.count)
+    for (row, labels) in numbers.enumerated() {
+      for label in labels { rows[row * data.classes.count + label] = 1 }
+    }
+    return try Tensor(rows, shape: [samples.count, data.classes.count])
+  }
+
+  private func manifest(_ data: RawDataset, _ notes: [String], _ key: String) throws -> DatasetManifest {
+    let asked = try request.metric.map { name in
+      guard let metric = Metric.allCases.first(where: { $0.rawValue.tolerantKey == name.tolerantKey }) else {
+        throw Diagnosis("'\(name)' is not one of \(Metric.allowed.joined(separator: ", "))", exitStatus: .usage)
+      }
+      return metric
+    }
+    let task: PredictionTask =
+      data.isMultiLabel ? .multiLabel : (data.classes.count == 2 && asked == .auroc ? .binary : .singleLabel)
+    return DatasetManifest(
+      name: request.name ?? data.name, task: task, classes: data.classes, modalities: data.modalities.map(\.rawValue),
+      metric: asked ?? DatasetManifest.usualMetric(task),
+      about: [
+        "key": .string(key), "quarantined": .int(data.quarantined.count), "notes": .list(notes.map(Tree.string)),
+        "impairments": try Tree(encoding: settings.impairments), "seesaw": .string(Experiment.version),
+      ])
+  }
+
+  /// Names what the features depend on: the samples, the pictures' sizes and times, encoders and settings.
+  private func key(of data: RawDataset, _ types: [any RawEncoder.Type]) throws -> String {
+    var lines = [try FileDigest.sha256(of: data.file)]
+    for sample in data.samples {
+      guard let url = sample.imagePath else { continue }
+      let values = try? url.resourceValues(forKeys: [.fileSizeKey, .contentModificationDateKey])
+      lines.append(
+        "\(url.lastPathComponent) \(values?.fileSize ?? 0) "
+          + "\(values?.contentModificationDate?.timeIntervalSince1970 ?? 0)")
+    }
+    lines += types.map { "\($0.name) \($0.version)" }
+    var essence = settings
+    essence.threads = 0
+    lines += [try Tree(encoding: essence).json(), request.metric ?? "", request.name ?? ""]
+    return FileDigest.sha256(of: lines.joined(separator: "\n"))
+  }
+
+  private static func quarantineWords(_ rows: [Quarantined], in url: URL) -> String {
+    let shown = rows.prefix(3).map { "row \($0.row): \($0.reason)" }.joined(separator: "; ")
+    return "\(rows.count) \(rows.count == 1 ? "sample is" : "samples are") left out (\(shown)"
+      + "\(rows.count > 3 ? "; …" : "")); all are listed in \(url.relativePath)"
+  }
+}

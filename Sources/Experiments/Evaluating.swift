@@ -1,0 +1,108 @@
+import Balancing
+import Datasets
+import Evaluation
+public import Foundation
+import Multimodal
+public import Records
+import Torch
+import TorchNN
+
+extension Experiment {
+  /// Tries a finished run under every condition, on its own data or on another feature set of the same shape.
+  public static func evaluate(
+    run: URL, data: URL? = nil, events: EventSink = { _ in }
+  ) throws -> EvaluationTable {
+    let folder = RunFolder(run)
+    guard folder.exists else {
+      throw Diagnosis("there is no run here", place: run.relativePath, exitStatus: .input)
+    }
+    let record = try folder.readRecord()
+    guard record.status == .finished else {
+      throw Diagnosis(
+        "the run is not finished: its status is '\(record.status.rawValue)'", place: run.relativePath,
+        remedy: "seesaw train --resume --out \(run.relativePath)", exitStatus: .input)
+    }
+    let configuration = try record.configuration.decode(RunConfiguration.self)
+    let loaded = try LoadedData(at: data ?? URL(filePath: record.data.path))
+    try check(loaded.set, fits: record, in: folder)
+    if data == nil, loaded.digests != record.data.digests {
+      events(.note("the data has changed since the run was trained: \(loaded.set.folder.relativePath)"))
+    }
+    let builder = try RunBuilder(configuration, loaded)
+    Runtime.setThreads(builder.threads)
+    events(.phase("Data", loaded.words))
+    let model = try builder.model()
+    try model.store.load(SafeTensors(reading: folder.weights))
+    let table = try evaluation(builder, model, ModelFile.method(builder, in: folder))
+    if data == nil { try folder.write(table) }
+    return table
+  }
+
+  /// The scores of a model under every condition that was asked for.
+  static func evaluation(
+    _ builder: RunBuilder, _ model: MultimodalModel, _ method: any BalancingMethod
+  ) throws -> EvaluationTable {
+    let set = builder.data.set
+    let evaluator = builder.evaluator
+    var notes: [String] = []
+    let known = set.test == nil ? [] : try set.conditions()
+    let wanted = builder.configuration.evaluation.conditions
+    let conditions = wanted.isEmpty ? known : known.filter { $0 == Condition.full || wanted.contains($0) }
+    for name in wanted where !known.contains(name) {
+      notes.append("condition '\(name)' is not measured: the data has no file test@\(name).safetensors")
+    }
+    if set.test == nil { notes.append("the data has no test split: nothing was scored") }
+    if wanted.isEmpty, set.test != nil {
+      for name in try set.absentConditions() {
+        notes.append("condition '\(name)' is not measured: the data has no file test@\(name).safetensors")
+      }
+    }
+
+    var scores: [String: Double] = [:]
+    var metrics: [String: [String: Double]] = [:]
+    var zeroFeatures: [String] = []
+    for name in conditions {
+      let (split, absent, zero) = try set.test(under: name)
+      if zero { zeroFeatures.append(name) }
+      let prepared = split.prepared(builder.elementType, on: builder.device)
+      let (logits, labels) = try evaluator.logits(model, prepared, prediction(of: method, absent: absent))
+      metrics[name] = try evaluator.metrics(logits, labels)
+      scores[name] = try evaluator.score(metrics[name] ?? [:])
+      if name == Condition.full, method is any TrainsUnimodalClassifiers {
+        for modality in model.modalities {
+          let (logits, labels) = try evaluator.logits(model, prepared) { try $0.unimodal()[modality] }
+          metrics[name]?["unimodal.\(modality.name)"] = try evaluator.score(evaluator.metrics(logits, labels))
+        }
+      }
+    }
+    if !zeroFeatures.isEmpty {
+      notes.append("features of a missing modality are zeros in \(zeroFeatures.joined(separator: ", "))")
+    }
+    return EvaluationTable(
+      dataset: set.manifest.name, metric: set.manifest.metric.rawValue, modalities: set.manifest.modalities,
+      conditions: conditions, scores: scores, metrics: metrics, samples: set.test?.count, notes: notes)
+  }
+
+  private static func check(_ set: FeatureSet, fits record: RunRecord, in folder: RunFolder) throws {
+    var faults: [String] = []
+    if set.manifest.modalities != record.data.modalities {
+      faults.append(
+        "modalities are \(set.manifest.modalities.joined(separator: ", ")), the model has "
+          + record.data.modalities.joined(separator: ", "))
+    }
+    if set.manifest.classes != record.data.classes {
+      faults.append("classes differ: \(set.manifest.classes.count) here, the model has \(record.data.classes.count)")
+    }
+    let weights = try SafeTensors(reading: folder.weights)
+    for (name, width) in zip(set.manifest.modalities, set.widths) {
+      guard let built = weights.entry("\(name).embedding.weight")?.shape.last, built != width else { continue }
+      faults.append("features of '\(name)' are \(width) wide, the model was built for \(built)")
+    }
+    guard faults.isEmpty else {
+      throw Diagnosis(
+        "the data does not fit the model", place: set.folder.relativePath,
+        found: faults, remedy: "encode it with the encoders the run was trained on: \(folder.url.relativePath)",
+        exitStatus: .input)
+    }
+  }
+}

@@ -1,0 +1,27 @@
+import Foundation
+import Synchronization
+
+/// What long work says while it runs; the library itself prints nothing.
+public enum ExperimentEvent: Sendable, Equatable {
+  /// What is being worked on: a word and a sentence, such as `Data` and `emoji · 1,128 train, 156 validation, 317 test`.
+  case phase(String, String)
+  /// How far one piece of work has come.
+  case progress(label: String, done: Int, total: Int, detail: String)
+  /// Something a person should know, said once.
+  case note(String)
+}
+
+/// Whoever listens; called from one thread at a time.
+public typealias EventSink = @Sendable (ExperimentEvent) -> Void
+
+/// A wish to stop, from a signal or another thread.
+public final class StopFlag: Sendable {
+  private let flag = Atomic<Bool>(false)
+
+  public init() {}
+
+  /// Asks the work to stop at its next safe point.
+  public func request() { flag.store(true, ordering: .relaxed) }
+
+  public var isRequested: Bool { flag.load(ordering: .relaxed) }
+}

@@ -1,0 +1,58 @@
+import Balancing
+import Datasets
+import Foundation
+import Multimodal
+import Records
+import Torch
+import TorchNN
+
+/// A finished run's model: weights, what they mean, and what stands for a modality that is not there.
+///
+///     weights.safetensors   the parameters; the header says modalities, classes, task, metric and method
+///     method.safetensors    what the method remembers for prediction, where it does
+///     missing.safetensors   the features of a missing modality, [1, D] each
+///     encoders/             fitted encoders, copied from the feature set
+enum ModelFile {
+  static func write(_ builder: RunBuilder, _ model: MultimodalModel, _ method: any BalancingMethod, to folder: RunFolder)
+    throws
+  {
+    let manifest = builder.data.set.manifest
+    let metadata = [
+      "format": "seesaw-weights/1", "modalities": manifest.modalities.joined(separator: ","),
+      "classes": Tree.list(manifest.classes.map(Tree.string)).json(), "task": manifest.task.rawValue,
+      "metric": manifest.metric.rawValue, "method": builder.configuration.methodName,
+    ]
+    try SafeTensors.write(model.store.named(), metadata: metadata, to: folder.weights)
+    if let state = try (method as? any Checkpointed)?.state() {
+      let tensors = state.tensors.map { ($0.name, $0.tensor) }
+      try SafeTensors.write(
+        tensors, metadata: ["state": state.numbers.json()], to: folder.url.appending(path: "method.safetensors"))
+    }
+    let missing = try builder.data.set.modalities.map { ($0.name, try builder.data.set.missingFeatures($0)) }
+    try SafeTensors.write(missing, to: folder.url.appending(path: "missing.safetensors"))
+    let encoders = builder.data.set.encoderFiles
+    if !encoders.isEmpty {
+      let target = folder.url.appending(path: "encoders")
+      try Diagnosis.placing(target) {
+        try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
+        for (name, url) in encoders {
+          try AtomicFile.write(Data(contentsOf: url), to: target.appending(path: "\(name).safetensors"))
+        }
+      }
+    }
+  }
+
+  /// The method as it was when its weights were kept.
+  static func method(_ builder: RunBuilder, in folder: RunFolder) throws -> any BalancingMethod {
+    try restored(try builder.method(), in: folder)
+  }
+
+  static func restored(_ method: any BalancingMethod, in folder: RunFolder) throws -> any BalancingMethod {
+    guard var checkpointed = method as? any Checkpointed else { return method }
+    let file = try SafeTensors(reading: folder.url.appending(path: "method.safetensors"))
+    let numbers = try Tree(json: file.metadata["state"] ?? "{}")
+    try checkpointed.restore(
+      MethodState(numbers: numbers, tensors: file.names.map { (name: $0, tensor: try file.tensor($0).cloned()) }))
+    return checkpointed
+  }
+}

@@ -1,0 +1,189 @@
+import Balancing
+import Encoders
+public import Foundation
+import Multimodal
+public import Records
+import Torch
+import TorchNN
+
+/// A finished run's model, ready to predict, with any modality absent.
+public final class Predictor {
+  private let folder: RunFolder
+  private let model: MultimodalModel
+  private let method: any BalancingMethod
+  private let classes: [String]
+  private let metric: String
+  private let scores: [String: Double]
+  private let missing: PerModality<[Float]>
+  private let encoders: [String: any RawEncoder]
+
+  /// The modalities' names, in the model's order.
+  public var modalities: [String] { model.modalities.map(\.name) }
+  /// The modalities that pictures and texts can be encoded for; the others need features.
+  public var encodable: [String] { encoders.keys.sorted() }
+
+  /// Opens a run folder; its data is not needed.
+  public init(run: URL) throws {
+    folder = RunFolder(run)
+    guard folder.exists else {
+      throw Diagnosis("there is no run here", place: run.relativePath, exitStatus: .input)
+    }
+    let record = try folder.readRecord()
+    guard record.status == .finished else {
+      throw Diagnosis(
+        "the run is not finished: its status is '\(record.status.rawValue)'", place: run.relativePath,
+        remedy: "seesaw train --resume --out \(run.relativePath)", exitStatus: .input)
+    }
+    let configuration = try record.configuration.decode(RunConfiguration.self)
+    let weights = try SafeTensors(reading: folder.weights)
+    let modalities = record.data.modalities.map { Modality($0) }
+    guard let task = weights.metadata["task"].flatMap(PredictionTask.init(rawValue:)) else {
+      throw Diagnosis(
+        "the weights do not say what they predict", place: folder.weights.relativePath, exitStatus: .input)
+    }
+    let shapes = try modalities.map { modality in
+      let name = "\(modality.name).embedding.weight"
+      guard let shape = weights.entry(name)?.shape, shape.count == 2 else {
+        throw SafeTensorsError.missing(name, in: weights)
+      }
+      return shape
+    }
+    let elementType: ElementType = configuration.training.precision == .float64 ? .float64 : .float32
+    let store = ParameterStore(random: RandomSource(seed: configuration.seed), elementType: elementType)
+    model = try MultimodalModel(
+      modalities: modalities, inputWidths: shapes.map { $0[1] }, embeddingWidths: shapes.map { $0[0] },
+      classes: record.data.classes.count, task: task, store: store,
+      fusion: RunBuilder.fusion(configuration.model.fusion))
+    let fresh = try MethodRegistry.entry(configuration.methodName)(configuration.methodSettings)
+    try RunBuilder.addParameters(of: fresh, to: model)
+    try model.store.load(weights)
+    method = try ModelFile.restored(fresh, in: folder)
+    classes = record.data.classes
+    let evaluation = try folder.readEvaluation()
+    metric = evaluation.metric
+    scores = evaluation.scores
+    let missingFile = try SafeTensors(reading: run.appending(path: "missing.safetensors"))
+    missing = try PerModality(modalities) { try missingFile.tensor($0.name).array(of: Float.self) }
+    var encoders: [String: any RawEncoder] = [:]
+    for modality in modalities {
+      let url = run.appending(path: "encoders/\(modality.name).safetensors")
+      if FileManager.default.fileExists(atPath: url.path) { encoders[modality.name] = try EncoderFile.read(url) }
+    }
+    self.encoders = encoders
+  }
+
+  /// Predictions in the order of the inputs; throws at the first that cannot be predicted.
+  public func predict(_ inputs: [PredictionInput]) throws -> [Prediction] {
+    try results(for: inputs).map { try $0.get() }
+  }
+
+  /// A prediction for each input, or what is wrong with it.
+  public func results(for inputs: [PredictionInput]) -> [Result<Prediction, Diagnosis>] {
+    var rows: [Result<PerModality<[Float]?>, Diagnosis>] = inputs.map { input in
+      do { return .success(try features(of: input)) } catch { return .failure(Diagnosis(describing: error)) }
+    }
+    var results = [Result<Prediction, Diagnosis>?](repeating: nil, count: inputs.count)
+    // Samples with the same modalities absent go through the model together.
+    var groups: [Set<Modality>: [Int]] = [:]
+    for (index, row) in rows.enumerated() {
+      switch row {
+      case .failure(let diagnosis): results[index] = .failure(diagnosis)
+      case .success(let features):
+        let absent = Set(features.filter { $1 == nil }.map(\.0))
+        if absent.count == model.modalities.count {
+          results[index] = .failure(
+            Diagnosis("nothing is given: at least one of \(modalities.joined(separator: ", ")) is needed",
+              exitStatus: .usage))
+        } else {
+          groups[absent, default: []].append(index)
+        }
+      }
+    }
+    for (absent, members) in groups {
+      do {
+        let probabilities = try probabilities(members.map { try rows[$0].get() }, absent)
+        for (position, index) in members.enumerated() {
+          results[index] = .success(
+            prediction(inputs[index].id, Array(probabilities[position]), absent))
+        }
+      } catch {
+        for index in members { results[index] = .failure(Diagnosis(describing: error)) }
+      }
+    }
+    rows.removeAll()
+    return results.map { $0 ?? .failure(Diagnosis("no prediction was made", exitStatus: .defect)) }
+  }
+
+  /// What is given of an input, as features; nil for a modality that is absent.
+  private func features(of input: PredictionInput) throws -> PerModality<[Float]?> {
+    for name in input.features.keys where !modalities.contains(name) {
+      throw Diagnosis(
+        "there is no modality '\(name)'", found: ["the model has \(modalities.joined(separator: ", "))"],
+        exitStatus: .usage)
+    }
+    if input.image != nil { try needEncoder("image") }
+    if input.text != nil { try needEncoder("text") }
+    return try PerModality(model.modalities) { modality in
+      if let given = input.features[modality.name] {
+        let width = model.embeddings[modality].weight.shape[1]
+        guard given.count == width else {
+          throw Diagnosis(
+            "features of '\(modality.name)' are \(given.count) wide, the model was built for \(width)",
+            exitStatus: .input)
+        }
+        guard given.allSatisfy(\.isFinite) else {
+          throw Diagnosis("features of '\(modality.name)' are not finite", exitStatus: .input)
+        }
+        return given
+      }
+      if modality.name == "image", let url = input.image {
+        return try encoders["image"]?.encode(.image(RGBImage(contentsOf: url)))
+      }
+      if modality.name == "text", let text = input.text { return try encoders["text"]?.encode(.text(text)) }
+      return nil
+    }
+  }
+
+  private func needEncoder(_ name: String) throws {
+    guard modalities.contains(name) else {
+      throw Diagnosis(
+        "the model has no modality '\(name)'", found: ["it has \(modalities.joined(separator: ", "))"],
+        exitStatus: .usage)
+    }
+    guard encoders[name] != nil else {
+      throw Diagnosis(
+        "the run has no encoder for '\(name)': it was trained on features made elsewhere",
+        remedy: "give the features themselves, as \"features\": {\"\(name)\": [...]}", exitStatus: .usage)
+    }
+  }
+
+  private func probabilities(_ rows: [PerModality<[Float]?>], _ absent: Set<Modality>) throws -> [ArraySlice<Double>] {
+    try withoutGradients {
+      let inputs = try PerModality(model.modalities) { modality in
+        let values = rows.flatMap { $0[modality] ?? missing[modality] }
+        return try Tensor(values, shape: [rows.count, values.count / rows.count]).to(model.store.elementType)
+      }
+      let logits = try Experiments.prediction(of: method, absent: absent)(model(inputs))
+      let values: [Double] = try model.task.probabilities(logits.to(.float64)).array()
+      return rows.indices.map { values[($0 * classes.count)..<(($0 + 1) * classes.count)] }
+    }
+  }
+
+  private func prediction(_ id: String?, _ probabilities: [Double], _ absent: Set<Modality>) -> Prediction {
+    let order = probabilities.indices.sorted { (-probabilities[$0], $0) < (-probabilities[$1], $1) }
+    let chosen =
+      model.task == .multiLabel ? order.filter { probabilities[$0] > 0.5 } : order.first.map { [$0] } ?? []
+    let condition: String? =
+      switch absent.count {
+      case 0: Condition.full
+      case 1: absent.first.map { "\($0.name)-missing" }
+      default: nil
+      }
+    let score = condition.flatMap { scores[$0] }
+    return Prediction(
+      id: id, labels: chosen.map { classes[$0] },
+      probabilities: Dictionary(zip(classes, probabilities), uniquingKeysWith: { first, _ in first }),
+      present: model.modalities.filter { !absent.contains($0) }.map(\.name),
+      condition: score == nil ? nil : condition, score: score, metric: metric)
+  }
+}

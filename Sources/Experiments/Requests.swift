@@ -1,0 +1,201 @@
+public import Foundation
+public import Records
+
+/// One training run as it is asked for.
+public struct TrainRequest: Sendable {
+  /// The feature set's folder; nil where a configuration names it.
+  public var data: URL?
+  public var method: String?
+  public var seed: Int?
+  /// The run folder; nil puts it under `runs/<data>/<method>/seed-<seed>-<digest>`.
+  public var out: URL?
+  /// Configuration files (YAML, JSON or a run.json), laid over the defaults in order.
+  public var files: [URL] = []
+  /// `key=value`, laid over the files.
+  public var settings: [String] = []
+  /// Goes on from the checkpoint of an interrupted run in `out`.
+  public var resume = false
+  /// Runs anew although the same run is finished.
+  public var again = false
+
+  public init(data: URL? = nil) { self.data = data }
+}
+
+/// How a training ended.
+public enum TrainOutcome: Sendable {
+  case finished(RunSummary)
+  /// The same run was finished before; nothing was done.
+  case alreadyDone(RunSummary)
+  /// Stopped from outside; a checkpoint waits in the folder.
+  case interrupted(URL)
+}
+
+/// A finished run.
+public struct RunSummary: Sendable {
+  public let folder: URL
+  public let record: RunRecord
+  public let evaluation: EvaluationTable
+}
+
+/// Methods × seeds on one data set, as asked for.
+public struct CompareRequest: Sendable {
+  public var data: URL
+  public var methods: [String]
+  /// How many; they are 0, 1, 2, ….
+  public var seeds: Int
+  public var out: URL
+  public var files: [URL] = []
+  public var settings: [String] = []
+  /// Runs at the same time, each a process of its own where there are several.
+  public var jobs = 1
+  /// The program that runs one training, for `jobs` > 1: this command itself.
+  public var executable: URL?
+
+  public init(data: URL, methods: [String], seeds: Int, out: URL) {
+    self.data = data
+    self.methods = methods
+    self.seeds = seeds
+    self.out = out
+  }
+}
+
+/// Raw data to be encoded, as asked for.
+public struct EncodeRequest: Sendable {
+  /// A folder with samples.csv or samples.jsonl, or such a file.
+  public var raw: URL
+  public var out: URL
+  /// Encoders by modality; nil takes the built-in one.
+  public var imageEncoder: String?
+  public var textEncoder: String?
+  /// `key=value` over `EncodeSettings`.
+  public var settings: [String] = []
+  /// Refuses where a sample would be quarantined.
+  public var strict = false
+  public var metric: String?
+  public var name: String?
+  /// Encodes anew although the same is there.
+  public var again = false
+
+  public init(raw: URL, out: URL) {
+    self.raw = raw
+    self.out = out
+  }
+}
+
+/// What encoding left behind.
+public struct EncodeSummary: Sendable, Codable {
+  public var folder: String
+  public var alreadyDone: Bool
+  public var counts: [String: Int]
+  public var widths: [String: Int]
+  public var conditions: [String]
+  /// Samples left out, each with its row and reason; also in quarantine.jsonl.
+  public var quarantined: Int
+  public var notes: [String]
+  public var seconds: Double
+}
+
+/// Features made elsewhere, to become a feature set.
+public struct ImportRequest: Sendable {
+  /// One .npz or .safetensors file with everything, or none where `parts` are given.
+  public var file: URL?
+  /// Arrays by role (`image`, `text`, `labels`, `split`, …) from files of their own (.npy).
+  public var parts: [String: URL] = [:]
+  public var out: URL
+  /// Modalities and the arrays they come from, in order; empty takes every array that is neither labels nor split.
+  public var modalities: [(name: String, array: String)] = []
+  public var labels = "labels"
+  public var split: String?
+  public var classes: [String] = []
+  public var task: String?
+  public var metric: String?
+  public var name: String?
+  public var seed = 0
+
+  public init(out: URL) { self.out = out }
+}
+
+/// One step to be taken apart.
+public struct GradientRequest: Sendable {
+  public var weights: URL
+  public var batch: URL
+  public var method = "balgrad"
+  public var settings: [String] = []
+  public var files: [URL] = []
+  /// t/(T − 1), 0…1.
+  public var progress = 0.0
+  /// T.
+  public var steps = 1000
+  /// The order of the modalities; empty takes the file's.
+  public var modalities: [String] = []
+  public var task = "single-label"
+  /// `float64` or `float32`.
+  public var precision = "float64"
+  public var seed = 0
+  public var out: URL?
+
+  public init(weights: URL, batch: URL) {
+    self.weights = weights
+    self.batch = batch
+  }
+}
+
+/// A step taken apart: every scalar of it.
+public struct GradientReport: Sendable, Codable, Equatable {
+  public var method: String
+  public var modalities: [String]
+  public var progress: Double
+  public var losses: [String: Double]
+  public var scalars: [String: Double]
+  /// The norm of the update direction by parameter.
+  public var updateNorms: [String: Double]
+  public var out: String?
+}
+
+/// One sample to be predicted; what is nil is absent.
+public struct PredictionInput: Sendable {
+  public var id: String?
+  public var image: URL?
+  public var text: String?
+  /// Features by modality, for models over features that were made elsewhere.
+  public var features: [String: [Float]] = [:]
+
+  public init(id: String? = nil, image: URL? = nil, text: String? = nil, features: [String: [Float]] = [:]) {
+    self.id = id
+    self.image = image
+    self.text = text
+    self.features = features
+  }
+}
+
+/// A prediction, and how far it may be trusted.
+public struct Prediction: Sendable, Codable, Equatable {
+  public var id: String?
+  /// The most probable class; every class above one half where there may be several.
+  public var labels: [String]
+  /// By class name.
+  public var probabilities: [String: Double]
+  /// The modalities that were there.
+  public var present: [String]
+  /// `full` or `<modality>-missing`; nil where the run was not tried so.
+  public var condition: String?
+  /// The run's score on the test split under that condition.
+  public var score: Double?
+  public var metric: String
+}
+
+/// One line of the doctor's answer.
+public struct Finding: Sendable, Codable, Equatable {
+  public enum State: String, Sendable, Codable { case good, warning, bad }
+  public var name: String
+  public var state: State
+  public var found: String
+  public var remedy: String?
+
+  public init(_ name: String, _ state: State, _ found: String, remedy: String? = nil) {
+    self.name = name
+    self.state = state
+    self.found = found
+    self.remedy = remedy
+  }
+}

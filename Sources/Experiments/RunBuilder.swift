@@ -1,0 +1,170 @@
+import Balancing
+import Datasets
+import Evaluation
+import Foundation
+import Multimodal
+import Records
+import Torch
+import TorchNN
+
+/// A feature set and the digests of its files.
+struct LoadedData {
+  let set: FeatureSet
+  let digests: [String: String]
+
+  init(at folder: URL) throws {
+    set = try FeatureSet(at: folder)
+    var digests: [String: String] = [:]
+    for file in try set.files() { digests[file.lastPathComponent] = try FileDigest.sha256(of: file) }
+    self.digests = digests
+  }
+
+  var record: DataRecord {
+    DataRecord(
+      name: set.manifest.name, path: set.folder.standardizedFileURL.path, digests: digests,
+      classes: set.manifest.classes, modalities: set.manifest.modalities, counts: set.counts)
+  }
+
+  /// `emoji · 1,128 train, 156 validation, 317 test · image 128, text 256`
+  var words: String {
+    let counts = ["train", "validation", "test"].compactMap { name in
+      set.counts[name].map { "\($0.formatted(.number.locale(Locale(identifier: "en_US")))) \(name)" }
+    }
+    let widths = zip(set.manifest.modalities, set.widths).map { "\($0) \($1)" }
+    return "\(set.manifest.name) · \(counts.joined(separator: ", ")) · \(widths.joined(separator: ", "))"
+  }
+}
+
+/// A configuration made flesh: data, model, method and optimizer of one run.
+struct RunBuilder {
+  let configuration: RunConfiguration
+  let data: LoadedData
+  let device: Device
+  let elementType: ElementType
+  let random: RandomSource
+  let threads: Int
+
+  init(_ configuration: RunConfiguration, _ data: LoadedData) throws {
+    self.configuration = configuration
+    self.data = data
+    device = Device(configuration.training.device)
+    elementType = configuration.training.precision == .float64 ? .float64 : .float32
+    random = RandomSource(seed: configuration.seed)
+    threads =
+      configuration.training.threads > 0
+      ? configuration.training.threads : ProcessInfo.processInfo.activeProcessorCount
+    let kind = device.name.split(separator: ":").first.map(String.init) ?? device.name
+    guard Runtime.devices.contains(where: { $0.name == kind }) else {
+      throw Diagnosis(
+        "the device '\(device)' is not to be had here",
+        found: ["there are \(Runtime.devices.map(\.name).joined(separator: ", "))"],
+        remedy: "--set training.device=cpu", exitStatus: .usage)
+    }
+    let card = try MethodRegistry.entry(configuration.methodName).card
+    let count = data.set.manifest.modalities.count
+    guard card.modalities.admits(count) else {
+      throw Diagnosis(
+        "'\(card.name)' needs \(card.modalities.words) modalities, the data has \(count)",
+        place: data.set.folder.relativePath, exitStatus: .usage)
+    }
+  }
+
+  func method() throws -> any BalancingMethod {
+    try MethodRegistry.entry(configuration.methodName)(configuration.methodSettings)
+  }
+
+  func model() throws -> MultimodalModel {
+    let set = data.set
+    let store = ParameterStore(random: random, elementType: elementType, device: device)
+    let model = try MultimodalModel(
+      modalities: set.modalities, inputWidths: set.widths,
+      embeddingWidths: set.widths.map { _ in configuration.model.embeddingWidth }, classes: set.manifest.classes.count,
+      task: set.manifest.task, store: store, fusion: Self.fusion(configuration.model.fusion))
+    try Self.addParameters(of: method(), to: model)
+    return model
+  }
+
+  /// Makes the parameters that a method adds to a model.
+  static func addParameters(of method: any BalancingMethod, to model: MultimodalModel) throws {
+    guard let adding = method as? any AddsParameters else { return }
+    try adding.addParameters(model.store.root / "method", for: model)
+    _ = try model.store.flat()
+  }
+
+  /// How a fusion is made, by its name.
+  static func fusion(
+    _ form: FusionForm
+  ) -> (Scope, [Int], Int) throws(TorchError) -> any Fusion {
+    switch form {
+    case .concatenation:
+      return { (scope, widths, classes) throws(TorchError) in
+        try Concatenation(scope, widths: widths, classes: classes)
+      }
+    }
+  }
+
+  var trainer: Trainer {
+    let training = configuration.training
+    return Trainer(epochs: training.epochs, batchSize: training.batchSize, dropLast: training.dropLast)
+  }
+
+  func session() throws -> TrainingSession {
+    let model = try model()
+    let settings = configuration.optimizer
+    let clock = TrainingClock(
+      steps: trainer.steps(over: data.set.train.count), epochs: configuration.training.epochs)
+    return TrainingSession(
+      model, optimizer: try Self.optimizer(settings, model.store), learningRate: Self.learningRate(settings),
+      clock: clock, random: random, gradientClip: settings.gradientClip)
+  }
+
+  static func optimizer(_ settings: OptimizerSettings, _ store: ParameterStore) throws -> any Optimizer {
+    switch settings.name {
+    case .sgd:
+      try SGD(
+        store, momentum: settings.momentum, weightDecay: settings.weightDecay, nesterov: settings.nesterov)
+    case .adam, .adamw:
+      try Adam(
+        store, beta1: settings.beta1, beta2: settings.beta2, epsilon: settings.epsilon,
+        weightDecay: settings.weightDecay, decoupled: settings.name == .adamw)
+    }
+  }
+
+  static func learningRate(_ settings: OptimizerSettings) -> LearningRate {
+    let schedule: Schedule =
+      switch settings.schedule.form {
+      case .constant: .constant
+      case .step: .step(size: settings.schedule.stepSize, gamma: settings.schedule.gamma)
+      case .cosine: .cosine
+      case .linear: .linear
+      }
+    return LearningRate(settings.learningRate, schedule, warmup: settings.schedule.warmupSteps)
+  }
+
+  func lab(_ session: TrainingSession) -> Lab {
+    Lab(
+      session: session, training: data.set.train.prepared(elementType, on: device),
+      validation: data.set.validation?.prepared(elementType, on: device), batchSize: configuration.training.batchSize,
+      random: random, makeSession: { try self.session() })
+  }
+
+  var evaluator: Evaluator {
+    Evaluator(
+      task: data.set.manifest.task, metric: data.set.manifest.metric, batchSize: configuration.evaluation.batchSize)
+  }
+
+  /// Names the run: everything that determines its outcome, and nothing that does not.
+  func digest(of tree: Tree) throws -> String {
+    var essence = tree
+    essence[path: "dataset"] = nil
+    essence[path: "training.threads"] = .int(threads)
+    let digests = data.digests.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    return FileDigest.sha256(of: ([essence.json()] + digests).joined(separator: "\n"))
+  }
+}
+
+/// How a method's prediction is made of a forward pass.
+func prediction(of method: any BalancingMethod, absent: Set<Modality> = []) -> (Outputs) throws -> Tensor {
+  guard let own = method as? any PredictsItsOwnWay else { return { $0.logits } }
+  return { try own.logits($0, absent: absent) }
+}

@@ -1,0 +1,226 @@
+import Balancing
+import Datasets
+import Evaluation
+import Foundation
+import Multimodal
+import Records
+import Torch
+import TorchNN
+
+/// One run, from its first step to its evaluation, recorded in its folder.
+final class TrainingRun: Trainer.Observer {
+  private let builder: RunBuilder
+  private let resolved: ResolvedConfiguration
+  private let folder: RunFolder
+  private let digest: String
+  private let stop: StopFlag
+  private let events: EventSink
+
+  private let session: TrainingSession
+  private let lab: Lab
+  private var best: Checkpoint.Best?
+  private let steps: JSONLinesWriter
+  private let epochs: JSONLinesWriter
+  private var record: RunRecord
+  private let clock = ContinuousClock()
+  private let begun: ContinuousClock.Instant
+  private var epochBegun: ContinuousClock.Instant
+  private var lastCheckpoint: ContinuousClock.Instant
+  private var lastEvent: ContinuousClock.Instant
+  private var secondsBefore = 0.0
+  private var method: any BalancingMethod
+  private var position = Trainer.Position()
+
+  /// A checkpoint is written at the end of an epoch where the last is older than this.
+  private static let checkpointEvery = Duration.seconds(10)
+
+  /// A run in its folder; goes on from a checkpoint where `resuming`.
+  init(
+    _ builder: RunBuilder, _ resolved: ResolvedConfiguration, in folder: RunFolder, digest: String, resuming: Bool,
+    stop: StopFlag, events: @escaping EventSink
+  ) throws {
+    self.builder = builder
+    self.resolved = resolved
+    self.folder = folder
+    self.digest = digest
+    self.stop = stop
+    self.events = events
+    Runtime.setThreads(builder.threads)
+    session = try builder.session()
+    lab = builder.lab(session)
+    method = try builder.method()
+    begun = clock.now
+    epochBegun = begun
+    lastCheckpoint = begun
+    lastEvent = begun
+
+    try folder.create()
+    record = RunRecord(
+      configuration: resolved.tree, provenance: resolved.provenance, versions: Versions.here, threads: builder.threads,
+      device: builder.device.name, processor: Machine.processor, data: builder.data.record,
+      started: RunRecord.timestamp())
+    record.configuration[path: "training.threads"] = .int(builder.threads)
+    var stepsDone = 0
+    if resuming {
+      let checkpoint = try Checkpoint(reading: folder.checkpoint)
+      (position, best) = try checkpoint.restore(session, session.optimizer, &method)
+      stepsDone = checkpoint.numbers.step
+      secondsBefore = checkpoint.numbers.secondsBefore
+      record.started = (try? folder.readRecord().started) ?? record.started
+    }
+    let epochsDone = position.epoch
+    steps =
+      resuming
+      ? try JSONLinesWriter(resuming: folder.steps, where: "step", isBelow: stepsDone)
+      : try JSONLinesWriter(folder.steps)
+    epochs =
+      resuming
+      ? try JSONLinesWriter(resuming: folder.epochs, where: "epoch", isBelow: epochsDone)
+      : try JSONLinesWriter(folder.epochs)
+    try folder.write(record)
+  }
+
+  /// Trains and evaluates; nil where it was stopped and a checkpoint waits.
+  func run() throws -> RunSummary? {
+    do {
+      // The trainer's own copies: the observer writes to this run's while it works.
+      var trained = method
+      var reached = position
+      let isDone = try builder.trainer.train(&trained, lab, from: &reached, observer: self)
+      method = trained
+      position = reached
+      guard isDone else {
+        try checkpoint()
+        try finish(.interrupted)
+        return nil
+      }
+      return try evaluateAndRecord()
+    } catch let error as TrainingDiverged {
+      try saveDivergence(error)
+      try finish(.diverged)
+      throw error.diagnosis.placed(in: folder.url.relativePath)
+    } catch {
+      try? finish(.failed)
+      throw error
+    }
+  }
+
+  // MARK: While it runs
+
+  var wantsStop: Bool { stop.isRequested }
+
+  func stepEnded(_ report: StepReport, _ clock: TrainingClock, stepsInEpoch: Int, _ position: Trainer.Position) throws {
+    self.position = position
+    try steps.append(
+      StepRow(step: clock.step, epoch: clock.epoch, losses: report.losses, scalars: report.scalars))
+    let now = self.clock.now
+    if now - lastEvent > .milliseconds(200) {
+      lastEvent = now
+      tell(clock.epoch, "step \(position.batch)/\(stepsInEpoch)  \(lossWords(report.losses))")
+    }
+  }
+
+  func epochEnded(
+    _ epoch: Int, means: [String: Double], _ method: any BalancingMethod, _ position: Trainer.Position
+  ) throws {
+    self.position = position
+    self.method = method
+    let validation = try validate(method)
+    let score = validation[builder.data.set.manifest.metric.rawValue]
+    if builder.configuration.training.selection == .best, let score, score > best?.score ?? -.infinity {
+      best = Checkpoint.Best(
+        epoch: epoch, score: score, weights: try session.model.store.snapshot(),
+        method: try (method as? any Checkpointed)?.state())
+    }
+    let now = clock.now
+    try epochs.append(
+      EpochRow(epoch: epoch, train: means, validation: validation, seconds: (now - epochBegun).seconds))
+    epochBegun = now
+    lastEvent = now
+    let scoreWords = score.map { "  validation \(builder.data.set.manifest.metric.title) \(percent($0))" } ?? ""
+    tell(epoch + 1, lossWords(means) + scoreWords)
+    if now - lastCheckpoint > Self.checkpointEvery, epoch + 1 < builder.configuration.training.epochs {
+      try checkpoint()
+      lastCheckpoint = clock.now
+    }
+  }
+
+  private func validate(_ method: any BalancingMethod) throws -> [String: Double] {
+    guard let validation = lab.validation else { return [:] }
+    let (logits, labels) = try builder.evaluator.logits(session.model, validation, prediction(of: method))
+    return try builder.evaluator.metrics(logits, labels)
+  }
+
+  private func tell(_ epoch: Int, _ detail: String) {
+    let total = builder.configuration.training.epochs
+    events(.progress(label: "Training", done: epoch, total: total, detail: "epoch \(epoch)/\(total)  \(detail)"))
+  }
+
+  private func lossWords(_ losses: [String: Double]) -> String {
+    guard let loss = losses["fused"] ?? losses.sorted(by: { $0.key < $1.key }).first?.value else { return "" }
+    return "loss " + loss.formatted(.number.precision(.fractionLength(3)).locale(Locale(identifier: "en_US")))
+  }
+
+  private func percent(_ value: Double) -> String {
+    (100 * value).formatted(.number.precision(.fractionLength(1)).locale(Locale(identifier: "en_US")))
+  }
+
+  // MARK: Ends
+
+  private var seconds: Double { secondsBefore + (clock.now - begun).seconds }
+
+  private func checkpoint() throws {
+    try steps.flush()
+    try epochs.flush()
+    try Checkpoint.write(
+      to: folder.checkpoint, digest: digest, session: session, optimizer: session.optimizer, method: method,
+      position: position, best: best, seconds: seconds)
+  }
+
+  private func finish(_ status: RunStatus) throws {
+    try steps.close()
+    try epochs.close()
+    record.status = status
+    record.ended = RunRecord.timestamp()
+    record.seconds = seconds
+    try folder.write(record)
+  }
+
+  private func evaluateAndRecord() throws -> RunSummary {
+    let lastEpoch = builder.configuration.training.epochs - 1
+    if let best {
+      try session.model.store.restore(best.weights)
+      if let state = best.method, var checkpointed = method as? any Checkpointed {
+        try checkpointed.restore(state)
+        method = checkpointed
+      }
+    }
+    record.selectedEpoch = best?.epoch ?? lastEpoch
+    if builder.configuration.training.selection == .best, lab.validation == nil {
+      record.notes.append("no validation split: nothing was selected, the weights are the last epoch's")
+    }
+    try ModelFile.write(builder, session.model, method, to: folder)
+    let table = try Experiment.evaluation(builder, session.model, method)
+    try folder.write(table)
+    try finish(.finished)
+    try? FileManager.default.removeItem(at: folder.checkpoint)
+    return RunSummary(folder: folder.url, record: record, evaluation: table)
+  }
+
+  private func saveDivergence(_ error: TrainingDiverged) throws {
+    let target = folder.diverged
+    try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
+    try SafeTensors.write(session.model.store.named(), to: target.appending(path: "weights.safetensors"))
+    guard let plan = position.plan else { return }
+    let batches = plan.batches(of: builder.configuration.training.batchSize)
+    guard position.batch < batches.count else { return }
+    let batch = try lab.training.batch(batches[position.batch])
+    let tensors = batch.inputs.map { ($0.name, $1) } + [("labels", batch.labels)]
+    try SafeTensors.write(tensors, to: target.appending(path: "batch.safetensors"))
+    record.notes.append("diverged at epoch \(error.epoch), step \(error.step); weights and batch are in diverged/")
+  }
+}
+
+extension Duration {
+  var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}

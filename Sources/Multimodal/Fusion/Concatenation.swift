@@ -1,0 +1,29 @@
+public import Torch
+public import TorchNN
+
+/// z = W [e₁; …; e_M] + b: one linear classifier over the features side by side.
+public struct Concatenation: Fusion {
+  /// `weight` [C, ΣH], columns in the order of the modalities; `bias` [C].
+  public let classifier: Linear
+
+  public init(_ scope: Scope, widths: [Int], classes: Int) throws(TorchError) {
+    classifier = try Linear(scope / "classifier", in: widths.reduce(0, +), out: classes)
+  }
+
+  public func logits(_ features: PerModality<Tensor>) throws(TorchError) -> Tensor {
+    try classifier(Tensor.cat(features.values, -1))
+  }
+
+  public func contributions(_ features: PerModality<Tensor>) throws(TorchError) -> PerModality<Tensor>? {
+    let share = try classifier.bias.tensor / Double(features.count)
+    var parts: [Tensor] = []
+    var column = 0
+    for feature in features.values {
+      let width = feature.shape[feature.rank - 1]
+      let columns = try classifier.weight.tensor.narrowed(1, from: column, length: width)
+      parts.append(try feature.linear(columns, share))
+      column += width
+    }
+    return PerModality(features.modalities, parts)
+  }
+}

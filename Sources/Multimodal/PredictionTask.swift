@@ -1,0 +1,60 @@
+public import Torch
+import TorchNN
+
+/// What is predicted; the loss, the activation and the shape of the labels go together.
+public enum PredictionTask: String, CaseIterable, Codable, Sendable {
+  /// One of C classes: softmax and cross-entropy; labels [N] int64.
+  case singleLabel = "single-label"
+  /// One of two classes, the second being the positive one: as single-label.
+  case binary
+  /// Any of C labels: sigmoid and binary cross-entropy; labels [N, C].
+  case multiLabel = "multi-label"
+
+  /// The mean loss of logits [B, C] over samples, and over classes for several labels.
+  public func loss(_ logits: Tensor, _ labels: Tensor, classWeights: Tensor? = nil) throws(TorchError) -> Tensor {
+    switch self {
+    case .singleLabel, .binary:
+      return try logits.crossEntropy(labels, classWeights: classWeights)
+    case .multiLabel:
+      let targets = try labels.to(logits.elementType)
+      guard let classWeights else { return try logits.binaryCrossEntropy(targets) }
+      return try (logits.binaryCrossEntropy(targets, mean: false) * classWeights).mean()
+    }
+  }
+
+  /// The loss of each sample, [B].
+  public func losses(_ logits: Tensor, _ labels: Tensor) throws(TorchError) -> Tensor {
+    switch self {
+    case .singleLabel, .binary: try logits.crossEntropy(labels, mean: false)
+    case .multiLabel: try logits.binaryCrossEntropy(labels.to(logits.elementType), mean: false).mean(-1)
+    }
+  }
+
+  /// The probability of each class, [B, C].
+  public func probabilities(_ logits: Tensor) throws(TorchError) -> Tensor {
+    switch self {
+    case .singleLabel, .binary: try logits.softmax(-1)
+    case .multiLabel: try logits.sigmoid()
+    }
+  }
+
+  /// The prediction as logarithms of probabilities: [B, C], or [B, C, 2] (yes and no) for several labels.
+  public func logProbabilities(_ logits: Tensor) throws(TorchError) -> Tensor {
+    switch self {
+    case .singleLabel, .binary: try logits.logSoftmax(-1)
+    case .multiLabel: try Tensor.stack([logits.logSigmoid(), (-logits).logSigmoid()], -1)
+    }
+  }
+
+  /// The probability that is given to the truth, [B]; the mean over labels where there are several.
+  public func trueProbability(_ logits: Tensor, _ labels: Tensor) throws(TorchError) -> Tensor {
+    switch self {
+    case .singleLabel, .binary:
+      return try logits.softmax(-1).gathered(1, by: labels.unsqueezed(1)).squeezed(1)
+    case .multiLabel:
+      let p = try logits.sigmoid()
+      let y = try labels.to(logits.elementType)
+      return try (y * p + (1 - y) * (1 - p)).mean(-1)
+    }
+  }
+}

@@ -1,0 +1,69 @@
+/// What one modality of one sample looks like before any encoder saw it.
+public enum RawInput: Sendable, Equatable {
+  case image(RGBImage)
+  case text(String)
+
+  /// The kinds of input, named as the modalities they make.
+  public enum Kind: String, Sendable, Codable, CaseIterable {
+    case image, text
+  }
+
+  /// Whether this is a picture or a text.
+  public var kind: Kind {
+    switch self {
+    case .image: .image
+    case .text: .text
+    }
+  }
+
+  /// What stands in for an absent input: a black picture, the empty text.
+  public static func missing(_ kind: Kind) -> RawInput {
+    switch kind {
+    case .image: .image(.black)
+    case .text: .text("")
+    }
+  }
+}
+
+/// A picture in memory: 8 bits a channel, red, green, blue, rows from the top.
+public struct RGBImage: Sendable, Equatable {
+  public let width: Int
+  public let height: Int
+  /// `width * height * 3` bytes.
+  public var pixels: [UInt8] {
+    didSet { precondition(pixels.count == oldValue.count, "the pixels of a picture may change, their number may not") }
+  }
+
+  /// A picture from its bytes, of which there must be `width * height * 3`.
+  public init(width: Int, height: Int, pixels: [UInt8]) {
+    precondition(width > 0 && height > 0, "a picture has at least one pixel")
+    precondition(pixels.count == width * height * 3, "a picture has three bytes a pixel")
+    self.width = width
+    self.height = height
+    self.pixels = pixels
+  }
+
+  /// The picture of zero pixels that stands for a missing one; square, so that no encoder pads it.
+  public static let black = RGBImage(width: 64, height: 64, pixels: [UInt8](repeating: 0, count: 64 * 64 * 3))
+}
+
+/// Inputs of one modality that are read when they are needed, so that they need not all fit in memory.
+public struct RawInputs: Sendable {
+  public let count: Int
+  private let read: @Sendable (Int) throws -> RawInput
+
+  /// Inputs from a function of their number; it is called from several threads.
+  public init(count: Int, read: @escaping @Sendable (Int) throws -> RawInput) {
+    self.count = count
+    self.read = read
+  }
+
+  /// Inputs that are in memory already.
+  public init(_ inputs: [RawInput]) {
+    self.init(count: inputs.count) { inputs[$0] }
+  }
+
+  public subscript(index: Int) -> RawInput {
+    get throws { try read(index) }
+  }
+}

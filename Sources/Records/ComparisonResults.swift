@@ -1,0 +1,292 @@
+/// One run of a method, as it enters a comparison.
+public struct MeasuredRun: Equatable, Sendable {
+  public var seed: Int
+  /// 0…1, by condition.
+  public var scores: [String: Double]
+  public var seconds: Double?
+
+  public init(seed: Int, scores: [String: Double], seconds: Double? = nil) {
+    self.seed = seed
+    self.scores = scores
+    self.seconds = seconds
+  }
+}
+
+/// All runs of a method, as they enter a comparison.
+public struct MethodRuns: Equatable, Sendable {
+  public var name: String
+  public var settings: Tree
+  public var runs: [MeasuredRun]
+
+  public init(name: String, settings: Tree = [:], runs: [MeasuredRun]) {
+    self.name = name
+    self.settings = settings
+    self.runs = runs
+  }
+}
+
+/// Scores, averages and gaps; of one run, of a mean, or of an interval.
+public struct Quantities<Value: Codable & Equatable & Sendable>: Codable, Equatable, Sendable {
+  /// By condition.
+  public var scores: [String: Value]
+  /// By kind of impairment.
+  public var average: [String: Value]
+  /// By kind of impairment.
+  public var gap: [String: Value]
+
+  public init(scores: [String: Value] = [:], average: [String: Value] = [:], gap: [String: Value] = [:]) {
+    self.scores = scores
+    self.average = average
+    self.gap = gap
+  }
+
+  /// By name: a condition, `average.missing`, `gap.noisy`.
+  public subscript(quantity: String) -> Value? {
+    get {
+      switch Self.split(quantity) {
+      case ("average", let kind): average[kind]
+      case ("gap", let kind): gap[kind]
+      default: scores[quantity]
+      }
+    }
+    set {
+      switch Self.split(quantity) {
+      case ("average", let kind): average[kind] = newValue
+      case ("gap", let kind): gap[kind] = newValue
+      default: scores[quantity] = newValue
+      }
+    }
+  }
+
+  /// Every quantity's name.
+  public var names: [String] {
+    scores.keys.sorted() + average.keys.sorted().map { "average.\($0)" } + gap.keys.sorted().map { "gap.\($0)" }
+  }
+
+  private static func split(_ quantity: String) -> (String, String) {
+    guard let dot = quantity.firstIndex(of: ".") else { return ("", quantity) }
+    return (String(quantity[..<dot]), String(quantity[quantity.index(after: dot)...]))
+  }
+
+  var isEmpty: Bool { scores.isEmpty && average.isEmpty && gap.isEmpty }
+
+  private enum CodingKeys: String, CodingKey { case scores, average, gap }
+
+  public init(from decoder: any Swift.Decoder) throws {
+    let c = try decoder.container(keyedBy: CodingKeys.self)
+    scores = try c.decodeIfPresent([String: Value].self, forKey: .scores) ?? [:]
+    average = try c.decodeIfPresent([String: Value].self, forKey: .average) ?? [:]
+    gap = try c.decodeIfPresent([String: Value].self, forKey: .gap) ?? [:]
+  }
+
+  public func encode(to encoder: any Swift.Encoder) throws {
+    var c = encoder.container(keyedBy: CodingKeys.self)
+    if !scores.isEmpty { try c.encode(scores, forKey: .scores) }
+    if !average.isEmpty { try c.encode(average, forKey: .average) }
+    if !gap.isEmpty { try c.encode(gap, forKey: .gap) }
+  }
+}
+
+/// Methods on one data set, over seeds: `results.json`, and what `compare --json` prints.
+public struct ComparisonResults: Codable, Equatable, Sendable {
+  /// One run.
+  public struct Run: Codable, Equatable, Sendable {
+    public var seed: Int
+    public var quantities: Quantities<Double>
+    /// Whether some impaired score is above the full one; `nil` where that was not measured.
+    public var negativeTransfer: Bool?
+    /// Whether the full score is below the best single modality's of the same seed; `nil` where there is none.
+    public var worseThanUnimodal: Bool?
+    public var seconds: Double?
+  }
+
+  /// One method.
+  public struct MethodRow: Codable, Equatable, Sendable {
+    public var name: String
+    public var settings: Tree
+    public var runs: [Run]
+    /// Over the runs; only of what every run measured.
+    public var mean: Quantities<Double>
+    /// Of the means; empty with one run.
+    public var interval95: Quantities<Interval>
+  }
+
+  /// A paired t-test of two methods over their common seeds.
+  public struct Test: Codable, Equatable, Sendable {
+    /// First and second.
+    public var methods: [String]
+    /// `full`, `average.missing`, `gap.missing`, `average.noisy`, `gap.noisy`.
+    public var quantity: String
+    /// The second's mean less the first's.
+    public var difference: Double
+    public var p: Double
+    /// Of the difference.
+    public var interval95: Interval?
+    /// Common seeds.
+    public var seeds: Int?
+  }
+
+  public var dataset: String
+  public var metric: String
+  /// In the order of the table.
+  public var conditions: [String]
+  /// In the order given.
+  public var methods: [MethodRow]
+  public var tests: [Test]
+  /// What a reader of the numbers must know.
+  public var notes: [String]
+
+  /// What the tests are about.
+  public static let testedQuantities = ["full", "average.missing", "gap.missing", "average.noisy", "gap.noisy"]
+
+  /// Everything that follows from the runs' scores.
+  ///
+  /// - Parameters:
+  ///   - conditions: in the order of the table; those that no run measured are left out, and a note says so.
+  ///   - unimodal: by seed, the best full score of a model with one modality.
+  public init(
+    dataset: String, metric: String, modalities: [String], conditions: [String], methods: [MethodRuns],
+    unimodal: [Int: Double] = [:], notes: [String] = []
+  ) {
+    self.dataset = dataset
+    self.metric = metric
+    let measured = Set(methods.flatMap { $0.runs.flatMap { $0.scores.keys } })
+    self.conditions = conditions.filter(measured.contains)
+    self.notes = notes
+    let missing = conditions.filter { !measured.contains($0) }
+    if !missing.isEmpty { self.notes.append("not measured: \(missing.joined(separator: ", "))") }
+    self.methods = methods.map { Self.row(of: $0, modalities: modalities, unimodal: unimodal) }
+    let tested = Self.tests(between: self.methods)
+    tests = tested.tests
+    self.notes += tested.notes
+    if self.methods.count > 2, !tests.isEmpty {
+      self.notes.append("p values are of single tests, not corrected for there being \(tests.count) of them")
+    }
+  }
+
+  private static func row(of method: MethodRuns, modalities: [String], unimodal: [Int: Double]) -> MethodRow {
+    let runs = method.runs.map { run in
+      let robustness = Robustness(scores: run.scores, modalities: modalities)
+      let full = run.scores[Condition.full]
+      return Run(
+        seed: run.seed,
+        quantities: Quantities(scores: run.scores, average: robustness.average, gap: robustness.gap),
+        negativeTransfer: robustness.negativeTransfer,
+        worseThanUnimodal: unimodal[run.seed].flatMap { best in full.map { $0 < best } }, seconds: run.seconds)
+    }
+    var mean = Quantities<Double>()
+    var interval = Quantities<Interval>()
+    for name in runs.first?.quantities.names ?? [] {
+      let values = runs.compactMap { $0.quantities[name] }
+      guard values.count == runs.count else { continue }
+      mean[name] = Statistics.mean(values)
+      interval[name] = Statistics.interval95(values)
+    }
+    return MethodRow(name: method.name, settings: method.settings, runs: runs, mean: mean, interval95: interval)
+  }
+
+  private static func tests(between methods: [MethodRow]) -> (tests: [Test], notes: [String]) {
+    var tests: [Test] = []
+    var notes: [String] = []
+    for (i, first) in methods.enumerated() {
+      for second in methods[(i + 1)...] {
+        for quantity in testedQuantities {
+          let others = Dictionary(
+            second.runs.compactMap { run in run.quantities[quantity].map { (run.seed, $0) } },
+            uniquingKeysWith: { earlier, _ in earlier })
+          let pairs = first.runs.compactMap { run in
+            run.quantities[quantity].flatMap { value in others[run.seed].map { (value, $0) } }
+          }
+          guard pairs.count > 1 else { continue }
+          guard let result = Statistics.pairedTest(pairs.map(\.0), pairs.map(\.1)) else {
+            notes.append(
+              "\(first.name) and \(second.name) differ in \(quantity) by the same amount on every seed: no test there")
+            continue
+          }
+          tests.append(
+            Test(
+              methods: [first.name, second.name], quantity: quantity, difference: result.mean, p: result.p,
+              interval95: result.interval95, seeds: result.count))
+        }
+      }
+    }
+    return (tests, notes)
+  }
+
+  /// The row of a method.
+  public func method(_ name: String) -> MethodRow? { methods.first { $0.name == name } }
+
+  /// The test of two methods, `first` against `second`, whichever way round it was made.
+  public func test(_ first: String, _ second: String, _ quantity: String) -> Test? {
+    for test in tests where test.quantity == quantity {
+      if test.methods == [first, second] { return test }
+      if test.methods == [second, first] {
+        return Test(
+          methods: [first, second], quantity: quantity, difference: -test.difference, p: test.p,
+          interval95: test.interval95.map { Interval(low: -$0.high, high: -$0.low) }, seeds: test.seeds)
+      }
+    }
+    return nil
+  }
+
+  static let keyOrder = [
+    "dataset", "metric", "conditions", "methods", "name", "settings", "runs", "seed", "scores", "average", "gap",
+    "negativeTransfer", "worseThanUnimodal", "seconds", "mean", "interval95", "tests", "quantity", "difference", "p",
+    "seeds", "notes",
+  ]
+
+  /// The file's text.
+  public func json(_ layout: JSONLayout = .pretty) throws -> String {
+    try Tree(encoding: self, keys: .asNamed).json(layout, order: Self.keyOrder + conditions)
+  }
+
+  /// From the file's text.
+  public init(json text: String, place: String? = nil) throws {
+    self = try Tree(json: text, place: place).decode(keys: .asNamed)
+  }
+}
+
+// A run's quantities stand beside its seed, not in a table of their own.
+extension ComparisonResults.Run {
+  private enum CodingKeys: String, CodingKey { case seed, negativeTransfer, worseThanUnimodal, seconds }
+
+  public init(from decoder: any Swift.Decoder) throws {
+    let c = try decoder.container(keyedBy: CodingKeys.self)
+    seed = try c.decode(Int.self, forKey: .seed)
+    quantities = try Quantities(from: decoder)
+    negativeTransfer = try c.decodeIfPresent(Bool.self, forKey: .negativeTransfer)
+    worseThanUnimodal = try c.decodeIfPresent(Bool.self, forKey: .worseThanUnimodal)
+    seconds = try c.decodeIfPresent(Double.self, forKey: .seconds)
+  }
+
+  public func encode(to encoder: any Swift.Encoder) throws {
+    try quantities.encode(to: encoder)
+    var c = encoder.container(keyedBy: CodingKeys.self)
+    try c.encode(seed, forKey: .seed)
+    try c.encodeIfPresent(negativeTransfer, forKey: .negativeTransfer)
+    try c.encodeIfPresent(worseThanUnimodal, forKey: .worseThanUnimodal)
+    try c.encodeIfPresent(seconds, forKey: .seconds)
+  }
+}
+
+extension ComparisonResults.MethodRow {
+  private enum CodingKeys: String, CodingKey { case name, settings, runs, mean, interval95 }
+
+  public init(from decoder: any Swift.Decoder) throws {
+    let c = try decoder.container(keyedBy: CodingKeys.self)
+    name = try c.decode(String.self, forKey: .name)
+    settings = try c.decodeIfPresent(Tree.self, forKey: .settings) ?? [:]
+    runs = try c.decode([ComparisonResults.Run].self, forKey: .runs)
+    mean = try c.decodeIfPresent(Quantities<Double>.self, forKey: .mean) ?? Quantities()
+    interval95 = try c.decodeIfPresent(Quantities<Interval>.self, forKey: .interval95) ?? Quantities()
+  }
+
+  public func encode(to encoder: any Swift.Encoder) throws {
+    var c = encoder.container(keyedBy: CodingKeys.self)
+    try c.encode(name, forKey: .name)
+    try c.encode(settings, forKey: .settings)
+    try c.encode(runs, forKey: .runs)
+    if !mean.isEmpty { try c.encode(mean, forKey: .mean) }
+    if !interval95.isEmpty { try c.encode(interval95, forKey: .interval95) }
+  }
+}

@@ -1,0 +1,82 @@
+public import Foundation
+
+/// Appends rows to a file, a line of JSON each.
+///
+/// Rows are gathered and written in portions; ``flush()`` writes what is waiting. One thread at a time.
+public final class JSONLinesWriter {
+  private let url: URL
+  private let file: PlainFile
+  private var waiting = Data()
+
+  private static let portion = 1 << 16
+
+  /// Begins the file anew.
+  public init(_ url: URL) throws {
+    self.url = url
+    file = try Diagnosis.placing(url) { try PlainFile(appendingTo: url, after: 0) }
+  }
+
+  /// Goes on with a file: keeps its rows up to the first whose `key` is not below `limit`, or that is not whole.
+  ///
+  /// A missing file is begun.
+  public init(resuming url: URL, where key: String, isBelow limit: Int) throws {
+    self.url = url
+    file = try Diagnosis.placing(url) {
+      let bytes = FileManager.default.fileExists(atPath: url.path) ? try Data(contentsOf: url) : Data()
+      var length = 0
+      for line in JSONLines.lines(of: bytes) {
+        guard let row = try? Tree(json: line), let number = row[path: key]?.intValue, number < limit else { break }
+        length += line.utf8.count + 1
+      }
+      return try PlainFile(appendingTo: url, after: length)
+    }
+  }
+
+  deinit { try? flush() }
+
+  public func append(_ row: some Encodable) throws {
+    waiting += Data((try Tree(encoding: row, keys: .asNamed).json() + "\n").utf8)
+    if waiting.count >= Self.portion { try flush() }
+  }
+
+  /// Hands what is waiting to the system, so that another process can read it.
+  public func flush() throws {
+    guard !waiting.isEmpty else { return }
+    let data = waiting
+    waiting = Data()
+    try Diagnosis.placing(url) { try file.append(data) }
+  }
+
+  /// Writes the rest, forces it to disk and closes; nothing may be appended after.
+  public func close() throws {
+    try flush()
+    try Diagnosis.placing(url) { try file.finish(synchronizing: true) }
+  }
+}
+
+/// Reads files of one JSON value a line.
+public enum JSONLines {
+  /// The rows of a file; a last line without its newline, left by a crash, is passed over.
+  ///
+  /// - Throws: a ``Diagnosis`` with file and line.
+  public static func read<Row: Decodable>(_ type: Row.Type = Row.self, from url: URL) throws -> [Row] {
+    let data = try Diagnosis.placing(url) { try Data(contentsOf: url) }
+    return try lines(of: data).enumerated().map { number, line in
+      let place = "\(url.relativePath):\(number + 1)"
+      do { return try Tree(json: line).decode(type, keys: .asNamed) } catch {
+        var diagnosis = Diagnosis(describing: error)
+        diagnosis.place = place
+        diagnosis.exitStatus = .input
+        throw diagnosis
+      }
+    }
+  }
+
+  /// Whole lines only.
+  static func lines(of data: Data) -> [Substring] {
+    var lines = String(decoding: data, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+    // After the last newline comes nothing, or a line that was never finished.
+    if !lines.isEmpty { lines.removeLast() }
+    return lines
+  }
+}

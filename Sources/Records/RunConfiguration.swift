@@ -1,0 +1,171 @@
+/// Everything that determines a run.
+public struct RunConfiguration: Settings {
+  /// A folder, or the name of a data set.
+  public var dataset = ""
+  public var seed = 0
+  /// A table: `name`, and the method's own settings beside it.
+  public var method: Tree = ["name": "balgrad"]
+  public var model = ModelSettings()
+  public var optimizer = OptimizerSettings()
+  public var training = TrainingSettings()
+  public var evaluation = EvaluationSettings()
+
+  public init() {}
+
+  /// The method's name; empty where the table has none.
+  public var methodName: String { method[path: "name"]?.stringValue ?? "" }
+
+  /// The method's own settings, without its name; what `Tree.decode` makes its configuration of.
+  public var methodSettings: Tree {
+    var settings = method
+    settings[path: "name"] = nil
+    return settings
+  }
+}
+
+/// How modalities come together.
+public enum FusionForm: String, Choice {
+  case concatenation
+}
+
+/// The model over the features.
+public struct ModelSettings: Settings {
+  /// Of every modality's embedding.
+  public var embeddingWidth = 256
+  public var fusion = FusionForm.concatenation
+  public init() {}
+}
+
+public enum OptimizerName: String, Choice {
+  case sgd
+  case adam
+  case adamw
+}
+
+public enum ScheduleForm: String, Choice {
+  case constant
+  /// Times `gamma` every `stepSize` epochs.
+  case step
+  /// Half a cosine down to 0.
+  case cosine
+  /// A straight line down to 0.
+  case linear
+}
+
+/// How the learning rate moves.
+public struct ScheduleSettings: Settings {
+  public var form = ScheduleForm.constant
+  /// In epochs.
+  public var stepSize = 10
+  public var gamma = 0.1
+  /// Steps of a straight rise from 0 before the rest.
+  public var warmupSteps = 0
+  public init() {}
+}
+
+/// How directions become moves.
+public struct OptimizerSettings: Settings {
+  public var name = OptimizerName.adam
+  public var learningRate = 1e-3
+  public var weightDecay = 0.0
+  /// Of `sgd`.
+  public var momentum = 0.9
+  /// Of `sgd`.
+  public var nesterov = false
+  /// Of `adam` and `adamw`.
+  public var beta1 = 0.9
+  /// Of `adam` and `adamw`.
+  public var beta2 = 0.999
+  /// Of `adam` and `adamw`.
+  public var epsilon = 1e-8
+  public var schedule = ScheduleSettings()
+  /// The largest norm of a direction; 0 leaves it as it is.
+  public var gradientClip = 0.0
+  public init() {}
+}
+
+/// Which weights are kept.
+public enum Selection: String, Choice {
+  /// Of the epoch with the best validation score.
+  case best
+  /// Of the last epoch.
+  case last
+}
+
+/// In what numbers a model is trained.
+public enum Precision: String, Choice {
+  case float32
+  case float64
+}
+
+/// How long, in what portions and on what.
+public struct TrainingSettings: Settings {
+  public var epochs = 20
+  public var batchSize = 128
+  public var selection = Selection.best
+  public var precision = Precision.float32
+  /// `cpu`, `cuda`, `cuda:1`, `mps`.
+  public var device = "cpu"
+  /// 0 is as many as there are cores.
+  public var threads = 0
+  /// Whether a last, smaller batch is left out.
+  public var dropLast = false
+  public init() {}
+}
+
+/// What is tried at the end.
+public struct EvaluationSettings: Settings {
+  public var batchSize = 1024
+  /// Empty is every condition there is.
+  public var conditions: [String] = []
+  public init() {}
+}
+
+extension RunConfiguration {
+  /// What each setting may be, by path; a method's own rules are on its card.
+  public static var rules: [String: SettingRule] {
+    [
+      "seed": .range(.nonNegative),
+      "model.embedding_width": .range(.atLeast(1)),
+      "model.fusion": .oneOf(FusionForm.allowed),
+      "optimizer.name": .oneOf(OptimizerName.allowed),
+      "optimizer.learning_rate": .range(.positive),
+      "optimizer.weight_decay": .range(.nonNegative),
+      "optimizer.momentum": .range(SettingRange(minimum: 0, maximum: 1, belowMaximum: true)),
+      "optimizer.beta1": .range(SettingRange(minimum: 0, maximum: 1, belowMaximum: true)),
+      "optimizer.beta2": .range(SettingRange(minimum: 0, maximum: 1, belowMaximum: true)),
+      "optimizer.epsilon": .range(.positive),
+      "optimizer.schedule.form": .oneOf(ScheduleForm.allowed),
+      "optimizer.schedule.step_size": .range(.atLeast(1)),
+      "optimizer.schedule.gamma": .range(.positive),
+      "optimizer.schedule.warmup_steps": .range(.nonNegative),
+      "optimizer.gradient_clip": .range(.nonNegative),
+      "training.epochs": .range(.atLeast(1)),
+      "training.batch_size": .range(.atLeast(1)),
+      "training.selection": .oneOf(Selection.allowed),
+      "training.precision": .oneOf(Precision.allowed),
+      "training.threads": .range(.nonNegative),
+      "evaluation.batch_size": .range(.atLeast(1)),
+    ]
+  }
+
+  /// Checks every range, and that data set and method are named.
+  ///
+  /// - Parameter methodRules: ``MethodCard/rules`` of the method.
+  /// - Throws: ``ConfigurationProblems`` with all that is wrong.
+  public func validate(methodRules: [String: SettingRule] = [:]) throws {
+    let tree = try Tree(encoding: self)
+    var problems: [ConfigurationProblem] = []
+    if dataset.isEmpty { problems.append(ConfigurationProblem(path: "dataset", "no data set is named")) }
+    if methodName.isEmpty { problems.append(ConfigurationProblem(path: "method.name", "no method is named")) }
+    let rules = Self.rules.merging(methodRules) { $1 }
+    for (path, rule) in rules.sorted(by: { $0.key < $1.key }) {
+      guard let value = tree[path: path], let what = rule.objection(to: value) else { continue }
+      problems.append(ConfigurationProblem(path: path, what))
+    }
+    if optimizer.nesterov, optimizer.momentum == 0 {
+      problems.append(ConfigurationProblem(path: "optimizer.nesterov", "needs a 'optimizer.momentum' above 0"))
+    }
+    if !problems.isEmpty { throw ConfigurationProblems(problems) }
+  }
+}

@@ -1,0 +1,86 @@
+public import Foundation
+
+/// The files of one run, by name.
+///
+///     runs/hateful-memes/balgrad/seed-1-3f9a2c/
+///       run.json  steps.jsonl  epochs.jsonl  evaluation.json  weights.safetensors  checkpoint.safetensors
+public struct RunFolder: Hashable, Sendable {
+  public let url: URL
+
+  public init(_ url: URL) { self.url = url }
+
+  /// Where a run belongs: by data set, method and seed, and the first six digits of its configuration's digest.
+  public init(in root: URL, dataset: String, method: String, seed: Int, digest: String) {
+    url = root.appendingPathComponent(Self.fileName(dataset)).appendingPathComponent(Self.fileName(method))
+      .appendingPathComponent("seed-\(seed)-\(digest.prefix(6))")
+  }
+
+  /// A name that is one component of a path.
+  private static func fileName(_ name: String) -> String {
+    let kept = name.map { $0.isLetter || $0.isNumber || "-_.@".contains($0) ? $0 : "-" }
+    let text = String(kept).trimmingPrefix { $0 == "." }
+    return text.isEmpty ? "unnamed" : String(text)
+  }
+
+  /// Configuration, provenance, status.
+  public var record: URL { url.appendingPathComponent("run.json") }
+  /// A ``StepRow`` a line.
+  public var steps: URL { url.appendingPathComponent("steps.jsonl") }
+  /// An ``EpochRow`` a line.
+  public var epochs: URL { url.appendingPathComponent("epochs.jsonl") }
+  /// An ``EvaluationTable``.
+  public var evaluation: URL { url.appendingPathComponent("evaluation.json") }
+  /// The selected weights.
+  public var weights: URL { url.appendingPathComponent("weights.safetensors") }
+  /// What a run goes on from: weights, optimizer, method and place, in one file, so that they cannot disagree.
+  public var checkpoint: URL { url.appendingPathComponent("checkpoint.safetensors") }
+  /// Weights and batch of a step whose loss was not a number.
+  public var diverged: URL { url.appendingPathComponent("diverged", isDirectory: true) }
+
+  /// Whether a record is here.
+  public var exists: Bool { FileManager.default.fileExists(atPath: record.path) }
+
+  /// Makes the folder, and those above it.
+  public func create() throws {
+    try Diagnosis.placing(url) { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
+  }
+
+  public func write(_ value: RunRecord) throws {
+    try write(value, to: record, order: RunRecord.keyOrder)
+  }
+
+  public func write(_ value: EvaluationTable) throws {
+    try write(value, to: evaluation, order: EvaluationTable.keyOrder + value.conditions)
+  }
+
+  public func readRecord() throws -> RunRecord { try read(record) }
+  public func readEvaluation() throws -> EvaluationTable { try read(evaluation) }
+  public func readSteps() throws -> [StepRow] { try JSONLines.read(from: steps) }
+  public func readEpochs() throws -> [EpochRow] { try JSONLines.read(from: epochs) }
+
+  private func write(_ value: some Encodable, to url: URL, order: [String]) throws {
+    let text = try Tree(encoding: value, keys: .asNamed).json(.pretty, order: order) + "\n"
+    try AtomicFile.write(Data(text.utf8), to: url)
+  }
+
+  private func read<T: Decodable>(_ url: URL) throws -> T { try Tree.read(T.self, from: url) }
+}
+
+extension Tree {
+  /// A value from a JSON file whose keys are as the properties are named.
+  ///
+  /// - Throws: a ``Diagnosis`` that names the file.
+  public static func read<T: Decodable>(_ type: T.Type = T.self, from url: URL) throws -> T {
+    let data = try Diagnosis.placing(url) { try Data(contentsOf: url) }
+    do {
+      return try Tree(json: String(decoding: data, as: UTF8.self), place: url.relativePath).decode(type, keys: .asNamed)
+    } catch {
+      var diagnosis = Diagnosis(describing: error)
+      diagnosis.exitStatus = .input
+      if diagnosis.place?.hasPrefix(url.relativePath) != true {
+        diagnosis.place = url.relativePath + (diagnosis.place.map { ", \($0)" } ?? "")
+      }
+      throw diagnosis
+    }
+  }
+}

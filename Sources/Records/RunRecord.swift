@@ -1,0 +1,154 @@
+public import Foundation
+
+/// Where a run stands.
+public enum RunStatus: String, Choice {
+  case running
+  case finished
+  /// A loss was not a number.
+  case diverged
+  /// Stopped from outside, with a checkpoint.
+  case interrupted
+  case failed
+}
+
+/// What a run was made with.
+public struct Versions: Codable, Equatable, Sendable {
+  public var seesaw: String
+  public var libtorch: String
+  public var swift: String
+  /// System and architecture.
+  public var platform: String
+
+  public init(seesaw: String, libtorch: String, swift: String, platform: String) {
+    self.seesaw = seesaw
+    self.libtorch = libtorch
+    self.swift = swift
+    self.platform = platform
+  }
+}
+
+/// The data a run saw.
+public struct DataRecord: Codable, Equatable, Sendable {
+  public var name: String
+  public var path: String
+  /// SHA-256 in hexadecimal, by file name.
+  public var digests: [String: String]
+  /// Their names, in order of the labels.
+  public var classes: [String]
+  /// In the data set's order.
+  public var modalities: [String]
+  /// Samples by split.
+  public var counts: [String: Int]
+
+  public init(
+    name: String, path: String, digests: [String: String] = [:], classes: [String], modalities: [String],
+    counts: [String: Int]
+  ) {
+    self.name = name
+    self.path = path
+    self.digests = digests
+    self.classes = classes
+    self.modalities = modalities
+    self.counts = counts
+  }
+}
+
+/// A run's `run.json`: enough to know it, trace it and repeat it.
+public struct RunRecord: Codable, Equatable, Sendable {
+  /// What the file says it is.
+  public static let format = "seesaw-run/1"
+
+  /// Resolved: every setting, snake case.
+  public var configuration: Tree
+  /// Where each setting has its value from.
+  public var provenance: [String: String]
+  public var versions: Versions
+  public var threads: Int
+  public var device: String
+  public var processor: String
+  public var data: DataRecord
+  public var status: RunStatus
+  /// ISO 8601, UTC.
+  public var started: String
+  /// ISO 8601, UTC.
+  public var ended: String?
+  public var seconds: Double?
+  /// From 0; whose weights are kept.
+  public var selectedEpoch: Int?
+  /// What a reader of the numbers must know.
+  public var notes: [String]
+
+  public init(
+    configuration: Tree, provenance: [String: String] = [:], versions: Versions, threads: Int, device: String,
+    processor: String, data: DataRecord, status: RunStatus = .running, started: String, ended: String? = nil,
+    seconds: Double? = nil, selectedEpoch: Int? = nil, notes: [String] = []
+  ) {
+    self.configuration = configuration
+    self.provenance = provenance
+    self.versions = versions
+    self.threads = threads
+    self.device = device
+    self.processor = processor
+    self.data = data
+    self.status = status
+    self.started = started
+    self.ended = ended
+    self.seconds = seconds
+    self.selectedEpoch = selectedEpoch
+    self.notes = notes
+  }
+
+  /// A moment as records write it: ISO 8601 in UTC, whole seconds.
+  public static func timestamp(_ date: Date = Date()) -> String { date.formatted(.iso8601) }
+
+  static let keyOrder = [
+    "format", "status", "started", "ended", "seconds", "selectedEpoch", "notes", "configuration", "data", "name",
+    "path",
+    "versions", "device", "processor", "threads", "provenance",
+  ]
+
+  private enum CodingKeys: String, CodingKey {
+    case format, configuration, provenance, versions, threads, device, processor, data, status, started, ended, seconds
+    case selectedEpoch, notes
+  }
+
+  public init(from decoder: any Swift.Decoder) throws {
+    let c = try decoder.container(keyedBy: CodingKeys.self)
+    let format = try c.decode(String.self, forKey: .format)
+    guard format == Self.format else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .format, in: c, debugDescription: "'\(format)' was met where '\(Self.format)' is read")
+    }
+    configuration = try c.decode(Tree.self, forKey: .configuration)
+    provenance = try c.decodeIfPresent([String: String].self, forKey: .provenance) ?? [:]
+    versions = try c.decode(Versions.self, forKey: .versions)
+    threads = try c.decode(Int.self, forKey: .threads)
+    device = try c.decode(String.self, forKey: .device)
+    processor = try c.decode(String.self, forKey: .processor)
+    data = try c.decode(DataRecord.self, forKey: .data)
+    status = try c.decode(RunStatus.self, forKey: .status)
+    started = try c.decode(String.self, forKey: .started)
+    ended = try c.decodeIfPresent(String.self, forKey: .ended)
+    seconds = try c.decodeIfPresent(Double.self, forKey: .seconds)
+    selectedEpoch = try c.decodeIfPresent(Int.self, forKey: .selectedEpoch)
+    notes = try c.decodeIfPresent([String].self, forKey: .notes) ?? []
+  }
+
+  public func encode(to encoder: any Swift.Encoder) throws {
+    var c = encoder.container(keyedBy: CodingKeys.self)
+    try c.encode(Self.format, forKey: .format)
+    try c.encode(configuration, forKey: .configuration)
+    try c.encode(provenance, forKey: .provenance)
+    try c.encode(versions, forKey: .versions)
+    try c.encode(threads, forKey: .threads)
+    try c.encode(device, forKey: .device)
+    try c.encode(processor, forKey: .processor)
+    try c.encode(data, forKey: .data)
+    try c.encode(status, forKey: .status)
+    try c.encode(started, forKey: .started)
+    try c.encodeIfPresent(ended, forKey: .ended)
+    try c.encodeIfPresent(seconds, forKey: .seconds)
+    try c.encodeIfPresent(selectedEpoch, forKey: .selectedEpoch)
+    try c.encode(notes, forKey: .notes)
+  }
+}

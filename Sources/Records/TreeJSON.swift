@@ -1,0 +1,256 @@
+import Foundation
+
+/// How JSON text is laid out.
+public enum JSONLayout: Sendable {
+  /// One line, no spaces.
+  case compact
+  /// Two spaces a level.
+  case pretty
+}
+
+extension Tree {
+  /// The tree as JSON text with sorted keys; a number that is not finite is written as `null`.
+  ///
+  /// - Parameter order: keys that come before the others in every table, in this order; for files that people open.
+  public func json(_ layout: JSONLayout = .compact, order: [String] = []) -> String {
+    var out = ""
+    let ranks = Dictionary(order.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+    JSONWriter(layout: layout, ranks: ranks).write(self, into: &out, indent: 0)
+    return out
+  }
+
+  /// What the tree holds, in words for a message: `'abc'`, `0.5`, `a list`.
+  package var described: String {
+    switch self {
+    case .null: "nothing"
+    case .bool, .int, .number: json()
+    case .string(let text): "'\(text)'"
+    case .list: "a list"
+    case .table: "a table"
+    }
+  }
+
+  /// The tree that a JSON text describes.
+  ///
+  /// - Throws: a ``Diagnosis`` with line and column; `place` names the text in it.
+  public init(json text: some StringProtocol, place: String? = nil) throws {
+    var reader = JSONReader(bytes: Array(text.utf8), place: place)
+    self = try reader.document()
+  }
+}
+
+private struct JSONWriter {
+  let layout: JSONLayout
+  let ranks: [String: Int]
+
+  func write(_ tree: Tree, into out: inout String, indent: Int) {
+    switch tree {
+    case .null: out += "null"
+    case .bool(let value): out += value ? "true" : "false"
+    case .int(let value): out += "\(value)"
+    case .number(let value): out += value.isFinite ? "\(value)" : "null"
+    case .string(let value): write(string: value, into: &out)
+    case .list(let elements):
+      // A list of plain values stays on one line.
+      let broken = layout == .pretty && elements.contains { $0.listValue != nil || $0.tableValue != nil }
+      enclose(elements, "[", "]", broken: broken, separator: layout == .pretty ? ", " : ",", indent, &out) {
+        write($0, into: &$1, indent: indent + 1)
+      }
+    case .table(let entries):
+      let sorted = entries.sorted { (ranks[$0.key] ?? .max, $0.key) < (ranks[$1.key] ?? .max, $1.key) }
+      enclose(sorted, "{", "}", broken: layout == .pretty, separator: ",", indent, &out) {
+        write(string: $0.key, into: &$1)
+        $1 += layout == .pretty ? ": " : ":"
+        write($0.value, into: &$1, indent: indent + 1)
+      }
+    }
+  }
+
+  private func enclose<T>(
+    _ items: [T], _ open: String, _ close: String, broken: Bool, separator: String, _ indent: Int,
+    _ out: inout String, _ item: (T, inout String) -> Void
+  ) {
+    out += open
+    for (i, element) in items.enumerated() {
+      if i > 0 { out += broken ? "," : separator }
+      if broken { out += "\n" + String(repeating: "  ", count: indent + 1) }
+      item(element, &out)
+    }
+    if broken, !items.isEmpty { out += "\n" + String(repeating: "  ", count: indent) }
+    out += close
+  }
+
+  private func write(string: String, into out: inout String) {
+    out += "\""
+    for scalar in string.unicodeScalars {
+      switch scalar {
+      case "\"": out += "\\\""
+      case "\\": out += "\\\\"
+      case "\n": out += "\\n"
+      case "\r": out += "\\r"
+      case "\t": out += "\\t"
+      case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+        let digits = String(scalar.value, radix: 16)
+        out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      default: out.unicodeScalars.append(scalar)
+      }
+    }
+    out += "\""
+  }
+}
+
+/// Reads JSON into a tree, keeping `1` and `1.0` apart, which Foundation's reader does not.
+private struct JSONReader {
+  let bytes: [UInt8]
+  let place: String?
+  var at = 0
+
+  static let deepest = 128
+
+  mutating func document() throws -> Tree {
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { at = 3 }
+    let tree = try value(depth: 0)
+    skipSpace()
+    if at < bytes.count { throw wrong("something follows the end of the JSON") }
+    return tree
+  }
+
+  func wrong(_ what: String) -> Diagnosis {
+    let before = bytes[..<min(at, bytes.count)]
+    let line = 1 + before.count { $0 == 0x0A }
+    let column = 1 + (before.lastIndex(of: 0x0A).map { before.count - $0 - 1 } ?? before.count)
+    return Diagnosis(
+      what, place: place.map { "\($0):\(line):\(column)" } ?? "line \(line), column \(column)", exitStatus: .input)
+  }
+
+  mutating func skipSpace() {
+    while at < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[at]) { at += 1 }
+  }
+
+  mutating func take(_ byte: Character) -> Bool {
+    guard at < bytes.count, bytes[at] == byte.asciiValue else { return false }
+    at += 1
+    return true
+  }
+
+  mutating func value(depth: Int) throws -> Tree {
+    guard depth < Self.deepest else { throw wrong("JSON nested deeper than \(Self.deepest) levels") }
+    skipSpace()
+    guard at < bytes.count else { throw wrong("the JSON ends too early") }
+    switch bytes[at] {
+    case UInt8(ascii: "{"): return try table(depth: depth)
+    case UInt8(ascii: "["): return try list(depth: depth)
+    case UInt8(ascii: "\""): return .string(try string())
+    case UInt8(ascii: "t"): return try word("true", .bool(true))
+    case UInt8(ascii: "f"): return try word("false", .bool(false))
+    case UInt8(ascii: "n"): return try word("null", .null)
+    default: return try number()
+    }
+  }
+
+  mutating func word(_ word: String, _ tree: Tree) throws -> Tree {
+    guard bytes[at...].starts(with: word.utf8) else { throw wrong("this is not JSON") }
+    at += word.utf8.count
+    return tree
+  }
+
+  mutating func list(depth: Int) throws -> Tree {
+    at += 1
+    var elements: [Tree] = []
+    skipSpace()
+    if take("]") { return .list(elements) }
+    while true {
+      elements.append(try value(depth: depth + 1))
+      skipSpace()
+      if take("]") { return .list(elements) }
+      guard take(",") else { throw wrong("a ',' or ']' is missing") }
+    }
+  }
+
+  mutating func table(depth: Int) throws -> Tree {
+    at += 1
+    var entries: [String: Tree] = [:]
+    skipSpace()
+    if take("}") { return .table(entries) }
+    while true {
+      skipSpace()
+      guard at < bytes.count, bytes[at] == UInt8(ascii: "\"") else { throw wrong("a key in quotes is missing") }
+      let key = try string()
+      skipSpace()
+      guard take(":") else { throw wrong("a ':' is missing after '\(key)'") }
+      let value = try value(depth: depth + 1)
+      guard entries.updateValue(value, forKey: key) == nil else { throw wrong("'\(key)' is there twice") }
+      skipSpace()
+      if take("}") { return .table(entries) }
+      guard take(",") else { throw wrong("a ',' or '}' is missing") }
+    }
+  }
+
+  mutating func number() throws -> Tree {
+    let start = at
+    while at < bytes.count, "+-.eE0123456789".utf8.contains(bytes[at]) { at += 1 }
+    let text = String(decoding: bytes[start..<at], as: UTF8.self)
+    if text.utf8.allSatisfy({ $0 == UInt8(ascii: "-") || (0x30...0x39).contains($0) }), let whole = Int(text) {
+      return .int(whole)
+    }
+    guard let value = Double(text), value.isFinite, !text.hasPrefix("+"), !text.hasPrefix(".") else {
+      at = start
+      throw wrong("this is not JSON")
+    }
+    return .number(value)
+  }
+
+  mutating func string() throws -> String {
+    at += 1
+    var out: [UInt8] = []
+    while at < bytes.count {
+      let byte = bytes[at]
+      at += 1
+      switch byte {
+      case UInt8(ascii: "\""):
+        guard let text = String(validating: out, as: UTF8.self) else { throw wrong("a text that is not UTF-8") }
+        return text
+      case UInt8(ascii: "\\"): try escape(into: &out)
+      case 0..<0x20: throw wrong("a line break or control character inside a text")
+      default: out.append(byte)
+      }
+    }
+    throw wrong("a text without its closing quote")
+  }
+
+  mutating func escape(into out: inout [UInt8]) throws {
+    guard at < bytes.count else { throw wrong("a text without its closing quote") }
+    let byte = bytes[at]
+    at += 1
+    switch byte {
+    case UInt8(ascii: "n"): out.append(0x0A)
+    case UInt8(ascii: "t"): out.append(0x09)
+    case UInt8(ascii: "r"): out.append(0x0D)
+    case UInt8(ascii: "b"): out.append(0x08)
+    case UInt8(ascii: "f"): out.append(0x0C)
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): out.append(byte)
+    case UInt8(ascii: "u"):
+      var code = try hex()
+      if (0xD800..<0xDC00).contains(code), at + 1 < bytes.count, bytes[at] == UInt8(ascii: "\\"),
+        bytes[at + 1] == UInt8(ascii: "u")
+      {
+        at += 2
+        let low = try hex()
+        guard (0xDC00..<0xE000).contains(low) else { throw wrong("half a character in a text") }
+        code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
+      }
+      guard let scalar = Unicode.Scalar(code) else { throw wrong("half a character in a text") }
+      out += Array(String(Character(scalar)).utf8)
+    default: throw wrong("'\\' is followed by something unknown")
+    }
+  }
+
+  mutating func hex() throws -> UInt32 {
+    let digits = bytes[at..<min(at + 4, bytes.count)]
+    guard digits.count == 4, digits.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }),
+      let code = UInt32(String(decoding: digits, as: UTF8.self), radix: 16)
+    else { throw wrong("four digits are missing after '\\u'") }
+    at += 4
+    return code
+  }
+}

@@ -1,0 +1,161 @@
+import Foundation
+public import Records
+
+/// The table of a paper: methods against conditions, with averages and gaps, ready to be written in any form.
+///
+/// Scores are in percent with one decimal; what follows ± is half the 95 % interval of the mean over seeds.
+public struct ComparisonTable: Equatable, Sendable {
+  /// A quantity under which every method has a cell.
+  public struct Line: Equatable, Sendable {
+    /// `full`, `image-missing`, `average.missing`, `gap.missing`.
+    public let quantity: String
+    /// `full`, `image missing`, `Avg. missing`, `gap missing`.
+    public let title: String
+    /// The kind of impairment; lines of one kind belong together.
+    public let kind: String
+    /// Gaps are better small.
+    public let smallerIsBetter: Bool
+  }
+
+  /// How a cell compares with the others of its line.
+  public enum Rank: Sendable {
+    case best
+    case second
+    case none
+  }
+
+  /// A mean as it is shown.
+  public struct Cell: Equatable, Sendable {
+    /// `86.1`; `nil` where it was not measured.
+    public let mean: String?
+    /// `0.7`; `nil` with one seed.
+    public let halfWidth: String?
+    /// Two cells that read alike rank alike.
+    public let rank: Rank
+    /// An impaired score above the method's own full score.
+    public let negativeTransfer: Bool
+
+    /// `86.1 ± 0.7*`, or `–`.
+    public var text: String {
+      guard let mean else { return "–" }
+      return mean + (halfWidth.map { " ± \($0)" } ?? "") + (negativeTransfer ? "*" : "")
+    }
+  }
+
+  public let dataset: String
+  public let metric: String
+  public let lines: [Line]
+  /// As they are called in the table.
+  public let methods: [String]
+  /// By line, then method.
+  public let cells: [[Cell]]
+  /// How many runs each mean is of: `5 seeds`, `3 to 5 seeds`.
+  public let seeds: String
+  public let notes: [String]
+
+  /// - Parameter titles: what to call a method, by name; its name where there is none.
+  public init(_ results: ComparisonResults, titles: [String: String] = [:]) {
+    dataset = results.dataset
+    metric = metricTitle(results.metric)
+    methods = results.methods.map { titles[$0.name] ?? $0.name }
+    notes = results.notes
+    lines = Self.lines(of: results)
+    let counts = results.methods.map(\.runs.count)
+    let low = counts.min() ?? 0
+    let high = counts.max() ?? 0
+    seeds = low == high ? (low == 1 ? "1 seed" : "\(low) seeds") : "\(low) to \(high) seeds"
+    cells = lines.map { line in Self.cells(of: line, results.methods) }
+  }
+
+  var starred: Bool { cells.contains { $0.contains(where: \.negativeTransfer) } }
+  var hasIntervals: Bool { cells.contains { $0.contains { $0.halfWidth != nil } } }
+
+  /// What the signs mean, a phrase each.
+  var legend: [String] {
+    (hasIntervals ? ["± is half the 95 % interval of the mean"] : [])
+      + (starred ? ["* better with a modality impaired than with all of them"] : [])
+  }
+
+  /// What it is a table of, as `emoji · accuracy in % · 5 seeds`.
+  var heading: String { "\(dataset) · \(metric) in % · \(seeds)" }
+
+  private static func lines(of results: ComparisonResults) -> [Line] {
+    let kinds = impairmentKinds(of: results)
+    var lines: [Line] = []
+    for condition in results.conditions where kinds.allSatisfy({ !condition.hasSuffix("-\($0)") }) {
+      lines.append(Line(quantity: condition, title: condition, kind: "", smallerIsBetter: false))
+    }
+    for kind in kinds {
+      for condition in results.conditions where kindOf(condition, kinds) == kind {
+        lines.append(
+          Line(
+            quantity: condition, title: "\(condition.dropLast(kind.count + 1)) \(kind)", kind: kind,
+            smallerIsBetter: false))
+      }
+      if results.methods.contains(where: { $0.mean.average[kind] != nil }) {
+        lines.append(Line(quantity: "average.\(kind)", title: "Avg. \(kind)", kind: kind, smallerIsBetter: false))
+      }
+      if results.methods.contains(where: { $0.mean.gap[kind] != nil }) {
+        lines.append(Line(quantity: "gap.\(kind)", title: "gap \(kind)", kind: kind, smallerIsBetter: true))
+      }
+    }
+    return lines
+  }
+
+  private static func cells(of line: Line, _ methods: [ComparisonResults.MethodRow]) -> [Cell] {
+    let means = methods.map { $0.mean[line.quantity].map(percent) }
+    // Ranked as they read: nobody can see a difference in the third decimal, and it would mean nothing.
+    let distinct = Set(means.compactMap { $0.flatMap(Double.init) }).sorted(by: line.smallerIsBetter ? (<) : (>))
+    return zip(methods, means).map { method, mean in
+      var rank = Rank.none
+      if let value = mean.flatMap(Double.init), methods.count > 1, distinct.count > 1 {
+        if value == distinct[0] { rank = .best }
+        if value == distinct[1], methods.count > 2 { rank = .second }
+      }
+      let isImpaired = !line.kind.isEmpty && !line.quantity.contains(".")
+      let score = method.mean[line.quantity]
+      let full = method.mean[Condition.full]
+      return Cell(
+        mean: mean, halfWidth: method.interval95[line.quantity].map { percent($0.halfWidth) }, rank: rank,
+        negativeTransfer: isImpaired && score.flatMap { score in full.map { score > $0 } } ?? false)
+    }
+  }
+}
+
+/// `86.1` for 0.8612.
+func percent(_ fraction: Double) -> String { fixed(fraction * 100, 1) }
+
+/// So many decimals; no minus before a zero.
+func fixed(_ value: Double, _ decimals: Int) -> String {
+  let text = String(format: "%.\(decimals)f", value)
+  return text.allSatisfy { "-0.".contains($0) } ? text.replacing("-", with: "") : text
+}
+
+/// A metric as it is spoken of.
+func metricTitle(_ metric: String) -> String {
+  switch metric {
+  case "auroc": "AUROC"
+  case "macro-f1": "macro F1"
+  case "weighted-f1": "weighted F1"
+  default: metric
+  }
+}
+
+/// The kinds of impairment, in the order in which the conditions bring them.
+func impairmentKinds(of results: ComparisonResults) -> [String] {
+  let known = Set(results.methods.flatMap { $0.mean.average.keys })
+  var kinds: [String] = []
+  for condition in results.conditions where condition != Condition.full {
+    guard
+      let kind = kindOf(condition, Array(known)) ?? condition.split(separator: "-").dropFirst().last.map(String.init),
+      !kinds.contains(kind)
+    else { continue }
+    kinds.append(kind)
+  }
+  return kinds
+}
+
+/// The kind that a condition's name ends with; the longest of them.
+func kindOf(_ condition: String, _ kinds: [String]) -> String? {
+  kinds.filter { condition.hasSuffix("-\($0)") && condition.count > $0.count + 1 }.max { $0.count < $1.count }
+}

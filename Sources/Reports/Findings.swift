@@ -1,0 +1,178 @@
+public import Records
+
+/// What a comparison found, in two sentences that claim no more than the numbers carry.
+public struct Findings: Equatable, Sendable {
+  /// Which modality the baseline leans on, and by how much.
+  public let leaning: String
+  /// Whether a method narrows the gap beyond noise, or that none does.
+  public let narrowing: String
+
+  public var sentences: [String] { [leaning, narrowing] }
+
+  /// Differences less likely than this by chance are called beyond noise; with several methods after Holm's correction.
+  public static let significance = 0.05
+
+  /// - Parameters:
+  ///   - baseline: the name of the method to compare with; by default `joint` where it is there, else the first.
+  ///   - titles: what to call a method, by name.
+  public init(_ results: ComparisonResults, baseline: String? = nil, titles: [String: String] = [:]) {
+    let name = baseline ?? (results.method("joint") != nil ? "joint" : results.methods.first?.name) ?? ""
+    guard let row = results.method(name), !row.runs.isEmpty else {
+      leaning = "Nothing was measured to say which modality a model leans on."
+      narrowing = "No method can be compared."
+      return
+    }
+    let kinds = impairmentKinds(of: results).filter { row.mean.gap[$0] != nil }
+    guard let kind = ["missing", "noisy"].first(where: kinds.contains) ?? kinds.first else {
+      leaning = "Which modality \(titles[name] ?? name) leans on is not known: no two modalities were impaired alike."
+      narrowing = "Whether a method narrows the gap is not known either."
+      return
+    }
+    let judge = Judge(results: results, baseline: row, kind: kind, titles: titles)
+    leaning = judge.leaning()
+    narrowing = judge.narrowing()
+  }
+}
+
+private struct Judge {
+  let results: ComparisonResults
+  let baseline: ComparisonResults.MethodRow
+  let kind: String
+  let titles: [String: String]
+
+  var metric: String { metricTitle(results.metric) }
+
+  func title(_ name: String) -> String { titles[name] ?? name }
+
+  /// `without text`, `with text noisy`.
+  func impaired(_ modality: String) -> String {
+    kind == "missing" ? "without \(modality)" : "with \(modality) \(kind)"
+  }
+
+  func points(_ fraction: Double) -> String {
+    let text = percent(fraction)
+    return text == "1.0" || text == "-1.0" ? "\(text) point" : "\(text) points"
+  }
+
+  func seeds(_ count: Int) -> String { count == 1 ? "one seed" : "\(count) seeds" }
+
+  // MARK: What it leans on
+
+  func leaning() -> String {
+    let scores = results.conditions.compactMap { condition -> (modality: String, condition: String, score: Double)? in
+      guard kindOf(condition, [kind]) != nil, let score = baseline.mean.scores[condition] else { return nil }
+      return (String(condition.dropLast(kind.count + 1)), condition, score)
+    }.sorted { $0.score < $1.score }
+    guard scores.count > 1 else { return "Which modality \(title(baseline.name)) leans on was not measured." }
+    let worst = scores[0]
+    let full = baseline.mean.scores[Condition.full].map { ", against \(percent($0)) % with everything there" } ?? ""
+    let list = scores.map { "\(percent($0.score)) % \(impaired($0.modality))" }.joined(separator: " and ")
+    let differences = baseline.runs.compactMap { run in
+      run.quantities[scores[1].condition].flatMap { next in run.quantities[worst.condition].map { next - $0 } }
+    }
+    let distance = points(worst.score.distance(to: scores[1].score))
+    if differences.count == 1 {
+      if worst.score == scores[1].score {
+        return "With one seed \(title(baseline.name)) leans on no modality: its \(metric) is \(list)\(full)."
+      }
+      return "\(title(baseline.name)) seems to lean on \(worst.modality): its \(metric) is \(list)\(full), "
+        + "\(distance) apart, from one seed, which says nothing of the spread."
+    }
+    guard let interval = Statistics.interval95(differences), interval.low > 0 else {
+      return "\(title(baseline.name)) leans on no modality beyond noise: its \(metric) is \(list)\(full), "
+        + "over \(seeds(differences.count))."
+    }
+    return "\(title(baseline.name)) leans on \(worst.modality): its \(metric) is \(list)\(full), \(distance) apart "
+      + "(95 % interval \(percent(interval.low)) to \(percent(interval.high)), \(seeds(differences.count)))."
+  }
+
+  // MARK: Whether a method helps
+
+  func narrowing() -> String {
+    let others = results.methods.filter { $0.name != baseline.name && $0.mean.gap[kind] != nil }
+    guard !others.isEmpty, let before = baseline.mean.gap[kind] else {
+      return "No other method was compared on that gap."
+    }
+    let tests = others.compactMap { other in
+      results.test(baseline.name, other.name, "gap.\(kind)").map { (method: other, test: $0) }
+    }
+    guard !tests.isEmpty else { return untested(others, before) }
+
+    let clear = beyondNoise(tests.map(\.test))
+    let narrower = zip(tests, clear).filter { $1 && $0.test.difference < 0 }.map(\.0)
+      .sorted { $0.test.difference < $1.test.difference }
+    if let best = narrower.first {
+      let lead =
+        switch narrower.count {
+        case 1 where others.count == 1: "\(title(best.method.name)) narrows that gap beyond noise"
+        case 1: "Of \(others.count) methods only \(title(best.method.name)) narrows that gap beyond noise"
+        default:
+          "\(joined(narrower.map { title($0.method.name) })) narrow that gap beyond noise, \(title(best.method.name)) most"
+        }
+      return "\(lead): \(change(best.method, best.test)); \(price(of: best.method))."
+    }
+    if others.count == 1 {
+      let (other, test) = tests[0]
+      if clear[0] {
+        return "\(title(other.name)) widens that gap beyond noise: \(change(other, test)); \(price(of: other))."
+      }
+      return "\(title(other.name)) does not narrow that gap beyond noise: \(change(other, test))."
+    }
+    let wider = zip(tests, clear).filter { $1 }.map { title($0.0.method.name) }
+    let also = wider.isEmpty ? "" : ", and \(joined(wider)) \(wider.count == 1 ? "widens" : "widen") it"
+    guard let nearest = tests.min(by: { $0.test.difference < $1.test.difference }) else { return "" }
+    return "None of \(others.count) methods narrows that gap beyond noise\(also); the smallest is "
+      + "\(title(nearest.method.name))'s: \(change(nearest.method, nearest.test))."
+  }
+
+  /// No test was possible: one seed, no common seeds, or the same difference on every seed.
+  func untested(_ others: [ComparisonResults.MethodRow], _ before: Double) -> String {
+    let gaps = others.map { "\(title($0.name)) \(points($0.mean.gap[kind] ?? 0))" }.joined(separator: ", ")
+    let one = others.allSatisfy { $0.runs.count == 1 } || baseline.runs.count == 1
+    let why =
+      one
+      ? "With one seed no difference can be told from noise"
+      : "No test of the differences was possible"
+    return "\(why): that gap is \(points(before)) for \(title(baseline.name)), and for \(gaps)."
+  }
+
+  /// Which tests hold at 5 % when there are so many of them (Holm, Scandinavian Journal of Statistics 1979).
+  func beyondNoise(_ tests: [ComparisonResults.Test]) -> [Bool] {
+    var holds = [Bool](repeating: false, count: tests.count)
+    for (rank, i) in tests.indices.sorted(by: { tests[$0].p < tests[$1].p }).enumerated() {
+      guard tests[i].p * Double(tests.count - rank) < Findings.significance else { break }
+      holds[i] = true
+    }
+    return holds
+  }
+
+  /// Means over the common seeds, so that their distance is the difference that was tested.
+  func change(_ method: ComparisonResults.MethodRow, _ test: ComparisonResults.Test) -> String {
+    let common = Set(baseline.runs.map(\.seed)).intersection(method.runs.map(\.seed))
+    let before =
+      Statistics.mean(
+        baseline.runs.filter { common.contains($0.seed) }.compactMap { $0.quantities[test.quantity] }) ?? .nan
+    let interval =
+      test.interval95.map { "95 % interval of the change \(percent($0.low)) to \(percent($0.high)), " } ?? ""
+    let count = test.seeds.map { ", \(seeds($0))" } ?? ""
+    let p = test.p < 0.001 ? "p < 0.001" : "p = \(fixed(test.p, 3))"
+    return "from \(points(before)) to \(points(before + test.difference)) (\(interval)\(p)\(count))"
+  }
+
+  /// What it does to the scores, so that a gap narrowed by spoiling the better side shows.
+  func price(of method: ComparisonResults.MethodRow) -> String {
+    var parts: [String] = []
+    if let before = baseline.mean.scores[Condition.full], let after = method.mean.scores[Condition.full] {
+      parts.append("with everything there from \(percent(before)) % to \(percent(after)) %")
+    }
+    if let before = baseline.mean.average[kind], let after = method.mean.average[kind] {
+      parts.append("averaged over \(kind) modalities from \(percent(before)) % to \(percent(after)) %")
+    }
+    return "its \(metric) goes \(parts.joined(separator: ", "))"
+  }
+
+  func joined(_ names: [String]) -> String {
+    guard let last = names.last, names.count > 1 else { return names.first ?? "" }
+    return names.dropLast().joined(separator: ", ") + " and " + last
+  }
+}

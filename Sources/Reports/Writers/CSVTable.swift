@@ -1,0 +1,26 @@
+public import Records
+
+/// Numbers for a spreadsheet or a script.
+public enum CSVTable {
+  /// A row for each method and quantity: mean and 95 % interval as fractions in full precision, RFC 4180.
+  public static func text(_ results: ComparisonResults) -> String {
+    var rows = [["dataset", "metric", "method", "quantity", "mean", "low95", "high95", "runs"]]
+    for method in results.methods {
+      let known = results.conditions.filter { method.mean.scores[$0] != nil }
+      for quantity in known + method.mean.names.filter({ method.mean.scores[$0] == nil }) {
+        guard let mean = method.mean[quantity] else { continue }
+        let interval = method.interval95[quantity]
+        rows.append([
+          results.dataset, results.metric, method.name, quantity, "\(mean)", interval.map { "\($0.low)" } ?? "",
+          interval.map { "\($0.high)" } ?? "", "\(method.runs.count)",
+        ])
+      }
+    }
+    return rows.map { $0.map(escaped).joined(separator: ",") + "\r\n" }.joined()
+  }
+
+  static func escaped(_ field: String) -> String {
+    guard field.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return field }
+    return "\"" + field.replacing("\"", with: "\"\"") + "\""
+  }
+}

@@ -1,0 +1,84 @@
+extension ComparisonTable {
+  /// For a paper: a `table` for the package booktabs, the best of each line bold, the second underlined.
+  ///
+  /// - Parameters:
+  ///   - caption: by default data set, metric and seeds.
+  ///   - label: for `\ref`; none is written where it is `nil`.
+  ///   - methodsDown: whether each method is a row; by default where there are more than six.
+  public func latex(caption: String? = nil, label: String? = nil, methodsDown: Bool? = nil) -> String {
+    let body = cells.map { $0.map(Self.latex) }
+    let titles = lines.map { LaTeX.escaped($0.title) }
+    let names = methods.map(LaTeX.escaped)
+    let down = methodsDown ?? (methods.count > 6)
+    var rows: [String] = []
+    if down {
+      rows = methods.indices.map { method in LaTeX.row([names[method]] + body.map { $0[method] }) }
+    } else {
+      for (i, line) in lines.enumerated() {
+        if i > 0, line.kind != lines[i - 1].kind { rows.append("\\midrule") }
+        rows.append(LaTeX.row([titles[i]] + body[i]))
+      }
+    }
+    let header = LaTeX.row(down ? ["Method"] + titles : [""] + names)
+    let columns = "l" + String(repeating: "r", count: down ? lines.count : methods.count)
+    var signs = ""
+    if methods.count > 2 { signs = " Bold is best, underlined second." }
+    if methods.count == 2 { signs = " Bold is better." }
+    if hasIntervals { signs += " $\\pm$ is half the 95\\,\\% interval of the mean." }
+    if starred { signs += " $^{*}$ marks a score better with a modality impaired than with all of them." }
+    let opening = LaTeX.escaped(caption ?? "\(dataset): \(metric) in %, \(seeds)")
+    let remarks = notes.map { "% \($0.replacing("\n", with: " "))\n" }.joined()
+    return remarks + """
+      \\begin{table}
+        \\centering
+        \\caption{\(opening).\(signs)}
+      \(label.map { "  \\label{\($0)}\n" } ?? "")\
+        \\begin{tabular}{\(columns)}
+          \\toprule
+          \(header)
+          \\midrule
+      \(rows.map { "    \($0)" }.joined(separator: "\n"))
+          \\bottomrule
+        \\end{tabular}
+      \\end{table}
+
+      """
+  }
+
+  private static func latex(_ cell: Cell) -> String {
+    guard let mean = cell.mean else { return "--" }
+    var out =
+      switch cell.rank {
+      case .best: "\\textbf{\(mean)}"
+      case .second: "\\underline{\(mean)}"
+      case .none: mean
+      }
+    if cell.negativeTransfer { out += "$^{*}$" }
+    if let halfWidth = cell.halfWidth { out += " $\\pm$ \(halfWidth)" }
+    return out
+  }
+}
+
+/// LaTeX as text.
+enum LaTeX {
+  /// Text whose signs mean nothing.
+  static func escaped(_ text: String) -> String {
+    var out = ""
+    for character in text {
+      switch character {
+      case "&", "%", "$", "#", "_", "{", "}": out += "\\\(character)"
+      case "\\": out += "\\textbackslash{}"
+      case "~": out += "\\textasciitilde{}"
+      case "^": out += "\\textasciicircum{}"
+      case "<": out += "\\textless{}"
+      case ">": out += "\\textgreater{}"
+      case _ where character.isNewline: out += " "
+      default: out.append(character)
+      }
+    }
+    return out
+  }
+
+  /// Cells are taken as LaTeX.
+  static func row(_ cells: [String]) -> String { cells.joined(separator: " & ") + " \\\\" }
+}

@@ -1,0 +1,117 @@
+import ArgumentParser
+import Experiments
+import Foundation
+import Records
+
+struct Demo: ParsableCommand, Exemplified {
+  static let configuration = CommandConfiguration(
+    abstract:
+      "Do the whole work on real data: encode pictures and names of emoji, compare three methods, print the table."
+  )
+
+  static let examples = ["seesaw demo", "seesaw demo --seeds 2 --out /tmp/demo"]
+
+  @Option(help: ArgumentHelp("The folder of the emoji data, or of other raw samples.", valueName: "folder"))
+  var data: String?
+
+  @Option(help: ArgumentHelp("How many seeds: 0, 1, 2, ….", valueName: "number"))
+  var seeds = 5
+
+  @Option(help: ArgumentHelp("The folder of features, runs and results.", valueName: "folder"))
+  var out = "runs/demo"
+
+  @Option(help: ArgumentHelp("Runs at the same time, each a process of its own.", valueName: "number"))
+  var jobs = 1
+
+  @Flag(help: "Print the results as JSON.")
+  var json = false
+
+  @OptionGroup var talk: TalkOptions
+
+  func validate() throws {
+    if seeds < 1 { throw ValidationError("--seeds is \(seeds); at least 1 is needed.") }
+    if jobs < 1 { throw ValidationError("--jobs is \(jobs); at least 1 is needed.") }
+  }
+
+  func run() throws {
+    let output = Output(talk)
+    let raw = try DemoData(named: data).locate()
+    let target = URL(filePath: out)
+    let features = target.appending(path: "features")
+    do {
+      let summary = try Experiment.encode(
+        EncodeRequest(raw: raw, out: features), stop: Interruption.flag(), events: output.events)
+      EncodeTalk.tell(summary, output)
+    } catch is CancellationError {
+      output.clear()
+      throw Comparison.interrupted(out)
+    }
+    var request = CompareRequest(data: features, methods: Compare.defaultMethods, seeds: seeds, out: target)
+    request.jobs = jobs
+    try Comparison.run(request, json: json, output)
+  }
+}
+
+/// Where the emoji data is to be found.
+struct DemoData {
+  /// What `--data` says.
+  var named: String?
+  var environment = ProcessInfo.processInfo.environment
+  var executable = Executable.url
+  var workingFolder = URL(filePath: FileManager.default.currentDirectoryPath)
+
+  init(named: String? = nil) { self.named = named }
+
+  /// The folder below which it is looked for.
+  static let path = "Data/emoji"
+
+  /// The folder with the samples: the one that is named, else that of `SEESAW_DATA`, else `Data/emoji` in a folder above
+  /// the program or above the working folder.
+  func locate() throws -> URL {
+    if let named {
+      let url = URL(filePath: named)
+      guard Self.holdsSamples(url) else {
+        throw Diagnosis(
+          "there are no samples in '\(named)'", remedy: "name a folder with samples.csv or samples.jsonl",
+          exitStatus: .input)
+      }
+      return url
+    }
+    if let variable = environment["SEESAW_DATA"], !variable.isEmpty {
+      let root = URL(filePath: variable)
+      guard
+        let found = [root, root.appending(path: "emoji"), root.appending(path: Self.path)].first(
+          where: Self.holdsSamples)
+      else {
+        throw Diagnosis(
+          "there is no emoji data in '\(variable)'", place: "SEESAW_DATA",
+          remedy: "it should name a folder with emoji/samples.csv in it", exitStatus: .input)
+      }
+      return found
+    }
+    for start in [executable?.deletingLastPathComponent(), workingFolder].compactMap({ $0 }) {
+      if let found = Self.above(start) { return found }
+    }
+    throw Diagnosis(
+      "the emoji data is not to be found",
+      found: ["looked for \(Self.path)/samples.csv above the program and above this folder"],
+      remedy: "name its folder with --data, or the folder around it with SEESAW_DATA", exitStatus: .input)
+  }
+
+  private static func above(_ start: URL) -> URL? {
+    var folder = start.standardizedFileURL
+    while true {
+      let candidate = folder.appending(path: path)
+      if holdsSamples(candidate) { return candidate }
+      let parent = folder.deletingLastPathComponent().standardizedFileURL
+      guard parent.path != folder.path, parent.path.count < folder.path.count else { return nil }
+      folder = parent
+    }
+  }
+
+  private static func holdsSamples(_ folder: URL) -> Bool {
+    ["samples.csv", "samples.jsonl"].contains {
+      FileManager.default.fileExists(atPath: folder.appending(path: $0).path)
+    }
+  }
+}

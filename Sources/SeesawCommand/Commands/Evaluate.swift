@@ -1,0 +1,53 @@
+import ArgumentParser
+import Experiments
+import Foundation
+import Records
+
+struct Evaluate: ParsableCommand, Exemplified {
+  static let configuration = CommandConfiguration(
+    abstract: "Try a finished run under every condition: full, a modality missing, a modality noisy.")
+
+  static let examples = ["seesaw evaluate runs/first", "seesaw evaluate runs/first other-data --json"]
+
+  @Argument(help: ArgumentHelp("The folder of a finished run.", valueName: "run"))
+  var folder: String
+
+  @Argument(help: "Another feature set to try it on (default: the run's own).")
+  var data: String?
+
+  @Flag(help: "Print the scores as JSON.")
+  var json = false
+
+  @OptionGroup var talk: TalkOptions
+
+  func run() throws {
+    let output = Output(talk)
+    let table = try Experiment.evaluate(
+      run: URL(filePath: folder), data: data.map(Place.features), events: output.events)
+    try output.data(json ? table.json() : ScoreTable.text(table))
+  }
+}
+
+/// One run's scores for a terminal.
+enum ScoreTable {
+  static func text(_ table: EvaluationTable) -> String {
+    var rows = [["condition", "\(table.metric) in %"]]
+    let conditions = table.conditions.map { Condition($0, modalities: table.modalities) }
+    for (place, condition) in conditions.enumerated() {
+      let title = condition.modality.map { "\($0) \(condition.kind)" } ?? condition.name
+      var row = [title, table.scores[condition.name].map(Words.percent) ?? "–"]
+      let isLastOfKind = condition.modality != nil && !conditions[(place + 1)...].contains { $0.kind == condition.kind }
+      if isLastOfKind {
+        if let average = table.average[condition.kind] { row.append("Avg. \(Words.percent(average))") }
+        if let gap = table.gap[condition.kind] { row.append("gap \(Words.percent(gap))") }
+      }
+      rows.append(row)
+    }
+    var text = Columns.text(rows, right: [1], indent: 2)
+    if table.negativeTransfer == true {
+      text += "\n\n  negative transfer: a score with a modality impaired is above the full one"
+    }
+    if !table.notes.isEmpty { text += "\n\n" + table.notes.map { "  note: \($0)" }.joined(separator: "\n") }
+    return text
+  }
+}

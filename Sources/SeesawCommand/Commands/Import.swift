@@ -1,0 +1,121 @@
+import ArgumentParser
+import Experiments
+import Foundation
+import Records
+
+struct Import: ParsableCommand, Exemplified {
+  static let configuration = CommandConfiguration(
+    abstract: "Make a feature set of features that were computed elsewhere.",
+    discussion: "From one .npz or .safetensors file with everything in it, or from .npy files, one an array.")
+
+  static let examples = [
+    "seesaw import clip.npz --modalities image=img_emb,text=txt_emb --labels y --out my-data",
+    "seesaw import --image image.npy --text text.npy --labels labels.npy --out my-data",
+  ]
+
+  @Argument(help: "A .npz or .safetensors file.")
+  var file: String?
+
+  @Option(help: ArgumentHelp("The features of the pictures.", valueName: "file.npy"))
+  var image: String?
+
+  @Option(help: ArgumentHelp("The features of the texts.", valueName: "file.npy"))
+  var text: String?
+
+  @Option(help: ArgumentHelp("The features of any other modality; may be repeated.", valueName: "name=file.npy"))
+  var array: [String] = []
+
+  @Option(
+    help: ArgumentHelp("The labels: an array's name in FILE (default: labels), or a .npy file.", valueName: "name"))
+  var labels: String?
+
+  @Option(
+    help: ArgumentHelp("Which split each row belongs to: an array's name in FILE, or a .npy file.", valueName: "name"))
+  var split: String?
+
+  @Option(help: ArgumentHelp("The modalities in order, each with its array's name.", valueName: "a,b|a=array"))
+  var modalities: String?
+
+  @Option(help: ArgumentHelp("The names of the classes, in order of the labels.", valueName: "a,b"))
+  var classes: String?
+
+  @Option(help: ArgumentHelp("single-label, multi-label or binary.", valueName: "task"))
+  var task: String?
+
+  @Option(help: ArgumentHelp("accuracy, auroc, macro-f1 or weighted-f1.", valueName: "metric"))
+  var metric: String?
+
+  @Option(help: ArgumentHelp("What to call the data set.", valueName: "name"))
+  var name: String?
+
+  @Option(help: ArgumentHelp("The seed of the split, where one has to be drawn.", valueName: "number"))
+  var seed = 0
+
+  @Option(help: ArgumentHelp("The folder of the feature set.", valueName: "folder"))
+  var out: String
+
+  @Flag(help: "Print what was made as JSON.")
+  var json = false
+
+  @OptionGroup var talk: TalkOptions
+
+  func run() throws {
+    let output = Output(talk)
+    let summary = try Experiment.importFeatures(request(), events: output.events)
+    if json { try output.json(summary, order: EncodeTalk.keyOrder) }
+    EncodeTalk.tell(summary, output)
+  }
+
+  /// What is asked for.
+  func request() throws -> ImportRequest {
+    var request = ImportRequest(out: URL(filePath: out))
+    request.modalities = try modalities.map(Listed.modalities) ?? []
+    request.classes = classes.map(Listed.words) ?? []
+    request.task = task
+    request.metric = metric
+    request.name = name
+    request.seed = seed
+    let features = try parts()
+    if let file {
+      guard features.isEmpty else {
+        throw Diagnosis(
+          "both one file with everything and files of single arrays are named", remedy: "name one or the other",
+          exitStatus: .usage)
+      }
+      request.file = URL(filePath: file)
+      if let labels { request.labels = labels }
+      request.split = split
+      return request
+    }
+    guard !features.isEmpty else {
+      throw Diagnosis(
+        "there is nothing to import", remedy: "name a .npz or .safetensors file, or --image, --text and --labels",
+        exitStatus: .usage)
+    }
+    guard let labels else {
+      throw Diagnosis("there are no labels", remedy: "name their file with --labels", exitStatus: .usage)
+    }
+    request.parts = Dictionary(features.map { ($0.name, $0.file) }, uniquingKeysWith: { $1 })
+    request.parts["labels"] = URL(filePath: labels)
+    if let split {
+      request.parts["split"] = URL(filePath: split)
+      request.split = "split"
+    }
+    if request.modalities.isEmpty { request.modalities = features.map { ($0.name, $0.name) } }
+    return request
+  }
+
+  private func parts() throws -> [(name: String, file: URL)] {
+    var parts: [(name: String, file: URL)] = []
+    if let image { parts.append(("image", URL(filePath: image))) }
+    if let text { parts.append(("text", URL(filePath: text))) }
+    for word in array {
+      let (name, file) = try Listed.array(word)
+      guard !parts.contains(where: { $0.name == name }), name != "labels", name != "split" else {
+        throw Diagnosis("'\(name)' cannot be the name of one more modality", place: "--array", exitStatus: .usage)
+      }
+      parts.append((name, file))
+    }
+    return parts
+  }
+}

@@ -1,0 +1,109 @@
+import ArgumentParser
+import Balancing
+import Experiments
+import Foundation
+import Records
+
+/// Settings laid over the defaults.
+struct ConfigurationOptions: ParsableArguments {
+  @Option(
+    name: .customLong("config"),
+    help: ArgumentHelp(
+      "A configuration laid over the defaults: YAML, JSON or a run.json; may be repeated.", valueName: "file"))
+  var files: [String] = []
+
+  @Option(
+    name: .customLong("set"),
+    help: ArgumentHelp("A setting laid over that, such as training.epochs=10; may be repeated.", valueName: "key=value")
+  )
+  var settings: [String] = []
+
+  var urls: [URL] { files.map { URL(filePath: $0) } }
+}
+
+/// Lists that are written with commas.
+enum Listed {
+  /// The words between the commas, without the spaces around them.
+  static func words(_ text: String) -> [String] {
+    text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+  }
+
+  /// Names of methods, as the methods spell them.
+  ///
+  /// - Throws: `UnknownMethod`, or a `Diagnosis` where none or one is named twice.
+  static func methods(_ text: String) throws -> [String] {
+    let names = try words(text).map { try MethodRegistry.entry($0).card.name }
+    guard !names.isEmpty else {
+      throw Diagnosis(
+        "no method is named", remedy: "--methods joint,balgrad  (seesaw methods lists all)", exitStatus: .usage)
+    }
+    if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
+      throw Diagnosis("method '\(twice)' is named twice", exitStatus: .usage)
+    }
+    return names
+  }
+
+  /// `image,text` or `image=img,text=txt`: each modality and the array it comes from.
+  static func modalities(_ text: String) throws -> [(name: String, array: String)] {
+    try words(text).map { word in
+      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard parts.allSatisfy({ !$0.isEmpty }) else {
+        throw Diagnosis("'\(word)' is not a modality, or modality=array", place: "--modalities", exitStatus: .usage)
+      }
+      return (String(parts[0]), String(parts[parts.count - 1]))
+    }
+  }
+
+  /// `audio=audio.npy`: an array's name and its file.
+  static func array(_ word: String) throws -> (name: String, file: URL) {
+    let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }) else {
+      throw Diagnosis("'\(word)' is not name=file.npy", place: "--array", exitStatus: .usage)
+    }
+    return (String(parts[0]), URL(filePath: String(parts[1])))
+  }
+}
+
+/// What lies at a path that somebody typed.
+enum Place {
+  /// The folder of a feature set.
+  ///
+  /// - Throws: a `Diagnosis` where nothing is there, or raw samples that must be encoded first.
+  static func features(_ path: String) throws -> URL {
+    let url = URL(filePath: path)
+    let manager = FileManager.default
+    guard manager.fileExists(atPath: url.path) else {
+      throw Diagnosis("there is no data set '\(path)'", remedy: "name the folder of one", exitStatus: .input)
+    }
+    let isRaw = ["samples.csv", "samples.jsonl"].contains { manager.fileExists(atPath: url.appending(path: $0).path) }
+    if isRaw, !manager.fileExists(atPath: url.appending(path: "dataset.json").path) { throw raw(path) }
+    return url
+  }
+
+  /// What to do with raw samples where features are needed.
+  static func raw(_ path: String) -> Diagnosis {
+    let name = path.trimmingSuffix("/")
+    return Diagnosis(
+      "'\(path)' holds raw samples, and features are needed",
+      remedy: "encode them first:  seesaw encode \(quoted(name)) --out \(quoted(name + "-features"))",
+      exitStatus: .input)
+  }
+
+  /// The last component of where a path leads, for the name of something made of it.
+  static func name(of url: URL) -> String {
+    let name = url.standardizedFileURL.lastPathComponent
+    return name.isEmpty || name == "/" ? "data" : name
+  }
+
+  /// A path as one would type it at the prompt.
+  static func quoted(_ path: String) -> String {
+    let isPlain = path.allSatisfy { $0.isLetter || $0.isNumber || "/._-+@%,:=~".contains($0) }
+    return isPlain && !path.isEmpty ? path : "'" + path.replacing("'", with: "'\\''") + "'"
+  }
+}
+
+/// What methods are called in tables.
+enum MethodTitles {
+  static let byName = Dictionary(
+    MethodRegistry.entries.map { ($0.card.name, $0.card.title) }, uniquingKeysWith: { first, _ in first })
+}

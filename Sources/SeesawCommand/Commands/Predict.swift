@@ -1,0 +1,247 @@
+import ArgumentParser
+import Experiments
+import Foundation
+import Records
+
+struct Predict: ParsableCommand, Exemplified {
+  static let configuration = CommandConfiguration(
+    abstract: "Say what a run's model makes of a sample; any modality may be absent.",
+    discussion: """
+      Without --image, --text or --features-file it reads JSON lines on standard input, \
+      {"id": …, "image": path, "text": …, "features": {"image": [...]}}, and writes a line for each, in order. \
+      A line that cannot be answered is answered with its error, and the exit status is then 1.
+      """)
+
+  static let examples = [
+    "seesaw predict runs/first --image cat.jpg", "seesaw predict runs/first < samples.jsonl > predictions.jsonl",
+  ]
+
+  @Argument(help: ArgumentHelp("The folder of a finished run.", valueName: "run"))
+  var folder: String
+
+  @Option(help: ArgumentHelp("A picture.", valueName: "file"))
+  var image: String?
+
+  @Option(help: ArgumentHelp("A text.", valueName: "text"))
+  var text: String?
+
+  @Option(help: ArgumentHelp("Features: a JSON table of modality and list of numbers.", valueName: "file.json"))
+  var featuresFile: String?
+
+  @Flag(help: "Print the prediction as JSON; lines of standard input are always answered so.")
+  var json = false
+
+  @OptionGroup var talk: TalkOptions
+
+  func run() throws {
+    let output = Output(talk)
+    let isSingle = image != nil || text != nil || featuresFile != nil
+    if !isSingle, isatty(STDIN_FILENO) == 1 {
+      throw Diagnosis(
+        "there is nothing to predict from",
+        remedy: "--image, --text or --features-file, or JSON lines on standard input", exitStatus: .usage)
+    }
+    let predictor = try Predictor(run: URL(filePath: folder))
+    guard isSingle else { return try answerLines(predictor, output) }
+    var input = PredictionInput(image: image.map { URL(filePath: $0) }, text: text)
+    if let featuresFile { input.features = try PredictionLine.features(reading: URL(filePath: featuresFile)) }
+    guard let prediction = try predictor.predict([input]).first else {
+      throw Diagnosis("the model gave no answer", exitStatus: .defect)
+    }
+    try output.data(json ? PredictionLine.text(prediction) : PredictionText.text(prediction))
+  }
+
+  /// The most samples at a time; memory does not grow beyond them.
+  private static let batch = 256
+
+  private func answerLines(_ predictor: Predictor, _ output: Output) throws {
+    var lines = LineReader(descriptor: STDIN_FILENO)
+    var number = 0
+    var failed = 0
+    while let portion = try lines.next(upTo: Self.batch) {
+      var entries: [PredictionEntry] = []
+      for line in portion {
+        number += 1
+        if let entry = PredictionEntry(line, number: number) { entries.append(entry) }
+      }
+      let answers = PredictionEntry.answers(entries, results: predictor.results(for:))
+      failed += answers.count { $0.isError }
+      if !answers.isEmpty { try output.data(answers.map(\.text).joined(separator: "\n")) }
+    }
+    guard number > 0 else { return output.note("nothing to do: standard input is empty") }
+    guard failed == 0 else {
+      throw Diagnosis(
+        number == 1
+          ? "the line could not be answered"
+          : "\(Words.count(failed)) of \(Words.count(number)) lines could not be answered",
+        remedy: "its answer says why, under 'error'", exitStatus: .failed)
+    }
+    output.say("Done", Words.plural(number, "prediction"))
+  }
+}
+
+/// A line of input, understood or not.
+struct PredictionEntry {
+  let number: Int
+  var id: String?
+  var input: Result<PredictionInput, Diagnosis>
+
+  /// Nil for an empty line.
+  init?(_ line: LineReader.Line, number: Int) {
+    self.number = number
+    switch line {
+    case .tooLong:
+      input = .failure(Diagnosis("the line is longer than \(LineReader.limit >> 20) MiB"))
+    case .notText:
+      input = .failure(Diagnosis("the line is not UTF-8 text"))
+    case .text(let text):
+      if text.allSatisfy(\.isWhitespace) { return nil }
+      do {
+        let tree = try Tree(json: text)
+        id = tree.tableValue.flatMap { PredictionLine.id($0["id"]) }
+        input = .success(try PredictionLine.input(tree))
+      } catch { input = .failure(Diagnosis(describing: error)) }
+    }
+  }
+
+  /// One line of output.
+  struct Answer: Equatable {
+    let text: String
+    let isError: Bool
+  }
+
+  /// The answers in order: to what was understood those of `results`, to the rest why it was not.
+  static func answers(
+    _ entries: [PredictionEntry], results: ([PredictionInput]) -> [Result<Prediction, Diagnosis>]
+  ) -> [Answer] {
+    let inputs = entries.compactMap { try? $0.input.get() }
+    var rest = (inputs.isEmpty ? [] : results(inputs))[...]
+    return entries.map { entry in
+      switch entry.input.flatMap({ _ in rest.popFirst() ?? .failure(Diagnosis("no answer was given")) }) {
+      case .success(let prediction): entry.answer(prediction)
+      case .failure(let diagnosis): entry.refusal(diagnosis)
+      }
+    }
+  }
+
+  private func answer(_ prediction: Prediction) -> Answer {
+    var prediction = prediction
+    prediction.id = id
+    do { return Answer(text: try PredictionLine.text(prediction), isError: false) } catch {
+      return refusal(Diagnosis(describing: error))
+    }
+  }
+
+  private func refusal(_ diagnosis: Diagnosis) -> Answer {
+    Answer(text: PredictionLine.text(diagnosis, id: id, line: number), isError: true)
+  }
+}
+
+/// JSON in and out of `predict`.
+enum PredictionLine {
+  static let keys = ["id", "image", "text", "features"]
+
+  static func input(_ tree: Tree) throws -> PredictionInput {
+    guard let table = tree.tableValue else { throw Diagnosis("the line is not a JSON object", exitStatus: .input) }
+    for key in table.keys.sorted() where !keys.contains(key) {
+      let near = nearest(to: key, in: keys).map { "; did you mean '\($0)'?" } ?? ""
+      throw Diagnosis("'\(key)' is not one of \(Words.list(keys))\(near)", exitStatus: .input)
+    }
+    var input = PredictionInput(id: id(table["id"]))
+    input.image = try text(table["image"], "image").map { URL(filePath: $0) }
+    input.text = try text(table["text"], "text")
+    if let tree = table["features"], tree != .null { input.features = try features(tree) }
+    guard input.image != nil || input.text != nil || !input.features.isEmpty else {
+      throw Diagnosis("there is no image, text or features to predict from", exitStatus: .input)
+    }
+    return input
+  }
+
+  /// A name, which may be written as a number.
+  static func id(_ tree: Tree?) -> String? {
+    switch tree {
+    case .string(let text): text
+    case .int, .number: tree?.json()
+    default: nil
+    }
+  }
+
+  private static func text(_ tree: Tree?, _ key: String) throws -> String? {
+    switch tree {
+    case nil, .null: return nil
+    case .string(let text): return text
+    default: throw Diagnosis("'\(key)' is not a text", exitStatus: .input)
+    }
+  }
+
+  static func features(_ tree: Tree) throws -> [String: [Float]] {
+    guard let table = tree.tableValue else {
+      throw Diagnosis("'features' is not a table of modality and list of numbers", exitStatus: .input)
+    }
+    return try table.filter { $0.value != .null }.reduce(into: [:]) { features, entry in
+      features[entry.key] = try entry.value.listValue.map { list in
+        try list.map { element in
+          guard let value = element.numberValue else {
+            throw Diagnosis("'features.\(entry.key)' holds something that is not a number", exitStatus: .input)
+          }
+          return Float(value)
+        }
+      }
+      guard features[entry.key] != nil else {
+        throw Diagnosis("'features.\(entry.key)' is not a list of numbers", exitStatus: .input)
+      }
+    }
+  }
+
+  static func features(reading url: URL) throws -> [String: [Float]] {
+    let text = try Diagnosis.placing(url) { try String(contentsOf: url, encoding: .utf8) }
+    do { return try features(Tree(json: text, place: url.relativePath)) } catch {
+      var diagnosis = Diagnosis(describing: error).placed(in: url.relativePath)
+      diagnosis.exitStatus = .input
+      throw diagnosis
+    }
+  }
+
+  static let keyOrder = ["id", "labels", "probabilities", "present", "condition", "score", "metric"]
+
+  static func text(_ prediction: Prediction) throws -> String {
+    try Tree(encoding: prediction, keys: .asNamed).json(order: keyOrder)
+  }
+
+  static func text(_ diagnosis: Diagnosis, id: String?, line: Int) -> String {
+    let words = ([diagnosis.what] + (diagnosis.place.map { ["in \($0)"] } ?? []) + diagnosis.found).joined(
+      separator: ", ")
+    var answer: Tree = ["error": .string(words), "line": .int(line)]
+    if let id { answer[path: "id"] = .string(id) }
+    return answer.json(order: ["id", "line", "error"])
+  }
+}
+
+/// A prediction for a terminal.
+enum PredictionText {
+  /// Classes that are shown.
+  static let shown = 5
+
+  static func text(_ prediction: Prediction) -> String {
+    let ranked = prediction.probabilities.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+    let rows = ranked.prefix(shown).map { name, value in
+      [prediction.labels.contains(name) ? "→" : "", name, "\(Words.percent(value)) %"]
+    }
+    var lines = [Columns.text(rows, right: [2], indent: 2)]
+    if ranked.count > shown { lines.append("     … and \(ranked.count - shown) more") }
+    lines.append("")
+    if prediction.labels.isEmpty { lines.append("  no class is above one half") }
+    lines.append("  \(trust(prediction))")
+    return lines.joined(separator: "\n")
+  }
+
+  /// What was there, and how good the model is then.
+  static func trust(_ prediction: Prediction) -> String {
+    let present = prediction.present.isEmpty ? "nothing" : Words.list(prediction.present)
+    guard let condition = prediction.condition, let score = prediction.score else {
+      return "from \(present); the run was not tried so, and how far this may be trusted is not known"
+    }
+    return "from \(present); in the condition '\(condition)' the run's \(prediction.metric) is "
+      + "\(Words.percent(score)) % on the test split"
+  }
+}

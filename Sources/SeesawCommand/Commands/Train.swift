@@ -1,0 +1,103 @@
+import ArgumentParser
+import Experiments
+import Foundation
+import Records
+
+struct Train: ParsableCommand, Exemplified {
+  static let configuration = CommandConfiguration(
+    abstract: "Train one model with one method and one seed, and evaluate it.",
+    discussion: "Ctrl-C leaves a checkpoint that --resume goes on from. A run that is finished is not done twice.")
+
+  static let examples = [
+    "seesaw train my-data --method balgrad --seed 1 --out runs/first",
+    "seesaw train my-data --method joint --set training.epochs=10 --set optimizer.learning_rate=3e-4",
+  ]
+
+  @Argument(help: "The folder of a feature set; may be left out where a configuration names it.")
+  var data: String?
+
+  @Option(help: ArgumentHelp("The method (default: balgrad); 'seesaw methods' lists them.", valueName: "name"))
+  var method: String?
+
+  @Option(help: ArgumentHelp("The seed of initial weights, order and noise (default: 0).", valueName: "number"))
+  var seed: Int?
+
+  @Option(help: ArgumentHelp("The folder of the run (default: below runs/).", valueName: "folder"))
+  var out: String?
+
+  @OptionGroup var configuration: ConfigurationOptions
+
+  @Flag(help: "Go on from the checkpoint of an interrupted run in --out.")
+  var resume = false
+
+  @Flag(help: "Train anew although the same run is finished.")
+  var again = false
+
+  @Flag(help: "Print the evaluation as JSON.")
+  var json = false
+
+  @OptionGroup var talk: TalkOptions
+
+  func run() throws {
+    let output = Output(talk)
+    if resume, out == nil { throw ValidationError("--resume needs --out, the folder of the interrupted run.") }
+    if resume, again { throw ValidationError("--resume goes on and --again begins anew; one of them is meant.") }
+    var request = TrainRequest()
+    request.data = try data.map(Place.features)
+    request.method = method
+    request.seed = seed
+    request.out = out.map { URL(filePath: $0) }
+    request.files = configuration.urls
+    request.settings = configuration.settings
+    request.resume = resume
+    request.again = again
+    switch try Experiment.train(request, stop: Interruption.flag(), events: output.events) {
+    case .finished(let summary):
+      try show(summary, output)
+      output.say("Done", Words.made([summary.folder.relativePath], seconds: summary.record.seconds))
+    case .alreadyDone(let summary):
+      try show(summary, output)
+      output.say("Done", Self.alreadyDone(summary.folder.relativePath))
+    case .interrupted(let folder):
+      output.clear()
+      throw Self.interrupted(folder.relativePath)
+    }
+  }
+
+  private func show(_ summary: RunSummary, _ output: Output) throws {
+    guard json else { return try output.data(ScoreTable.text(summary.evaluation)) }
+    try output.json(TrainAnswer(summary), order: TrainAnswer.keyOrder)
+  }
+
+  static func alreadyDone(_ folder: String) -> String { "already done: \(folder), --again to repeat" }
+
+  static func interrupted(_ folder: String) -> Diagnosis {
+    Diagnosis(
+      "stopped before the end; a checkpoint is kept", place: folder,
+      remedy: "seesaw train --resume --out \(Place.quoted(folder))  goes on from it", exitStatus: .interrupted)
+  }
+}
+
+/// What `train --json` prints.
+struct TrainAnswer: Codable, Equatable {
+  var folder: String
+  var status: RunStatus
+  var seconds: Double?
+  var selectedEpoch: Int?
+  var evaluation: EvaluationTable
+  var notes: [String]
+
+  static let keyOrder = [
+    "folder", "status", "seconds", "selectedEpoch", "evaluation", "dataset", "metric", "split", "samples", "modalities",
+    "conditions", "scores", "full",
+  ]
+
+  init(_ summary: RunSummary) {
+    folder = summary.folder.relativePath
+    status = summary.record.status
+    seconds = summary.record.seconds
+    selectedEpoch = summary.record.selectedEpoch
+    evaluation = summary.evaluation
+    notes = summary.record.notes
+  }
+}

@@ -1,0 +1,118 @@
+import ArgumentParser
+import Experiments
+import Foundation
+import Records
+
+/// The command `seesaw`: parsing and words, nothing else.
+@main
+struct Seesaw: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "seesaw",
+    abstract:
+      "Find out which modality a multimodal classifier leans on, and train one that stands on all of them.",
+    version: Experiment.version,
+    groupedSubcommands: [
+      CommandGroup(name: "Work", subcommands: [Demo.self, Compare.self, Train.self, Evaluate.self, Predict.self]),
+      CommandGroup(name: "Data", subcommands: [Encode.self, Import.self]),
+      CommandGroup(
+        name: "Look", subcommands: [Methods.self, Config.self, Runs.self, Report.self, Gradients.self, Doctor.self]),
+    ])
+
+  static let examples = ["seesaw demo", "seesaw compare my-data --methods joint,balgrad --seeds 5"]
+
+  static func main() { Door.open() }
+}
+
+extension Seesaw: Exemplified {}
+
+/// A command whose help ends with examples.
+protocol Exemplified: ParsableCommand {
+  /// Whole command lines.
+  static var examples: [String] { get }
+}
+
+/// Where command lines come in, and errors leave as sentences.
+enum Door {
+  /// Does what this process was asked for, and ends it.
+  static func open() -> Never { exit(open(Array(CommandLine.arguments.dropFirst()))) }
+
+  /// Does what the arguments ask, and answers with the status to exit with.
+  static func open(_ arguments: [String]) -> Int32 {
+    do {
+      if let unknown = unknownCommand(in: arguments) { throw unknown }
+      var command = try Seesaw.parseAsRoot(arguments)
+      try command.run()
+      return ExitStatus.done.rawValue
+    } catch {
+      let answer = answer(to: error, arguments)
+      if !answer.text.isEmpty {
+        let handle = answer.status == ExitStatus.done.rawValue ? FileHandle.standardOutput : FileHandle.standardError
+        try? handle.write(contentsOf: Data((Surroundings.current.coloured(error: answer.text) + "\n").utf8))
+      }
+      return answer.status
+    }
+  }
+
+  /// What is printed for an error, and the exit status.
+  static func answer(to error: any Error, _ arguments: [String]) -> (text: String, status: Int32) {
+    if error is any Diagnosable || error is CancellationError || !isParser(error) {
+      let diagnosis = Diagnosis(describing: error)
+      var text = diagnosis.description
+      if diagnosis.exitStatus == .interrupted { text = String(text.trimmingPrefix("error: ")) }
+      if diagnosis.exitStatus == .defect { text += "\n  seesaw \(Experiment.version)" }
+      if arguments.contains("-v") || arguments.contains("--verbose") { text += "\n  [\(type(of: error))] \(error)" }
+      return (text, diagnosis.exitStatus.rawValue)
+    }
+    let status = Seesaw.exitCode(for: error).rawValue
+    let message = Seesaw.fullMessage(for: error)
+    guard status == ExitStatus.done.rawValue else {
+      let text = message.hasPrefix("Error: ") ? "error: " + message.dropFirst("Error: ".count) : message
+      return (text, status)
+    }
+    // What is no error is help, the version or a script for the shell.
+    guard message.contains("\nUSAGE: "), let command = command(in: arguments) else { return (message, status) }
+    return (
+      message.trimmingSuffix("\n") + "\n\nEXAMPLES:\n" + command.examples.map { "  \($0)" }.joined(separator: "\n"),
+      status
+    )
+  }
+
+  /// Whether the parser made the error, and so knows how to word it.
+  private static func isParser(_ error: any Error) -> Bool {
+    error is ValidationError || error is ExitCode || error is CleanExit
+      || String(reflecting: type(of: error)).hasPrefix("ArgumentParser.")
+  }
+
+  /// The command that a command line names, as far as it names one.
+  static func command(in arguments: [String]) -> (any Exemplified.Type)? {
+    var found: any ParsableCommand.Type = Seesaw.self
+    for word in arguments where word != "help" && word != "--help" && word != "-h" {
+      guard let next = subcommands(of: found).first(where: { $0._commandName == word }) else { break }
+      found = next
+    }
+    return found as? any Exemplified.Type
+  }
+
+  static func subcommands(of command: any ParsableCommand.Type) -> [any ParsableCommand.Type] {
+    command.configuration.subcommands
+  }
+
+  /// The parser takes a misspelt command for a superfluous argument; this says what it is.
+  static func unknownCommand(in arguments: [String]) -> Diagnosis? {
+    guard let word = arguments.first(where: { $0 != "help" }), !word.hasPrefix("-") else { return nil }
+    let names = subcommands(of: Seesaw.self).map { $0._commandName }
+    guard !names.contains(word) else { return nil }
+    let near = nearest(to: word, in: names).map { "did you mean '\($0)'?  " } ?? ""
+    return Diagnosis(
+      "no command is called '\(word)'", remedy: "\(near)(seesaw --help lists all \(names.count))", exitStatus: .usage)
+  }
+}
+
+extension StringProtocol {
+  /// Without so many of these at its end.
+  func trimmingSuffix(_ character: Character) -> String {
+    var text = String(self)
+    while text.last == character { text.removeLast() }
+    return text
+  }
+}

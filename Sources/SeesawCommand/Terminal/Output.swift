@@ -1,0 +1,132 @@
+import ArgumentParser
+import Experiments
+import Foundation
+import Logging
+import Records
+import Synchronization
+
+/// How much is said; on every command.
+struct TalkOptions: ParsableArguments {
+  @Flag(name: [.customShort("q"), .long], help: "Say nothing but errors.")
+  var quiet = false
+
+  @Flag(name: [.customShort("v"), .long], help: "Say also what is of interest when something goes wrong.")
+  var verbose = false
+}
+
+/// Where words go: data to stdout, talk to stderr.
+final class Output: Sendable {
+  let surroundings: Surroundings
+  private let quiet: Bool
+  private let state = Mutex(State())
+
+  private struct State {
+    var filter = ProgressFilter()
+    /// Whether a progress line is on the screen and must be cleared first.
+    var isDrawn = false
+    var lastDrawn: ContinuousClock.Instant?
+  }
+
+  init(_ options: TalkOptions, surroundings: Surroundings = .current) {
+    self.surroundings = surroundings
+    quiet = options.quiet
+    let level = options.verbose ? Logger.Level.debug : .critical
+    Self.logging(level)
+  }
+
+  /// The system of logs can be set up once in a process.
+  private static let isSetUp = Mutex(false)
+
+  private static func logging(_ level: Logger.Level) {
+    let isFirst = isSetUp.withLock { done in
+      defer { done = true }
+      return !done
+    }
+    guard isFirst else { return }
+    LoggingSystem.bootstrap { label in
+      var handler = StreamLogHandler.standardError(label: label)
+      handler.logLevel = level
+      return handler
+    }
+  }
+
+  // MARK: Data
+
+  /// Prints data and a newline.
+  ///
+  /// - Throws: a `Diagnosis` where stdout takes no more.
+  func data(_ text: String) throws {
+    clear()
+    do {
+      try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
+    } catch {
+      throw Diagnosis(describing: error).placed(in: "standard output")
+    }
+  }
+
+  /// Prints a value as JSON.
+  func json(_ value: some Encodable, order: [String] = []) throws {
+    try data(Tree(encoding: value, keys: .asNamed).json(.pretty, order: order))
+  }
+
+  // MARK: Talk
+
+  /// Says a word and a sentence.
+  func say(_ word: String, _ sentence: String) {
+    guard !quiet else { return }
+    let line = Words.phase(word, sentence)
+    guard surroundings.colour else { return talk(line) }
+    let coloured = word == "Note" ? Colour.yellow(word) : Colour.green(word)
+    talk(line.replacing(word, with: coloured, maxReplacements: 1))
+  }
+
+  func note(_ sentence: String) { say("Note", sentence) }
+
+  /// A listener for long work.
+  var events: EventSink {
+    { [self] event in
+      switch event {
+      case .phase(let word, let sentence): say(word, sentence)
+      case .note(let sentence): note(sentence)
+      case .progress(let label, let done, let total, let detail):
+        show(ProgressLine(label: label, done: done, total: total, detail: detail))
+      }
+    }
+  }
+
+  /// Drawing more often than this only flickers.
+  private static let redrawEvery = Duration.milliseconds(50)
+
+  private func show(_ line: ProgressLine) {
+    guard !quiet else { return }
+    state.withLock { state in
+      guard surroundings.redraws else {
+        if state.filter.admits(line) { Self.write(line.line + "\n") }
+        return
+      }
+      let now = ContinuousClock.now
+      if let last = state.lastDrawn, now - last < Self.redrawEvery, line.done < line.total { return }
+      state.lastDrawn = now
+      state.isDrawn = true
+      Self.write("\r" + line.drawn(width: surroundings.talkWidth) + "\u{1B}[K")
+    }
+  }
+
+  /// Removes the progress line from the screen.
+  func clear() {
+    state.withLock { state in
+      if state.isDrawn { Self.write("\r\u{1B}[K") }
+      state.isDrawn = false
+    }
+  }
+
+  private func talk(_ line: String) {
+    state.withLock { state in
+      if state.isDrawn { Self.write("\r\u{1B}[K") }
+      state.isDrawn = false
+      Self.write(line + "\n")
+    }
+  }
+
+  private static func write(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
+}

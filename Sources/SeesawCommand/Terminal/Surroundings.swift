@@ -1,0 +1,51 @@
+import Foundation
+
+/// What the two streams are connected to, and what the person wishes of them.
+struct Surroundings: Equatable, Sendable {
+  /// Whether the talk may be coloured.
+  var colour = false
+  /// Whether a line may be drawn again in its place.
+  var redraws = false
+  /// Columns of a table on stdout.
+  var width = Surroundings.pipeWidth
+  /// Columns of the talk on stderr.
+  var talkWidth = Surroundings.pipeWidth
+
+  /// Where nobody says how wide a page is.
+  static let pipeWidth = 100
+
+  init() {}
+
+  init(
+    environment: [String: String], outIsTerminal: Bool, errorIsTerminal: Bool, columns: (Int32) -> Int? = { _ in nil }
+  ) {
+    let isPlain = environment["TERM"] == "dumb"
+    redraws = errorIsTerminal && !isPlain
+    colour = redraws && (environment["NO_COLOR"] ?? "").isEmpty
+    if outIsTerminal { width = columns(STDOUT_FILENO) ?? Self.pipeWidth }
+    if errorIsTerminal { talkWidth = columns(STDERR_FILENO) ?? Self.pipeWidth }
+  }
+
+  static let current = Surroundings(
+    environment: ProcessInfo.processInfo.environment, outIsTerminal: isatty(STDOUT_FILENO) == 1,
+    errorIsTerminal: isatty(STDERR_FILENO) == 1, columns: columns(of:))
+
+  private static func columns(of descriptor: Int32) -> Int? {
+    var size = winsize()
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    return Int(size.ws_col)
+  }
+
+  /// An error with its first word in red.
+  func coloured(error text: String) -> String {
+    guard colour, text.hasPrefix("error:") else { return text }
+    return Colour.red("error:") + text.dropFirst("error:".count)
+  }
+}
+
+/// The few colours there are.
+enum Colour {
+  static func red(_ text: String) -> String { "\u{1B}[1;31m\(text)\u{1B}[0m" }
+  static func green(_ text: String) -> String { "\u{1B}[1;32m\(text)\u{1B}[0m" }
+  static func yellow(_ text: String) -> String { "\u{1B}[1;33m\(text)\u{1B}[0m" }
+}

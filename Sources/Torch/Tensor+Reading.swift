@@ -1,0 +1,37 @@
+import CTorch
+
+extension Tensor {
+  /// The elements in row-major order, converted to `Element` where they are of another type.
+  public func array<Element: TensorElement>(of type: Element.Type = Element.self) throws(TorchError) -> [Element] {
+    let source = try to(Element.elementType)
+    let count = source.count
+    var status: ctorch_status = 0
+    let values = [Element](unsafeUninitializedCapacity: count) { buffer, initialized in
+      status = ctorch_read(source.handle, buffer.baseAddress, count * Element.elementType.byteCount)
+      initialized = status == 0 ? count : 0
+    }
+    try done("read", [source], status)
+    return values
+  }
+
+  /// The value of a tensor of one element.
+  public func scalar() throws(TorchError) -> Double {
+    let values = try array(of: Double.self)
+    guard values.count == 1 else {
+      throw TorchError(operation: "item", shapes: [shape], message: "a scalar needs exactly one element")
+    }
+    return values[0]
+  }
+
+  /// The elements' bytes, little-endian and in row-major order.
+  package func bytes() throws(TorchError) -> [UInt8] {
+    let size = count * elementType.byteCount
+    var status: ctorch_status = 0
+    let values = [UInt8](unsafeUninitializedCapacity: size) { buffer, initialized in
+      status = ctorch_read(handle, buffer.baseAddress, size)
+      initialized = status == 0 ? size : 0
+    }
+    try done("read", [self], status)
+    return values
+  }
+}

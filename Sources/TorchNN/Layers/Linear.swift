@@ -1,0 +1,16 @@
+public import Torch
+
+/// y = x Wᵀ + b, with `weight` [out, in] and `bias` [out], begun as PyTorch begins them.
+public struct Linear {
+  public let weight: Parameter
+  public let bias: Parameter
+
+  public init(_ scope: Scope, in inputs: Int, out outputs: Int) throws(TorchError) {
+    weight = try scope.parameter("weight", [outputs, inputs], .uniform(fanIn: inputs))
+    bias = try scope.parameter("bias", [outputs], .uniform(fanIn: inputs))
+  }
+
+  public func callAsFunction(_ input: Tensor) throws(TorchError) -> Tensor {
+    try input.linear(weight.tensor, bias.tensor)
+  }
+}

@@ -1,0 +1,33 @@
+public import Torch
+
+/// Moves parameters along a direction, and remembers what it needs for the next step.
+public protocol Optimizer: AnyObject {
+  /// Moves every parameter that `gradients` holds a direction for, with the step length `learningRate`.
+  func step(_ gradients: Gradients, learningRate: Double) throws(TorchError)
+
+  /// What a checkpoint must keep: named tensors.
+  func state() throws(TorchError) -> [(String, Tensor)]
+
+  /// Takes up what `state` gave.
+  func restore(_ state: (String) throws -> Tensor) throws
+}
+
+/// Per-parameter step counts, and the runs of neighbours that can be stepped in one call.
+struct StepCounts {
+  private(set) var counts: [Int]
+
+  init(_ store: ParameterStore) { counts = Array(repeating: 0, count: store.parameters.count) }
+  init(_ counts: [Int]) { self.counts = counts }
+
+  /// Counts one more step of each present parameter; neighbours in step are given together.
+  mutating func advance(_ gradients: Gradients) -> [(range: Range<Int>, step: Int)] {
+    var groups: [Int: [Int]] = [:]
+    for index in gradients.presentIndices {
+      counts[index] += 1
+      groups[counts[index], default: []].append(index)
+    }
+    return groups.keys.sorted().flatMap { step in
+      gradients.store.ranges(of: groups[step] ?? []).map { ($0, step) }
+    }
+  }
+}

@@ -1,0 +1,164 @@
+public import Torch
+
+/// A model's parameters, in the order they were made, over one flat buffer.
+///
+/// Each parameter is a view into `flat`, so that an inner product, a projection or an optimizer step over the whole
+/// model is one pass over memory. Each parameter's initial value has a random stream of its own, named by its path:
+/// making one more parameter changes no other.
+public final class ParameterStore {
+  public let device: Device
+  public let elementType: ElementType
+  public let random: RandomSource
+  public private(set) var parameters: [Parameter] = []
+
+  private var indices: [ParameterPath: Int] = [:]
+  private(set) var offsets: [Int] = [0]
+  private var frozen: Set<Int> = []
+  private var buffer: Tensor?
+
+  public init(random: RandomSource, elementType: ElementType = .float32, device: Device = .cpu) {
+    self.random = random
+    self.elementType = elementType
+    self.device = device
+  }
+
+  /// The place from which layers are made.
+  public var root: Scope { Scope(store: self, path: ParameterPath([])) }
+
+  /// How many numbers all parameters hold together.
+  public var count: Int { offsets[offsets.count - 1] }
+
+  public subscript(_ path: ParameterPath) -> Parameter? { indices[path].map { parameters[$0] } }
+
+  /// Makes a parameter; a path can be taken once.
+  public func make(_ path: ParameterPath, _ shape: [Int], _ initializer: Initializer) throws(TorchError) -> Parameter {
+    precondition(indices[path] == nil, "the parameter '\(path)' exists already")
+    let generator = try random.generator("initialization/\(path)")
+    let value = try initializer.make(shape, generator, elementType, on: device).requiringGradient()
+    let parameter = Parameter(path: path, index: parameters.count, tensor: value)
+    parameters.append(parameter)
+    indices[path] = parameter.index
+    offsets.append(count + parameter.count)
+    buffer = nil
+    return parameter
+  }
+
+  /// All parameters one after the other, [count]; writing to it moves the model.
+  public func flat() throws(TorchError) -> Tensor {
+    if let buffer { return buffer }
+    let whole = try Tensor.empty([count], elementType, on: device)
+    for parameter in parameters {
+      let view = try whole.narrowed(0, from: offsets[parameter.index], length: parameter.count)
+        .reshaped(parameter.shape)
+      try view.copy(from: parameter.tensor)
+      parameter.tensor = try view.detached().requiringGradient(!frozen.contains(parameter.index))
+    }
+    buffer = whole
+    return whole
+  }
+
+  /// The numbers of the parameters at or below `prefix`, in order.
+  public func indices(within prefix: ParameterPath) -> [Int] {
+    parameters.filter { $0.path.isWithin(prefix) }.map(\.index)
+  }
+
+  /// Parameters that are trained.
+  public var trainable: [Int] { parameters.map(\.index).filter { !frozen.contains($0) } }
+
+  /// Keeps everything at or below `prefix` as it is from now on.
+  public func freeze(_ prefix: ParameterPath) throws(TorchError) {
+    _ = try flat()
+    for index in indices(within: prefix) {
+      frozen.insert(index)
+      try parameters[index].tensor.requiringGradient(false)
+    }
+  }
+
+  /// Runs of neighbouring parameters as ranges of the flat buffer.
+  func ranges(of indices: [Int]) -> [Range<Int>] {
+    var runs: [Range<Int>] = []
+    for index in indices.sorted() {
+      let (low, high) = (offsets[index], offsets[index + 1])
+      if let last = runs.last, last.upperBound == low {
+        runs[runs.count - 1] = last.lowerBound..<high
+      } else {
+        runs.append(low..<high)
+      }
+    }
+    return runs
+  }
+
+  /// A copy of all values.
+  public func snapshot() throws(TorchError) -> Tensor { try flat().cloned() }
+
+  /// Puts values back that `snapshot` copied.
+  public func restore(_ snapshot: Tensor) throws(TorchError) { try flat().copy(from: snapshot) }
+
+  /// Sets some parameters to before + factor · (now − before).
+  package func interpolate(from before: Tensor, factor: Double, within indices: [Int]) throws(TorchError) {
+    let now = try flat()
+    for range in ranges(of: indices) {
+      let part = try now.narrowed(0, from: range.lowerBound, length: range.count)
+      try part.scale(by: factor)
+      try part.add(before.narrowed(0, from: range.lowerBound, length: range.count), scale: 1 - factor)
+    }
+  }
+
+  /// ‖now − before‖ and ‖before‖ over some parameters.
+  package func distance(
+    from before: Tensor, within indices: [Int]
+  ) throws(TorchError) -> (move: Double, length: Double) {
+    let now = try flat()
+    var move = 0.0
+    var length = 0.0
+    for range in ranges(of: indices) {
+      let old = try before.narrowed(0, from: range.lowerBound, length: range.count)
+      let difference = try now.narrowed(0, from: range.lowerBound, length: range.count) - old
+      move += try difference.dot(difference).scalar()
+      length += try old.dot(old).scalar()
+    }
+    return (move.squareRoot(), length.squareRoot())
+  }
+
+  // MARK: Files
+
+  /// The parameters by name, for a file.
+  public func named() -> [(String, Tensor)] { parameters.map { ($0.path.description, $0.tensor) } }
+
+  /// Fills the parameters from a file; every one must be there in its shape.
+  public func load(_ file: SafeTensors) throws {
+    _ = try flat()
+    // All are looked at before one is changed.
+    let values = try parameters.map { parameter in
+      let name = parameter.path.description
+      let value = try file.tensor(name)
+      guard value.shape == parameter.shape else {
+        throw WeightsMismatch(path: file.path, parameter: name, expected: parameter.shape, found: value.shape)
+      }
+      return value
+    }
+    for (parameter, value) in zip(parameters, values) { try parameter.tensor.copy(from: value) }
+  }
+}
+
+/// A weight in a file whose shape is not the model's.
+public struct WeightsMismatch: Error, Equatable, Sendable {
+  public let path: String
+  public let parameter: String
+  public let expected: [Int]
+  public let found: [Int]
+}
+
+/// A place in a store, from which parameters and deeper places are made.
+public struct Scope {
+  public let store: ParameterStore
+  public let path: ParameterPath
+
+  public static func / (scope: Scope, component: String) -> Scope {
+    Scope(store: scope.store, path: scope.path / component)
+  }
+
+  public func parameter(_ name: String, _ shape: [Int], _ initializer: Initializer) throws(TorchError) -> Parameter {
+    try store.make(path / name, shape, initializer)
+  }
+}

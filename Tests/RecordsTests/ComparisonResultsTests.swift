@@ -1,0 +1,180 @@
+import Foundation
+import Records
+import Testing
+
+struct ComparisonResultsTests {
+  static let conditions = ["full", "image-missing", "text-missing", "image-noisy", "text-noisy"]
+
+  static func run(_ seed: Int, _ values: [Double]) -> MeasuredRun {
+    MeasuredRun(seed: seed, scores: Dictionary(uniqueKeysWithValues: zip(conditions, values)), seconds: 1.5)
+  }
+
+  static func results(notes: [String] = []) -> ComparisonResults {
+    ComparisonResults(
+      dataset: "emoji", metric: "accuracy", modalities: ["image", "text"], conditions: conditions,
+      methods: [
+        MethodRuns(
+          name: "joint", settings: ["alpha": 0.5],
+          runs: [
+            run(0, [0.80, 0.50, 0.70, 0.6, 0.7]), run(1, [0.82, 0.54, 0.72, 0.6, 0.7]),
+            run(2, [0.84, 0.52, 0.75, 0.6, 0.9]),
+          ]),
+        MethodRuns(
+          name: "balgrad",
+          runs: [
+            run(2, [0.83, 0.60, 0.71, 0.61, 0.69]), run(0, [0.81, 0.60, 0.70, 0.62, 0.7]),
+            run(1, [0.82, 0.62, 0.71, 0.61, 0.7]),
+          ]),
+      ], unimodal: [0: 0.805, 1: 0.82], notes: notes)
+  }
+
+  @Test("means and intervals are over the seeds")
+  func means() throws {
+    let joint = try #require(Self.results().method("joint"))
+    #expect(abs(try #require(joint.mean["full"]) - 0.82) < 1e-12)
+    let gap = try #require(joint.mean["gap.missing"])
+    #expect(abs(gap - 0.61 / 3) < 1e-12)
+    // Student's t with 2 degrees of freedom: 4.302652729749; standard deviation 0.02.
+    let interval = try #require(joint.interval95["full"])
+    let half = 4.302652729749 * 0.02 / 3.0.squareRoot()
+    #expect(abs(interval.halfWidth - half) < 1e-12)
+    #expect(joint.interval95["image-noisy"] == Interval(low: 0.6, high: 0.6))
+  }
+
+  @Test("one seed has no interval and no test")
+  func oneSeed() throws {
+    let results = ComparisonResults(
+      dataset: "d", metric: "accuracy", modalities: ["image", "text"], conditions: Self.conditions,
+      methods: ["a", "b"].map { MethodRuns(name: $0, runs: [Self.run(0, [0.8, 0.5, 0.7, 0.6, 0.7])]) })
+    #expect(results.methods[0].interval95.names.isEmpty)
+    #expect(results.tests.isEmpty)
+    let tree = try Tree(json: results.json())
+    #expect(tree[path: "methods"]?.listValue?[0][path: "interval95"] == nil)
+  }
+
+  @Test("tests pair the common seeds, whatever their order")
+  func tests() throws {
+    let results = Self.results()
+    #expect(results.tests.map(\.quantity) == ComparisonResults.testedQuantities)
+    let test = try #require(results.test("joint", "balgrad", "average.missing"))
+    let expected = try #require(Statistics.pairedTest([0.60, 0.63, 0.635], [0.65, 0.665, 0.655]))
+    #expect(abs(test.difference - expected.mean) < 1e-12)
+    #expect(abs(test.p - expected.p) < 1e-9)
+    #expect(test.seeds == 3)
+    let turned = try #require(results.test("balgrad", "joint", "average.missing"))
+    #expect(turned.difference == -test.difference)
+    #expect(turned.p == test.p)
+    #expect(turned.interval95?.low == test.interval95.map { -$0.high })
+  }
+
+  @Test("seeds of one method alone take no part in a test")
+  func uncommonSeeds() throws {
+    let results = ComparisonResults(
+      dataset: "d", metric: "accuracy", modalities: [], conditions: ["full"],
+      methods: [
+        MethodRuns(
+          name: "a", runs: [(0, 0.1), (1, 0.2), (7, 0.9)].map { MeasuredRun(seed: $0, scores: ["full": $1]) }),
+        MethodRuns(
+          name: "b", runs: [(0, 0.2), (1, 0.4), (9, 0.1)].map { MeasuredRun(seed: $0, scores: ["full": $1]) }),
+      ])
+    let test = try #require(results.test("a", "b", "full"))
+    #expect(test.seeds == 2)
+    #expect(abs(test.difference - 0.15) < 1e-12)
+  }
+
+  @Test("a difference that is the same on every seed is not tested, and a note says so")
+  func untestable() {
+    let results = ComparisonResults(
+      dataset: "d", metric: "accuracy", modalities: [], conditions: ["full"],
+      methods: [
+        MethodRuns(name: "a", runs: [(0, 0.1), (1, 0.2)].map { MeasuredRun(seed: $0, scores: ["full": $1]) }),
+        MethodRuns(name: "b", runs: [(0, 0.2), (1, 0.3)].map { MeasuredRun(seed: $0, scores: ["full": $1]) }),
+      ])
+    #expect(results.tests.isEmpty)
+    #expect(results.notes == ["a and b differ in full by the same amount on every seed: no test there"])
+  }
+
+  @Test("methods that do the same are found the same, with p of 1")
+  func equal() throws {
+    let runs = [(0, 0.1), (1, 0.2)].map { MeasuredRun(seed: $0, scores: ["full": $1]) }
+    let results = ComparisonResults(
+      dataset: "d", metric: "accuracy", modalities: [], conditions: ["full"],
+      methods: [MethodRuns(name: "a", runs: runs), MethodRuns(name: "b", runs: runs)])
+    #expect(results.tests.map(\.p) == [1])
+    #expect(results.tests.map(\.difference) == [0])
+  }
+
+  @Test("with more than one pair of methods a note says that p values are not corrected")
+  func manyTests() {
+    let runs = [(0, 0.1), (1, 0.2)].map { MeasuredRun(seed: $0, scores: ["full": $1]) }
+    let results = ComparisonResults(
+      dataset: "d", metric: "accuracy", modalities: [], conditions: ["full"],
+      methods: ["a", "b", "c"].map { MethodRuns(name: $0, runs: runs) })
+    #expect(results.notes == ["p values are of single tests, not corrected for there being 3 of them"])
+  }
+
+  @Test("below the best single modality is told where single modalities were trained")
+  func unimodal() throws {
+    let joint = try #require(Self.results().method("joint"))
+    #expect(joint.runs.map(\.worseThanUnimodal) == [true, false, nil])
+    #expect(joint.runs.map(\.negativeTransfer) == [false, false, true])
+  }
+
+  @Test("conditions that nobody measured leave the table with a note")
+  func unmeasured() {
+    let results = ComparisonResults(
+      dataset: "d", metric: "accuracy", modalities: ["image", "text"], conditions: Self.conditions + ["text-late"],
+      methods: [MethodRuns(name: "a", runs: [Self.run(0, [0.8, 0.5, 0.7, 0.6, 0.7])])], notes: ["first"])
+    #expect(results.conditions == Self.conditions)
+    #expect(results.notes == ["first", "not measured: text-late"])
+  }
+
+  @Test("a condition that one seed lacks has no mean")
+  func holes() {
+    let results = ComparisonResults(
+      dataset: "d", metric: "accuracy", modalities: ["image", "text"], conditions: Self.conditions,
+      methods: [
+        MethodRuns(
+          name: "a",
+          runs: [
+            Self.run(0, [0.8, 0.5, 0.7, 0.6, 0.7]), MeasuredRun(seed: 1, scores: ["full": 0.8, "text-missing": 0.6]),
+          ])
+      ])
+    #expect(results.methods[0].mean.names == ["full", "text-missing"])
+  }
+
+  @Test("the file has the promised shape, keys in the order of the document")
+  func shape() throws {
+    let text = try Self.results(notes: ["n"]).json()
+    let tree = try Tree(json: text)
+    let run = try #require(tree[path: "methods"]?.listValue?[0][path: "runs"]?.listValue?[0])
+    #expect(
+      run.tableValue?.keys.sorted() == [
+        "average", "gap", "negativeTransfer", "scores", "seconds", "seed", "worseThanUnimodal",
+      ])
+    #expect(run[path: "average"]?.tableValue?.keys.sorted() == ["missing", "noisy"])
+    let method = try #require(tree[path: "methods"]?.listValue?[0])
+    #expect(method[path: "interval95.gap.missing"]?.listValue?.count == 2)
+    #expect(method[path: "mean.scores.full"] != nil)
+    #expect(tree[path: "tests"]?.listValue?[2][path: "methods"] == ["joint", "balgrad"])
+    let keys = ["\"dataset\"", "\"metric\"", "\"conditions\"", "\"methods\"", "\"tests\"", "\"notes\""]
+    let places = try keys.map { try #require(text.range(of: $0)).lowerBound }
+    #expect(places == places.sorted())
+  }
+
+  @Test("results survive their file, and a file of another's making with the promised keys alone is read")
+  func roundTrip() throws {
+    let results = Self.results(notes: ["n"])
+    #expect(try ComparisonResults(json: results.json()) == results)
+    #expect(try JSONDecoder().decode(ComparisonResults.self, from: JSONEncoder().encode(results)) == results)
+    let foreign = """
+      {"dataset": "d", "metric": "auroc", "conditions": ["full"], "methods": [{"name": "m", "settings": {}, "runs":
+      [{"seed": 0, "scores": {"full": 1}}], "mean": {"scores": {"full": 1}}}],
+      "tests": [{"methods": ["a", "b"], "quantity": "full", "difference": 0, "p": 1}], "notes": []}
+      """
+    let read = try ComparisonResults(json: foreign)
+    #expect(read.methods[0].mean["full"] == 1)
+    #expect(read.methods[0].runs[0].negativeTransfer == nil)
+    #expect(read.tests[0].seeds == nil)
+  }
+}

@@ -1,0 +1,88 @@
+import Foundation
+import Records
+import Testing
+
+struct TreeJSONTests {
+  @Test("JSON text has sorted keys, compact and pretty")
+  func text() {
+    let tree: Tree = ["b": [1, 2.0, "x"], "a": ["c": true, "d": .null], "e": [["f": 1]], "g": [:], "h": []]
+    #expect(tree.json() == #"{"a":{"c":true,"d":null},"b":[1,2.0,"x"],"e":[{"f":1}],"g":{},"h":[]}"#)
+    #expect(
+      tree.json(.pretty) == """
+        {
+          "a": {
+            "c": true,
+            "d": null
+          },
+          "b": [1, 2.0, "x"],
+          "e": [
+            {
+              "f": 1
+            }
+          ],
+          "g": {},
+          "h": []
+        }
+        """)
+  }
+
+  @Test("keys that are given an order come first, in it")
+  func ordered() {
+    let tree: Tree = ["z": 1, "a": 2, "m": ["b": 1, "z": 2]]
+    #expect(tree.json(order: ["z", "m"]) == #"{"z":1,"m":{"z":2,"b":1},"a":2}"#)
+  }
+
+  @Test(
+    "texts with quotes, breaks, control characters and emoji survive",
+    arguments: [
+      "a\"b\\c", "line\nbreak\ttab\r", "\u{1}\u{7f}", "日本語 🙂", "", "/slash/",
+    ])
+  func texts(text: String) throws {
+    let tree: Tree = .table([text: .string(text)])
+    #expect(try Tree(json: tree.json()) == tree)
+    #expect(try JSONDecoder().decode([String: String].self, from: Data(tree.json().utf8)) == [text: text])
+  }
+
+  @Test(
+    "numbers survive to the last bit",
+    arguments: [
+      0.1, -0.0, 1e-300, 1.7976931348623157e308, Double.leastNonzeroMagnitude, 1.0, 123_456_789.123, 1e16,
+    ])
+  func numbers(value: Double) throws {
+    let read = try Tree(json: Tree.number(value).json())
+    #expect(read == .number(value))
+  }
+
+  @Test("numbers that are not finite are written as null")
+  func notFinite() { #expect(Tree.list([.number(.nan), .number(.infinity)]).json() == "[null,null]") }
+
+  @Test("what others write is read: escapes, surrogates, space, large numbers, a byte-order mark")
+  func foreign() throws {
+    #expect(try Tree(json: #" { "a" : "\u00e9\ud83d\ude42\/\b\f" } "#) == ["a": "é🙂/\u{8}\u{c}"])
+    #expect(try Tree(json: "\u{FEFF}[1E2,-3,12345678901234567890]") == [100.0, -3, 12345678901234567890.0])
+    #expect(try Tree(json: "[]") == [])
+  }
+
+  @Test(
+    "what is no JSON is refused with its place",
+    arguments: [
+      ("{\"a\": 1,\n  \"a\": 2}", "'a' is there twice", "x.json:2:9"),
+      ("[1, 2", "a ',' or ']' is missing", "x.json:1:6"),
+      ("{\"a\" 1}", "a ':' is missing after 'a'", "x.json:1:6"), ("[nul]", "this is not JSON", "x.json:1:2"),
+      ("", "the JSON ends too early", "x.json:1:1"), ("[1] 2", "something follows the end of the JSON", "x.json:1:5"),
+      ("[\"\\ud800\"]", "half a character in a text", "x.json:1:9"),
+      ("[\"a", "a text without its closing quote", "x.json:1:4"),
+      ("[+1]", "this is not JSON", "x.json:1:2"), ("[\"\\x\"]", "'\\' is followed by something unknown", "x.json:1:5"),
+      ("[\"\\u+123\"]", "four digits are missing after '\\u'", "x.json:1:5"),
+      ("{a: 1}", "a key in quotes is missing", "x.json:1:2"), ("[1e999]", "this is not JSON", "x.json:1:2"),
+    ])
+  func refused(text: String, what: String, place: String) {
+    #expect(throws: Diagnosis(what, place: place, exitStatus: .input)) { try Tree(json: text, place: "x.json") }
+  }
+
+  @Test("JSON nested without end is refused, not followed")
+  func deep() {
+    let error = #expect(throws: Diagnosis.self) { try Tree(json: String(repeating: "[", count: 100_000)) }
+    #expect(error?.what == "JSON nested deeper than 128 levels")
+  }
+}

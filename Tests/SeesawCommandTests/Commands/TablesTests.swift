@@ -1,0 +1,135 @@
+import Balancing
+import Experiments
+import Foundation
+import Records
+import TestSupport
+import Testing
+
+@testable import SeesawCommand
+
+@Suite("What commands print")
+struct TablesTests {
+  static let table = EvaluationTable(
+    dataset: "emoji", metric: "accuracy", modalities: ["image", "text"],
+    conditions: ["full", "image-missing", "text-missing", "image-noisy"],
+    scores: ["full": 0.803, "image-missing": 0.65, "text-missing": 0.255, "image-noisy": 0.7], notes: ["one note"])
+
+  @Test("a run's scores stand under each other, average and gap at the last of a kind")
+  func scores() {
+    #expect(
+      ScoreTable.text(Self.table) == """
+          condition      accuracy in %
+          full                    80.3
+          image missing           65.0
+          text missing            25.5  Avg. 45.2  gap 39.5
+          image noisy             70.0
+
+          note: one note
+        """)
+  }
+
+  @Test("negative transfer is said in words")
+  func negativeTransfer() {
+    let table = EvaluationTable(
+      dataset: "d", metric: "auroc", modalities: ["image"], conditions: ["full", "image-missing"],
+      scores: ["full": 0.5, "image-missing": 0.6])
+    #expect(
+      ScoreTable.text(table).hasSuffix("negative transfer: a score with a modality impaired is above the full one"))
+  }
+
+  static let results = ComparisonResults(
+    dataset: "emoji", metric: "accuracy", modalities: ["image", "text"],
+    conditions: ["full", "image-missing", "text-missing"],
+    methods: ["joint", "balgrad"].enumerated().map { place, name in
+      MethodRuns(
+        name: name,
+        runs: (0..<3).map { seed in
+          let shift = Double(seed) * 0.01 + Double(place) * 0.1 * (1 + Double(seed) * 0.1)
+          return MeasuredRun(
+            seed: seed, scores: ["full": 0.8, "image-missing": 0.7, "text-missing": 0.3 + shift], seconds: 1)
+        })
+    })
+
+  @Test("a comparison is its table and two sentences, methods by their titles")
+  func comparison() {
+    let text = Comparison.text(Self.results, width: 100)
+    let paragraphs = text.split(separator: "\n\n")
+    #expect(text.hasPrefix("emoji · accuracy in % · 3 seeds"))
+    #expect(text.contains("Joint training") && text.contains("BalGrad"))
+    #expect(paragraphs.suffix(2).first?.hasPrefix("Joint training leans on text") == true)
+    #expect(paragraphs.last?.hasPrefix("BalGrad narrows that gap beyond noise") == true)
+    let page = Comparison.markdown(Self.results)
+    #expect(page.contains("| full |") && page.hasSuffix(".\n"))
+  }
+
+  @Test("a report is written in three forms")
+  func report() {
+    #expect(Report.Form.allCases.map(\.fileName) == ["table.md", "table.tex", "table.csv"])
+    #expect(Report.Form.markdown.text(Self.results) == Comparison.markdown(Self.results))
+    #expect(Report.Form.latex.text(Self.results).contains("\\begin{tabular}"))
+    #expect(Report.Form.csv.text(Self.results).hasPrefix("dataset,metric,method,quantity"))
+  }
+
+  @Test("a stopped comparison says that it can be gone on with")
+  func interrupted() {
+    let found = Comparison.interrupted("runs/demo")
+    #expect(found.what == "stopped before the end; what is finished is kept")
+    #expect(found.exitStatus == .interrupted)
+    #expect(Train.alreadyDone("runs/a") == "already done: runs/a, --again to repeat")
+  }
+
+  @Test("methods are listed in one table, with every method in it")
+  func methods() throws {
+    let lines = Methods.list(MethodRegistry.entries.map(\.card)).split(separator: "\n")
+    #expect(lines.count == MethodRegistry.entries.count + 1)
+    #expect(lines[0].hasPrefix("method"))
+    let balgrad = try #require(lines.first { $0.hasPrefix("balgrad") })
+    #expect(balgrad.contains("BalGrad") && balgrad.hasSuffix("Kwon et al., NAACL 2025"))
+  }
+
+  @Test("a method's page has its settings with defaults, and where it departs from its paper")
+  func method() throws {
+    let entry = try MethodRegistry.entry("balgrad")
+    let page = Methods.page(entry)
+    for setting in entry.card.settings {
+      #expect(page.contains(setting.key) && page.contains(setting.default.json()), "\(setting.key)")
+    }
+    for departure in entry.card.departures { #expect(page.contains(departure)) }
+    let tree = try Methods.tree(entry)
+    #expect(tree[path: "name"] == "balgrad")
+    #expect(tree[path: "capabilities"]?.listValue?.contains("keeps state") == true)
+    #expect(tree[path: "settings"]?.listValue?.count == entry.card.settings.count)
+  }
+
+  @Test("the doctor's remedies stand under what they cure, and what is bad is an error")
+  func doctor() {
+    let findings = [
+      Finding("libtorch", .good, "2.13.0"), Finding("disk", .bad, "full", remedy: "free some space"),
+    ]
+    #expect(
+      Doctor.text(findings) == "  good  libtorch  2.13.0\n  bad   disk      full\n                  → free some space")
+    let diagnosis = Doctor.diagnosis([findings[1]])
+    #expect(diagnosis.what == "1 thing is wrong")
+    #expect(diagnosis.found == ["disk: full"])
+    #expect(diagnosis.exitStatus == .failed)
+  }
+
+  @Test("a step taken apart is a table of each kind of number")
+  func gradients() throws {
+    let tree: Tree = [
+      "method": "balgrad", "modalities": ["image", "text"], "progress": 0.25, "losses": ["fused": 0.5],
+      "scalars": ["cosine": -0.125], "updateNorms": [:],
+    ]
+    let report: GradientReport = try tree.decode(keys: .asNamed)
+    #expect(
+      Gradients.text(report) == """
+        balgrad at progress 0.25 over image and text
+
+        loss
+          fused  0.5
+
+        scalar
+          cosine  -0.125
+        """)
+  }
+}

@@ -1,0 +1,49 @@
+import Testing
+
+@testable import SeesawCommand
+
+@Suite("Terminals and pipes")
+struct SurroundingsTests {
+  private func surroundings(_ environment: [String: String] = [:], out: Bool = true, error: Bool = true) -> Surroundings
+  {
+    Surroundings(environment: environment, outIsTerminal: out, errorIsTerminal: error) { $0 == 1 ? 72 : 66 }
+  }
+
+  @Test("a terminal has colour, redrawn lines and its width")
+  func terminal() {
+    let found = surroundings()
+    #expect(found.colour && found.redraws)
+    #expect(found.width == 72 && found.talkWidth == 66)
+  }
+
+  @Test("a pipe has none of them")
+  func pipe() {
+    #expect(surroundings(out: false, error: false) == Surroundings())
+    let onlyTalk = surroundings(out: false)
+    #expect(onlyTalk.width == Surroundings.pipeWidth && onlyTalk.redraws)
+    #expect(surroundings(error: false).redraws == false)
+  }
+
+  @Test("NO_COLOR is kept where it is not empty, and a dumb terminal gets plain lines")
+  func plain() {
+    #expect(surroundings(["NO_COLOR": "1"]).colour == false)
+    #expect(surroundings(["NO_COLOR": "1"]).redraws)
+    #expect(surroundings(["NO_COLOR": ""]).colour)
+    #expect(surroundings(["TERM": "dumb"]).redraws == false)
+    #expect(surroundings(["TERM": "dumb"]).colour == false)
+  }
+
+  @Test("only an error's first word is red, and only where there is colour")
+  func errors() {
+    #expect(surroundings().coloured(error: "error: a\n  in: b") == "\u{1B}[1;31merror:\u{1B}[0m a\n  in: b")
+    #expect(surroundings().coloured(error: "stopped") == "stopped")
+    #expect(Surroundings().coloured(error: "error: a") == "error: a")
+  }
+
+  @Test("columns are as wide as their widest cell, numbers to the right, no space at the end")
+  func columns() {
+    #expect(
+      Columns.text([["a", "1", "x"], ["long", "100", ""]], right: [1], indent: 2) == "  a       1  x\n  long  100")
+    #expect(Columns.text([]) == "")
+  }
+}

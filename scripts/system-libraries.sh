@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Installs what reads JPEG, PNG and WebP files, where it is missing.
+set -euo pipefail
+
+say() { printf 'system libraries: %s\n' "$1"; }
+fail() {
+  printf 'system libraries: %s\n' "$1" >&2
+  shift
+  [ $# -eq 0 ] || printf '  %s\n' "$@" >&2
+  exit 1
+}
+
+missing() {
+  command -v pkg-config >/dev/null || { echo "pkg-config libjpeg libpng libwebp"; return; }
+  for library in libjpeg libpng libwebp; do
+    pkg-config --exists "$library" || printf '%s ' "$library"
+  done
+}
+
+lacking="$(missing)"
+if [ -z "$lacking" ]; then
+  version() { pkg-config --modversion "$1"; }
+  say "libjpeg $(version libjpeg), libpng $(version libpng), libwebp $(version libwebp) (already there)"
+  exit 0
+fi
+
+case "$(uname -s)" in
+  Darwin)
+    command -v brew >/dev/null \
+      || fail "missing: $lacking" "install Homebrew, then: brew install pkgconf jpeg-turbo libpng webp"
+    brew install --quiet pkgconf jpeg-turbo libpng webp
+    ;;
+  Linux)
+    wanted="pkg-config libpng-dev libwebp-dev and libjpeg62-turbo-dev (Debian) or libjpeg-turbo8-dev (Ubuntu)"
+    command -v apt-get >/dev/null || fail "missing: $lacking" \
+      "install pkg-config and the development packages of libjpeg-turbo, libpng and libwebp"
+    root=()
+    if [ "$(id -u)" -ne 0 ]; then
+      command -v sudo >/dev/null \
+        || fail "missing: $lacking; installing them needs root" "as root: apt-get install $wanted"
+      root=(sudo)
+    fi
+    say "missing: $lacking; installing"
+    ${root[@]+"${root[@]}"} apt-get -qq update \
+      || say "the package lists could not be refreshed; trying with those there are"
+    jpeg=libjpeg-dev
+    for package in libjpeg62-turbo-dev libjpeg-turbo8-dev; do
+      if apt-cache show "$package" >/dev/null 2>&1; then
+        jpeg="$package"
+        break
+      fi
+    done
+    ${root[@]+"${root[@]}"} env DEBIAN_FRONTEND=noninteractive \
+      apt-get -qq install -y --no-install-recommends pkg-config "$jpeg" libpng-dev libwebp-dev >/dev/null \
+      || fail "apt-get could not install them" "by hand: apt-get install $wanted"
+    ;;
+  *)
+    fail "missing: $lacking" "install libjpeg-turbo, libpng, libwebp and pkg-config"
+    ;;
+esac
+
+lacking="$(missing)"
+[ -z "$lacking" ] || fail "still missing after installing: $lacking" "see: pkg-config --print-errors --exists $lacking"
+say "installed"
