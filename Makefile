@@ -4,7 +4,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help libtorch setup build demo test lint format docs-check golden example clean
+.PHONY: help libtorch setup build demo test lint format docs-check golden example bench clean
 
 PYTHON ?= python3
 export PYTHON
@@ -50,5 +50,8 @@ golden: ## compute the golden numbers again, with PyTorch and scikit-learn
 example: setup ## build the example package, which uses Seesaw as a dependency
 	swift build --package-path Examples/UseSeesaw
 
+bench: setup ## what a step of each method costs against joint training, and how cost grows with modalities
+	swift run -c release --package-path Benchmarks StepBenchmark
+
 clean: ## remove what was built; libtorch stays
-	rm -rf .build Examples/*/.build
+	rm -rf .build Examples/*/.build Benchmarks/.build

@@ -11,8 +11,8 @@ fail() {
 }
 
 missing() {
-  command -v pkg-config >/dev/null || { echo "pkg-config libjpeg libpng libwebp"; return; }
-  for library in libjpeg libpng libwebp; do
+  command -v pkg-config >/dev/null || { echo "pkg-config libjpeg libpng libwebp zlib"; return; }
+  for library in libjpeg libpng libwebp zlib; do
     pkg-config --exists "$library" || printf '%s ' "$library"
   done
 }
@@ -31,7 +31,7 @@ case "$(uname -s)" in
     brew install --quiet pkgconf jpeg-turbo libpng webp
     ;;
   Linux)
-    wanted="pkg-config libpng-dev libwebp-dev and libjpeg62-turbo-dev (Debian) or libjpeg-turbo8-dev (Ubuntu)"
+    wanted="pkg-config libpng-dev libwebp-dev zlib1g-dev and libjpeg62-turbo-dev (Debian) or libjpeg-turbo8-dev (Ubuntu)"
     command -v apt-get >/dev/null || fail "missing: $lacking" \
       "install pkg-config and the development packages of libjpeg-turbo, libpng and libwebp"
     root=()
@@ -51,7 +51,7 @@ case "$(uname -s)" in
       fi
     done
     ${root[@]+"${root[@]}"} env DEBIAN_FRONTEND=noninteractive \
-      apt-get -qq install -y --no-install-recommends pkg-config "$jpeg" libpng-dev libwebp-dev >/dev/null \
+      apt-get -qq install -y --no-install-recommends pkg-config "$jpeg" libpng-dev libwebp-dev zlib1g-dev >/dev/null \
       || fail "apt-get could not install them" "by hand: apt-get install $wanted"
     ;;
   *)

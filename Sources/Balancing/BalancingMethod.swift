@@ -55,7 +55,7 @@ public struct StepReport: Equatable, Sendable {
 }
 
 /// One setting as a card describes it; its default is read from the configuration.
-public struct SettingNote {
+public struct SettingNote: Sendable {
   let key: String
   let summary: String
   let allowed: [String]

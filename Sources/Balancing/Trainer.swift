@@ -51,7 +51,8 @@ public struct Trainer {
   /// - Parameter position: where to begin; where it ended afterwards.
   /// - Returns: whether all epochs are done.
   public func train(
-    _ method: inout any BalancingMethod, _ lab: Lab, from position: inout Position, observer: any Observer
+    _ method: inout any BalancingMethod, _ lab: Lab, from position: inout Position, observer: any Observer,
+    probe: StepProbe? = nil
   ) throws -> Bool {
     let session = lab.session
     if position == Position(), var preparing = method as? any PreparesBeforeTraining {
@@ -65,8 +66,12 @@ public struct Trainer {
       let batches = plan.batches(of: batchSize, droppingLast: dropLast)
       while position.batch < batches.count {
         session.measuresUpdates = position.batch % Self.measureUpdatesEvery == 0
-        var report = try method.step(lab.training.batch(batches[position.batch]), session)
+        let batch = try lab.training.batch(batches[position.batch])
+        let probed = try probe?.measure(batch, session) ?? [:]
+        var report = try method.step(batch, session)
         report.scalars.merge(session.takeRelativeUpdates()) { own, _ in own }
+        report.scalars.merge(try session.takeSplitLosses()) { own, _ in own }
+        report.scalars.merge(probed) { own, _ in own }
         try check(report, session)
         for (name, value) in report.losses.merging(report.scalars, uniquingKeysWith: { loss, _ in loss }) {
           position.sums[name, default: 0] += value

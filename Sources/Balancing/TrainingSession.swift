@@ -20,8 +20,8 @@ public struct TrainingClock: Equatable, Sendable {
   /// τ where it is given and not counted, as for a single step that is looked at.
   package var exactProgress: Double?
 
-  /// τ = t/(T − 1), from 0 to 1.
-  public var progress: Double { exactProgress ?? (steps > 1 ? Double(step) / Double(steps - 1) : 0) }
+  /// τ = t/(T − 1), from 0 to 1; a method that plans more visits than there are samples stays at 1.
+  public var progress: Double { exactProgress ?? (steps > 1 ? min(Double(step) / Double(steps - 1), 1) : 0) }
 
   /// The same by epochs.
   public var epochProgress: Double { exactProgress ?? (epochs > 1 ? Double(epoch) / Double(epochs - 1) : 0) }
@@ -81,8 +81,13 @@ public final class TrainingSession {
 
   /// The outputs for a batch; the inputs of absent modalities are set to zero.
   public func forward(_ batch: Batch, without absent: Set<Modality> = []) throws -> Outputs {
-    guard !absent.isEmpty else { return try model(batch.inputs) }
-    return try model(batch.inputs.map { absent.contains($0) ? try $1 * 0 : $1 })
+    guard !absent.isEmpty else {
+      let outputs = try model(batch.inputs)
+      if measuresUpdates, observed == nil { observed = (outputs, batch) }
+      return outputs
+    }
+    return try model(
+      batch.inputs.map { absent.contains($0) ? try .zeros($1.shape, $1.elementType, on: $1.device) : $1 })
   }
 
   /// The task's loss of logits on a batch.
@@ -115,7 +120,8 @@ public final class TrainingSession {
     guard let before else { return }
     for (parameters, factor) in scalingSteps {
       // before + factor · (after − before)
-      try store.interpolate(from: before, factor: factor, within: parameters)
+      let trained = parameters.filter(Set(store.trainable).contains)
+      try store.interpolate(from: before, factor: factor, within: trained)
     }
     if measuresUpdates {
       for modality in model.modalities {
@@ -128,6 +134,24 @@ public final class TrainingSession {
   /// Whether updates are measured: how far each modality's branch moves, over the length of its weights.
   var measuresUpdates = false
   private var relativeUpdates: [String: Double] = [:]
+
+  /// The first whole forward pass of a step that is measured.
+  private var observed: (outputs: Outputs, batch: Batch)?
+
+  /// The loss of each modality's part of the fused logits, `split.<modality>`, where they are such a sum.
+  ///
+  /// It tells how far each modality has come for methods that have no unimodal losses, at the price of one product.
+  func takeSplitLosses() throws -> [String: Double] {
+    defer { observed = nil }
+    guard let (outputs, batch) = observed else { return [:] }
+    return try withoutGradients {
+      var losses: [String: Double] = [:]
+      for (modality, logits) in try outputs.contributions().map(Array.init) ?? [] {
+        losses["split.\(modality.name)"] = try loss(logits, batch).scalar()
+      }
+      return losses
+    }
+  }
 
   /// The updates measured since the last call.
   func takeRelativeUpdates() -> [String: Double] {

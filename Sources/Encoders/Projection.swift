@@ -43,3 +43,12 @@ struct Projection: Sendable, Equatable {
       gain: gain)
   }
 }
+
+/// A row stretched to a root mean square of 1, as a layer norm leaves it, so that an unusual input (a black picture)
+/// differs from others in direction and not in size; a row of zeros stays.
+func unitRMS(_ row: [Float]) -> [Float] {
+  let square = row.reduce(0) { $0 + Double($1) * Double($1) } / Double(max(row.count, 1))
+  guard square > 0 else { return row }
+  let factor = Float(1 / square.squareRoot())
+  return row.map { $0 * factor }
+}

@@ -35,11 +35,12 @@ struct Checkpoint {
 
   static func write(
     to url: URL, digest: String, session: TrainingSession, optimizer: any Optimizer, method: any BalancingMethod,
-    position: Trainer.Position, best: Best?, seconds: Double
+    probe: StepProbe?, position: Trainer.Position, best: Best?, seconds: Double
   ) throws {
     let state = try (method as? any Checkpointed)?.state()
     var tensors: [(String, Tensor)] = [("weights", try session.model.store.flat())]
     tensors += try optimizer.state().map { ("optimizer.\($0.0)", $0.1) }
+    tensors += try probe?.state().map { ("probe.\($0.0)", $0.1) } ?? []
     tensors += (state?.tensors ?? []).map { ("method.\($0.name)", $0.tensor) }
     if let best {
       tensors.append(("best.weights", best.weights))
@@ -55,8 +56,8 @@ struct Checkpoint {
     }
     let numbers = Numbers(
       digest: digest, epoch: position.epoch, batch: position.batch, step: session.clock.step, sums: position.sums,
-      counts: position.counts,      bestEpoch: best?.epoch, bestScore: best?.score, method: state?.numbers ?? .table([:]),
-      bestMethod: best?.method?.numbers, secondsBefore: seconds)
+      counts: position.counts, bestEpoch: best?.epoch, bestScore: best?.score,
+      method: state?.numbers ?? .table([:]), bestMethod: best?.method?.numbers, secondsBefore: seconds)
     let text = try Tree(encoding: numbers, keys: .asNamed).json()
     try SafeTensors.write(tensors, metadata: ["checkpoint": text], to: url)
   }
@@ -73,10 +74,11 @@ struct Checkpoint {
 
   /// Puts everything back, and says where to go on.
   func restore(
-    _ session: TrainingSession, _ optimizer: any Optimizer, _ method: inout any BalancingMethod
+    _ session: TrainingSession, _ optimizer: any Optimizer, _ method: inout any BalancingMethod, _ probe: StepProbe?
   ) throws -> (Trainer.Position, Best?) {
     try session.model.store.restore(tensor("weights"))
     try optimizer.restore { try tensor("optimizer.\($0)") }
+    try probe?.restore { try tensor("probe.\($0)") }
     if var checkpointed = method as? any Checkpointed {
       try checkpointed.restore(MethodState(numbers: numbers.method, tensors: tensors(under: "method.")))
       method = checkpointed

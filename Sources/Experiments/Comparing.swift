@@ -17,23 +17,33 @@ extension Experiment {
     guard request.seeds >= 1 else {
       throw Diagnosis("the number of seeds is \(request.seeds), must be at least 1", exitStatus: .usage)
     }
-    guard !request.methods.isEmpty else { throw Diagnosis("no method is named", exitStatus: .usage) }
+    guard !request.rows.isEmpty else { throw Diagnosis("no method is named", exitStatus: .usage) }
+    try check(request.sweepRatios)
     var plans: [PlannedRun] = []
-    for name in request.methods {
+    var labels: Set<String> = []
+    for row in request.rows {
+      // A row that is named like its method is called what the method's card calls it.
+      let name = try MethodRegistry.entry(row.method).card.name
+      let label = row.label.tolerantKey == name.tolerantKey ? name : row.label
+      guard labels.insert(label).inserted else {
+        throw Diagnosis("'\(label)' is named twice", exitStatus: .usage)
+      }
+      if let other = labels.first(where: { $0 != label && folderName($0) == folderName(label) }) {
+        throw Diagnosis(
+          "'\(other)' and '\(label)' would share the folder '\(folderName(label))'", remedy: "rename one of the rows",
+          exitStatus: .usage)
+      }
       for seed in 0..<request.seeds {
         var (configuration, resolved) = try resolve(
-          method: name, seed: seed, data: request.data, files: request.files, settings: request.settings)
+          method: name, seed: seed, data: request.data, files: request.files,
+          settings: request.settings + row.settings)
         if configuration.training.threads == 0 {
           configuration.training.threads = 1
           resolved.tree[path: "training.threads"] = 1
         }
-        let folder = request.out.appending(path: "\(configuration.methodName)/seed-\(seed)")
-        plans.append(PlannedRun(configuration: configuration, resolved: resolved, folder: folder))
+        let folder = request.out.appending(path: "\(folderName(label))/seed-\(seed)")
+        plans.append(PlannedRun(label: label, configuration: configuration, resolved: resolved, folder: folder))
       }
-    }
-    let names = plans.map(\.configuration.methodName)
-    for name in Set(names) where names.count(where: { $0 == name }) > request.seeds {
-      throw Diagnosis("method '\(name)' is named twice", exitStatus: .usage)
     }
     let data = try LoadedData(at: request.data)
     for plan in plans { _ = try RunBuilder(plan.configuration, data) }
@@ -41,28 +51,48 @@ extension Experiment {
     events(
       .phase(
         "Comparing",
-        "\(plans.count) runs: \(request.methods.joined(separator: ", ")) × \(request.seeds) "
+        "\(plans.count) runs: \(request.rows.map(\.label).joined(separator: ", ")) × \(request.seeds) "
           + (request.seeds == 1 ? "seed" : "seeds")))
 
     let summaries =
       request.jobs > 1
       ? try runAsProcesses(plans, data, request, stop: stop, events: events)
       : try runHere(plans, data, stop: stop, events: events)
-    let results = try results(of: summaries, data)
+    let results = try results(of: Array(zip(plans.map(\.label), summaries)), data)
     try Diagnosis.placing(request.out) {
       try FileManager.default.createDirectory(at: request.out, withIntermediateDirectories: true)
     }
     try AtomicFile.write(Data((results.json() + "\n").utf8), to: request.out.appending(path: "results.json"))
+    if !request.sweepRatios.isEmpty {
+      let table = try sweep(Array(zip(plans.map(\.label), summaries)), request.sweepRatios)
+      try AtomicFile.write(Data((table.json() + "\n").utf8), to: request.out.appending(path: "sweep.json"))
+    }
     return results
+  }
+
+  /// The sweeps of all runs, as one mean curve for each label.
+  private static func sweep(
+    _ summaries: [(label: String, run: RunSummary)], _ ratios: [Double]
+  ) throws -> SweepTable {
+    var tables: [(label: String, table: SweepTable)] = []
+    for (label, summary) in summaries { tables.append((label, try sweep(run: summary.folder, ratios: ratios))) }
+    var all = tables[0].table
+    var labels: [String] = []
+    for (label, _) in tables where !labels.contains(label) { labels.append(label) }
+    all.curves = labels.compactMap { label in
+      SweepTable.mean(of: tables.filter { $0.label == label }.map(\.table), named: label)
+    }
+    return all
   }
 
   /// One run of a comparison.
   private struct PlannedRun {
+    let label: String
     let configuration: RunConfiguration
     let resolved: ResolvedConfiguration
     let folder: URL
 
-    var label: String { "\(configuration.methodName) seed \(configuration.seed)" }
+    var words: String { "\(label) seed \(configuration.seed)" }
   }
 
   private static func runHere(
@@ -75,8 +105,9 @@ extension Experiment {
       let relay: EventSink = { event in
         switch event {
         case .progress(_, _, _, let detail):
-          events(.progress(label: "Comparing", done: number, total: plans.count, detail: "\(plan.label)  \(detail)"))
-        case .note(let words): events(.note("\(plan.label): \(words)"))
+          events(.progress(label: "Comparing", done: number, total: plans.count, detail: "\(plan.words)  \(detail)"))
+        // What is said of one seed holds for the others.
+        case .note(let words): if plan.configuration.seed == 0 { events(.note("\(plan.label): \(words)")) }
         case .phase: break
         }
       }
@@ -85,7 +116,7 @@ extension Experiment {
       case .alreadyDone(let summary): summaries.append(summary)
       case .interrupted: throw CancellationError()
       }
-      events(.progress(label: "Comparing", done: number + 1, total: plans.count, detail: plan.label))
+      events(.progress(label: "Comparing", done: number + 1, total: plans.count, detail: plan.words))
     }
     return summaries
   }
@@ -112,10 +143,10 @@ extension Experiment {
       while running.count < request.jobs, let plan = waiting.popFirst() {
         if (try? finished(plan, data)) != nil {
           done += 1
-          events(.progress(label: "Comparing", done: done, total: plans.count, detail: "\(plan.label), already done"))
+          events(.progress(label: "Comparing", done: done, total: plans.count, detail: "\(plan.words), already done"))
           continue
         }
-        let name = "\(plan.configuration.methodName)-\(plan.configuration.seed)"
+        let name = "\(folderName(plan.label))-\(plan.configuration.seed)"
         let file = folder.appending(path: "\(name).json")
         try AtomicFile.write(Data(plan.resolved.tree.json(.pretty).utf8), to: file)
         let errors = folder.appending(path: "\(name).log")
@@ -139,11 +170,11 @@ extension Experiment {
           stopAll()
           let words = (try? String(contentsOf: job.errors, encoding: .utf8)) ?? ""
           throw Diagnosis(
-            "the run '\(job.plan.label)' failed", place: job.plan.folder.relativePath,
+            "the run '\(job.plan.words)' failed", place: job.plan.folder.relativePath,
             found: words.split(separator: "\n").suffix(6).map(String.init))
         }
         done += 1
-        events(.progress(label: "Comparing", done: done, total: plans.count, detail: job.plan.label))
+        events(.progress(label: "Comparing", done: done, total: plans.count, detail: job.plan.words))
       }
     }
     let summaries = try plans.map { try finished($0, data) }
@@ -164,19 +195,28 @@ extension Experiment {
     return summary
   }
 
-  private static func results(of summaries: [RunSummary], _ data: LoadedData) throws -> ComparisonResults {
+  /// A label as the name of a folder.
+  static func folderName(_ label: String) -> String {
+    let kept = label.lowercased().map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : " " }
+    let name = String(kept).split(separator: " ").joined(separator: "-")
+    return name.isEmpty || name.hasPrefix(".") ? "row-\(name)" : name
+  }
+
+  private static func results(
+    of summaries: [(label: String, run: RunSummary)], _ data: LoadedData
+  ) throws -> ComparisonResults {
     var rows: [MethodRuns] = []
     var unimodal: [Int: Double] = [:]
     var notes: [String] = []
-    for summary in summaries {
+    for (label, summary) in summaries {
       let configuration = try summary.record.configuration.decode(RunConfiguration.self)
       let run = MeasuredRun(
-        seed: configuration.seed, scores: summary.evaluation.scores, seconds: summary.record.seconds)
-      if let index = rows.firstIndex(where: { $0.name == configuration.methodName }) {
+        seed: configuration.seed, scores: summary.evaluation.scores, training: try trainingMeans(summary.folder),
+        seconds: summary.record.seconds)
+      if let index = rows.firstIndex(where: { $0.name == label }) {
         rows[index].runs.append(run)
       } else {
-        rows.append(
-          MethodRuns(name: configuration.methodName, settings: configuration.methodSettings, runs: [run]))
+        rows.append(MethodRuns(name: label, settings: configuration.method, runs: [run]))
       }
       if configuration.methodName == UnimodalTraining.card.name {
         let full = summary.evaluation.metrics[Condition.full] ?? [:]
@@ -184,10 +224,22 @@ extension Experiment {
       }
       for note in summary.record.notes + summary.evaluation.notes where !notes.contains(note) { notes.append(note) }
     }
-    let conditions = summaries.map(\.evaluation.conditions).max { $0.count < $1.count } ?? []
+    let conditions = summaries.map(\.run.evaluation.conditions).max { $0.count < $1.count } ?? []
     return ComparisonResults(
       dataset: data.set.manifest.name, metric: data.set.manifest.metric.rawValue,
       modalities: data.set.manifest.modalities, conditions: conditions, methods: rows, unimodal: unimodal,
-      notes: notes)
+      missing: summaries.compactMap(\.run.evaluation.missing).first, notes: notes)
+  }
+
+  /// Means over all epochs of what tells how training went: conflicts, cosines, relative updates.
+  private static func trainingMeans(_ folder: URL) throws -> [String: Double] {
+    let epochs = try RunFolder(folder).readEpochs()
+    var means: [String: Double] = [:]
+    for name in Set(epochs.flatMap(\.train.keys)) {
+      let isTold = ["conflict", "cosine", "probe.conflict", "probe.cosine"].contains(name) || name.hasPrefix("update.")
+      let values = epochs.compactMap { $0.train[name] }.filter(\.isFinite)
+      if isTold, !values.isEmpty { means[name] = values.reduce(0, +) / Double(values.count) }
+    }
+    return means
   }
 }

@@ -12,6 +12,16 @@ extension Experiment {
   public static func evaluate(
     run: URL, data: URL? = nil, events: EventSink = { _ in }
   ) throws -> EvaluationTable {
+    let (builder, model, method) = try finishedRun(run, data: data, events: events)
+    let table = try evaluation(builder, model, method)
+    if data == nil { try RunFolder(run).write(table) }
+    return table
+  }
+
+  /// A finished run's data, model and method, ready to be tried.
+  static func finishedRun(
+    _ run: URL, data: URL?, events: EventSink
+  ) throws -> (RunBuilder, MultimodalModel, any BalancingMethod) {
     let folder = RunFolder(run)
     guard folder.exists else {
       throw Diagnosis("there is no run here", place: run.relativePath, exitStatus: .input)
@@ -33,9 +43,7 @@ extension Experiment {
     events(.phase("Data", loaded.words))
     let model = try builder.model()
     try model.store.load(SafeTensors(reading: folder.weights))
-    let table = try evaluation(builder, model, ModelFile.method(builder, in: folder))
-    if data == nil { try folder.write(table) }
-    return table
+    return (builder, model, try ModelFile.method(builder, in: folder))
   }
 
   /// The scores of a model under every condition that was asked for.
@@ -48,14 +56,12 @@ extension Experiment {
     let known = set.test == nil ? [] : try set.conditions()
     let wanted = builder.configuration.evaluation.conditions
     let conditions = wanted.isEmpty ? known : known.filter { $0 == Condition.full || wanted.contains($0) }
-    for name in wanted where !known.contains(name) {
-      notes.append("condition '\(name)' is not measured: the data has no file test@\(name).safetensors")
-    }
+    var unmeasured = wanted.filter { !known.contains($0) }
+    if wanted.isEmpty, set.test != nil { unmeasured = try set.absentConditions() }
     if set.test == nil { notes.append("the data has no test split: nothing was scored") }
-    if wanted.isEmpty, set.test != nil {
-      for name in try set.absentConditions() {
-        notes.append("condition '\(name)' is not measured: the data has no file test@\(name).safetensors")
-      }
+    if !unmeasured.isEmpty {
+      notes.append(
+        "not measured, for want of a file test@<condition>.safetensors: \(unmeasured.joined(separator: ", "))")
     }
 
     var scores: [String: Double] = [:]
@@ -80,7 +86,9 @@ extension Experiment {
     }
     return EvaluationTable(
       dataset: set.manifest.name, metric: set.manifest.metric.rawValue, modalities: set.manifest.modalities,
-      conditions: conditions, scores: scores, metrics: metrics, samples: set.test?.count, notes: notes)
+      conditions: conditions, scores: scores, metrics: metrics, samples: set.test?.count,
+      missing: conditions.contains { $0.hasSuffix("-missing") } ? (zeroFeatures.isEmpty ? "encoded" : "zero-features") : nil,
+      notes: notes)
   }
 
   private static func check(_ set: FeatureSet, fits record: RunRecord, in folder: RunFolder) throws {

@@ -19,6 +19,7 @@ public enum Experiment {
 
     var defaults = try Tree(encoding: RunConfiguration())
     defaults[path: "method"] = entry.defaults.overlaid(with: ["name": .string(entry.card.name)])
+    if entry.requirements.attentionFusion { defaults[path: "model.fusion"] = .string(FusionForm.crossAttention.rawValue) }
     let overlay = Overlay(
       defaults: defaults, rules: RunConfiguration.rules.merging(entry.card.rules, uniquingKeysWith: { $1 }))
     var resolved = try overlay.resolve(files: sources, settings: settings)

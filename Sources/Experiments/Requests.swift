@@ -37,10 +37,25 @@ public struct RunSummary: Sendable {
   public let evaluation: EvaluationTable
 }
 
+/// One row of a comparison: a method, and what is set for it alone.
+public struct ComparisonRow: Sendable, Equatable {
+  /// What the table calls it, and its folder.
+  public var label: String
+  public var method: String
+  /// `key=value`, laid over the settings of the whole comparison.
+  public var settings: [String]
+
+  public init(label: String, method: String, settings: [String] = []) {
+    self.label = label
+    self.method = method
+    self.settings = settings
+  }
+}
+
 /// Methods × seeds on one data set, as asked for.
 public struct CompareRequest: Sendable {
   public var data: URL
-  public var methods: [String]
+  public var rows: [ComparisonRow]
   /// How many; they are 0, 1, 2, ….
   public var seeds: Int
   public var out: URL
@@ -50,10 +65,17 @@ public struct CompareRequest: Sendable {
   public var jobs = 1
   /// The program that runs one training, for `jobs` > 1: this command itself.
   public var executable: URL?
+  /// Ratios of impaired test samples to try besides, as in ``SweepRequest``; none where it is empty.
+  public var sweepRatios: [Double] = []
 
+  /// A comparison of methods as they are; each row is labelled with the method's name.
   public init(data: URL, methods: [String], seeds: Int, out: URL) {
+    self.init(data: data, rows: methods.map { ComparisonRow(label: $0, method: $0) }, seeds: seeds, out: out)
+  }
+
+  public init(data: URL, rows: [ComparisonRow], seeds: Int, out: URL) {
     self.data = data
-    self.methods = methods
+    self.rows = rows
     self.seeds = seeds
     self.out = out
   }

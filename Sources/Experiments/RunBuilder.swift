@@ -51,8 +51,7 @@ struct RunBuilder {
     elementType = configuration.training.precision == .float64 ? .float64 : .float32
     random = RandomSource(seed: configuration.seed)
     threads =
-      configuration.training.threads > 0
-      ? configuration.training.threads : ProcessInfo.processInfo.activeProcessorCount
+      configuration.training.threads > 0 ? configuration.training.threads : Self.usualThreads(configuration, data.set)
     let kind = device.name.split(separator: ":").first.map(String.init) ?? device.name
     guard Runtime.devices.contains(where: { $0.name == kind }) else {
       throw Diagnosis(
@@ -60,13 +59,64 @@ struct RunBuilder {
         found: ["there are \(Runtime.devices.map(\.name).joined(separator: ", "))"],
         remedy: "--set training.device=cpu", exitStatus: .usage)
     }
-    let card = try MethodRegistry.entry(configuration.methodName).card
+    let entry = try MethodRegistry.entry(configuration.methodName)
+    let card = entry.card
     let count = data.set.manifest.modalities.count
     guard card.modalities.admits(count) else {
       throw Diagnosis(
         "'\(card.name)' needs \(card.modalities.words) modalities, the data has \(count)",
         place: data.set.folder.relativePath, exitStatus: .usage)
     }
+    try Self.check(entry, configuration, data)
+  }
+
+  /// One thread where a step is too small for several to pay, and every core otherwise.
+  private static func usualThreads(_ configuration: RunConfiguration, _ set: FeatureSet) -> Int {
+    let products = configuration.training.batchSize * set.widths.reduce(0, +) * configuration.model.embeddingWidth
+    return products < 40_000_000 ? 1 : ProcessInfo.processInfo.activeProcessorCount
+  }
+
+  /// Refuses what cannot work, before training.
+  private static func check(_ entry: MethodRegistry.Entry, _ configuration: RunConfiguration, _ data: LoadedData) throws {
+    let fusion = configuration.model.fusion
+    if entry.requirements.additiveFusion, !isAdditive(fusion) {
+      throw Diagnosis(
+        "'\(entry.card.name)' needs fused logits that are a sum over modalities",
+        found: ["the fusion is '\(fusion.rawValue)'"],
+        remedy: "--set model.fusion=concatenation, or another method", exitStatus: .usage)
+    }
+    if entry.requirements.attentionFusion, fusion != .crossAttention {
+      throw Diagnosis(
+        "'\(entry.card.name)' turns the queries of a fusion by cross attention",
+        found: ["the fusion is '\(fusion.rawValue)'"], remedy: "--set model.fusion=cross_attention", exitStatus: .usage)
+    }
+    if entry.requirements.validation, data.set.validation == nil {
+      throw Diagnosis(
+        "'\(entry.card.name)' measures on a validation split, and there is none",
+        place: data.set.folder.relativePath, remedy: "add validation.safetensors, or use another method",
+        exitStatus: .usage)
+    }
+  }
+
+  private static func isAdditive(_ fusion: FusionForm) -> Bool { fusion == .concatenation || fusion == .addition }
+
+  /// Settings that defeat the method, a sentence each.
+  func warnings() throws -> [String] {
+    let entry = try MethodRegistry.entry(configuration.methodName)
+    var warnings: [String] = []
+    let optimizer = configuration.optimizer.name
+    let modulatesSteps = configuration.methodSettings[path: "modulate"]?.stringValue == "step"
+    if entry.requirements.scalesGradients, optimizer != .sgd, !modulatesSteps {
+      warnings.append(
+        "'\(entry.card.name)' scales gradients, and \(optimizer.rawValue) divides a lasting factor out again: "
+          + "--set optimizer.name=sgd or --set modulate=step lets it act")
+    }
+    if entry.requirements.trainedEncoders {
+      warnings.append(
+        "'\(entry.card.name)' was made for encoders that are trained; on frozen features it acts on the embedding "
+          + "layers alone")
+    }
+    return warnings
   }
 
   func method() throws -> any BalancingMethod {
@@ -95,10 +145,13 @@ struct RunBuilder {
   static func fusion(
     _ form: FusionForm
   ) -> (Scope, [Int], Int) throws(TorchError) -> any Fusion {
-    switch form {
-    case .concatenation:
-      return { (scope, widths, classes) throws(TorchError) in
-        try Concatenation(scope, widths: widths, classes: classes)
+    { (scope, widths, classes) throws(TorchError) in
+      switch form {
+      case .concatenation: try Concatenation(scope, widths: widths, classes: classes)
+      case .addition: try Addition(scope, widths: widths, classes: classes)
+      case .attention: try AttentionFusion(scope, widths: widths, classes: classes)
+      case .crossAttention: try CrossAttentionFusion(scope, widths: widths, classes: classes)
+      case .gated: try GatedFusion(scope, widths: widths, classes: classes)
       }
     }
   }
@@ -115,7 +168,26 @@ struct RunBuilder {
       steps: trainer.steps(over: data.set.train.count), epochs: configuration.training.epochs)
     return TrainingSession(
       model, optimizer: try Self.optimizer(settings, model.store), learningRate: Self.learningRate(settings),
-      clock: clock, random: random, gradientClip: settings.gradientClip)
+      clock: clock, random: random, classWeights: try classWeights(), gradientClip: settings.gradientClip)
+  }
+
+  /// The weight of each class, with mean 1; nil where all count alike.
+  private func classWeights() throws -> Tensor? {
+    guard configuration.training.classWeights == .balanced else { return nil }
+    let set = data.set
+    let counts: [Double]
+    if set.manifest.task == .multiLabel {
+      counts = try set.train.labels.to(.float64).sum(0).array()
+    } else {
+      let labels: [Int] = try set.train.labels.array()
+      var found = [Double](repeating: 0, count: set.manifest.classes.count)
+      for label in labels { found[label] += 1 }
+      counts = found
+    }
+    // A class that nobody has gets the weight of one that a single sample has.
+    let inverse = counts.map { 1 / max($0, 1) }
+    let mean = inverse.reduce(0, +) / Double(inverse.count)
+    return try Tensor(inverse.map { $0 / mean }).to(elementType, on: device)
   }
 
   static func optimizer(_ settings: OptimizerSettings, _ store: ParameterStore) throws -> any Optimizer {
@@ -146,6 +218,14 @@ struct RunBuilder {
       session: session, training: data.set.train.prepared(elementType, on: device),
       validation: data.set.validation?.prepared(elementType, on: device), batchSize: configuration.training.batchSize,
       random: random, makeSession: { try self.session() })
+  }
+
+  /// What looks at the steps, where that is asked for.
+  func probe(_ session: TrainingSession, _ method: any BalancingMethod) throws -> StepProbe? {
+    guard configuration.training.probe.form != .none else { return nil }
+    return try StepProbe(
+      configuration.training.probe, model: session.model, method: method,
+      stepLength: configuration.optimizer.learningRate)
   }
 
   var evaluator: Evaluator {

@@ -46,6 +46,8 @@ extension Experiment {
     let card = try MethodRegistry.entry(configuration.methodName).card
     events(.phase("Method", "\(card.title)\(card.citation.map { " (\($0.short))" } ?? "") · seed \(configuration.seed)"))
 
+    for warning in try builder.warnings() { events(.note(warning)) }
+
     var resuming = false
     if folder.exists, !request.again {
       let found = try folder.readRecord()

@@ -29,6 +29,7 @@ final class TrainingRun: Trainer.Observer {
   private var lastEvent: ContinuousClock.Instant
   private var secondsBefore = 0.0
   private var method: any BalancingMethod
+  private let probe: StepProbe?
   private var position = Trainer.Position()
 
   /// A checkpoint is written at the end of an epoch where the last is older than this.
@@ -49,6 +50,7 @@ final class TrainingRun: Trainer.Observer {
     session = try builder.session()
     lab = builder.lab(session)
     method = try builder.method()
+    probe = try builder.probe(session, method)
     begun = clock.now
     epochBegun = begun
     lastCheckpoint = begun
@@ -63,7 +65,7 @@ final class TrainingRun: Trainer.Observer {
     var stepsDone = 0
     if resuming {
       let checkpoint = try Checkpoint(reading: folder.checkpoint)
-      (position, best) = try checkpoint.restore(session, session.optimizer, &method)
+      (position, best) = try checkpoint.restore(session, session.optimizer, &method, probe)
       stepsDone = checkpoint.numbers.step
       secondsBefore = checkpoint.numbers.secondsBefore
       record.started = (try? folder.readRecord().started) ?? record.started
@@ -86,7 +88,7 @@ final class TrainingRun: Trainer.Observer {
       // The trainer's own copies: the observer writes to this run's while it works.
       var trained = method
       var reached = position
-      let isDone = try builder.trainer.train(&trained, lab, from: &reached, observer: self)
+      let isDone = try builder.trainer.train(&trained, lab, from: &reached, observer: self, probe: probe)
       method = trained
       position = reached
       guard isDone else {
@@ -147,8 +149,31 @@ final class TrainingRun: Trainer.Observer {
 
   private func validate(_ method: any BalancingMethod) throws -> [String: Double] {
     guard let validation = lab.validation else { return [:] }
-    let (logits, labels) = try builder.evaluator.logits(session.model, validation, prediction(of: method))
-    return try builder.evaluator.metrics(logits, labels)
+    let evaluator = builder.evaluator
+    let (logits, labels) = try evaluator.logits(session.model, validation, prediction(of: method))
+    var metrics = try evaluator.metrics(logits, labels)
+    for modality in session.model.modalities {
+      // The modality's own classifier where it is trained, else its part of the fused logits.
+      let ownHeads = method is any TrainsUnimodalClassifiers
+      guard
+        let part = try unimodalLogits(validation, { outputs in
+          ownHeads ? try outputs.unimodal()[modality] : try outputs.contributions()?[modality]
+        })
+      else { continue }
+      metrics["\(ownHeads ? "loss" : "split").\(modality.name)"] =
+        try builder.data.set.manifest.task.loss(part.to(.float64), labels).scalar()
+    }
+    return metrics
+  }
+
+  private func unimodalLogits(_ split: any BatchSource, _ part: (Outputs) throws -> Tensor?) throws -> Tensor? {
+    var isSum = true
+    let (logits, _) = try builder.evaluator.logits(session.model, split) { outputs in
+      if let found = try part(outputs) { return found }
+      isSum = false
+      return outputs.logits
+    }
+    return isSum ? logits : nil
   }
 
   private func tell(_ epoch: Int, _ detail: String) {
@@ -174,7 +199,7 @@ final class TrainingRun: Trainer.Observer {
     try epochs.flush()
     try Checkpoint.write(
       to: folder.checkpoint, digest: digest, session: session, optimizer: session.optimizer, method: method,
-      position: position, best: best, seconds: seconds)
+      probe: probe, position: position, best: best, seconds: seconds)
   }
 
   private func finish(_ status: RunStatus) throws {

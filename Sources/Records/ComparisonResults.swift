@@ -3,11 +3,14 @@ public struct MeasuredRun: Equatable, Sendable {
   public var seed: Int
   /// 0…1, by condition.
   public var scores: [String: Double]
+  /// Means over training of what its steps measured: `conflict`, `cosine`, `update.image`, …
+  public var training: [String: Double]
   public var seconds: Double?
 
-  public init(seed: Int, scores: [String: Double], seconds: Double? = nil) {
+  public init(seed: Int, scores: [String: Double], training: [String: Double] = [:], seconds: Double? = nil) {
     self.seed = seed
     self.scores = scores
+    self.training = training
     self.seconds = seconds
   }
 }
@@ -97,6 +100,8 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     public var negativeTransfer: Bool?
     /// Whether the full score is below the best single modality's of the same seed; `nil` where there is none.
     public var worseThanUnimodal: Bool?
+    /// Means over training of what its steps measured; empty where nothing was.
+    public var training: [String: Double]
     public var seconds: Double?
   }
 
@@ -133,6 +138,8 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
   /// In the order given.
   public var methods: [MethodRow]
   public var tests: [Test]
+  /// What stood for a missing modality: `encoded` (an empty input) or `zero-features`; `nil` where none was missing.
+  public var missing: String?
   /// What a reader of the numbers must know.
   public var notes: [String]
 
@@ -146,9 +153,10 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
   ///   - unimodal: by seed, the best full score of a model with one modality.
   public init(
     dataset: String, metric: String, modalities: [String], conditions: [String], methods: [MethodRuns],
-    unimodal: [Int: Double] = [:], notes: [String] = []
+    unimodal: [Int: Double] = [:], missing: String? = nil, notes: [String] = []
   ) {
     self.dataset = dataset
+    self.missing = missing
     self.metric = metric
     let measured = Set(methods.flatMap { $0.runs.flatMap { $0.scores.keys } })
     self.conditions = conditions.filter(measured.contains)
@@ -172,7 +180,8 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
         seed: run.seed,
         quantities: Quantities(scores: run.scores, average: robustness.average, gap: robustness.gap),
         negativeTransfer: robustness.negativeTransfer,
-        worseThanUnimodal: unimodal[run.seed].flatMap { best in full.map { $0 < best } }, seconds: run.seconds)
+        worseThanUnimodal: unimodal[run.seed].flatMap { best in full.map { $0 < best } }, training: run.training,
+        seconds: run.seconds)
     }
     var mean = Quantities<Double>()
     var interval = Quantities<Interval>()
@@ -231,8 +240,8 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
 
   static let keyOrder = [
     "dataset", "metric", "conditions", "methods", "name", "settings", "runs", "seed", "scores", "average", "gap",
-    "negativeTransfer", "worseThanUnimodal", "seconds", "mean", "interval95", "tests", "quantity", "difference", "p",
-    "seeds", "notes",
+    "negativeTransfer", "worseThanUnimodal", "training", "seconds", "mean", "interval95", "tests", "quantity", "difference", "p",
+    "seeds", "missing", "notes",
   ]
 
   /// The file's text.
@@ -248,7 +257,7 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
 
 // A run's quantities stand beside its seed, not in a table of their own.
 extension ComparisonResults.Run {
-  private enum CodingKeys: String, CodingKey { case seed, negativeTransfer, worseThanUnimodal, seconds }
+  private enum CodingKeys: String, CodingKey { case seed, negativeTransfer, worseThanUnimodal, training, seconds }
 
   public init(from decoder: any Swift.Decoder) throws {
     let c = try decoder.container(keyedBy: CodingKeys.self)
@@ -256,6 +265,7 @@ extension ComparisonResults.Run {
     quantities = try Quantities(from: decoder)
     negativeTransfer = try c.decodeIfPresent(Bool.self, forKey: .negativeTransfer)
     worseThanUnimodal = try c.decodeIfPresent(Bool.self, forKey: .worseThanUnimodal)
+    training = try c.decodeIfPresent([String: Double].self, forKey: .training) ?? [:]
     seconds = try c.decodeIfPresent(Double.self, forKey: .seconds)
   }
 
@@ -265,6 +275,7 @@ extension ComparisonResults.Run {
     try c.encode(seed, forKey: .seed)
     try c.encodeIfPresent(negativeTransfer, forKey: .negativeTransfer)
     try c.encodeIfPresent(worseThanUnimodal, forKey: .worseThanUnimodal)
+    if !training.isEmpty { try c.encode(training, forKey: .training) }
     try c.encodeIfPresent(seconds, forKey: .seconds)
   }
 }

@@ -63,6 +63,8 @@ public struct EvaluationTable: Codable, Equatable, Sendable {
   /// Distance of best and worst modality, by kind of impairment.
   public var gap: [String: Double]
   public var negativeTransfer: Bool?
+  /// What stood for a missing modality: `encoded` (an empty input) or `zero-features`; `nil` where none was missing.
+  public var missing: String?
   /// How many were scored.
   public var samples: Int?
   /// What a reader of the numbers must know.
@@ -71,10 +73,12 @@ public struct EvaluationTable: Codable, Equatable, Sendable {
   /// Averages, gaps and negative transfer follow from the scores.
   public init(
     dataset: String, metric: String, split: String = "test", modalities: [String], conditions: [String],
-    scores: [String: Double], metrics: [String: [String: Double]] = [:], samples: Int? = nil, notes: [String] = []
+    scores: [String: Double], metrics: [String: [String: Double]] = [:], samples: Int? = nil, missing: String? = nil,
+    notes: [String] = []
   ) {
     self.dataset = dataset
     self.metric = metric
+    self.missing = missing
     self.split = split
     self.modalities = modalities
     self.conditions = conditions
@@ -90,7 +94,7 @@ public struct EvaluationTable: Codable, Equatable, Sendable {
 
   static let keyOrder = [
     "dataset", "metric", "split", "samples", "modalities", "conditions", "scores", "average", "gap", "negativeTransfer",
-    "metrics", "notes",
+    "missing", "metrics", "notes",
   ]
 
   /// The file's text.

@@ -25,7 +25,16 @@ public struct RunConfiguration: Settings {
 
 /// How modalities come together.
 public enum FusionForm: String, Choice {
+  /// One linear classifier over the features side by side.
   case concatenation
+  /// One linear classifier over the sum of the features.
+  case addition
+  /// As concatenation, each feature times a weight that the others give it.
+  case attention
+  /// One linear classifier over the mean of features that attend to each other.
+  case crossAttention = "cross_attention"
+  /// One feature opens and closes the elements of another.
+  case gated
 }
 
 /// The model over the features.
@@ -98,6 +107,30 @@ public enum Precision: String, Choice {
   case float64
 }
 
+/// Whether rare classes count more in losses.
+public enum ClassWeights: String, Choice {
+  case none
+  /// Each class by the inverse of its frequency in training, with mean 1.
+  case balanced
+}
+
+/// What is looked at while training, without taking part in it.
+public enum ProbeForm: String, Choice {
+  case none
+  /// The angle between the gradients of the fused loss and of the divergence.
+  case conflicts
+  /// That, and how well the loss's change is predicted to first order (BalGrad paper, eq. 1 and 5).
+  case firstOrder = "first_order"
+}
+
+/// Which steps are looked at, and how closely.
+public struct ProbeSettings: Settings {
+  public var form = ProbeForm.none
+  /// One step in so many.
+  public var every = 10
+  public init() {}
+}
+
 /// How long, in what portions and on what.
 public struct TrainingSettings: Settings {
   public var epochs = 20
@@ -106,10 +139,12 @@ public struct TrainingSettings: Settings {
   public var precision = Precision.float32
   /// `cpu`, `cuda`, `cuda:1`, `mps`.
   public var device = "cpu"
-  /// 0 is as many as there are cores.
+  /// 0 is one for small models, and as many as there are cores for larger ones.
   public var threads = 0
   /// Whether a last, smaller batch is left out.
   public var dropLast = false
+  public var classWeights = ClassWeights.none
+  public var probe = ProbeSettings()
   public init() {}
 }
 
@@ -145,6 +180,9 @@ extension RunConfiguration {
       "training.selection": .oneOf(Selection.allowed),
       "training.precision": .oneOf(Precision.allowed),
       "training.threads": .range(.nonNegative),
+      "training.class_weights": .oneOf(ClassWeights.allowed),
+      "training.probe.form": .oneOf(ProbeForm.allowed),
+      "training.probe.every": .range(.atLeast(1)),
       "evaluation.batch_size": .range(.atLeast(1)),
     ]
   }

@@ -17,6 +17,13 @@ public struct ComparisonTable: Equatable, Sendable {
     public let smallerIsBetter: Bool
   }
 
+  /// What training measured of every method.
+  public struct TrainingLine: Equatable, Sendable {
+    public let title: String
+    /// By method, in percent.
+    public let cells: [String]
+  }
+
   /// How a cell compares with the others of its line.
   public enum Rank: Sendable {
     case best
@@ -52,6 +59,8 @@ public struct ComparisonTable: Equatable, Sendable {
   /// How many runs each mean is of: `5 seeds`, `3 to 5 seeds`.
   public let seeds: String
   public let notes: [String]
+  /// What training measured, by line then method, in percent: the share of conflicting steps.
+  public let trainingLines: [TrainingLine]
 
   /// - Parameter titles: what to call a method, by name; its name where there is none.
   public init(_ results: ComparisonResults, titles: [String: String] = [:]) {
@@ -65,6 +74,20 @@ public struct ComparisonTable: Equatable, Sendable {
     let high = counts.max() ?? 0
     seeds = low == high ? (low == 1 ? "1 seed" : "\(low) seeds") : "\(low) to \(high) seeds"
     cells = lines.map { line in Self.cells(of: line, results.methods) }
+    trainingLines = Self.trainingLines(of: results.methods)
+  }
+
+  private static func trainingLines(
+    of methods: [ComparisonResults.MethodRow]
+  ) -> [TrainingLine] {
+    [("conflict", "conflicting steps"), ("probe.conflict", "conflicts, probed")].compactMap { key, title in
+      let means = methods.map { method -> Double? in
+        let values = method.runs.compactMap { $0.training[key] }
+        return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+      }
+      guard means.contains(where: { $0 != nil }) else { return nil }
+      return TrainingLine(title: title, cells: means.map { $0.map { percent($0) } ?? "–" })
+    }
   }
 
   var starred: Bool { cells.contains { $0.contains(where: \.negativeTransfer) } }

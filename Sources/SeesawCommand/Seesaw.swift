@@ -47,7 +47,7 @@ enum Door {
       let answer = answer(to: error, arguments)
       if !answer.text.isEmpty {
         let handle = answer.status == ExitStatus.done.rawValue ? FileHandle.standardOutput : FileHandle.standardError
-        try? handle.write(contentsOf: Data((Surroundings.current.coloured(error: answer.text) + "\n").utf8))
+        try? handle.write(contentsOf: Data((Surroundings.current.last(answer.text) + "\n").utf8))
       }
       return answer.status
     }

@@ -10,7 +10,9 @@ public enum Initializer: Sendable {
   case normal(standardDeviation: Double)
 
   /// Draws in float64 and rounds, so that a model begins alike in either precision.
-  func make(_ shape: [Int], _ generator: Generator, _ type: ElementType, on device: Device) throws(TorchError)
+  func make(
+    _ shape: [Int], _ generator: Generator, _ type: ElementType, on device: Device
+  ) throws(TorchError)
     -> Tensor
   {
     switch self {

@@ -19,11 +19,16 @@ struct Bench {
   var plainDescent = false
   var learningRate = 0.02
   var frozen: [ParameterPath] = []
+  /// By attention instead of concatenation.
+  var fusesByAttention = false
   var embeddingWidth = 4
+  /// What is done to every model before it is trained.
+  var changing: (MultimodalModel) throws -> Void = { _ in }
 
   init(_ name: String, _ settings: [String: Tree] = [:], data: SyntheticData = SyntheticData()) throws {
     Conditions.prepare()
     entry = try MethodRegistry.entry(name)
+    fusesByAttention = entry.requirements.attentionFusion
     self.settings = entry.defaults
     for (path, value) in settings { self.settings[path: path] = value }
     self.data = data
@@ -38,11 +43,16 @@ struct Bench {
     let model = try MultimodalModel(
       modalities: data.modalities, inputWidths: data.widths,
       embeddingWidths: data.modalities.map { _ in embeddingWidth }, classes: data.classes, task: data.task,
-      store: store)
+      store: store
+    ) { scope, widths, classes throws(TorchError) in
+      if fusesByAttention { return try CrossAttentionFusion(scope, widths: widths, classes: classes) }
+      return try Concatenation(scope, widths: widths, classes: classes)
+    }
     if let adding = try method() as? any AddsParameters {
       try adding.addParameters(store.root / "method", for: model)
       _ = try store.flat()
     }
+    try changing(model)
     for path in frozen { try store.freeze(path) }
     return model
   }
@@ -87,13 +97,8 @@ struct Bench {
   }
 
   /// Trains from the start, or on from where `kept` was, and stops after `stop` steps in all.
-  func run(
-    stopAfter stop: Int? = nil, from kept: Kept? = nil, preparing: (TrainingSession) throws -> Void = { _ in }
-  )
-    throws -> Outcome
-  {
+  func run(stopAfter stop: Int? = nil, from kept: Kept? = nil) throws -> Outcome {
     let session = try session()
-    try preparing(session)
     var method = try method()
     var position = Trainer.Position()
     if let kept {

@@ -165,7 +165,11 @@ struct TrainingSessionTests {
     clock.epoch = 1
     #expect(clock.progress == 1)
     #expect(clock.epochProgress == 0.5)
+    clock.step = 9
+    #expect(clock.progress == 1)
     #expect(TrainingClock(steps: 1, epochs: 1).progress == 0)
+    clock.exactProgress = 0.3
+    #expect(clock.progress == 0.3 && clock.epochProgress == 0.3)
     #expect(TrainingClock(steps: 0, epochs: 0).epochProgress == 0)
   }
 
@@ -219,6 +223,27 @@ struct TrainingSessionTests {
       let moved = try (model.store.flat() - before).detached().norm().scalar()
       #expect(allClose([moved], [expected], relative: 1e-5))
     }
+  }
+
+  @Test("a step that is looked at moves nothing, and shows what it was told to note")
+  func inspecting() throws {
+    let bench = try Bench("joint")
+    let session = try bench.session()
+    let before = try Bench.weights(session.model)
+    let direction = try Gradients(of: session.model.store.parameters[0].tensor.sum(), session.model.store)
+    try session.note("ignored", direction)
+    let (report, inspection) = try session.inspecting {
+      try session.note("part", direction)
+      try session.update(along: direction)
+      try session.update(along: direction.scaled(by: 2))
+      return StepReport(losses: ["fused": 1])
+    }
+    #expect(report.losses == ["fused": 1])
+    #expect(inspection.parts.map(\.name) == ["part"])
+    #expect(inspection.updates.count == 2)
+    #expect(try Bench.weights(session.model) == before)
+    try session.update(along: direction)
+    #expect(try Bench.weights(session.model) != before)
   }
 
   @Test("class weights count in the loss")

@@ -113,6 +113,13 @@ struct SeesawTests {
     }
   }
 
+  @Test("what does not go together is refused")
+  func together() {
+    #expect(answer(["compare", "d", "--recipe", "r.yaml", "--methods", "joint"]).text.contains("leave --methods out"))
+    #expect(answer(["evaluate", "r", "d", "--sweep"]).text.contains("the run's own data"))
+    #expect(answer(["evaluate", "r", "d", "--sweep"]).status == 64)
+  }
+
   @Test("--resume needs a folder, and is not --again")
   func resume() {
     #expect(answer(["train", "--resume"]).text.contains("--resume needs --out"))

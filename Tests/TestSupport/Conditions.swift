@@ -18,8 +18,8 @@ public enum Conditions {
   private static let oneThread: Void = Runtime.setThreads(1)
 
   /// A file of numbers that `make golden` computes with PyTorch.
-  public static func golden(_ name: String, file: String = #filePath) -> URL {
-    URL(filePath: file).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Golden/\(name)")
+  public static func golden(_ name: String) -> URL {
+    URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Golden/\(name)")
   }
 }
 

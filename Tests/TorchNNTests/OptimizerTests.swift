@@ -172,6 +172,12 @@ struct OptimizerTests {
     let store = try store(.float64)
     let adam = try Adam(store)
     #expect(throws: TorchError.self) { try adam.restore { _ in try Tensor.zeros([3], .float64) } }
+    for optimizer in [adam, try SGD(store)] as [any Optimizer] {
+      let error = #expect(throws: TorchError.self) {
+        try optimizer.restore { $0 == "steps" ? try Tensor([1]) : try Tensor.zeros([9], .float64) }
+      }
+      #expect(error?.operation == "restore")
+    }
   }
 
   @Test("a step leaves the variables variables")
@@ -217,12 +223,14 @@ struct ScheduleTests {
     #expect(allClose(factors, [1, 1, 1, 0.1, 0.1, 0.1, 0.01], relative: 1e-12))
   }
 
-  @Test("one step, or a warm-up longer than training, divides by nothing")
+  @Test("one step or a long warm-up divides by nothing, and steps beyond those announced keep the last factor")
   func extremes() {
     for schedule in [Schedule.constant, .cosine, .linear, .step(size: 0, gamma: 0.5)] {
       #expect(schedule.factor(step: 0, of: 1, epoch: 0) == 1)
       #expect(schedule.factor(step: 3, of: 4, epoch: 0, warmup: 9) == 0.4)
       #expect(schedule.factor(step: 0, of: 0, epoch: 0).isFinite)
+      let beyond = schedule.factor(step: 15, of: 10, epoch: 0)
+      #expect((0...1).contains(beyond) && beyond == schedule.factor(step: 10, of: 10, epoch: 0))
     }
   }
 }

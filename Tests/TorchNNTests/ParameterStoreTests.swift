@@ -7,7 +7,7 @@ import Torch
 
 @Suite("Parameter stores")
 struct ParameterStoreTests {
-  private func store(seed: Int = 3, _ type: ElementType = Conditions.elementType) throws -> ParameterStore {
+  private func store(_ type: ElementType = Conditions.elementType, seed: Int = 3) throws -> ParameterStore {
     let store = ParameterStore(random: RandomSource(seed: seed), elementType: type)
     _ = try Linear(store.root / "image" / "embedding", in: 3, out: 2)
     _ = try Linear(store.root / "imagery" / "embedding", in: 2, out: 2)
@@ -104,6 +104,22 @@ struct ParameterStoreTests {
     #expect(try store.flat().array() == values)
     #expect(store.parameters.allSatisfy { $0.tensor.requiresGradient })
     #expect(throws: TorchError.self) { try store.restore(.zeros([3])) }
+  }
+
+  @Test("a move is stretched and measured for some parameters")
+  func moves() throws {
+    let store = try store(.float64)
+    let before = try store.snapshot()
+    try store.flat().add(.ones([15], .float64), scale: 0.5)
+    let start: [Double] = try before.array()
+    let measured = try store.distance(from: before, within: [0, 4])
+    let length = (start[0..<6] + start[14...]).map { $0 * $0 }.reduce(0, +).squareRoot()
+    #expect(allClose([measured.move, measured.length], [0.5 * 7.0.squareRoot(), length], relative: 1e-12))
+    try store.interpolate(from: before, factor: 3, within: [1, 2])
+    let expected = start.enumerated().map { $1 + ((6..<12).contains($0) ? 1.5 : 0.5) }
+    #expect(try allClose(store.flat().array(), expected, relative: 1e-12))
+    try store.interpolate(from: before, factor: 0, within: [0, 1, 2, 3, 4])
+    #expect(try allClose(store.flat().array(), start, relative: 1e-12))
   }
 
   @Test("weights come back from a file by name, whatever their order there")

@@ -15,7 +15,9 @@ import TorchNN
 /// (`projection.scope`). The divergence does not depend on f_T, so that projecting there would change nothing.
 ///
 /// For M > 2, Kₘ is the mean over the other modalities and wᵐ = (M/2) · Lₘ/Σⱼ Lⱼ, which is eq. 3 at M = 2; written
-/// with sums over modalities, so that the cost grows linearly in M. The paper leaves M > 2 open.
+/// with sums over modalities, so that the cost grows linearly in M (`js` alone takes all pairs). The paper leaves M > 2 open. With `kl.partner` =
+/// consensus the target is instead one distribution, qₘ = Σⱼ≠ₘ aⱼpⱼ / Σⱼ≠ₘ aⱼ with aⱼ = 1/Lⱼ: a modality learns from
+/// the others in the measure in which they have converged. At M = 2 both are the same.
 ///
 /// Departures: the paper's ramp and its constant are not known to us; ours is linear from 0.1 to 1.
 public struct BalGrad: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers {
@@ -32,8 +34,10 @@ public struct BalGrad: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers 
       public var direction = Direction.targetStudent
       public var stopGrad = true
       public var temperature = 1.0
+      public var partner = Partner.others
       public init() {}
     }
+    public enum Partner: String, Choice { case others, consensus }
     public enum Direction: String, Choice {
       case targetStudent = "target_student"
       case studentTarget = "student_target"
@@ -123,6 +127,10 @@ public struct BalGrad: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers 
         allowed: Configuration.Direction.allowed),
       SettingNote("kl.stop_grad", "Take the other modality's prediction as a fixed target"),
       SettingNote("kl.temperature", "Divides the logits before the divergence", range: .positive),
+      SettingNote(
+        "kl.partner",
+        "Of several others: the mean of the divergences, or one from their consensus, in which the more "
+          + "converged weigh more", allowed: Configuration.Partner.allowed),
       SettingNote("weight.form", "How convergence becomes a weight", allowed: Configuration.WeightForm.allowed),
       SettingNote(
         "weight.source", "Which losses the weights are made of", allowed: Configuration.WeightSource.allowed),
@@ -158,8 +166,9 @@ public struct BalGrad: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers 
     let unimodal = try outputs.unimodal()
     let fusedLoss = try session.loss(outputs.logits, batch)
     let unimodalLosses = try unimodal.map { try session.loss($1, batch) }
-    let divergences = try mutualDivergences(unimodal, task: model.task)
-    let weights = try weights(unimodal, unimodalLosses.values.map { try $0.scalar() }, batch, session)
+    let lossValues = try unimodalLosses.values.map { try $0.scalar() }
+    let divergences = try mutualDivergences(unimodal, lossValues, task: model.task)
+    let weights = try weights(unimodal, lossValues, batch, session)
     let ramp = ramp(session.clock)
 
     let weighted = try zip(weights, divergences.values).map { try $1 * factor($0, ramp, session.clock) }
@@ -199,32 +208,33 @@ public struct BalGrad: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers 
 
   // MARK: Parts
 
-  /// Kₘ for each modality, the mean over the others; sums over modalities keep the cost linear in their number.
-  private func mutualDivergences(_ logits: PerModality<Tensor>, task: PredictionTask) throws -> PerModality<Tensor> {
+  /// Kₘ for each modality, the mean over the others; sums over modalities keep the cost linear in their number, where
+  /// the divergence is linear in one of its sides: not so Jensen–Shannon.
+  private func mutualDivergences(
+    _ logits: PerModality<Tensor>, _ losses: [Double], task: PredictionTask
+  ) throws -> PerModality<Tensor> {
     let students = try logits.map { try task.logProbabilities($1 / configuration.kl.temperature) }
     let targets = configuration.kl.stopGrad ? try students.map { try $1.detached() } : students
+    if configuration.kl.partner == .consensus { return try divergencesFromConsensus(students, targets, losses) }
     let others = Double(logits.count - 1)
     switch configuration.kl.direction {
     case .targetStudent:
       // (1/(M−1)) Σⱼ≠ₘ Σ pⱼ(log pⱼ − log pₘ), with the sums over j taken once.
       let probabilities = try targets.map { try $1.exp() }
       let entropies = try zip(probabilities.values, targets.values).map { try $0 * $1 }
-      let allProbabilities = try Self.sum(probabilities.values)
-      let allEntropies = try Self.sum(entropies)
+      let p = try sumsOfOthers(probabilities.values) { try $0 + $1 }
+      let h = try sumsOfOthers(entropies) { try $0 + $1 }
       return try PerModality(
         logits.modalities,
         logits.modalities.indices.map { m in
-          let p = try allProbabilities - probabilities.values[m]
-          let h = try allEntropies - entropies[m]
-          return try Divergence.meanOverSamples(h - p * students.values[m]) / others
+          try Divergence.meanOverSamples(h[m] - p[m] * students.values[m]) / others
         })
     case .studentTarget:
-      let all = try Self.sum(targets.values)
+      let sums = try sumsOfOthers(targets.values) { try $0 + $1 }
       return try PerModality(
         logits.modalities,
         logits.modalities.indices.map { m in
-          let mean = try (all - targets.values[m]) / others
-          return try Divergence.kullbackLeibler(students.values[m], mean)
+          try Divergence.kullbackLeibler(students.values[m], sums[m] / others)
         })
     case .js:
       return try PerModality(
@@ -232,9 +242,31 @@ public struct BalGrad: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers 
         logits.modalities.indices.map { m in
           let terms = try logits.modalities.indices.filter { $0 != m }
             .map { try Divergence.jensenShannon(students.values[m], targets.values[$0]) }
-          return try Self.sum(terms) / others
+          return try Tensor.stack(terms).sum() / others
         })
     }
+  }
+
+  /// Kₘ for each modality against the consensus of the others.
+  private func divergencesFromConsensus(
+    _ students: PerModality<Tensor>, _ targets: PerModality<Tensor>, _ losses: [Double]
+  ) throws -> PerModality<Tensor> {
+    let shares = losses.map { 1 / max($0, 1e-12) }
+    // By logarithms, as in the Jensen–Shannon divergence: nothing may become log 0.
+    let weighted = try sumsOfOthers(zip(targets.values, shares).map { try $0 + log($1) }) {
+      try Tensor.stack([$0, $1]).logSumExp(0)
+    }
+    let totals = sumsOfOthers(shares, +)
+    return try PerModality(
+      students.modalities,
+      students.modalities.indices.map { m in
+        let consensus = try weighted[m] - log(totals[m])
+        switch configuration.kl.direction {
+        case .targetStudent: return try Divergence.kullbackLeibler(consensus, students.values[m])
+        case .studentTarget: return try Divergence.kullbackLeibler(students.values[m], consensus)
+        case .js: return try Divergence.jensenShannon(students.values[m], consensus)
+        }
+      })
   }
 
   /// wᵐ, whose mean over modalities is 1/2 where the form is normalised.
@@ -247,7 +279,9 @@ public struct BalGrad: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers 
     if form == .fixed { return losses.map { _ in configuration.weight.value } }
     let measured =
       form == .confRatio
-      ? try logits.values.map { try 1 / max(session.model.task.trueProbability($0, batch.labels).mean().scalar(), 1e-12) }
+      ? try logits.values.map {
+        try 1 / max(session.model.task.trueProbability($0, batch.labels).mean().scalar(), 1e-12)
+      }
       : losses
     let values = convergence.update(measured, epoch: session.clock.epoch, configuration.weight)
     let total = max(values.reduce(0, +), 1e-12)
@@ -313,10 +347,6 @@ public struct BalGrad: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers 
 
   private func headIndices(_ model: MultimodalModel) -> [Int] {
     model.modalities.flatMap { model.store.indices(within: $0.head) }
-  }
-
-  private static func sum(_ tensors: [Tensor]) throws -> Tensor {
-    try tensors.dropFirst().reduce(tensors[0]) { try $0 + $1 }
   }
 
   // MARK: State

@@ -121,7 +121,7 @@ public struct HOGColourEncoder: RawEncoder {
   public func encode(_ inputs: [PreparedInput], threads: Int) throws -> [Float] {
     guard let projection else { throw EncoderError.notFitted(encoder: Self.name) }
     return try parallelMap(inputs.count, threads: threads) { index in
-      projection.features(centred: standardised(inputs[index].values, projection.centre))
+      unitRMS(projection.features(centred: standardised(inputs[index].values, projection.centre)))
     }.flatMap { $0 }
   }
 

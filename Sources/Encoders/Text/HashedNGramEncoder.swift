@@ -103,7 +103,7 @@ public struct HashedNGramEncoder: RawEncoder {
       for (bucket, value) in zip(input.indices, input.values) {
         if directions.isEmpty { row[Int(bucket)] = value } else { add(value * gain, directions[Int(bucket)], to: &row) }
       }
-      return row
+      return unitRMS(row)
     }.flatMap { $0 }
   }
 

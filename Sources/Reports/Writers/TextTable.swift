@@ -3,7 +3,7 @@ extension ComparisonTable {
   ///
   /// - Parameter width: columns of the terminal.
   public func text(width: Int = 100) -> String {
-    let label = (lines.map(\.title.count).max() ?? 0)
+    let label = (lines.map(\.title.count) + trainingLines.map(\.title.count)).max() ?? 0
     let columns = methods.indices.map { method in
       max(methods[method].count, cells.map { $0[method].text.count }.max() ?? 0)
     }
@@ -22,6 +22,10 @@ extension ComparisonTable {
       for (i, line) in lines.enumerated() {
         if i > 0, line.kind != lines[i - 1].kind { rows.append("") }
         rows.append(row(line.title, block.map { cells[i][$0].text }, label, block.map { columns[$0] }))
+      }
+      if !trainingLines.isEmpty { rows.append("") }
+      for line in trainingLines {
+        rows.append(row(line.title, block.map { line.cells[$0] }, label, block.map { columns[$0] }))
       }
       return rows.joined(separator: "\n")
     }

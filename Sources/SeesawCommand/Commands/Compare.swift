@@ -17,11 +17,20 @@ struct Compare: ParsableCommand, Exemplified {
   @Argument(help: "The folder of a feature set.")
   var data: String
 
-  @Option(help: ArgumentHelp("Methods, with commas between them.", valueName: "a,b"))
-  var methods = Compare.defaultMethods.joined(separator: ",")
+  @Option(
+    help: ArgumentHelp(
+      "Methods, with commas between them (default: \(Compare.defaultMethods.joined(separator: ","))).", valueName: "a,b"
+    ))
+  var methods: String?
 
-  @Option(help: ArgumentHelp("How many seeds: 0, 1, 2, ….", valueName: "number"))
-  var seeds = 5
+  @Option(
+    help: ArgumentHelp("A file that says which methods, with what settings, over how many seeds.", valueName: "file"))
+  var recipe: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How many seeds: 0, 1, 2, … (default: \(Compare.defaultSeeds), or the recipe's).", valueName: "number"))
+  var seeds: Int?
 
   @Option(help: ArgumentHelp("The folder of runs and results (default: runs/compare-<data>).", valueName: "folder"))
   var out: String?
@@ -37,28 +46,33 @@ struct Compare: ParsableCommand, Exemplified {
   @OptionGroup var talk: TalkOptions
 
   static let defaultMethods = ["joint", "uniform", "balgrad"]
+  static let defaultSeeds = 5
 
   func validate() throws {
-    if seeds < 1 { throw ValidationError("--seeds is \(seeds); at least 1 is needed.") }
+    if let seeds, seeds < 1 { throw ValidationError("--seeds is \(seeds); at least 1 is needed.") }
     if jobs < 1 { throw ValidationError("--jobs is \(jobs); at least 1 is needed.") }
+    if recipe != nil, methods != nil { throw ValidationError("--recipe names the methods; leave --methods out.") }
   }
 
   func run() throws {
     let output = Output(talk)
-    let names = try Listed.methods(methods)
+    let recipe = try recipe.map { try Recipe(reading: ConfigurationFile(reading: URL(filePath: $0))) }
+    let names = try Listed.methods(methods ?? Self.defaultMethods.joined(separator: ","))
     let folder = try Place.features(data)
     let target = URL(filePath: out ?? "runs/compare-\(Place.name(of: folder))")
-    var request = CompareRequest(data: folder, methods: names, seeds: seeds, out: target)
+    var request =
+      recipe.map { CompareRequest(data: folder, recipe: $0, seeds: seeds, out: target) }
+      ?? CompareRequest(data: folder, methods: names, seeds: seeds ?? Self.defaultSeeds, out: target)
     request.files = configuration.urls
-    request.settings = configuration.settings
+    request.settings += configuration.settings
     request.jobs = jobs
-    try Comparison.run(request, json: json, output)
+    try Comparison.run(request, recipe, json: json, output)
   }
 }
 
 /// What `compare` and `demo` share: the work, the table, the sentences, the files.
 enum Comparison {
-  static func run(_ request: CompareRequest, json: Bool, _ output: Output) throws {
+  static func run(_ request: CompareRequest, _ recipe: Recipe? = nil, json: Bool, _ output: Output) throws {
     let begun = ContinuousClock.now
     var request = request
     request.executable = Executable.url
@@ -69,30 +83,54 @@ enum Comparison {
       output.clear()
       throw interrupted(request.out.relativePath)
     }
-    let page = request.out.appending(path: "table.md")
-    try AtomicFile.write(Data(markdown(results).utf8), to: page)
-    try output.data(json ? results.json() : text(results, width: output.surroundings.width))
+    var files = [request.out.appending(path: "results.json")]
+    var sweep: SweepTable?
+    if !request.sweepRatios.isEmpty {
+      files.append(request.out.appending(path: "sweep.json"))
+      sweep = try Tree.read(SweepTable.self, from: files[1])
+    }
+    files.append(request.out.appending(path: "table.md"))
+    let page = ComparisonPage(results, recipe, sweep)
+    try AtomicFile.write(Data(page.markdown.utf8), to: files[files.count - 1])
+    try output.data(json ? results.json() : page.text(width: output.surroundings.width))
     let seconds = (ContinuousClock.now - begun) / .seconds(1)
-    output.say(
-      "Done", Words.made([request.out.appending(path: "results.json"), page].map(\.relativePath), seconds: seconds))
-  }
-
-  /// The table, and what it says.
-  static func text(_ results: ComparisonResults, width: Int) -> String {
-    let table = ComparisonTable(results, titles: MethodTitles.byName).text(width: width)
-    return ([table] + Findings(results, titles: MethodTitles.byName).sentences).joined(separator: "\n\n")
-  }
-
-  /// The same as a page.
-  static func markdown(_ results: ComparisonResults) -> String {
-    let table = ComparisonTable(results, titles: MethodTitles.byName).markdown()
-    return table + "\n" + Findings(results, titles: MethodTitles.byName).sentences.joined(separator: "\n\n") + "\n"
+    output.say("Done", Words.made(files.map(\.relativePath), seconds: seconds))
   }
 
   static func interrupted(_ folder: String) -> Diagnosis {
     Diagnosis(
       "stopped before the end; what is finished is kept", place: folder,
       remedy: "the same command goes on from there", exitStatus: .interrupted)
+  }
+}
+
+/// What is shown of a comparison: its table, what a paper printed beside it, a sweep, and what all this says.
+struct ComparisonPage {
+  private let results: ComparisonResults
+  private let printed: PrintedTable?
+  private let sweep: SweepTable?
+
+  init(_ results: ComparisonResults, _ recipe: Recipe? = nil, _ sweep: SweepTable? = nil) {
+    self.results = results
+    self.sweep = sweep
+    printed = recipe.flatMap {
+      PrintedTable(results, expected: $0.expected, source: $0.source, titles: MethodTitles.byName)
+    }
+  }
+
+  private var sentences: [String] { Findings(results, titles: MethodTitles.byName).sentences }
+
+  /// For a terminal.
+  func text(width: Int) -> String {
+    let table = ComparisonTable(results, titles: MethodTitles.byName).text(width: width)
+    let others = [printed?.text, sweep.map { SweepText($0, titles: MethodTitles.byName).text }].compactMap { $0 }
+    return ([table] + others + sentences).joined(separator: "\n\n")
+  }
+
+  var markdown: String {
+    let table = ComparisonTable(results, titles: MethodTitles.byName).markdown()
+    let others = [printed?.markdown, sweep.map { SweepText($0, titles: MethodTitles.byName).markdown }]
+    return ([table] + others.compactMap { $0 } + [sentences.joined(separator: "\n\n") + "\n"]).joined(separator: "\n")
   }
 }
 

@@ -20,7 +20,7 @@ struct Config: ParsableCommand, Exemplified {
     @Argument(help: "The folder of a feature set.")
     var data: String?
 
-    @Option(help: ArgumentHelp("The method (default: balgrad).", valueName: "name"))
+    @Option(help: ArgumentHelp("The method (default: \(RunConfiguration().methodName)).", valueName: "name"))
     var method: String?
 
     @Option(help: ArgumentHelp("The seed.", valueName: "number"))

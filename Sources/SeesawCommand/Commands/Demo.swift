@@ -15,7 +15,7 @@ struct Demo: ParsableCommand, Exemplified {
   var data: String?
 
   @Option(help: ArgumentHelp("How many seeds: 0, 1, 2, ….", valueName: "number"))
-  var seeds = 5
+  var seeds = Compare.defaultSeeds
 
   @Option(help: ArgumentHelp("The folder of features, runs and results.", valueName: "folder"))
   var out = "runs/demo"
@@ -41,7 +41,8 @@ struct Demo: ParsableCommand, Exemplified {
     do {
       let summary = try Experiment.encode(
         EncodeRequest(raw: raw, out: features), stop: Interruption.flag(), events: output.events)
-      EncodeTalk.tell(summary, output)
+      for note in summary.notes { output.note(note) }
+      output.say("Features", Self.encoded(summary))
     } catch is CancellationError {
       output.clear()
       throw Comparison.interrupted(out)
@@ -49,6 +50,11 @@ struct Demo: ParsableCommand, Exemplified {
     var request = CompareRequest(data: features, methods: Compare.defaultMethods, seeds: seeds, out: target)
     request.jobs = jobs
     try Comparison.run(request, json: json, output)
+  }
+
+  /// What the comparison begins with.
+  static func encoded(_ summary: EncodeSummary) -> String {
+    summary.alreadyDone ? "\(summary.folder), made before" : Words.made(summary)
   }
 }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Experiments
 import Foundation
 import Records
+import Reports
 
 struct Evaluate: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
@@ -15,6 +16,9 @@ struct Evaluate: ParsableCommand, Exemplified {
   @Argument(help: "Another feature set to try it on (default: the run's own).")
   var data: String?
 
+  @Flag(help: "Score it instead with 0, 10, … 100 % of the test samples impaired; writes sweep.json in the run.")
+  var sweep = false
+
   @Flag(help: "Print the scores as JSON.")
   var json = false
 
@@ -22,6 +26,13 @@ struct Evaluate: ParsableCommand, Exemplified {
 
   func run() throws {
     let output = Output(talk)
+    if sweep {
+      guard data == nil else { throw ValidationError("--sweep is over the run's own data; leave the other out.") }
+      let run = URL(filePath: folder)
+      let table = try Experiment.sweep(run: run, events: output.events)
+      try output.data(json ? table.json() : SweepText(table, titles: MethodTitles.byName).text)
+      return output.say("Done", run.appending(path: "sweep.json").relativePath)
+    }
     let table = try Experiment.evaluate(
       run: URL(filePath: folder), data: data.map(Place.features), events: output.events)
     try output.data(json ? table.json() : ScoreTable.text(table))

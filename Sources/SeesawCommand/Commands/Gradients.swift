@@ -21,7 +21,7 @@ struct Gradients: ParsableCommand, Exemplified {
   var batch: String
 
   @Option(help: ArgumentHelp("The method; 'seesaw methods' lists them.", valueName: "name"))
-  var method = "balgrad"
+  var method = RunConfiguration().methodName
 
   @OptionGroup var configuration: ConfigurationOptions
 

@@ -26,7 +26,7 @@ struct Report: ParsableCommand, Exemplified {
 
     func text(_ results: ComparisonResults) -> String {
       switch self {
-      case .markdown: Comparison.markdown(results)
+      case .markdown: ComparisonPage(results).markdown
       case .latex: ComparisonTable(results, titles: MethodTitles.byName).latex()
       case .csv: CSVTable.text(results)
       }

@@ -16,7 +16,9 @@ struct Train: ParsableCommand, Exemplified {
   @Argument(help: "The folder of a feature set; may be left out where a configuration names it.")
   var data: String?
 
-  @Option(help: ArgumentHelp("The method (default: balgrad); 'seesaw methods' lists them.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(
+      "The method (default: \(RunConfiguration().methodName)); 'seesaw methods' lists them.", valueName: "name"))
   var method: String?
 
   @Option(help: ArgumentHelp("The seed of initial weights, order and noise (default: 0).", valueName: "number"))

@@ -5,22 +5,43 @@ import Synchronization
 /// Ctrl-C: once asks the work to stop at its next safe point, twice ends the process at once.
 enum Interruption {
   private static let stop = StopFlag()
-  private static let count = Atomic<Int>(0)
+  /// When it was pressed first, in nanoseconds; 0 before.
+  private static let first = Atomic<Int64>(0)
   private static let words: StaticString = "\nstopping at the next safe point; once more stops at once\n"
 
   /// Listens from now on.
   static func flag() -> StopFlag {
     // Made before the handler can run, which must not make anything.
     let stop = Self.stop
-    _ = count.load(ordering: .relaxed)
+    _ = first.load(ordering: .relaxed)
     _ = words.utf8CodeUnitCount
-    let handler: @convention(c) (Int32) -> Void = { _ in
-      guard Interruption.count.add(1, ordering: .relaxed).newValue == 1 else { _exit(130) }
+    let handler: @convention(c) (Int32) -> Void = { signal in
+      var time = timespec()
+      clock_gettime(CLOCK_MONOTONIC, &time)
+      let now = Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+      let (isFirst, begun) = Interruption.first.compareExchange(expected: 0, desired: now, ordering: .relaxed)
+      guard isFirst else {
+        if Interruption.isAgain(signal, after: now - begun) { _exit(130) }
+        return
+      }
       Interruption.stop.request()
       _ = write(STDERR_FILENO, Interruption.words.utf8Start, Interruption.words.utf8CodeUnitCount)
     }
-    signal(SIGINT, handler)
-    signal(SIGTERM, handler)
+    // Whoever started the process may have left these blocked or ignored.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for number in [SIGINT, SIGTERM] {
+      signal(number, handler)
+      sigaddset(&signals, number)
+    }
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     return stop
+  }
+
+  /// Whether one more signal means that somebody pressed again.
+  ///
+  /// A terminal sends Ctrl-C to every process of a comparison, which then passes it on: that is one press, heard twice.
+  static func isAgain(_ signal: Int32, after nanoseconds: Int64) -> Bool {
+    signal == SIGINT && nanoseconds > 100_000_000
   }
 }

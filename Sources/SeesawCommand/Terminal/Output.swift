@@ -115,14 +115,14 @@ final class Output: Sendable {
   /// Removes the progress line from the screen.
   func clear() {
     state.withLock { state in
-      if state.isDrawn { Self.write("\r\u{1B}[K") }
+      if state.isDrawn { Self.write(Surroundings.clearing) }
       state.isDrawn = false
     }
   }
 
   private func talk(_ line: String) {
     state.withLock { state in
-      if state.isDrawn { Self.write("\r\u{1B}[K") }
+      if state.isDrawn { Self.write(Surroundings.clearing) }
       state.isDrawn = false
       Self.write(line + "\n")
     }

@@ -36,11 +36,15 @@ struct Surroundings: Equatable, Sendable {
     return Int(size.ws_col)
   }
 
-  /// An error with its first word in red.
-  func coloured(error text: String) -> String {
-    guard colour, text.hasPrefix("error:") else { return text }
-    return Colour.red("error:") + text.dropFirst("error:".count)
+  /// What is said last: an error with its first word in red, in the place of a progress line that is still there.
+  func last(_ text: String) -> String {
+    guard text.hasPrefix("error:") else { return text }
+    let coloured = colour ? Colour.red("error:") + text.dropFirst("error:".count) : text
+    return redraws ? Self.clearing + coloured : coloured
   }
+
+  /// Removes the line that the cursor is on.
+  static let clearing = "\r\u{1B}[K"
 }
 
 /// The few colours there are.

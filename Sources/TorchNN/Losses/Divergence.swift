@@ -1,3 +1,4 @@
+import Foundation
 public import Torch
 
 /// Divergences between two predictions, as the mean over samples.
@@ -12,7 +13,8 @@ public enum Divergence {
 
   /// Jensen–Shannon: the mean of both divergences from the mixture m = (p + q)/2.
   public static func jensenShannon(_ logP: Tensor, _ logQ: Tensor) throws(TorchError) -> Tensor {
-    let logM = try ((logP.exp() + logQ.exp()) * 0.5).log()
+    // By logarithms, since a class that both exclude has the probability 0, and 0 · (log p − log 0) is no number.
+    let logM = try Tensor.stack([logP, logQ]).logSumExp(0) - log(2)
     return try (kullbackLeibler(logP, logM) + kullbackLeibler(logQ, logM)) * 0.5
   }
 

@@ -53,6 +53,6 @@ public final class Adam: Optimizer {
   public func restore(_ state: (String) throws -> Tensor) throws {
     try mean.copy(from: state("mean"))
     try square.copy(from: state("square"))
-    counts = StepCounts(try state("steps").array())
+    counts = try StepCounts(restoring: state("steps"), store)
   }
 }

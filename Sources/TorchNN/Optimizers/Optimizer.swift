@@ -17,7 +17,16 @@ struct StepCounts {
   private(set) var counts: [Int]
 
   init(_ store: ParameterStore) { counts = Array(repeating: 0, count: store.parameters.count) }
-  init(_ counts: [Int]) { self.counts = counts }
+
+  /// The counts that `state` gave.
+  init(restoring tensor: Tensor, _ store: ParameterStore) throws(TorchError) {
+    counts = try tensor.array()
+    guard counts.count == store.parameters.count else {
+      throw TorchError(
+        operation: "restore", shapes: [tensor.shape],
+        message: "the state counts the steps of \(counts.count) parameters, the model has \(store.parameters.count)")
+    }
+  }
 
   /// Counts one more step of each present parameter; neighbours in step are given together.
   mutating func advance(_ gradients: Gradients) -> [(range: Range<Int>, step: Int)] {

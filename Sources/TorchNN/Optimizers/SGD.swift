@@ -42,6 +42,6 @@ public final class SGD: Optimizer {
 
   public func restore(_ state: (String) throws -> Tensor) throws {
     if let buffer { try buffer.copy(from: state("momentum")) }
-    counts = StepCounts(try state("steps").array())
+    counts = try StepCounts(restoring: state("steps"), store)
   }
 }

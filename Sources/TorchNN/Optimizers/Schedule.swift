@@ -12,10 +12,10 @@ public enum Schedule: Equatable, Sendable {
 
   /// The factor at step `step` of `steps`, in epoch `epoch`, rising linearly over the first `warmup` steps.
   ///
-  /// τ = (step − warmup) / (steps − warmup) runs from 0 to 1.
+  /// τ = (step − warmup) / (steps − warmup) runs from 0 to 1, and stays there where training takes more steps than that.
   public func factor(step: Int, of steps: Int, epoch: Int, warmup: Int = 0) -> Double {
     if step < warmup { return Double(step + 1) / Double(warmup + 1) }
-    let progress = Double(step - warmup) / Double(max(steps - warmup, 1))
+    let progress = min(Double(step - warmup) / Double(max(steps - warmup, 1)), 1)
     return switch self {
     case .constant: 1
     case .step(let size, let gamma): pow(gamma, Double(epoch / max(size, 1)))

@@ -56,11 +56,12 @@ private func example(
 struct BalGradTests {
   // MARK: Against plain loops
 
-  @Test("a step is the equations' step in plain loops", arguments: 1...12, [2, 3])
-  func twin(seed: Int, count: Int) throws {
-    let modalities: [Modality] = Array(["image", "text", "audio"].prefix(count))
+  @Test("a step is the equations' step in plain loops", arguments: 1...12, ["two", "three", "three by consensus"])
+  func twin(seed: Int, form: String) throws {
+    let modalities: [Modality] = form == "two" ? ["image", "text"] : ["image", "text", "audio"]
+    let consensus = form.hasSuffix("consensus")
     let (model, batch) = try example(seed, modalities)
-    let apart = try Apart([:], model, batch)
+    let apart = try Apart(consensus ? ["kl.partner": "consensus"] : [:], model, batch)
     let twin = BalGradTwin(
       modalities: modalities.map(\.name), weights: try Bench.weights(model), hidden: modalities.indices.map { 3 + $0 },
       classes: 4)
@@ -68,7 +69,7 @@ struct BalGradTests {
       let (numbers, width) = (try values(tensor), tensor.shape[1])
       return stride(from: 0, to: numbers.count, by: width).map { Array(numbers[$0..<($0 + width)]) }
     }
-    let expected = twin.step(inputs, try batch.labels.array(), ramp: 0.325)
+    let expected = twin.step(inputs, try batch.labels.array(), ramp: 0.325, consensus: consensus)
 
     for (name, loss) in expected.losses {
       #expect(allClose([try #require(apart.report.losses[name])], [loss], relative: 1e-12))
@@ -430,6 +431,24 @@ struct BalGradTests {
     #expect(BalGrad.card.modalities.admits(2) && BalGrad.card.modalities.admits(3))
   }
 
+  @Test(
+    "of one other the consensus is that other, in every direction",
+    arguments: ["target_student", "student_target", "js"],
+    [true, false])
+  func consensusOfOne(direction: String, fixedTarget: Bool) throws {
+    for task in [PredictionTask.singleLabel, .multiLabel] {
+      let (model, batch) = try example(4, task: task)
+      var settings: [String: Tree] = ["kl.direction": .string(direction), "kl.stop_grad": .bool(fixedTarget)]
+      let others = try Apart(settings, model, batch)
+      settings["kl.partner"] = "consensus"
+      let consensus = try Apart(settings, model, batch)
+      let found = try named(consensus.update)
+      for (name, numbers) in try named(others.update) {
+        #expect(allClose(found[name] ?? [], numbers, relative: 1e-9, absolute: 1e-13), "\(name)")
+      }
+    }
+  }
+
   @Test("one sample, huge logits and certain predictions give finite directions")
   func extremes() throws {
     for logits in [[0.0, 0, 0], [500, -500, 0], [-500, 500, 0]] {
@@ -442,11 +461,15 @@ struct BalGradTests {
     }
   }
 
-  @Test("Jensen–Shannon of certain predictions is finite")
+  @Test("Jensen–Shannon and the consensus of certain predictions are finite")
   func certainJensenShannon() throws {
     let (model, batch) = try identities([2000, -2000, 0], [-2000, 2000, 0])
     let apart = try Apart(["kl.direction": "js"], model, batch)
     #expect(try apart.update.isFinite())
     #expect(allClose([apart.report.scalars["divergence.image"] ?? .nan], [log(2)], relative: 1e-9))
+    for fixedTarget in [true, false] {
+      let consensus = try Apart(["kl.partner": "consensus", "kl.stop_grad": .bool(fixedTarget)], model, batch)
+      #expect(try consensus.update.isFinite())
+    }
   }
 }

@@ -52,20 +52,40 @@ struct TablesTests {
 
   @Test("a comparison is its table and two sentences, methods by their titles")
   func comparison() {
-    let text = Comparison.text(Self.results, width: 100)
+    let text = ComparisonPage(Self.results).text(width: 100)
     let paragraphs = text.split(separator: "\n\n")
     #expect(text.hasPrefix("emoji · accuracy in % · 3 seeds"))
     #expect(text.contains("Joint training") && text.contains("BalGrad"))
     #expect(paragraphs.suffix(2).first?.hasPrefix("Joint training leans on text") == true)
     #expect(paragraphs.last?.hasPrefix("BalGrad narrows that gap beyond noise") == true)
-    let page = Comparison.markdown(Self.results)
+    let page = ComparisonPage(Self.results).markdown
     #expect(page.contains("| full |") && page.hasSuffix(".\n"))
+  }
+
+  @Test("a recipe's printed numbers and a sweep stand between the table and the sentences")
+  func recipe() throws {
+    var recipe = Recipe()
+    recipe.expected = ["balgrad": ["full": 81.25]]
+    recipe.source = "Table 9"
+    let curve = SweepTable.Curve(
+      name: "joint", scores: ["image-missing": [0.8, 0.7], "text-missing": [0.8, 0.3]], modalities: ["image", "text"])
+    let sweep = SweepTable(
+      dataset: "emoji", metric: "accuracy", modalities: ["image", "text"], ratios: [0, 1],
+      conditions: ["image-missing", "text-missing"], curves: [curve])
+    let page = ComparisonPage(Self.results, recipe, sweep)
+    for text in [page.text(width: 100), page.markdown] {
+      let printed = try #require(text.range(of: "80.0 (81.2"))
+      let swept = try #require(text.range(of: "Joint training: gap"))
+      let sentence = try #require(text.range(of: "Joint training leans on text"))
+      #expect(printed.upperBound < swept.lowerBound && swept.upperBound < sentence.lowerBound)
+      #expect(text.contains("Table 9"))
+    }
   }
 
   @Test("a report is written in three forms")
   func report() {
     #expect(Report.Form.allCases.map(\.fileName) == ["table.md", "table.tex", "table.csv"])
-    #expect(Report.Form.markdown.text(Self.results) == Comparison.markdown(Self.results))
+    #expect(Report.Form.markdown.text(Self.results) == ComparisonPage(Self.results).markdown)
     #expect(Report.Form.latex.text(Self.results).contains("\\begin{tabular}"))
     #expect(Report.Form.csv.text(Self.results).hasPrefix("dataset,metric,method,quantity"))
   }

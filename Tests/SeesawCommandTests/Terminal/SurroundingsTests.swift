@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import SeesawCommand
@@ -33,11 +34,19 @@ struct SurroundingsTests {
     #expect(surroundings(["TERM": "dumb"]).colour == false)
   }
 
-  @Test("only an error's first word is red, and only where there is colour")
+  @Test("an error clears the progress line, its first word is red, and only where a terminal can do so")
   func errors() {
-    #expect(surroundings().coloured(error: "error: a\n  in: b") == "\u{1B}[1;31merror:\u{1B}[0m a\n  in: b")
-    #expect(surroundings().coloured(error: "stopped") == "stopped")
-    #expect(Surroundings().coloured(error: "error: a") == "error: a")
+    #expect(surroundings().last("error: a\n  in: b") == "\r\u{1B}[K\u{1B}[1;31merror:\u{1B}[0m a\n  in: b")
+    #expect(surroundings(["NO_COLOR": "1"]).last("error: a") == "\r\u{1B}[Kerror: a")
+    #expect(surroundings().last("stopped") == "stopped")
+    #expect(Surroundings().last("error: a") == "error: a")
+  }
+
+  @Test("Ctrl-C heard twice at once was pressed once, and being told to terminate is no second press")
+  func interruption() {
+    #expect(!Interruption.isAgain(SIGINT, after: 20_000_000))
+    #expect(Interruption.isAgain(SIGINT, after: 300_000_000))
+    #expect(!Interruption.isAgain(SIGTERM, after: 300_000_000))
   }
 
   @Test("columns are as wide as their widest cell, numbers to the right, no space at the end")

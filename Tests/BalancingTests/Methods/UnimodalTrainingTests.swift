@@ -6,50 +6,8 @@ import Testing
 import Torch
 import TorchNN
 
-@Suite("Joint, uniform and unimodal training")
-struct BaselineTests {
-  private func step(
-    _ name: String, _ settings: [String: Tree] = [:]
-  ) throws -> (StepReport, Gradients, Bench, TrainingSession) {
-    let bench = try Bench(name, settings)
-    let session = try bench.session()
-    var method = try bench.method()
-    let (report, inspection) = try session.inspecting { try method.step(bench.data.whole(), session) }
-    return (report, try #require(inspection.updates.first), bench, session)
-  }
-
-  /// The gradient of the chosen losses, made here.
-  private func gradient(
-    _ bench: Bench, _ session: TrainingSession, fused: Bool, _ modalities: [Modality]
-  ) throws -> Gradients {
-    let batch = try bench.data.whole()
-    let outputs = try session.forward(batch)
-    var losses = try modalities.map { try session.loss(outputs.unimodal()[$0], batch) }
-    if fused { losses.append(try session.loss(outputs.logits, batch)) }
-    return try session.gradients(of: Tensor.stack(losses).sum())
-  }
-
-  private func expectEqual(_ a: Gradients, _ b: Gradients) throws {
-    #expect(a.presentIndices == b.presentIndices)
-    let difference = try (a + b.scaled(by: -1)).norm()
-    #expect(try difference <= Conditions.tolerance * b.norm())
-  }
-
-  @Test("joint training descends the fused loss, and never touches the unimodal classifiers")
-  func joint() throws {
-    let (report, update, bench, session) = try step("joint")
-    try expectEqual(update, gradient(bench, session, fused: true, []))
-    #expect(report.losses.keys.sorted() == ["fused"])
-    #expect(try update["image.head.weight"] == nil)
-  }
-
-  @Test("uniform training adds every unimodal loss")
-  func uniform() throws {
-    let (report, update, bench, session) = try step("uniform")
-    try expectEqual(update, gradient(bench, session, fused: true, ["image", "text"]))
-    #expect(report.losses.keys.sorted() == ["fused", "image", "text"])
-  }
-
+@Suite("Unimodal training")
+struct UnimodalTrainingTests {
   @Test("unimodal training descends each modality's own loss, or one's alone")
   func unimodal() throws {
     let (report, update, bench, session) = try step("unimodal")
@@ -65,7 +23,9 @@ struct BaselineTests {
   func separate() throws {
     let together = try Bench("unimodal").run().last
     let alone = try Bench("unimodal", ["modality": "image"]).run().last
-    for (name, weights) in alone where name.hasPrefix("image.") { #expect(together[name] == weights) }
+    for (name, weights) in alone where name.hasPrefix("image.") {
+      #expect(allClose(together[name] ?? [], weights, relative: 1e-4, absolute: 1e-6), "\(name)")
+    }
   }
 
   @Test("unimodal training predicts the mean of the present modalities' logits, or the chosen one's")

@@ -39,8 +39,8 @@ struct GoldenStepTests {
     #expect(Set(cases.map(\.method)) == ["balgrad", "joint", "uniform", "unimodal"])
     #expect(Set(cases.map(\.modalities.count)) == [2, 3])
     #expect(Set(cases.map(\.task)) == [.singleLabel, .multiLabel])
-    // What a single step cannot show is not among them.
-    let elsewhere: Set = ["weight.source", "ramp.unit", "weight.beta"]
+    // What a single step cannot show is not among them, nor what the twin alone is compared with.
+    let elsewhere: Set = ["weight.source", "ramp.unit", "weight.beta", "kl.partner"]
     for setting in try MethodRegistry.entry("balgrad").card.settings where !elsewhere.contains(setting.key) {
       let seen = cases.compactMap { $0.settings[setting.key] } + [setting.default]
       if setting.allowed.isEmpty { #expect(seen.contains { $0 != setting.default }, "\(setting.key)") }

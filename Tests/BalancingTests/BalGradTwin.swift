@@ -1,6 +1,6 @@
 import Foundation
 
-/// BalGrad's step with its default settings in plain loops: forward pass, gradients by hand, projection.
+/// BalGrad's step with its default settings (and the other partner of several) in plain loops: forward pass, gradients by hand, projection.
 ///
 /// Written from the equations alone, and for any number of modalities; samples of one label each.
 struct BalGradTwin {
@@ -29,7 +29,8 @@ struct BalGradTwin {
     var conflict = false
   }
 
-  func step(_ inputs: [Rows], _ labels: [Int], ramp: Double) -> Step {
+  /// - Parameter consensus: whether each modality learns from one weighted mean of the others.
+  func step(_ inputs: [Rows], _ labels: [Int], ramp: Double, consensus: Bool = false) -> Step {
     let count = Double(labels.count)
     let samples = labels.indices
     var result = Step()
@@ -71,18 +72,25 @@ struct BalGradTwin {
     for (m, name) in modalities.enumerated() { addBranch(&result.unimodal, name, m, slope(own[m]), features, inputs) }
 
     // Eq. 2 and 3: Kₘ is the mean over the others j of D_KL(pⱼ ‖ pₘ), whose gradient with respect to zₘ is (pₘ − pⱼ)/B;
-    // wₘ = (M/2) Lₘ / Σ L. Eq. 4: times the ramp.
+    // or D_KL(qₘ ‖ pₘ) with the others' consensus qₘ = Σ aⱼpⱼ / Σ aⱼ, aⱼ = 1/Lⱼ. wₘ = (M/2) Lₘ / Σ L. Eq. 4: times the
+    // ramp.
     let p = own.map { $0.map(softmax) }
-    let others = Double(modalities.count - 1)
     for (m, name) in modalities.enumerated() {
       let share = Double(modalities.count) / 2 * losses[m] / losses.reduce(0, +)
+      let partners = modalities.indices.filter { $0 != m }
       var divergence = 0.0
       var slope = samples.map { _ in [Double](repeating: 0, count: classes) }
-      for j in modalities.indices where j != m {
-        for i in samples {
-          for c in 0..<classes {
-            divergence += p[j][i][c] * (log(p[j][i][c]) - log(p[m][i][c])) / count / others
-            slope[i][c] += ramp * share * (p[m][i][c] - p[j][i][c]) / count / others
+      func add(_ target: Double, _ i: Int, _ c: Int, weight: Double) {
+        divergence += weight * target * (log(target) - log(p[m][i][c])) / count
+        slope[i][c] += weight * ramp * share * (p[m][i][c] - target) / count
+      }
+      for i in samples {
+        for c in 0..<classes {
+          if consensus {
+            let sum = partners.map { p[$0][i][c] / losses[$0] }.reduce(0, +)
+            add(sum / partners.map { 1 / losses[$0] }.reduce(0, +), i, c, weight: 1)
+          } else {
+            for j in partners { add(p[j][i][c], i, c, weight: 1 / Double(partners.count)) }
           }
         }
       }

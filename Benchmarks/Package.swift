@@ -1,0 +1,14 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let package = Package(
+  name: "Benchmarks",
+  platforms: [.macOS(.v15)],
+  dependencies: [.package(name: "seesaw", path: "..")],
+  targets: [
+    .executableTarget(
+      name: "StepBenchmark",
+      dependencies: [.product(name: "Seesaw", package: "seesaw"), .product(name: "Torch", package: "seesaw")])
+  ]
+)

@@ -1,0 +1,181 @@
+public import Multimodal
+public import Records
+public import Torch
+import TorchNN
+
+/// Gradient-Blending: every loss is weighed by how much of what it teaches holds on samples that were not trained on.
+///
+///     L = w_T L_T + Σₘ wₘ Lₘ,   w_k ∝ max(0, G_k) / ΔO_k²,   the sum of all w being 1
+///     G_k = L_k^val(before) − L_k^val(after),   ΔO_k = O_k(after) − O_k(before),   O_k = L_k^val − L_k^train
+///
+/// where *before* and *after* are the ends of a trial: a copy of the model trained on L_k alone. `mode: offline` holds
+/// one trial from the first weights over all epochs before training begins; `mode: online` holds one every
+/// ``Configuration/interval`` of training, from the weights as they are. All losses are means over samples.
+///
+/// The unimodal losses have no parameter in common, so one copy serves for all their trials and a second for the fused
+/// loss: that is what the trials cost. A loss that gained nothing has weight 0; some later code takes |G_k|, which
+/// rewards it for getting worse, and compares sums over splits of different size.
+public struct GradientBlending: ObjectiveMethod, PreparesBeforeTraining, ActsBetweenEpochs, Checkpointed,
+  TrainsUnimodalClassifiers
+{
+  public struct Configuration: Settings {
+    public var mode = Mode.offline
+    public var interval = 0.25
+    public init() {}
+  }
+  public enum Mode: String, Choice { case offline, online }
+
+  public static let card = MethodCard(
+    name: "g-blending", title: "Gradient-Blending",
+    citation: Citation(
+      authors: ["Weiyao Wang", "Du Tran", "Matt Feiszli"],
+      title: "What Makes Training Multi-Modal Classification Networks Hard?", venue: "CVPR", year: 2020,
+      url: "https://arxiv.org/abs/1905.12681"),
+    stage: .objective,
+    summary: "Tries each loss on a copy of the model and weighs it by what generalizes over what overfits.",
+    needs: ["unimodal classifiers", "a validation split", "two more trainings for the trials"],
+    departures: [
+      "How often the online weights are found anew is a fraction of training, not a number of epochs.",
+      "A loss that got worse has weight 0; should all have, all weigh the same.",
+    ],
+    settings: settings([
+      SettingNote(
+        "mode", "One trial before training, or one every interval from the weights as they are", allowed: Mode.allowed),
+      SettingNote("interval", "Of the online trials, a fraction of training", range: .fraction),
+    ]))
+
+  public static var requirements: MethodRequirements { MethodRequirements(validation: true) }
+
+  private let configuration: Configuration
+  private var weights: Losses?
+
+  /// A number for each loss.
+  struct Losses: Codable, Equatable {
+    var fused = 0.0
+    var unimodal: [String: Double] = [:]
+
+    /// The fused one first, then the others by name.
+    var inOrder: [Double] { [fused] + unimodal.keys.sorted().compactMap { unimodal[$0] } }
+
+    init(fused: Double, unimodal: [String: Double]) {
+      self.fused = fused
+      self.unimodal = unimodal
+    }
+
+    /// Back from `inOrder`.
+    init(_ values: [Double], names: some Sequence<String>) {
+      self.init(
+        fused: values[0], unimodal: Dictionary(uniqueKeysWithValues: zip(names.sorted(), values.dropFirst())))
+    }
+  }
+
+  public init(_ configuration: Configuration) { self.configuration = configuration }
+
+  public mutating func prepare(_ lab: Lab) throws {
+    guard lab.validation != nil else {
+      throw Diagnosis(
+        "g-blending needs a validation split", remedy: "set some of the training samples aside", exitStatus: .usage)
+    }
+    if configuration.mode == .offline {
+      weights = try blend(lab, epochs: lab.session.clock.epochs)
+    }
+  }
+
+  public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
+    let epochs = lab.session.clock.epochs
+    let interval = max(1, Int((configuration.interval * Double(epochs)).rounded()))
+    guard configuration.mode == .online, epoch % interval == 0 else { return }
+    weights = try blend(lab, epochs: min(interval, epochs - epoch))
+  }
+
+  public mutating func objective(
+    _ outputs: Outputs, _ batch: Batch, _ session: TrainingSession, _ report: inout StepReport
+  ) throws -> Tensor {
+    let unimodal = try outputs.unimodal()
+    let equal = 1 / Double(unimodal.count + 1)
+    let fused = try session.loss(outputs.logits, batch)
+    report.losses["fused"] = try fused.scalar()
+    report.scalars["weight.fused"] = weights?.fused ?? equal
+    var total = try fused * (weights?.fused ?? equal)
+    for (modality, logits) in unimodal {
+      let loss = try session.loss(logits, batch)
+      let weight = weights?.unimodal[modality.name] ?? equal
+      report.losses[modality.name] = try loss.scalar()
+      report.scalars["weight.\(modality.name)"] = weight
+      total = try total + loss * weight
+    }
+    return total
+  }
+
+  // MARK: Trials
+
+  /// The weights that trials of some epochs lead to.
+  private func blend(_ lab: Lab, epochs: Int) throws -> Losses {
+    let alone = try lab.fork()
+    let (before, trainedBefore) = try measure(alone, lab)
+    try train(alone, lab, epochs) { outputs, batch in
+      try Tensor.total(outputs.unimodal().values.map { try alone.loss($0, batch) })
+    }
+    var (after, trainedAfter) = try measure(alone, lab)
+    let joint = try lab.fork()
+    try train(joint, lab, epochs) { outputs, batch in try joint.loss(outputs.logits, batch) }
+    let (fused, trainedFused) = try measure(joint, lab)
+    (after.fused, trainedAfter.fused) = (fused.fused, trainedFused.fused)
+
+    let gains = zip(before.inOrder, after.inOrder).map { $0 - $1 }
+    let overfits = zip(
+      zip(after.inOrder, trainedAfter.inOrder).map { $0 - $1 },
+      zip(before.inOrder, trainedBefore.inOrder).map { $0 - $1 }
+    ).map { $0 - $1 }
+    return Losses(Self.weights(gains: gains, overfits: overfits), names: before.unimodal.keys)
+  }
+
+  /// w, from G and ΔO.
+  static func weights(gains: [Double], overfits: [Double]) -> [Double] {
+    let raw = zip(gains, overfits).map { $0 > 0 ? $0 / max($1 * $1, 1e-8) : 0 }
+    let total = raw.reduce(0, +)
+    return total > 0 && total.isFinite ? raw.map { $0 / total } : raw.map { _ in 1 / Double(raw.count) }
+  }
+
+  private func train(
+    _ session: TrainingSession, _ lab: Lab, _ epochs: Int, _ loss: (Outputs, Batch) throws -> Tensor
+  ) throws {
+    let first = session.clock.epoch
+    for epoch in first..<(first + epochs) {
+      session.clock.epoch = epoch
+      try lab.forEachBatch(of: lab.training, .shuffled(lab.training.count, lab.random, epoch: epoch)) { batch in
+        try session.update(along: session.gradients(of: loss(session.forward(batch), batch)))
+        session.clock.step += 1
+      }
+    }
+  }
+
+  /// The mean losses over the validation and the training samples.
+  private func measure(_ session: TrainingSession, _ lab: Lab) throws -> (validation: Losses, training: Losses) {
+    func mean(_ source: any BatchSource) throws -> Losses {
+      var sums = Losses(fused: 0, unimodal: [:])
+      try withoutGradients {
+        try lab.forEachBatch(of: source) { batch in
+          let share = Double(batch.count) / Double(source.count)
+          let outputs = try session.forward(batch)
+          sums.fused += try share * session.loss(outputs.logits, batch).scalar()
+          for (modality, logits) in try outputs.unimodal() {
+            sums.unimodal[modality.name, default: 0] += try share * session.loss(logits, batch).scalar()
+          }
+        }
+      }
+      return sums
+    }
+    return (try mean(lab.validation ?? lab.training), try mean(lab.training))
+  }
+
+  // MARK: State
+
+  public func state() throws -> MethodState {
+    MethodState(numbers: try weights.map { try Tree(encoding: $0) } ?? .table([:]))
+  }
+
+  public mutating func restore(_ state: MethodState) throws {
+    weights = state.numbers.leafPaths.isEmpty ? nil : try state.numbers.decode(Losses.self)
+  }
+}

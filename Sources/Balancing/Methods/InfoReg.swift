@@ -1,0 +1,165 @@
+import Foundation
+public import Multimodal
+public import Records
+import Torch
+import TorchNN
+
+/// InfoReg: while a branch still learns fast, the modality that is ahead is held near where it began the epoch.
+///
+///     Trₘ(T) = Σ over tensors of θₘ of the mean square of their gradient, summed over the steps of epoch T
+///     Kₘ(T)  = (mean of the last n − mean of the n before the last) / mean of the last n;    Kₘ = 1 at first
+///     gapₘ   = sₘ − mean over j ≠ m of sⱼ,   sₘ = mean of softmax(zₘ)[i, yᵢ]
+///     θₘ : ∇ L + β e^tanh(gapₘ) · (θₘ − θₘ at the epoch's start)      if gapₘ > 0 and Kₘ > K
+///
+/// where zₘ is the modality's part of the fused logits, n is `window.share` of all epochs, K `window.threshold` and β
+/// `beta`. Epochs before the first count as Tr = 0.
+///
+/// The authors' code tests the window by the first modality's trace for all, takes sums over the batch for scores, which
+/// saturates tanh, and adds the losses of the zₘ to the objective: `variant=official`.
+public struct InfoReg: BalancingMethod, ActsBetweenEpochs, Checkpointed {
+  public struct Configuration: Settings {
+    public var variant = Variant.paper
+    public var beta = 0.95
+    public var window = Window()
+    public init() {}
+
+    public struct Window: Settings {
+      public var threshold = 0.05
+      public var share = 0.2
+      public init() {}
+    }
+  }
+  public enum Variant: String, Choice { case paper, official }
+
+  public static let card = MethodCard(
+    name: "inforeg", title: "InfoReg",
+    citation: Citation(
+      authors: ["Chengxiang Huang", "Yake Wei", "Zequn Yang", "Di Hu"],
+      title: "Adaptive Unimodal Regulation for Balanced Multimodal Information Acquisition", venue: "CVPR", year: 2025,
+      url: "https://arxiv.org/abs/2503.18595"),
+    stage: .optimization,
+    summary: "Early in training, holds the branch of the modality that is ahead near where it began the epoch.",
+    needs: ["a copy of the weights"], modalities: .several,
+    departures: [
+      "The authors average over 10 of 50 epochs: here over the same share of any number (`window.share`).",
+      "The authors give each modality its own strength: here one for all (`beta`).",
+      "The paper has two modalities: for more, a score is compared with the mean of the others.",
+    ],
+    settings: settings([
+      SettingNote(
+        "variant", "Each modality's own window, mean scores, the fused loss; or what the authors' code does",
+        allowed: Variant.allowed),
+      SettingNote("beta", "How hard the modality that is ahead is held; 0: not at all", range: .nonNegative),
+      SettingNote("window.threshold", "The growth of the trace below which the window closes", range: .nonNegative),
+      SettingNote("window.share", "The share of all epochs that one mean of the trace runs over", range: .fraction),
+    ]))
+
+  public static let requirements = MethodRequirements(trainedEncoders: true)
+
+  private let configuration: Configuration
+  private var memory = Memory()
+  /// All weights as they were when the epoch began.
+  private var anchor: Tensor?
+
+  public init(_ configuration: Configuration) { self.configuration = configuration }
+
+  public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
+    anchor = try lab.model.store.snapshot()
+    let span = max(1, Int((configuration.window.share * Double(lab.session.clock.epochs)).rounded()))
+    memory.endEpoch(lab.model.modalities.count)
+    memory.growth = memory.traces.map { Self.growth($0, span: span) }
+  }
+
+  public mutating func step(_ batch: Batch, _ session: TrainingSession) throws -> StepReport {
+    let model = session.model
+    let official = configuration.variant == .official
+    let outputs = try session.forward(batch)
+    var loss = try session.loss(outputs.logits, batch)
+    var report = StepReport(losses: ["fused": try loss.scalar()])
+    if official {
+      for (modality, logits) in try ModalityScores.logits(outputs, batch, session) {
+        let own = try session.loss(logits, batch)
+        report.losses[modality.name] = try own.scalar()
+        loss = try loss + own
+      }
+    }
+    let sums = try ModalityScores.sums(outputs, batch, session)
+    let scores = official ? sums : sums.map { $0 / Double(batch.count) }
+    let gaps = zip(scores, ModalityScores.meanOfOthers(scores)).map { $0 - $1 }
+
+    let gradients = try session.gradients(of: loss)
+    var direction = gradients
+    var away: Gradients?
+    for (m, modality) in model.modalities.enumerated() {
+      let branch = model.branch(modality).filter(gradients.presentIndices.contains)
+      try memory.add(
+        branch.map { try gradients.dot(gradients, within: [$0]) / Double(model.store.parameters[$0].count) }
+          .reduce(0, +), m, of: gaps.count)
+      let open = memory.isOpen(official ? 0 : m, threshold: configuration.window.threshold)
+      let hold = open && gaps[m] > 0 ? Self.strength(gaps[m], beta: configuration.beta) : 0
+      if hold > 0, let anchor {
+        let drift = try away ?? Self.drift(model, from: anchor, like: gradients)
+        away = drift
+        direction = try direction.adding(drift, scale: hold, within: branch)
+      }
+      report.scalars["score.\(modality.name)"] = sums[m] / Double(batch.count)
+      report.scalars["hold.\(modality.name)"] = hold
+      report.scalars["open.\(modality.name)"] = open ? 1 : 0
+    }
+    try session.update(along: direction)
+    return report
+  }
+
+  // MARK: Parts
+
+  /// How hard a modality that is ahead by so much is held, β e^tanh(gap).
+  static func strength(_ gap: Double, beta: Double) -> Double { beta * exp(tanh(gap)) }
+
+  /// K after the epochs whose traces are given; 1 where there are none.
+  static func growth(_ traces: [Double], span: Int) -> Double {
+    guard let last = traces.last else { return 1 }
+    let recent = traces.suffix(span).reduce(0, +)
+    // The two means share all but the last trace of one and the first of the other.
+    let left = traces.count > span ? traces[traces.count - 1 - span] : 0
+    return recent > 0 ? (last - left) / recent : 0
+  }
+
+  /// θ − θ at the epoch's start.
+  private static func drift(
+    _ model: MultimodalModel, from anchor: Tensor, like gradients: Gradients
+  ) throws -> Gradients {
+    Gradients(model.store, flat: try model.store.flat() - anchor, present: Set(gradients.presentIndices))
+  }
+
+  // MARK: State
+
+  /// The traces of past epochs, of this one so far, and what they say; one of each for every modality.
+  private struct Memory: Codable {
+    var traces: [[Double]] = []
+    var current: [Double] = []
+    var growth: [Double] = []
+
+    mutating func add(_ trace: Double, _ m: Int, of count: Int) {
+      if current.isEmpty { current = [Double](repeating: 0, count: count) }
+      current[m] += trace
+    }
+
+    mutating func endEpoch(_ count: Int) {
+      if traces.isEmpty { traces = [[Double]](repeating: [], count: count) }
+      if !current.isEmpty { traces = zip(traces, current).map { $0 + [$1] } }
+      current = []
+    }
+
+    /// Open until something is known.
+    func isOpen(_ m: Int, threshold: Double) -> Bool { growth.isEmpty || growth[m] > threshold }
+  }
+
+  public func state() throws -> MethodState {
+    MethodState(numbers: try Tree(encoding: memory), tensors: anchor.map { [("anchor", $0)] } ?? [])
+  }
+
+  public mutating func restore(_ state: MethodState) throws {
+    memory = try state.numbers.decode(Memory.self)
+    anchor = state.tensor("anchor")
+  }
+}

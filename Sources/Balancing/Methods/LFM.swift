@@ -1,0 +1,221 @@
+import Foundation
+public import Multimodal
+public import Records
+public import Torch
+import TorchNN
+
+/// LFM: at first the modalities learn to agree, later to classify, and the balance of the two moves over training.
+///
+///     z = (1/M) Σₘ zₘ,   L = 2 (k · loss(z, y) + (1 − k) · A),   A = the mean over pairs of modalities of A_ab
+///
+///     contrastive  A_ab = ½ [CE(S, i) + CE(Sᵀ, i)],   S_ij = ⟨e_a,i, e_b,j⟩ / (τ ‖e_a,i‖ ‖e_b,j‖)
+///     js           A_ab = ½ [D_KL(p_a ‖ m) + D_KL(p_b ‖ m)],   m = ½ (p_a + p_b)
+///     js_code      A_ab = ½ [D_KL(m ‖ p_a) + D_KL(m ‖ p_b)]
+///
+/// where zₘ are the unimodal classifiers' logits, pₘ their probabilities, eₘ the features and τ
+/// ``Configuration/temperature``. The prediction is z; there is no fused classifier.
+///
+/// k by ``Configuration/schedule``: `polynomial` is the authors' fit of degree five over 200 epochs, here over all of
+/// training, from 0.2 to 1; `constant` is ``Configuration/constant``; `learned` begins at 0.05 and moves before each
+/// later epoch against the slope of the held-out loss,
+///
+///     1 − k ← clip(1 − k − ρ h, 0.05, 0.95),   h = −⟨∇ loss_held-out, ∇ A − ∇ loss⟩
+///
+/// where ρ is ``Learning/rate``, halved every tenth of training, and the second gradients are those of training
+/// samples. The authors' code takes for h the mean of (∂²L/∂θ²) ∇ loss over the first tensor of parameters alone, on
+/// half a held-out batch (`learning.slope: code`), and `js_code`, where the paper has the contrastive loss.
+public struct LFM: ObjectiveMethod, ActsBetweenEpochs, PredictsItsOwnWay, Checkpointed, TrainsUnimodalClassifiers {
+  public struct Configuration: Settings {
+    public var align = Alignment.contrastive
+    public var temperature = 0.07
+    public var schedule = Balance.polynomial
+    public var constant = 0.5
+    public var learning = Learning()
+    public init() {}
+  }
+  public enum Alignment: String, Choice {
+    case contrastive, js
+    case jsCode = "js_code"
+  }
+  public enum Balance: String, Choice { case polynomial, learned, constant }
+  public struct Learning: Settings {
+    public var rate = 0.1
+    public var samples = 16
+    public var slope = Slope.held
+    public init() {}
+  }
+  public enum Slope: String, Choice { case held, code }
+
+  public static let card = MethodCard(
+    name: "lfm", title: "LFM",
+    citation: Citation(
+      authors: ["Yang Yang", "Fengqiang Wan", "Qing-Yuan Jiang", "Yi Xu"],
+      title: "Facilitating Multimodal Classification via Dynamically Learning Modality Gap", venue: "NeurIPS",
+      year: 2024),
+    stage: .objective,
+    summary: "Lets the modalities learn to agree first and to classify later; predicts with the mean of their logits.",
+    needs: ["unimodal classifiers", "embeddings of one width, for the contrastive loss"], modalities: .several,
+    departures: [
+      "The authors' fit of the balance over 200 epochs is stretched over whatever training there is.",
+      "The learned balance follows the slope of the held-out loss; the authors' shortcut is `learning.slope: code`.",
+      "The temperature of the contrastive loss is not known to us.",
+    ],
+    settings: settings([
+      SettingNote(
+        "align", "The paper's contrastive loss, the Jensen–Shannon divergence, or the authors' code's",
+        allowed: Alignment.allowed),
+      SettingNote("temperature", "τ, of the contrastive loss", range: .positive),
+      SettingNote("schedule", "How the balance moves; learned needs a validation split", allowed: Balance.allowed),
+      SettingNote("constant", "k of the constant schedule", range: .fraction),
+      SettingNote("learning.rate", "ρ, of the learned schedule", range: .nonNegative),
+      SettingNote("learning.samples", "How many samples each gradient of the learned schedule has", range: .atLeast(2)),
+      SettingNote(
+        "learning.slope", "The held-out loss's slope, or the authors' code's shortcut", allowed: Slope.allowed),
+    ]))
+
+  private let configuration: Configuration
+  /// 1 − k of the learned schedule.
+  private var agreement = 0.95
+
+  public init(_ configuration: Configuration) { self.configuration = configuration }
+
+  public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
+    guard configuration.schedule == .learned else { return }
+    guard let validation = lab.validation else {
+      throw Diagnosis(
+        "lfm learns its balance on a validation split, and there is none",
+        remedy: "use --set method.schedule=polynomial", exitStatus: .usage)
+    }
+    guard epoch > 0 else { return }
+    let heldOut = try batch(of: validation, "held-out/\(epoch)", lab)
+    let h =
+      switch configuration.learning.slope {
+      case .held: try heldOutSlope(heldOut, try batch(of: lab.training, "training/\(epoch)", lab), lab.session)
+      case .code: try codeSlope(heldOut, lab.session)
+      }
+    let halvings = floor(10 * Double(epoch) / Double(max(lab.session.clock.epochs, 1)))
+    agreement = min(max(agreement - configuration.learning.rate * pow(0.5, halvings) * h, 0.05), 0.95)
+  }
+
+  public mutating func objective(
+    _ outputs: Outputs, _ batch: Batch, _ session: TrainingSession, _ report: inout StepReport
+  ) throws -> Tensor {
+    let (target, gap, unimodal) = try parts(outputs, batch, session)
+    let k = balance(session.clock)
+    report.losses["fused"] = try target.scalar()
+    try withoutGradients {
+      for (modality, logits) in unimodal { report.losses[modality.name] = try session.loss(logits, batch).scalar() }
+    }
+    report.scalars["alignment"] = try gap.scalar()
+    report.scalars["weight.classification"] = k
+    return try (target * k + gap * (1 - k)) * 2
+  }
+
+  public func logits(_ outputs: Outputs, absent: Set<Modality>) throws -> Tensor {
+    let all = try outputs.unimodal()
+    let present = all.filter { !absent.contains($0.0) }.map(\.1)
+    return try Tensor.stack(present.isEmpty ? all.values : present).mean(0)
+  }
+
+  // MARK: The loss
+
+  private func parts(
+    _ outputs: Outputs, _ batch: Batch, _ session: TrainingSession
+  ) throws -> (target: Tensor, gap: Tensor, unimodal: PerModality<Tensor>) {
+    let unimodal = try outputs.unimodal()
+    let target = try session.loss(Tensor.stack(unimodal.values).mean(0), batch)
+    let (features, logits) = (outputs.features.values, unimodal.values)
+    var gaps: [Tensor] = []
+    for a in logits.indices {
+      for b in logits.indices where b > a {
+        switch configuration.align {
+        case .contrastive:
+          gaps.append(try Self.contrast(features[a], features[b], temperature: configuration.temperature))
+        case .js, .jsCode:
+          let task = session.model.task
+          gaps.append(
+            try Self.divergence(
+              task.logProbabilities(logits[a]), task.logProbabilities(logits[b]),
+              swapped: configuration.align == .jsCode))
+        }
+      }
+    }
+    return (target, gaps.isEmpty ? try target * 0 : try Tensor.stack(gaps).mean(), unimodal)
+  }
+
+  /// How hard it is to tell each sample's other half among the batch's.
+  static func contrast(_ a: Tensor, _ b: Tensor, temperature: Double) throws -> Tensor {
+    guard a.shape == b.shape else {
+      throw Diagnosis(
+        "lfm's contrastive loss needs embeddings of one width", found: ["\(a.shape[1]) and \(b.shape[1])"],
+        remedy: "use --set method.align=js", exitStatus: .usage)
+    }
+    let similarity = try a.unitRows().matmul(b.unitRows().transposed()) / temperature
+    let own = try Tensor.arange(0..<a.shape[0], on: a.device)
+    return try (similarity.crossEntropy(own) + similarity.transposed().crossEntropy(own)) * 0.5
+  }
+
+  static func divergence(_ logA: Tensor, _ logB: Tensor, swapped: Bool) throws(TorchError) -> Tensor {
+    guard swapped else { return try Divergence.jensenShannon(logA, logB) }
+    let logM = try ((logA.exp() + logB.exp()) * 0.5).log()
+    return try (Divergence.kullbackLeibler(logM, logA) + Divergence.kullbackLeibler(logM, logB)) * 0.5
+  }
+
+  // MARK: The balance
+
+  /// k.
+  func balance(_ clock: TrainingClock) -> Double {
+    switch configuration.schedule {
+    case .polynomial: Self.polynomial(200 * clock.epochProgress)
+    case .learned: 1 - agreement
+    case .constant: configuration.constant
+    }
+  }
+
+  /// The authors' fit for an epoch of 200, held within 0 and 1.
+  static func polynomial(_ epoch: Double) -> Double {
+    let coefficients = [
+      0.204623704, 3.35472727e-3, 1.22989557e-4, -2.92947416e-6, 2.23835486e-8, -5.39717505e-11,
+    ]
+    return min(max(coefficients.reversed().reduce(0) { $0 * epoch + $1 }, 0), 1)
+  }
+
+  private func batch(of source: any BatchSource, _ stream: String, _ lab: Lab) throws -> Batch {
+    var numbers = SeededNumbers(seed: lab.random.seed, stream: "lfm/\(stream)")
+    let samples = numbers.sample(min(configuration.learning.samples, source.count), of: source.count)
+    return try source.batch(samples.map { SamplingPlan.Visit($0) }[...])
+  }
+
+  private func heldOutSlope(_ heldOut: Batch, _ training: Batch, _ session: TrainingSession) throws -> Double {
+    let aim = try session.gradients(of: parts(session.forward(heldOut), heldOut, session).target)
+    let (target, gap, _) = try parts(session.forward(training), training, session)
+    let classification = try session.gradients(of: target, keepingGraph: true)
+    return try -(aim.dot(session.gradients(of: gap)) - aim.dot(classification))
+  }
+
+  private func codeSlope(_ heldOut: Batch, _ session: TrainingSession) throws -> Double {
+    let half = (heldOut.count + 1) / 2
+    func first(_ tensor: Tensor) throws(TorchError) -> Tensor { try tensor.narrowed(0, from: 0, length: half) }
+    let batch = Batch(
+      samples: Array(heldOut.samples.prefix(half)), inputs: try heldOut.inputs.map { try first($1) },
+      labels: try first(heldOut.labels))
+    let variables = session.model.store.trainable.map { session.model.store.parameters[$0].tensor }
+    let (target, gap, _) = try parts(session.forward(batch), batch, session)
+    let slopes = try gradients(
+      of: (target * (1 - agreement) + gap * agreement) * 2, withRespectTo: variables, creatingGraph: true)
+    let directions = try gradients(of: target, withRespectTo: variables, keepingGraph: true)
+    let products = try zip(slopes, directions).compactMap { slope, direction in
+      if let slope, let direction { try (slope * direction.detached()).sum() } else { nil as Tensor? }
+    }
+    let found = try gradients(of: Tensor.total(products), withRespectTo: Array(variables.prefix(1)))
+    return try found.first?.map { try $0.mean().scalar() } ?? 0
+  }
+
+  // MARK: State
+
+  public func state() throws -> MethodState { MethodState(numbers: .table(["agreement": .number(agreement)])) }
+
+  public mutating func restore(_ state: MethodState) throws {
+    agreement = state.numbers[path: "agreement"]?.numberValue ?? agreement
+  }
+}

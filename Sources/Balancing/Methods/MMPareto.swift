@@ -1,0 +1,110 @@
+public import Multimodal
+public import Records
+import Torch
+import TorchNN
+
+/// MMPareto: each branch follows the fused and its unimodal gradient where they agree, and what both allow where not.
+///
+///     g = ∇ L_T,  u = ∇ Lₘ   on branch θₘ
+///     a_g = a_u = 1/2                                    if ⟨g, u⟩ ≥ 0
+///     (a_g, a_u) = argmin ‖a_g g + a_u u‖, a_g + a_u = 1   otherwise
+///     h = 2 a_g g + 2 a_u u,   κ = ‖g + u‖ / ‖h‖
+///     θₘ : γ · max(κ, 1) · h       f_T : ∇ L_T       fₘ : ∇ Lₘ
+///
+/// The direction is found on the branch as a whole and its length restored tensor by tensor, as in the authors' code, or
+/// on the whole branch (`magnitude`); γ is ``Configuration/gamma``. Since each Lₘ reaches one branch alone, one gradient
+/// of their sum is enough. Where g and u cancel to rounding there is no length to restore, and h is followed as it is.
+public struct MMPareto: BalancingMethod, TrainsUnimodalClassifiers {
+  public struct Configuration: Settings {
+    public var gamma = 1.5
+    public var magnitude = Magnitude.tensor
+    public init() {}
+  }
+  public enum Magnitude: String, Choice { case tensor, branch }
+
+  public static let card = MethodCard(
+    name: "mmpareto", title: "MMPareto",
+    citation: Citation(
+      authors: ["Yake Wei", "Di Hu"],
+      title: "MMPareto: Boosting Multimodal Learning with Innocent Unimodal Assistance", venue: "ICML", year: 2024),
+    stage: .objective,
+    summary:
+      "Adds the unimodal losses, and where one works against the fused loss on its branch takes the shortest mix "
+      + "of both, at full length.",
+    needs: ["unimodal classifiers", "two gradients a step"],
+    departures: [
+      "The length is restored tensor by tensor, as in the authors' code; the paper speaks of the whole (`magnitude`).",
+      "The weights of two opposed gradients are exact, where the authors' solver keeps them within 0.001 and 0.999.",
+    ],
+    settings: settings([
+      SettingNote("gamma", "Stretches the gradient of every branch", range: .positive),
+      SettingNote(
+        "magnitude", "Restore the length of each tensor, or of the branch as a whole", allowed: Magnitude.allowed),
+    ]))
+
+  public static let requirements = MethodRequirements(scalesGradients: true, trainedEncoders: true)
+
+  private let configuration: Configuration
+
+  public init(_ configuration: Configuration) { self.configuration = configuration }
+
+  public mutating func step(_ batch: Batch, _ session: TrainingSession) throws -> StepReport {
+    let outputs = try session.forward(batch)
+    let fused = try session.loss(outputs.logits, batch)
+    let losses = try outputs.unimodal().map { try session.loss($1, batch) }
+    var report = StepReport(losses: ["fused": try fused.scalar()])
+    let target = try session.gradients(of: fused, keepingGraph: true)
+    let unimodal = try session.gradients(of: Tensor.stack(losses.values).sum())
+
+    try session.note("target", target)
+    try session.note("unimodal", unimodal)
+    let update = try combined(target, unimodal, session.model, &report)
+    for (modality, loss) in losses { report.losses[modality.name] = try loss.scalar() }
+    try session.update(along: update)
+    return report
+  }
+
+  /// The fused and the unimodal gradient as one direction.
+  func combined(
+    _ target: Gradients, _ unimodal: Gradients, _ model: MultimodalModel, _ report: inout StepReport
+  ) throws -> Gradients {
+    let update = try target + unimodal
+    var conflicts = 0.0
+    for modality in model.modalities {
+      let branch = model.branch(modality)
+      let gg = try target.dot(target, within: branch)
+      let gu = try target.dot(unimodal, within: branch)
+      let uu = try unimodal.dot(unimodal, within: branch)
+      let weight = gu < 0 ? MinimumNorm.weight(gg, gu, uu) : 0.5
+      if gu < 0 { conflicts += 1 }
+      try combine(target, unimodal, weight, branch, model.store, into: update)
+      report.scalars["weight.\(modality.name)"] = weight
+      report.scalars["cosine.\(modality.name)"] = gg > 0 && uu > 0 ? gu / (gg.squareRoot() * uu.squareRoot()) : 0
+    }
+    report.scalars["conflict"] = conflicts / Double(model.modalities.count)
+    return update
+  }
+
+  /// Writes γ · max(κ, 1) · h over the sum g + u that `update` holds on a branch.
+  private func combine(
+    _ target: Gradients, _ unimodal: Gradients, _ weight: Double, _ branch: [Int], _ store: ParameterStore,
+    into update: Gradients
+  ) throws {
+    var tensors: [(sum: Tensor, mix: Tensor)] = []
+    for path in branch.map({ store.parameters[$0].path }) {
+      guard let sum = try update[path], let g = try target[path], let u = try unimodal[path] else { continue }
+      // With equal weights h is the sum itself.
+      tensors.append((sum, weight == 0.5 ? sum : try g * (2 * weight) + u * (2 - 2 * weight)))
+    }
+    var lengths = try tensors.map { (sum: try $0.sum.norm().scalar(), mix: try $0.mix.norm().scalar()) }
+    if configuration.magnitude == .branch {
+      let sum = lengths.map { $0.sum * $0.sum }.reduce(0, +).squareRoot()
+      let mix = lengths.map { $0.mix * $0.mix }.reduce(0, +).squareRoot()
+      lengths = lengths.map { _ in (sum, mix) }
+    }
+    for ((sum, mix), length) in zip(tensors, lengths) {
+      let stretch = length.mix > 1e-6 * length.sum ? max(length.sum / length.mix, 1) : 1
+      try sum.copy(from: mix * (configuration.gamma * stretch))
+    }
+  }
+}

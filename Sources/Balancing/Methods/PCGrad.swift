@@ -1,0 +1,139 @@
+public import Multimodal
+public import Records
+import Torch
+import TorchNN
+
+/// PCGrad: of several losses' gradients each loses what points against another, and the rest is summed.
+///
+///     hᵢ = gᵢ;  for every j ≠ i, in random order:  if ⟨hᵢ, gⱼ⟩ < 0,  hᵢ ← hᵢ − ⟨hᵢ, gⱼ⟩ / ‖gⱼ‖² · gⱼ
+///     θ : Σᵢ hᵢ
+///
+/// over the losses L_T, L₁, …, L_M. Only branches are shared, and branch m by L_T and Lₘ alone, so that `scope` says
+/// which parameters one inner product runs over: a modality's branch, a tensor, or all branches. The gⱼ stay as they
+/// were, and everything happens to the weights of the gⱼ in hᵢ, found from their inner products.
+public struct PCGrad: BalancingMethod, TrainsUnimodalClassifiers {
+  public struct Configuration: Settings {
+    public var scope = ProjectionScope.perModality
+    public var order = Order.random
+    public var reduction = Reduction.sum
+    public init() {}
+  }
+  public enum ProjectionScope: String, Choice {
+    case perModality = "per_modality"
+    case perTensor = "per_tensor"
+    case global
+  }
+  public enum Order: String, Choice { case random, fixed }
+  public enum Reduction: String, Choice { case sum, mean }
+
+  public static let card = MethodCard(
+    name: "pcgrad", title: "PCGrad",
+    citation: Citation(
+      authors: ["Tianhe Yu", "Saurabh Kumar", "Abhishek Gupta", "Sergey Levine", "Karol Hausman", "Chelsea Finn"],
+      title: "Gradient Surgery for Multi-Task Learning", venue: "NeurIPS", year: 2020,
+      url: "https://arxiv.org/abs/2001.06782"),
+    stage: .optimization,
+    summary: "Adds the unimodal losses, and takes out of each gradient what points against another's.",
+    needs: ["unimodal classifiers", "two gradients a step"],
+    departures: [
+      "The tasks are the fused and the unimodal losses, which share a branch two by two: conflicts are looked for branch "
+        + "by branch, where the order does not matter; `scope=global` takes all branches as one vector.",
+      "Gradients are summed as in the paper; well-known PyTorch code takes their mean (`reduction`).",
+    ],
+    settings: settings([
+      SettingNote(
+        "scope", "What one inner product runs over: a modality's branch, a tensor, all branches",
+        allowed: ProjectionScope.allowed),
+      SettingNote("order", "In which order a gradient meets the others", allowed: Order.allowed),
+      SettingNote("reduction", "Sum what is left of the gradients, or take their mean", allowed: Reduction.allowed),
+    ]))
+
+  private let configuration: Configuration
+
+  public init(_ configuration: Configuration) { self.configuration = configuration }
+
+  public mutating func step(_ batch: Batch, _ session: TrainingSession) throws -> StepReport {
+    let model = session.model
+    let outputs = try session.forward(batch)
+    let fused = try session.loss(outputs.logits, batch)
+    let losses = try outputs.unimodal().map { try session.loss($1, batch) }
+    var report = StepReport(losses: ["fused": try fused.scalar()])
+    let target = try session.gradients(of: fused, keepingGraph: true)
+    // Each unimodal loss reaches its own branch only: their sum has all of their gradients side by side.
+    let unimodal = try session.gradients(of: Tensor.stack(losses.values).sum())
+    // Two gradients have but one order.
+    let shuffled = configuration.order == .random && configuration.scope == .global
+    let order = shuffled ? try session.random("order") : nil
+    for (modality, loss) in losses { report.losses[modality.name] = try loss.scalar() }
+    try session.note("target", target)
+    try session.note("unimodal", unimodal)
+    try session.update(along: combined(target, unimodal, model, order, &report))
+    return report
+  }
+
+  /// The gradients' sum after each has lost what points against another.
+  func combined(
+    _ target: Gradients, _ unimodal: Gradients, _ model: MultimodalModel, _ order: Generator?,
+    _ report: inout StepReport
+  ) throws -> Gradients {
+    let update = try target + unimodal
+    // By name, so that the order in which modalities are listed decides nothing.
+    let modalities = model.modalities.sorted { $0.name < $1.name }
+    let groups: [[[Int]]] =
+      switch configuration.scope {
+      case .global: [modalities.map(model.branch)]
+      case .perModality: modalities.map { [model.branch($0)] }
+      case .perTensor: modalities.flatMap { model.branch($0).map { [[$0]] } }
+      }
+    var conflicts = 0.0
+    for parts in groups {
+      let (weights, conflict) = try Self.weights(products(target, unimodal, parts), order)
+      if conflict { conflicts += 1 }
+      let share = configuration.reduction == .mean ? 1 / Double(weights.count) : 1
+      for (position, part) in parts.enumerated() where conflict || share != 1 {
+        for path in part.map({ model.store.parameters[$0].path }) {
+          guard let sum = try update[path], let g = try target[path], let u = try unimodal[path] else { continue }
+          try sum.copy(from: g * (share * weights[0]) + u * (share * weights[position + 1]))
+        }
+      }
+    }
+    report.scalars["conflict"] = conflicts / Double(groups.count)
+    for modality in model.modalities {
+      let branch = model.branch(modality)
+      let lengths = try target.norm(within: branch) * unimodal.norm(within: branch)
+      report.scalars["cosine.\(modality.name)"] =
+        lengths > 0 ? try target.dot(unimodal, within: branch) / lengths : 0
+    }
+    return update
+  }
+
+  /// The inner products of g on all parts and u on each of them, which have nothing in common.
+  private func products(_ target: Gradients, _ unimodal: Gradients, _ parts: [[Int]]) throws -> [[Double]] {
+    var products = [[Double]](repeating: [Double](repeating: 0, count: parts.count + 1), count: parts.count + 1)
+    products[0][0] = try target.dot(target, within: parts.flatMap { $0 })
+    for (position, part) in parts.enumerated() {
+      let dot = try target.dot(unimodal, within: part)
+      products[0][position + 1] = dot
+      products[position + 1][0] = dot
+      products[position + 1][position + 1] = try unimodal.dot(unimodal, within: part)
+    }
+    return products
+  }
+
+  /// What each gradient is multiplied by in Σᵢ hᵢ, and whether any two conflict.
+  static func weights(_ products: [[Double]], _ order: Generator?) throws -> ([Double], conflict: Bool) {
+    var total = [Double](repeating: 0, count: products.count)
+    var conflict = false
+    for i in products.indices {
+      var weights = products.indices.map { $0 == i ? 1.0 : 0 }
+      for j in try order?.permutation(products.count).array(of: Int.self) ?? Array(products.indices) where j != i {
+        let dot = zip(weights, products[j]).reduce(0) { $0 + $1.0 * $1.1 }
+        guard dot < 0, products[j][j] > 0 else { continue }
+        weights[j] -= dot / products[j][j]
+        conflict = true
+      }
+      total = zip(total, weights).map(+)
+    }
+    return (total, conflict)
+  }
+}

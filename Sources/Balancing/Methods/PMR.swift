@@ -1,0 +1,204 @@
+public import Multimodal
+public import Records
+public import Torch
+import TorchNN
+
+/// PMR: the modality that is behind is drawn towards the means of its classes.
+///
+///     c(m,k)  = mean of eₘ over class k, measured before each epoch;  c ← (1−μ) new + μ old
+///     dₘ[i,k] = −‖eₘ[i] − c(m,k)‖,   PCEₘ = loss(dₘ, y),   sₘ = Σᵢ softmax(dₘ)[i, yᵢ]
+///     βₘ = α · clip(mean over j ≠ m of sⱼ / sₘ − 1, 0, 1)
+///     L  = L_T + Σₘ βₘ PCEₘ − ν Σₘ clip(sₘ / mean over j ≠ m of sⱼ − 1, 0, 1) · H(softmax dₘ)
+///
+/// where eₘ are the features, μ is `momentum`, α `alpha`, ν `entropy.weight` until `entropy.end`: early on the modality
+/// that is ahead is kept from settling. With several labels a class has a mean of the samples that have it and one of the
+/// others, and dₘ is the difference of the two distances. A class without samples keeps its mean, or begins with the mean
+/// of all.
+///
+/// The authors' code has no entropy term and switches: βₘ = α where m is behind, else 0 (`variant=official`).
+public struct PMR: ObjectiveMethod, ActsBetweenEpochs, Checkpointed {
+  public struct Configuration: Settings {
+    public var variant = Variant.paper
+    public var alpha = 1.0
+    public var momentum = 0.2
+    public var share = 1.0
+    public var entropy = Entropy()
+    public var window = ModulationWindow()
+    public init() {}
+
+    public struct Entropy: Settings {
+      public var weight = 0.1
+      public var end = 0.2
+      public init() {}
+    }
+  }
+  public enum Variant: String, Choice { case paper, official }
+
+  public static let card = MethodCard(
+    name: "pmr", title: "PMR",
+    citation: Citation(
+      authors: ["Yunfeng Fan", "Wenchao Xu", "Haozhao Wang", "Junxiao Wang", "Song Guo"],
+      title: "PMR: Prototypical Modal Rebalance for Multimodal Learning", venue: "CVPR", year: 2023,
+      url: "https://arxiv.org/abs/2211.07089"),
+    stage: .optimization,
+    summary: "Measures each modality by the distance of its features to the means of their classes, and draws the one "
+      + "that is behind towards them.",
+    needs: ["a pass over the training split before each epoch"], modalities: .several,
+    departures: [
+      "The weight and the length of the entropy term are not known to us (`entropy.weight`, `entropy.end`).",
+      "Class means are measured on the whole training split, where the authors' code takes a tenth (`share`).",
+      "The paper has two modalities: for more, a score is compared with the mean of the others.",
+      "The authors' code stops after two thirds of its epochs: here it acts throughout (`window.end`).",
+    ],
+    settings: settings([
+      SettingNote(
+        "variant", "Graded coefficients and an entropy term, or the authors' switch", allowed: Variant.allowed),
+      SettingNote("alpha", "The weight of the prototype loss", range: .nonNegative),
+      SettingNote("momentum", "The share of the old class means that is kept", range: .fraction),
+      SettingNote(
+        "share", "The share of the epoch's samples that class means are taken of",
+        range: SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)),
+      SettingNote("entropy.weight", "The weight of the entropy term", range: .nonNegative),
+      SettingNote("entropy.end", "The share of training after which the entropy term ends", range: .fraction),
+      SettingNote("window.begin", "The share of training after which it begins", range: .fraction),
+      SettingNote("window.end", "The share of training after which it ends", range: .fraction),
+    ]))
+
+  public static let requirements = MethodRequirements(trainedEncoders: true)
+
+  private let configuration: Configuration
+  /// The class means of each modality, [C, D], or [2C, D] with several labels: with the label, then without it.
+  private var prototypes: PerModality<Tensor>?
+
+  public init(_ configuration: Configuration) { self.configuration = configuration }
+
+  public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
+    var plan = SamplingPlan.shuffled(lab.training.count, lab.random, epoch: epoch)
+    plan.visits = Array(plan.visits.prefix(max(1, Int((Double(plan.visits.count) * configuration.share).rounded()))))
+    var sums = Sums()
+    try lab.forEachBatch(of: lab.training, plan) { batch in
+      try withoutGradients { try sums.add(lab.session.forward(batch).features, batch, lab.model) }
+    }
+    prototypes = try sums.means(after: prototypes, momentum: configuration.momentum)
+  }
+
+  public mutating func objective(
+    _ outputs: Outputs, _ batch: Batch, _ session: TrainingSession, _ report: inout StepReport
+  ) throws -> Tensor {
+    var total = try session.loss(outputs.logits, batch)
+    report.losses["fused"] = try total.scalar()
+    guard configuration.window.contains(session.clock) else { return total }
+
+    let task = session.model.task
+    let known = try prototypes ?? own(outputs, batch)
+    let similarities = try outputs.features.map { try Self.similarities($1, known[$0], task) }
+    let scores = try withoutGradients {
+      try Tensor.stack(similarities.values.map { try task.trueProbability($0, batch.labels).sum() })
+        .array(of: Double.self)
+    }
+    let lag = Self.lag(scores)
+    let early = configuration.variant == .paper && session.clock.progress <= configuration.entropy.end
+    for (m, (modality, similarity)) in similarities.enumerated() {
+      let graded = configuration.variant == .paper ? max(0, min(1, lag.behind[m])) : lag.behind[m] > 0 ? 1 : 0
+      let pull = configuration.alpha * graded
+      let softening = early ? configuration.entropy.weight * max(0, min(1, lag.ahead[m])) : 0
+      let loss = try session.loss(similarity, batch)
+      if pull > 0 { total = try total + loss * pull }
+      if softening > 0 { total = try total - Self.entropy(similarity, task) * softening }
+      report.scalars["score.\(modality.name)"] = scores[m] / Double(batch.count)
+      report.scalars["prototype.\(modality.name)"] = try loss.scalar()
+      report.scalars["pull.\(modality.name)"] = pull
+      report.scalars["softening.\(modality.name)"] = softening
+    }
+    return total
+  }
+
+  // MARK: Parts
+
+  /// By how much each modality is behind the mean of the others, and ahead of it, as a share.
+  static func lag(_ scores: [Double]) -> (behind: [Double], ahead: [Double]) {
+    let others = ModalityScores.meanOfOthers(scores)
+    return (
+      zip(others, scores).map { $0 / max($1, 1e-12) - 1 }, zip(others, scores).map { $1 / max($0, 1e-12) - 1 }
+    )
+  }
+
+  /// dₘ, [B, C].
+  static func similarities(_ features: Tensor, _ prototypes: Tensor, _ task: PredictionTask) throws -> Tensor {
+    let squares = try (features.unsqueezed(1) - prototypes.unsqueezed(0)).square().sum(-1)
+    // The root of zero has no slope.
+    let distances = try squares.clamped(min: 1e-24).squareRoot()
+    guard task == .multiLabel else { return try -distances }
+    let classes = prototypes.shape[0] / 2
+    return try distances.narrowed(1, from: classes, length: classes) - distances.narrowed(1, from: 0, length: classes)
+  }
+
+  /// H, the mean over samples, and over labels where there are several.
+  static func entropy(_ logits: Tensor, _ task: PredictionTask) throws -> Tensor {
+    let logs = try task.logProbabilities(logits)
+    let mean = try Divergence.meanOverSamples(-(logs.exp() * logs))
+    return task == .multiLabel ? try mean / Double(logits.shape[1]) : mean
+  }
+
+  /// The class means of a batch itself, for a step that is looked at before any epoch has begun.
+  private func own(_ outputs: Outputs, _ batch: Batch) throws -> PerModality<Tensor> {
+    try withoutGradients {
+      var sums = Sums()
+      try sums.add(outputs.features, batch, outputs.model)
+      return try sums.means(after: nil, momentum: 0)
+    }
+  }
+
+  /// Features summed over the samples of each class.
+  private struct Sums {
+    private var byClass: [Tensor] = []
+    private var all: [Tensor] = []
+    private var counts: Tensor?
+    private var modalities: [Modality] = []
+    private var total = 0.0
+
+    mutating func add(_ features: PerModality<Tensor>, _ batch: Batch, _ model: MultimodalModel) throws {
+      let type = features.values[0].elementType
+      let members: Tensor
+      if model.task == .multiLabel {
+        let labels = try batch.labels.to(type)
+        members = try Tensor.cat([labels, 1 - labels], 1)
+      } else {
+        members = try batch.labels.oneHot(model.classes).to(type)
+      }
+      let sums = try features.values.map { try members.transposed().matmul($0) }
+      let wholes = try features.values.map { try $0.sum(0) }
+      byClass = byClass.isEmpty ? sums : try zip(byClass, sums).map { try $0 + $1 }
+      all = all.isEmpty ? wholes : try zip(all, wholes).map { try $0 + $1 }
+      counts = try counts.map { try $0 + members.sum(0) } ?? members.sum(0)
+      modalities = features.modalities
+      total += Double(batch.count)
+    }
+
+    func means(after old: PerModality<Tensor>?, momentum: Double) throws -> PerModality<Tensor> {
+      guard let counts else { return old ?? PerModality([], []) }
+      let seen = try counts.greater(than: 0).unsqueezed(1)
+      let divisors = try counts.clamped(min: 1).unsqueezed(1)
+      return try PerModality(
+        modalities,
+        modalities.indices.map { m in
+          let new = try byClass[m] / divisors
+          guard let old = old?.values[m] else { return try seen.choose(new, (all[m] / total).expanded(new.shape)) }
+          return try seen.choose(new * (1 - momentum) + old * momentum, old)
+        })
+    }
+  }
+
+  // MARK: State
+
+  public func state() throws -> MethodState {
+    MethodState(tensors: prototypes.map { $0.map { ("\($0.0.name).prototypes", $0.1) } } ?? [])
+  }
+
+  public mutating func restore(_ state: MethodState) throws {
+    let named = state.tensors.filter { $0.name.hasSuffix(".prototypes") }
+    prototypes =
+      named.isEmpty
+      ? nil : PerModality(named.map { Modality(String($0.name.dropLast(".prototypes".count))) }, named.map(\.tensor))
+  }
+}

@@ -1,0 +1,169 @@
+import Foundation
+public import Multimodal
+public import Records
+public import Torch
+import TorchNN
+
+/// Diagnosing & Re-learning: now and then each branch goes back towards its first values, the further the better its
+/// features separate the training split than the validation split.
+///
+///     Pₘ = share of samples whose class is the commonest in their cluster,   clusters: k-means of eₘ with k = C
+///     gₘ = |Pₘ(training) − Pₘ(validation)|,   aₘ = tanh(λ gₘ)
+///     θₘ ← aₘ θₘ(first) + (1 − aₘ) θₘ
+///
+/// where eₘ are the features, each dimension stretched to −1…1 in each split, θₘ the branch, λ ``Configuration/lambda``;
+/// between these moments, joint training. With several labels P is the mean over labels. Both splits are judged by as many
+/// samples, since few samples form purer clusters than many; the authors take all of each.
+public struct Relearning: ObjectiveMethod, PreparesBeforeTraining, ActsBetweenEpochs, Checkpointed {
+  public struct Configuration: Settings {
+    public var lambda = 3.0
+    public var every = 0.22
+    public var times = 3
+    public var samples = 2000
+    public init() {}
+  }
+
+  public static let card = MethodCard(
+    name: "relearning", title: "Diagnosing & Re-learning",
+    citation: Citation(
+      authors: ["Yake Wei", "Siwei Li", "Ruoxuan Feng", "Di Hu"],
+      title: "Diagnosing and Re-learning for Balanced Multimodal Learning", venue: "ECCV", year: 2024,
+      url: "https://arxiv.org/abs/2407.09705"),
+    stage: .optimization,
+    summary: "Takes each embedding layer some way back to its first values, further where it has learnt its training "
+      + "samples by heart.",
+    needs: ["a validation split", "a pass over samples of both splits, each time"],
+    departures: [
+      "Both splits are judged by as many samples: purity depends on their number.",
+      "The authors' every 20th of 90 epochs is a share of training (`every`).",
+      "On frozen features, what goes back is the embedding layer.",
+      "The optimizer's momentum stays as it is, as in the authors' code.",
+    ],
+    settings: settings([
+      SettingNote("lambda", "How far a gap takes a branch back; 0: not at all", range: .nonNegative),
+      SettingNote(
+        "every", "The share of training after which it is done, and done again",
+        range: SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)),
+      SettingNote("times", "How often it is done at most", range: .nonNegative),
+      SettingNote("samples", "How many samples of each split are looked at, at most", range: .atLeast(2)),
+    ]))
+
+  public static let requirements = MethodRequirements(trainedEncoders: true, validation: true)
+
+  private let configuration: Configuration
+  /// What was found the last time, by the names it is reported under.
+  private var findings = Findings()
+
+  public init(_ configuration: Configuration) { self.configuration = configuration }
+
+  public mutating func prepare(_ lab: Lab) throws { _ = try Self.validation(lab) }
+
+  public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
+    guard Self.isDue(epoch, of: lab.session.clock.epochs, configuration) else { return }
+    let validation = try Self.validation(lab)
+    let count = min(lab.training.count, validation.count, configuration.samples)
+    let training = try purities(of: lab.training, "training", count, epoch, lab)
+    let held = try purities(of: validation, "validation", count, epoch, lab)
+    let first = try lab.fresh().model.store.snapshot()
+    let store = lab.model.store
+    for modality in lab.model.modalities {
+      let gap = abs(training[modality] - held[modality])
+      let factor = Self.factor(gap, lambda: configuration.lambda)
+      findings.values["purity.training.\(modality.name)"] = training[modality]
+      findings.values["purity.validation.\(modality.name)"] = held[modality]
+      findings.values["gap.\(modality.name)"] = gap
+      findings.values["factor.\(modality.name)"] = factor
+      guard factor > 0 else { continue }
+      let trained = Set(store.trainable)
+      // first + (1 − a) · (now − first)
+      try store.interpolate(
+        from: first, factor: 1 - factor, within: lab.model.branch(modality).filter(trained.contains))
+    }
+  }
+
+  public mutating func objective(
+    _ outputs: Outputs, _ batch: Batch, _ session: TrainingSession, _ report: inout StepReport
+  ) throws -> Tensor {
+    let loss = try session.loss(outputs.logits, batch)
+    report.losses["fused"] = try loss.scalar()
+    report.scalars.merge(findings.values) { $1 }
+    return loss
+  }
+
+  // MARK: Parts
+
+  /// Whether it is done before an epoch: the 1st to the `times`-th multiple of `every`, to the nearest epoch.
+  static func isDue(_ epoch: Int, of epochs: Int, _ configuration: Configuration) -> Bool {
+    guard epoch > 0, configuration.times > 0 else { return false }
+    return (1...configuration.times).contains {
+      Int((Double($0) * configuration.every * Double(epochs)).rounded()) == epoch
+    }
+  }
+
+  /// aₘ.
+  static func factor(_ gap: Double, lambda: Double) -> Double { tanh(lambda * gap) }
+
+  /// P for clusters and the classes of the same samples.
+  static func purity(_ clusters: [Int], _ classes: [Int]) -> Double {
+    var counts: [Int: [Int: Int]] = [:]
+    for (cluster, label) in zip(clusters, classes) { counts[cluster, default: [:]][label, default: 0] += 1 }
+    let commonest = counts.values.reduce(0) { $0 + ($1.values.max() ?? 0) }
+    return clusters.isEmpty ? 0 : Double(commonest) / Double(clusters.count)
+  }
+
+  /// Each column stretched to −1…1; one that is the same throughout becomes −1.
+  static func stretched(_ features: Tensor) throws(TorchError) -> Tensor {
+    let values = try features.to(.float64, on: .cpu)
+    let low = try values.min(0, keeping: true)
+    let range = try values.max(0, keeping: true) - low
+    return try (values - low) / range.clamped(min: 1e-12) * 2 - 1
+  }
+
+  private func purities(
+    of source: any BatchSource, _ split: String, _ count: Int, _ epoch: Int, _ lab: Lab
+  ) throws -> PerModality<Double> {
+    let model = lab.model
+    func stream(_ name: String) -> SeededNumbers {
+      SeededNumbers(seed: lab.random.seed, stream: "method/relearning/\(epoch)/\(split)/\(name)")
+    }
+    var samples = stream("samples")
+    let plan = SamplingPlan(samples.sample(count, of: source.count).map { SamplingPlan.Visit($0) })
+    var features: [[Tensor]] = model.modalities.map { _ in [] }
+    var labels: [Tensor] = []
+    try lab.forEachBatch(of: source, plan) { batch in
+      let outputs = try withoutGradients { try lab.session.forward(batch) }
+      for (position, feature) in outputs.features.values.enumerated() { features[position].append(feature) }
+      labels.append(batch.labels)
+    }
+    let truth = try Tensor.cat(labels, 0)
+    // A column of classes for each label, or one of all.
+    let columns: [[Int]] =
+      model.task == .multiLabel
+      ? try (0..<model.classes).map { try truth.selected(1, $0).array() } : [try truth.array()]
+    let stretched = try features.map { try Self.stretched(Tensor.cat($0, 0)) }
+    return try PerModality(
+      model.modalities,
+      zip(model.modalities, stretched).map { modality, points in
+        var numbers = stream("clusters/\(modality.name)")
+        let clusters = try KMeans.clusters(points, model.classes, &numbers)
+        return columns.reduce(0) { $0 + Self.purity(clusters, $1) } / Double(columns.count)
+      })
+  }
+
+  private static func validation(_ lab: Lab) throws -> any BatchSource {
+    guard let validation = lab.validation, validation.count > 0 else {
+      throw Diagnosis(
+        "'relearning' compares the training split with a validation split, and there is none",
+        remedy: "take some training samples as a validation split, or choose another method", exitStatus: .input)
+    }
+    return validation
+  }
+
+  // MARK: State
+
+  private struct Findings: Codable { var values: [String: Double] = [:] }
+
+  public func state() throws -> MethodState { MethodState(numbers: try Tree(encoding: findings)) }
+
+  public mutating func restore(_ state: MethodState) throws { findings = try state.numbers.decode(Findings.self) }
+}

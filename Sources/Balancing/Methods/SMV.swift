@@ -1,0 +1,189 @@
+import Foundation
+public import Multimodal
+public import Records
+public import Torch
+
+/// SMV re-sampling: what each modality adds is valued, and the modality that adds little is trained more, alone.
+///
+///     v(S) = |S| where the prediction from the modalities S is right, else 0;   φₘ: its Shapley value
+///
+///     sample level:    each sample comes again with m alone, n(φₘ) times:
+///                      n = 3 below −0.1,  2 below 0.4,  1 below 0.9,  else 0
+///     modality level:  ⌊pₘ N⌋ random samples come again with m alone,  pₘ = f(⅔ (maxⱼ φ̄ⱼ − φ̄ₘ)),  φ̄: mean over a share
+///                      f(x) = α x,  tanh(α x)  or  α x^1.5
+///
+/// where predictions are made with the features of the others set to zero, and so are the copies. N is the size of the
+/// training split, f ``ModalityLevel/map`` and α ``ModalityLevel/alpha``. Values are taken anew before each epoch once
+/// ``Configuration/warmup`` is over; until then it is joint training. With several labels a prediction is right where all
+/// of them are.
+///
+/// An epoch gets longer by its copies. In those epochs an input of nothing but zeros counts as hidden. Other public code
+/// takes v in {0, 1}, by which samples that need both modalities are re-sampled too, and zero inputs; this follows the
+/// authors'.
+public struct SMV: FeedForwardMethod, PlansSampling, Checkpointed {
+  public struct Configuration: Settings {
+    public var level = Level.sample
+    public var warmup = 0.08
+    public var modality = ModalityLevel()
+    public init() {}
+  }
+  public enum Level: String, Choice { case sample, modality }
+  public struct ModalityLevel: Settings {
+    public var share = 0.2
+    public var alpha = 1.0
+    public var map = Map.linear
+    public init() {}
+  }
+  public enum Map: String, Choice { case linear, tanh, power }
+
+  public static let card = MethodCard(
+    name: "smv", title: "SMV re-sampling",
+    citation: Citation(
+      authors: ["Yake Wei", "Ruoxuan Feng", "Zihe Wang", "Di Hu"],
+      title: "Enhancing Multimodal Cooperation via Sample-level Modality Valuation", venue: "CVPR", year: 2024,
+      url: "https://arxiv.org/abs/2309.06255"),
+    stage: .dataInput,
+    summary: "Values what each modality adds to each sample's prediction, and shows samples again with the modality "
+      + "alone that adds little.",
+    needs: ["a pass over the training split before each epoch", "epochs that grow by the copies"], modalities: .several,
+    departures: [
+      "The authors' first 5 of 60 epochs without re-sampling are a share of training (`warmup`).",
+      "At modality level copies are of different samples as far as these last; the authors draw with repetition.",
+      "For more than two modalities, at modality level each is compared with the best.",
+    ],
+    settings: settings([
+      SettingNote("level", "Value and copy sample by sample, or by the means over samples", allowed: Level.allowed),
+      SettingNote("warmup", "The share of training before the first copies", range: .fraction),
+      SettingNote(
+        "modality.share", "The share of samples that are valued at modality level",
+        range: SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)),
+      SettingNote("modality.alpha", "How strongly a difference acts at modality level", range: .nonNegative),
+      SettingNote("modality.map", "How a difference becomes a share of copies", allowed: Map.allowed),
+    ]))
+
+  private let configuration: Configuration
+  /// What was found before this epoch, by the names it is reported under.
+  private var findings = Findings()
+
+  public init(_ configuration: Configuration) { self.configuration = configuration }
+
+  public mutating func plan(forEpoch epoch: Int, _ lab: Lab) throws -> SamplingPlan {
+    findings = Findings()
+    let (modalities, count) = (lab.model.modalities, lab.training.count)
+    guard modalities.count <= Shapley.mostPlayers else {
+      throw Diagnosis(
+        "'smv' predicts from every subset of modalities, and \(modalities.count) have too many",
+        remedy: "use at most \(Shapley.mostPlayers) modalities", exitStatus: .usage)
+    }
+    // The small number makes up for shares that are not exact, such as 0.1.
+    guard Double(epoch) + 1e-9 >= configuration.warmup * Double(lab.session.clock.epochs), modalities.count > 1 else {
+      return .shuffled(count, lab.random, epoch: epoch)
+    }
+    func stream(_ name: String) -> SeededNumbers {
+      SeededNumbers(seed: lab.random.seed, stream: "method/smv/\(epoch)/\(name)")
+    }
+    var samples = Array(0..<count)
+    if configuration.level == .modality {
+      var numbers = stream("valued")
+      samples = numbers.sample(max(1, Int(Double(count) * configuration.modality.share)), of: count)
+    }
+    let values = try Self.contributions(of: samples, lab)
+    let means = values.map { $0.reduce(0, +) / Double(max(samples.count, 1)) }
+    let best = means.max() ?? 0
+
+    var visits = SamplingPlan.inOrder(count).visits
+    // By name, so that the order of the modalities decides nothing.
+    for position in modalities.indices.sorted(by: { modalities[$0].name < modalities[$1].name }) {
+      let modality = modalities[position]
+      var copied: [Int] = []
+      switch configuration.level {
+      case .sample:
+        copied = zip(samples, values[position]).flatMap { Array(repeating: $0, count: Self.copies($1)) }
+      case .modality:
+        let share = Self.share(best - means[position], configuration.modality)
+        var numbers = stream("copies/\(modality.name)")
+        copied = Self.draw(Int(share * Double(count) + 1e-9), of: count, &numbers)
+      }
+      let others = Set(modalities).subtracting([modality])
+      visits += copied.map { SamplingPlan.Visit($0, hidden: others) }
+      findings.copies += copied.count
+      findings.values["contribution.\(modality.name)"] = means[position]
+      findings.values["copies.\(modality.name)"] = Double(copied.count) / Double(count)
+    }
+    var order = SeededNumbers(seed: lab.random.seed, stream: "order/\(epoch)")
+    return SamplingPlan(order.permutation(visits.count).map { visits[$0] })
+  }
+
+  public mutating func features(
+    _ features: PerModality<Tensor>, _ batch: Batch, _ session: TrainingSession, _ report: inout StepReport
+  ) throws -> PerModality<Tensor> {
+    report.scalars.merge(findings.values) { $1 }
+    guard findings.copies > 0 else { return features }
+    // A hidden modality is a row of zeros, of which the embedding layer's bias would make a feature.
+    return try features.map { modality, feature in
+      let sizes = try batch.inputs[modality].reshaped([batch.count, -1]).abs().max(-1, keeping: true)
+      return try feature * sizes.greater(than: 0).to(feature.elementType)
+    }
+  }
+
+  // MARK: Parts
+
+  /// φₘ of each sample, for each modality.
+  static func contributions(of samples: [Int], _ lab: Lab) throws -> [[Double]] {
+    var values: [[Double]] = lab.model.modalities.map { _ in [] }
+    try lab.forEachBatch(of: lab.training, SamplingPlan(samples.map { SamplingPlan.Visit($0) })) { batch in
+      let found = try withoutGradients {
+        try contributions(lab.session.forward(batch).features, batch.labels, lab.model)
+      }
+      for (position, numbers) in found.enumerated() { values[position] += try numbers.array(of: Double.self) }
+    }
+    return values
+  }
+
+  /// φₘ for each modality, [B] each, from the features and the labels.
+  static func contributions(
+    _ features: PerModality<Tensor>, _ labels: Tensor, _ model: MultimodalModel
+  ) throws -> [Tensor] {
+    let worths = try Shapley.coalitions(of: features.modalities).map { members in
+      let kept = try features.map {
+        members.contains($0) ? $1 : try .zeros($1.shape, $1.elementType, on: $1.device)
+      }
+      let right = try Certainty.right(model.outputs(ofFeatures: kept).logits, labels, model.task)
+      return try right * Double(members.count)
+    }
+    return try Shapley.values(worths)
+  }
+
+  /// How often a sample comes again with a modality alone that is worth so much to it.
+  static func copies(_ contribution: Double) -> Int {
+    contribution < -0.1 ? 3 : contribution < 0.4 ? 2 : contribution < 0.9 ? 1 : 0
+  }
+
+  /// pₘ, from how much less a modality is worth than the best.
+  static func share(_ difference: Double, _ settings: ModalityLevel) -> Double {
+    let x = 2 * difference / 3
+    return switch settings.map {
+    case .linear: settings.alpha * x
+    case .tanh: Foundation.tanh(settings.alpha * x)
+    case .power: settings.alpha * pow(x, 1.5)
+    }
+  }
+
+  /// So many of the numbers below `count`, none twice before all have come once.
+  static func draw(_ wanted: Int, of count: Int, _ numbers: inout SeededNumbers) -> [Int] {
+    var drawn: [Int] = []
+    while drawn.count < wanted, count > 0 { drawn += numbers.sample(min(count, wanted - drawn.count), of: count) }
+    return drawn
+  }
+
+  // MARK: State
+
+  private struct Findings: Codable {
+    var values: [String: Double] = [:]
+    var copies = 0
+  }
+
+  public func state() throws -> MethodState { MethodState(numbers: try Tree(encoding: findings)) }
+
+  public mutating func restore(_ state: MethodState) throws { findings = try state.numbers.decode(Findings.self) }
+}

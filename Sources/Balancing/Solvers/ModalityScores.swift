@@ -1,0 +1,30 @@
+import Multimodal
+import Torch
+
+/// How well each modality predicts on its own, as the methods measure it that compare modalities batch by batch.
+enum ModalityScores {
+  /// The logits [B, C] of each modality alone: its part of the fused logits where these are a sum, otherwise the fused
+  /// logits of a pass in which the inputs of the others are zero.
+  static func logits(_ outputs: Outputs, _ batch: Batch, _ session: TrainingSession) throws -> PerModality<Tensor> {
+    if let parts = try outputs.contributions() { return parts }
+    let all = Set(outputs.features.modalities)
+    return try outputs.features.map { modality, _ in
+      try session.forward(batch, without: all.subtracting([modality])).logits
+    }
+  }
+
+  /// sₘ = Σᵢ pₘ[i, yᵢ], the sum over the batch of the probability of the truth.
+  static func sums(_ outputs: Outputs, _ batch: Batch, _ session: TrainingSession) throws -> [Double] {
+    try withoutGradients {
+      let scores = try logits(outputs, batch, session).values.map {
+        try session.model.task.trueProbability($0, batch.labels).sum()
+      }
+      return try Tensor.stack(scores).array()
+    }
+  }
+
+  /// For each value, the mean of all others.
+  static func meanOfOthers(_ values: [Double]) -> [Double] {
+    sumsOfOthers(values, +).map { $0 / Double(values.count - 1) }
+  }
+}

@@ -1,0 +1,155 @@
+import Foundation
+import Records
+import TestSupport
+import Testing
+
+@Suite("seesaw encode and import")
+struct EncodingTests {
+  private func manifest(_ path: String, in folder: URL) throws -> Tree {
+    try Tree(json: String(contentsOf: folder.appending(path: "\(path)/dataset.json"), encoding: .utf8))
+  }
+
+  @Test("a folder of pictures and texts becomes a feature set, once")
+  func encode() throws {
+    try withTemporaryFolder { folder in
+      try TinyRaw().write(to: folder.appending(path: "raw"))
+      let answer = try Seesaw.run(["encode", "raw", "--out", "data", "--json"], in: folder)
+      #expect(answer.status == 0, "\(answer.error)")
+      let tree = try answer.json()
+      #expect(tree[path: "folder"] == "data" && tree[path: "alreadyDone"] == false)
+      #expect(tree[path: "counts"] == ["train": 6, "validation": 2, "test": 4])
+      #expect(tree[path: "quarantined"] == 0)
+      #expect(answer.lastWords.hasPrefix("     Done  data   "))
+      let files = try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "data").path)
+      for name in ["image-missing", "image-noisy", "text-missing", "text-noisy"] {
+        #expect(files.contains("test@\(name).safetensors"))
+      }
+      let manifest = try manifest("data", in: folder)
+      #expect(manifest[path: "format"] == "seesaw-features/1" && manifest[path: "classes"] == ["cat", "dog"])
+      let test = try StoredFile.read(folder.appending(path: "data/test.safetensors"))
+      #expect(test["labels"] == .labels([0, 1, 0, 1]))
+
+      let again = try Seesaw.run(["encode", "raw", "--out", "data"], in: folder)
+      #expect(again.status == 0)
+      #expect(again.lastWords == "     Done  already done: data, --again to repeat")
+    }
+  }
+
+  @Test("what cannot be used is left out, counted and listed; with --strict it is refused")
+  func quarantine() throws {
+    try withTemporaryFolder { folder in
+      var raw = TinyRaw()
+      raw.rows.append(.init(id: "train-0", image: "twin.png", text: "twice", label: "cat", split: "train"))
+      raw.rows.append(.init(id: "broken", image: "broken.png", text: "broken", label: "cat", split: "train"))
+      raw.rows.append(.init(id: "gone", image: "gone.png", text: "gone", label: "dog", split: "train"))
+      raw.rows.append(.init(id: "unnamed", image: "unnamed.png", text: "no label", label: "", split: "train"))
+      try raw.write(to: folder.appending(path: "raw"))
+      try Data("no picture".utf8).write(to: folder.appending(path: "raw/broken.png"))
+      try FileManager.default.removeItem(at: folder.appending(path: "raw/gone.png"))
+
+      let strict = try Seesaw.run(["encode", "raw", "--out", "data", "--strict"], in: folder)
+      #expect(strict.status == 66)
+      #expect(strict.error.contains("cannot be used") && strict.error.contains("gone.png"), "\(strict.error)")
+      #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "data").path))
+
+      let answer = try Seesaw.run(["encode", "raw", "--out", "data", "--json"], in: folder)
+      #expect(answer.status == 0, "\(answer.error)")
+      #expect(try answer.json()[path: "quarantined"] == 4)
+      #expect(try answer.json()[path: "counts.train"] == 6)
+      #expect(answer.error.contains("4 samples are left out"))
+      let lines = try String(contentsOf: folder.appending(path: "data/quarantine.jsonl"), encoding: .utf8)
+      let rows = try lines.split(separator: "\n").map { try Tree(json: $0) }
+      #expect(rows.map { $0[path: "id"]?.stringValue } == ["train-0", "broken", "gone", "unnamed"])
+      #expect(rows.map { $0[path: "row"]?.intValue } == [14, 15, 16, 17])
+      let reasons = rows.compactMap { $0[path: "reason"]?.stringValue }
+      #expect(reasons[0] == "the id 'train-0' is taken by line 2")
+      #expect(reasons[3] == "has no label")
+    }
+  }
+
+  @Test("quoted newlines, commas and quotes, CRLF and a byte order mark change nothing")
+  func csv() throws {
+    try withTemporaryFolder { folder in
+      var raw = TinyRaw()
+      for index in raw.rows.indices { raw.rows[index].image = "" }
+      raw.rows[0].text = "a \"cat\",\nin two lines"
+      raw.rows[1].text = "a dog, plain"
+      try raw.write(to: folder.appending(path: "plain"))
+      try raw.write(to: folder.appending(path: "windows")) { text in
+        "\u{FEFF}"
+          + text.replacing("in two lines", with: "\u{1}").replacing("\n\u{1}", with: "\u{2}")
+          .replacing("\n", with: "\r\n").replacing("\u{2}", with: "\nin two lines")
+      }
+      for name in ["plain", "windows"] {
+        let answer = try Seesaw.run(["encode", name, "--out", "\(name)-data", "--name", "x", "-q"], in: folder)
+        #expect(answer.status == 0, "\(answer.error)")
+      }
+      for split in ["train", "test"] {
+        let files = try ["plain", "windows"].map { name in
+          try StoredFile.read(folder.appending(path: "\(name)-data/\(split).safetensors"))
+        }
+        #expect(files[0] == files[1] && files[0]["text"] != nil)
+      }
+    }
+  }
+
+  @Test(
+    "raw data that is unusable as a whole says everything that is wrong",
+    arguments: [
+      ("image,text,class\n,a,cat\n", ["no column 'label'", "rename 'class' to 'label'"]),
+      ("text,label\na,cat\nb,cat\n", ["every row has the label 'cat'"]),
+      ("text,label,split\na,cat,train\nb,dog,test\n", ["a class occurs in no training row", "'dog' on line 3"]),
+      ("text,label\n\"a,cat\n", ["a quote opened on line 2 is never closed"]), ("text,label\n", ["there are no rows"]),
+    ])
+  func unusable(_ text: String, _ words: [String]) throws {
+    try withTemporaryFolder { folder in
+      try Data(text.utf8).write(to: folder.appending(path: "samples.csv"))
+      let answer = try Seesaw.run(["encode", "samples.csv", "--out", "data"], in: folder)
+      #expect(answer.status == 66)
+      for word in words { #expect(answer.error.contains(word), "\(answer.error)") }
+      #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "data").path))
+    }
+  }
+
+  @Test("encoders, settings and metrics nobody has are errors of usage")
+  func usage() throws {
+    try withTemporaryFolder { folder in
+      try TinyRaw().write(to: folder.appending(path: "raw"))
+      for words in [["--image", "resnet9000"], ["--set", "noize=1"], ["--metric", "acuracy"]] {
+        let answer = try Seesaw.run(["encode", "raw", "--out", "data"] + words, in: folder)
+        #expect(answer.status == 64, "\(words): \(answer.error)")
+        #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "data").path))
+      }
+      let none = try Seesaw.run(["encode", "none", "--out", "data"], in: folder)
+      #expect(none.status == 66 && none.error.contains("none"))
+    }
+  }
+
+  @Test("features from one file become a feature set that can be trained on")
+  func importing() throws {
+    try withTemporaryFolder { folder in
+      let features = TinyFeatures().splits["train"] ?? [:]
+      try StoredFile.write(
+        ["img": features["image"], "txt": features["text"], "y": features["labels"]].compactMapValues { $0 },
+        to: folder.appending(path: "clip.safetensors"))
+      let answer = try Seesaw.run(
+        [
+          "import", "clip.safetensors", "--modalities", "image=img,text=txt", "--labels", "y", "--out", "data",
+          "--classes", "red,green,blue", "--name", "clip", "--json",
+        ], in: folder)
+      #expect(answer.status == 0, "\(answer.error)")
+      let summary = try answer.json()
+      #expect(summary[path: "widths"] == ["image": 6, "text": 4])
+      let manifest = try manifest("data", in: folder)
+      #expect(manifest[path: "name"] == "clip" && manifest[path: "modalities"] == ["image", "text"])
+      let trained = try Seesaw.run(["train", "data", "--out", "r", "-q"] + quick, in: folder)
+      #expect(trained.status == 0, "\(trained.error)")
+      #expect(trained.out.contains("zero") || trained.out.contains("zeros"), "a missing modality was made up")
+
+      let wrong = try Seesaw.run(["import", "clip.safetensors", "--labels", "z", "--out", "other"], in: folder)
+      #expect(wrong.status == 64 && wrong.error.contains("there is no array 'z'"), "\(wrong.error)")
+      let nothing = try Seesaw.run(["import", "--out", "other"], in: folder)
+      #expect(nothing.status == 64 && nothing.error.hasPrefix("error: there is nothing to import"))
+    }
+  }
+}

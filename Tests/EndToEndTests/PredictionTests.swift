@@ -1,0 +1,141 @@
+import Foundation
+import Records
+import TestSupport
+import Testing
+
+@Suite("seesaw predict and gradients")
+struct PredictionTests {
+  private func withRun(_ body: (URL) throws -> Void) throws {
+    try withTemporaryFolder { folder in
+      try TinyFeatures().write(to: folder.appending(path: "data"))
+      let answer = try Seesaw.run(["train", "data", "--out", "r", "-q"] + quick, in: folder)
+      #expect(answer.status == 0, "\(answer.error)")
+      try body(folder)
+    }
+  }
+
+  private let image = "[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]"
+  private let text = "[1, 0, 0, 0]"
+
+  @Test("lines are answered in order, with any modality absent, and with what the run scored then")
+  func lines() throws {
+    try withRun { folder in
+      var input = "{\"id\": \"both\", \"features\": {\"image\": \(image), \"text\": \(text)}}\n\n"
+      input += "{\"id\": \"text\", \"image\": null, \"features\": {\"text\": \(text)}}\n"
+      input += (0..<600).map { "{\"id\": \($0), \"features\": {\"image\": \(image)}}\n" }.joined()
+      let answer = try Seesaw.run(["predict", "r"], in: folder, input: input)
+      #expect(answer.status == 0, "\(answer.error)")
+      #expect(answer.error == "     Done  603 predictions\n" || answer.error == "     Done  602 predictions\n")
+      let rows = try answer.out.split(separator: "\n").map { try Tree(json: $0) }
+      #expect(rows.map { $0[path: "id"]?.stringValue } == ["both", "text"] + (0..<600).map { "\($0)" })
+      #expect(rows[0][path: "condition"] == "full" && rows[0][path: "present"] == ["image", "text"])
+      #expect(rows[1][path: "condition"] == "image-missing" && rows[1][path: "present"] == ["text"])
+      let evaluation = try Tree(json: String(contentsOf: folder.appending(path: "r/evaluation.json"), encoding: .utf8))
+      #expect(rows[1][path: "score"] == evaluation[path: "scores.image-missing"])
+      for row in rows.prefix(3) {
+        let probabilities = try #require(row[path: "probabilities"]?.tableValue).compactMapValues(\.numberValue)
+        #expect(Set(probabilities.keys) == ["red", "green", "blue"])
+        #expect(abs(probabilities.values.reduce(0, +) - 1) < 1e-6)
+        let best = probabilities.max { $0.value < $1.value }?.key
+        #expect(row[path: "labels"] == .list(best.map { [.string($0)] } ?? []))
+      }
+    }
+  }
+
+  @Test("a bad line is answered with its error in its place, and the status is 1 at the end")
+  func badLines() throws {
+    try withRun { folder in
+      let input = """
+        {"id": "a", "features": {"text": \(text)}}
+        {"id": "b", "features": {"text": [1]}}
+        {"id": "c", "txt": "x"}
+        no json
+        {"id": "e", "text": "words"}
+        {"id": "f"}
+        {"id": "g", "features": {"sound": [1]}}
+        {"id": "h", "features": {"text": \(text)}}
+        """
+      let answer = try Seesaw.run(["predict", "r"], in: folder, input: input)
+      #expect(answer.status == 1)
+      #expect(answer.error.hasPrefix("error: 6 of 8 lines could not be answered\n"))
+      let rows = try answer.out.split(separator: "\n").map { try Tree(json: $0) }
+      #expect(rows.map { $0[path: "error"] != nil } == [false, true, true, true, true, true, true, false])
+      #expect(rows[1][path: "error"]?.stringValue?.contains("features of 'text' are 1 wide") == true)
+      #expect(rows[2][path: "error"]?.stringValue?.contains("did you mean 'text'?") == true)
+      #expect(rows[3][path: "line"] == 4)
+      #expect(rows[4][path: "error"]?.stringValue?.contains("no encoder for 'text'") == true)
+      #expect(rows[7][path: "id"] == "h")
+    }
+  }
+
+  @Test("one sample is answered in words; nothing to predict and no run are errors")
+  func single() throws {
+    try withRun { folder in
+      try Data("{\"text\": \(text)}".utf8).write(to: folder.appending(path: "f.json"))
+      let answer = try Seesaw.run(["predict", "r", "--features-file", "f.json"], in: folder)
+      #expect(answer.status == 0, "\(answer.error)")
+      #expect(answer.out.contains("→  ") && answer.out.contains("from text; in the condition 'image-missing'"))
+      let json = try Seesaw.run(["predict", "r", "--features-file", "f.json", "--json"], in: folder)
+      #expect(try json.json()[path: "present"] == ["text"])
+      let none = try Seesaw.run(["predict", "none", "--text", "x"], in: folder)
+      #expect(none.status == 66 && none.error.contains("there is no run here"))
+      let empty = try Seesaw.run(["predict", "r"], in: folder, input: "")
+      #expect(empty.status == 0 && empty.out == "" && empty.error.contains("standard input is empty"))
+    }
+  }
+
+  @Test("a run over encoded data predicts from pictures and texts themselves")
+  func encoded() throws {
+    try withTemporaryFolder { folder in
+      try TinyRaw().write(to: folder.appending(path: "raw"))
+      #expect(try Seesaw.run(["encode", "raw", "--out", "data", "-q"], in: folder).status == 0)
+      #expect(try Seesaw.run(["train", "data", "--out", "r", "-q"] + quick, in: folder).status == 0)
+      try FileManager.default.removeItem(at: folder.appending(path: "data"))
+      let both = try Seesaw.run(
+        ["predict", "r", "--image", "raw/test-0.png", "--text", "a cat", "--json"], in: folder)
+      #expect(both.status == 0, "\(both.error)")
+      #expect(try both.json()[path: "condition"] == "full")
+      let input = """
+        {"image": "raw/test-1.png"}
+        {"image": "raw/none.png"}
+        {"text": "a dog"}
+        """
+      let lines = try Seesaw.run(["predict", "r"], in: folder, input: input)
+      #expect(lines.status == 1)
+      let rows = try lines.out.split(separator: "\n").map { try Tree(json: $0) }
+      #expect(rows.map { $0[path: "error"] == nil } == [true, false, true])
+      #expect(rows[1][path: "error"]?.stringValue?.contains("none.png") == true)
+    }
+  }
+
+  @Test("a step is taken apart: the JSON has its scalars, the file its direction and parts; the weights stay")
+  func gradients() throws {
+    try withRun { folder in
+      let weights = folder.appending(path: "r/weights.safetensors")
+      let before = try Data(contentsOf: weights)
+      let batch = TinyFeatures().splits["test"] ?? [:]
+      try StoredFile.write(batch, to: folder.appending(path: "b.safetensors"))
+      let words = [
+        "gradients", "--weights", "r/weights.safetensors", "--batch", "b.safetensors", "--method", "balgrad",
+      ]
+      let answer = try Seesaw.run(
+        words + ["--progress", "0.25", "--out", "g.safetensors", "--json"], in: folder)
+      #expect(answer.status == 0, "\(answer.error)")
+      let tree = try answer.json()
+      #expect(tree[path: "method"] == "balgrad" && tree[path: "progress"]?.numberValue == 0.25)
+      #expect(tree[path: "losses"]?.tableValue?.isEmpty == false && tree[path: "scalars"]?.tableValue?.isEmpty == false)
+      #expect(answer.lastWords == "     Done  g.safetensors")
+      let parts = try StoredFile.read(folder.appending(path: "g.safetensors"))
+      let parameters = try StoredFile.read(weights)
+      for (name, tensor) in parameters { #expect(parts[name]?.shape == tensor.shape, "\(name)") }
+      for part in ["target", "balance", "unimodal", "projected"] {
+        #expect(parts.keys.contains { $0.hasPrefix("\(part)/") }, "\(part)")
+      }
+      #expect(try Data(contentsOf: weights) == before)
+      let far = try Seesaw.run(words + ["--progress", "2"], in: folder)
+      #expect(far.status == 64 && far.error.hasPrefix("error: the progress is 2"))
+      let table = try Seesaw.run(words, in: folder)
+      #expect(table.status == 0 && table.out.hasPrefix("balgrad at progress 0 over image and text\n\nloss\n"))
+    }
+  }
+}
