@@ -4,7 +4,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help libtorch setup build demo test lint format docs-check golden example bench clean
+.PHONY: help libtorch setup build demo test lint format docs docs-check golden example bench clean
 
 PYTHON ?= python3
 export PYTHON
@@ -43,6 +43,9 @@ format: ## format every Swift file in place
 
 docs-check: ## every relative link in the documentation leads somewhere
 	@$(PYTHON) scripts/check-links.py
+
+docs: setup ## write the methods' pages and the README's table anew, from their cards
+	swift run seesaw methods --pages Documentation/methods --readme README.md
 
 golden: ## compute the golden numbers again, with PyTorch and scikit-learn
 	@scripts/golden.sh

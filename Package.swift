@@ -80,13 +80,17 @@ let package = Package(
     target("Evaluation", ["Records", "Torch", "Multimodal"]),
 
     // All joined
-    target("Experiments", [
-      "Records", "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", crypto, logging,
-    ]),
-    target("Seesaw", [
-      "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Records", "Reports",
+    target(
       "Experiments",
-    ]),
+      [
+        "Records", "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", crypto, logging,
+      ]),
+    target(
+      "Seesaw",
+      [
+        "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Records", "Reports",
+        "Experiments",
+      ]),
     .executableTarget(
       name: "SeesawCommand",
       dependencies: [
@@ -95,7 +99,8 @@ let package = Package(
       swiftSettings: settings
     ),
 
-    .target(name: "TestSupport", dependencies: ["Multimodal", "Torch"], path: "Tests/TestSupport", swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["Multimodal", "Torch"], path: "Tests/TestSupport", swiftSettings: settings),
     tests("TorchTests", ["Torch"]),
     tests("TorchNNTests", ["Torch", "TorchNN"]),
     tests("RecordsTests", ["Records"]),
@@ -108,7 +113,10 @@ let package = Package(
     tests("ExperimentsTests", ["Datasets", "Experiments", "Multimodal", "Records", "Torch"]),
     tests(
       "SeesawCommandTests",
-      ["Balancing", "Experiments", "Records", "SeesawCommand", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      [
+        "Balancing", "Experiments", "Records", "Reports", "SeesawCommand",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     tests("EndToEndTests", ["Records", "Torch"]),
   ],
   cxxLanguageStandard: .cxx20

@@ -5,7 +5,9 @@ public import TorchNN
 /// A method that is a loss.
 public protocol ObjectiveMethod: BalancingMethod {
   /// The loss to descend; what it measured on the way goes into `report`.
-  mutating func objective(_ outputs: Outputs, _ batch: Batch, _ session: TrainingSession, _ report: inout StepReport)
+  mutating func objective(
+    _ outputs: Outputs, _ batch: Batch, _ session: TrainingSession, _ report: inout StepReport
+  )
     throws -> Tensor
 }
 

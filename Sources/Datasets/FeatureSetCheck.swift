@@ -122,7 +122,9 @@ struct FeatureSetCheck {
     }
   }
 
-  /// The rows that hold something not finite. A sum that is finite clears its rows in one pass over memory.
+  /// The rows that hold something not finite.
+  ///
+  /// A sum that is finite clears its rows in one pass over memory.
   static func rowsNotFinite(_ features: Tensor) throws -> [Int] {
     var bad: [Int] = []
     let portion = 4096

@@ -51,7 +51,7 @@ extension Experiment {
     events(
       .phase(
         "Comparing",
-        "\(plans.count) runs: \(request.rows.map(\.label).joined(separator: ", ")) × \(request.seeds) "
+        "\(plans.count) \(plans.count == 1 ? "run" : "runs"): \(request.rows.map(\.label).joined(separator: ", ")) × \(request.seeds) "
           + (request.seeds == 1 ? "seed" : "seeds")))
 
     let summaries =
@@ -136,7 +136,7 @@ extension Experiment {
     var running: [(plan: PlannedRun, process: Process, errors: URL)] = []
     var done = 0
     func stopAll() {
-      for job in running { job.process.interrupt() }
+      for job in running { job.process.terminate() }
       for job in running { job.process.waitUntilExit() }
     }
     while !waiting.isEmpty || !running.isEmpty {

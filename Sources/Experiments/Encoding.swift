@@ -52,7 +52,7 @@ private struct EncodingWork {
 
   func run() throws -> EncodeSummary {
     var data = try RawDataset(at: request.raw, settings: settings.data)
-    events(.phase("Data", "\(data.name) · \(data.samples.count) samples, \(data.classes.count) classes"))
+    events(.phase("Data", "\(data.name) · \(grouped(data.samples.count)) samples, \(data.classes.count) classes"))
     let types = try data.modalities.map { kind in
       (kind, try EncoderRegistry.encoder(named: kind == .image ? request.imageEncoder : request.textEncoder, of: kind))
     }
@@ -132,7 +132,9 @@ private struct EncodingWork {
   }
 
   /// A finished part from disk, or made now and kept.
-  private func part(_ name: String, _ work: URL, named tensor: String = "features", _ make: () throws -> Tensor) throws
+  private func part(
+    _ name: String, _ work: URL, named tensor: String = "features", _ make: () throws -> Tensor
+  ) throws
     -> Tensor
   {
     let url = work.appending(path: "\(name).safetensors")
@@ -177,7 +179,8 @@ private struct EncodingWork {
       let set = try FeatureSet(at: request.out)
       return EncodeSummary(
         folder: request.out.relativePath, alreadyDone: true, counts: set.counts,
-        widths: Dictionary(uniqueKeysWithValues: zip(manifest.modalities, set.widths)), conditions: try set.conditions(),
+        widths: Dictionary(uniqueKeysWithValues: zip(manifest.modalities, set.widths)),
+        conditions: try set.conditions(),
         quarantined: manifest.about[path: "quarantined"]?.intValue ?? 0,
         notes: manifest.about[path: "notes"]?.listValue?.compactMap(\.stringValue) ?? [], seconds: 0)
     }
@@ -280,7 +283,7 @@ private struct EncodingWork {
   }
 
   private static func quarantineWords(_ rows: [Quarantined], in url: URL) -> String {
-    let shown = rows.prefix(3).map { "row \($0.row): \($0.reason)" }.joined(separator: "; ")
+    let shown = rows.prefix(3).map { "line \($0.row): \($0.reason)" }.joined(separator: "; ")
     return "\(rows.count) \(rows.count == 1 ? "sample is" : "samples are") left out (\(shown)"
       + "\(rows.count > 3 ? "; …" : "")); all are listed in \(url.relativePath)"
   }

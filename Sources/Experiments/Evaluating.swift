@@ -87,7 +87,8 @@ extension Experiment {
     return EvaluationTable(
       dataset: set.manifest.name, metric: set.manifest.metric.rawValue, modalities: set.manifest.modalities,
       conditions: conditions, scores: scores, metrics: metrics, samples: set.test?.count,
-      missing: conditions.contains { $0.hasSuffix("-missing") } ? (zeroFeatures.isEmpty ? "encoded" : "zero-features") : nil,
+      missing: conditions.contains { $0.hasSuffix("-missing") }
+        ? (zeroFeatures.isEmpty ? "encoded" : "zero-features") : nil,
       notes: notes)
   }
 

@@ -14,12 +14,15 @@ public enum Experiment {
     method: String? = nil, seed: Int? = nil, data: URL? = nil, files: [URL] = [], settings: [String] = []
   ) throws -> (configuration: RunConfiguration, resolved: ResolvedConfiguration) {
     let sources = try files.map(ConfigurationFile.init(reading:))
-    let name = method ?? Overlay.peek("method.name", files: sources, settings: settings) ?? RunConfiguration().methodName
+    let name =
+      method ?? Overlay.peek("method.name", files: sources, settings: settings) ?? RunConfiguration().methodName
     let entry = try MethodRegistry.entry(name)
 
     var defaults = try Tree(encoding: RunConfiguration())
     defaults[path: "method"] = entry.defaults.overlaid(with: ["name": .string(entry.card.name)])
-    if entry.requirements.attentionFusion { defaults[path: "model.fusion"] = .string(FusionForm.crossAttention.rawValue) }
+    if entry.requirements.attentionFusion {
+      defaults[path: "model.fusion"] = .string(FusionForm.crossAttention.rawValue)
+    }
     let overlay = Overlay(
       defaults: defaults, rules: RunConfiguration.rules.merging(entry.card.rules, uniquingKeysWith: { $1 }))
     var resolved = try overlay.resolve(files: sources, settings: settings)

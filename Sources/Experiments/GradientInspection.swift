@@ -48,7 +48,8 @@ extension Experiment {
     let (report, inspection) = try session.inspecting { try method.step(batch, session) }
 
     let update = try inspection.updates.dropFirst().reduce(
-      inspection.updates.first ?? Gradients.none(model.store)) { try $0 + $1 }
+      inspection.updates.first ?? Gradients.none(model.store)
+    ) { try $0 + $1 }
     let named = try update.named()
     if let out = request.out {
       var tensors = named

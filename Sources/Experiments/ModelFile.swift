@@ -13,7 +13,9 @@ import TorchNN
 ///     missing.safetensors   the features of a missing modality, [1, D] each
 ///     encoders/             fitted encoders, copied from the feature set
 enum ModelFile {
-  static func write(_ builder: RunBuilder, _ model: MultimodalModel, _ method: any BalancingMethod, to folder: RunFolder)
+  static func write(
+    _ builder: RunBuilder, _ model: MultimodalModel, _ method: any BalancingMethod, to folder: RunFolder
+  )
     throws
   {
     let manifest = builder.data.set.manifest

@@ -92,7 +92,8 @@ public final class Predictor {
         let absent = Set(features.filter { $1 == nil }.map(\.0))
         if absent.count == model.modalities.count {
           results[index] = .failure(
-            Diagnosis("nothing is given: at least one of \(modalities.joined(separator: ", ")) is needed",
+            Diagnosis(
+              "nothing is given: at least one of \(modalities.joined(separator: ", ")) is needed",
               exitStatus: .usage))
         } else {
           groups[absent, default: []].append(index)

@@ -1,3 +1,5 @@
+import Balancing
+import Datasets
 public import Foundation
 public import Records
 
@@ -10,5 +12,50 @@ extension CompareRequest {
     self.init(data: data, rows: rows, seeds: seeds ?? recipe.seeds, out: out)
     settings = Recipe.words(recipe.settings)
     sweepRatios = recipe.sweep
+  }
+}
+
+extension ComparisonRow {
+  /// Every method that can work on a data set, and why the others cannot.
+  ///
+  /// Methods that scale gradients act on the optimizer's step here, since under Adam a factor on the gradient would
+  /// cancel and the row would be joint training by another name.
+  public static func all(on data: URL) throws -> (rows: [ComparisonRow], leftOut: [String]) {
+    let set = try FeatureSet(at: data)
+    var rows: [ComparisonRow] = []
+    var leftOut: [String] = []
+    for entry in MethodRegistry.entries {
+      if !entry.card.modalities.admits(set.modalities.count) {
+        leftOut.append("'\(entry.card.name)' is left out: it needs \(entry.card.modalities.words) modalities")
+      } else if entry.requirements.validation, set.validation == nil {
+        leftOut.append("'\(entry.card.name)' is left out: it needs a validation split")
+      } else {
+        let modulates = entry.defaults[path: "modulate"] != nil
+        rows.append(
+          ComparisonRow(
+            label: entry.card.name, method: entry.card.name, settings: modulates ? ["method.modulate=step"] : []))
+      }
+    }
+    return (rows, leftOut)
+  }
+}
+
+extension Recipe {
+  /// A recipe by its name or by its path.
+  ///
+  /// A name is looked up in the folder `Recipes` of the places given, in order.
+  public init(_ name: String, in places: [URL]) throws {
+    let folders = places.map { $0.appending(path: "Recipes") }
+    let paths = name.hasSuffix(".yaml") || name.hasSuffix(".yml") || name.contains("/") ? [URL(filePath: name)] : []
+    let candidates = paths + folders.map { $0.appending(path: "\(name).yaml") }
+    guard let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0.path) }) else {
+      let known = folders.flatMap { (try? FileManager.default.contentsOfDirectory(atPath: $0.path)) ?? [] }
+        .filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }
+      throw Diagnosis(
+        "there is no recipe '\(name)'", found: known.isEmpty ? [] : ["there are \(known.sorted().joined(separator: ", "))"],
+        remedy: nearest(to: name, in: known).map { "did you mean '\($0)'?" } ?? "name a file: --recipe my-recipe.yaml",
+        exitStatus: .input)
+    }
+    try self.init(reading: ConfigurationFile(reading: found))
   }
 }

@@ -25,15 +25,18 @@ struct LoadedData {
       classes: set.manifest.classes, modalities: set.manifest.modalities, counts: set.counts)
   }
 
-  /// `emoji · 1,128 train, 156 validation, 317 test · image 128, text 256`
+  /// The data in one line: emoji · 1,128 train, 156 validation, 317 test · image 128, text 384.
   var words: String {
     let counts = ["train", "validation", "test"].compactMap { name in
-      set.counts[name].map { "\($0.formatted(.number.locale(Locale(identifier: "en_US")))) \(name)" }
+      set.counts[name].map { "\(grouped($0)) \(name)" }
     }
     let widths = zip(set.manifest.modalities, set.widths).map { "\($0) \($1)" }
     return "\(set.manifest.name) · \(counts.joined(separator: ", ")) · \(widths.joined(separator: ", "))"
   }
 }
+
+/// A whole number as people write it: 1,601.
+func grouped(_ number: Int) -> String { number.formatted(.number.locale(Locale(identifier: "en_US"))) }
 
 /// A configuration made flesh: data, model, method and optimizer of one run.
 struct RunBuilder {
@@ -77,7 +80,8 @@ struct RunBuilder {
   }
 
   /// Refuses what cannot work, before training.
-  private static func check(_ entry: MethodRegistry.Entry, _ configuration: RunConfiguration, _ data: LoadedData) throws {
+  private static func check(_ entry: MethodRegistry.Entry, _ configuration: RunConfiguration, _ data: LoadedData) throws
+  {
     let fusion = configuration.model.fusion
     if entry.requirements.additiveFusion, !isAdditive(fusion) {
       throw Diagnosis(

@@ -23,7 +23,8 @@ extension Experiment {
     let (configuration, resolved) = try resolve(
       method: request.method, seed: request.seed, data: request.data, files: files, settings: request.settings)
     guard !configuration.dataset.isEmpty else {
-      throw Diagnosis("no data set is named", remedy: "seesaw train DATA, or dataset: in the configuration",
+      throw Diagnosis(
+        "no data set is named", remedy: "seesaw train DATA, or dataset: in the configuration",
         exitStatus: .usage)
     }
     let data = try LoadedData(at: URL(filePath: configuration.dataset))
@@ -44,7 +45,8 @@ extension Experiment {
         seed: configuration.seed, digest: digest)
     events(.phase("Data", data.words))
     let card = try MethodRegistry.entry(configuration.methodName).card
-    events(.phase("Method", "\(card.title)\(card.citation.map { " (\($0.short))" } ?? "") · seed \(configuration.seed)"))
+    events(
+      .phase("Method", "\(card.title)\(card.citation.map { " (\($0.short))" } ?? "") · seed \(configuration.seed)"))
 
     for warning in try builder.warnings() { events(.note(warning)) }
 
@@ -80,7 +82,9 @@ extension Experiment {
     return FileDigest.sha256(of: ([essence.json()] + digests).joined(separator: "\n"))
   }
 
-  private static func differences(_ old: Tree, _ new: Tree, _ oldData: [String: String], _ newData: [String: String])
+  private static func differences(
+    _ old: Tree, _ new: Tree, _ oldData: [String: String], _ newData: [String: String]
+  )
     -> [String]
   {
     let paths = Set(old.leafPaths).union(new.leafPaths).subtracting(["dataset", "training.threads"]).sorted()

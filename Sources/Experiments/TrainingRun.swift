@@ -156,9 +156,11 @@ final class TrainingRun: Trainer.Observer {
       // The modality's own classifier where it is trained, else its part of the fused logits.
       let ownHeads = method is any TrainsUnimodalClassifiers
       guard
-        let part = try unimodalLogits(validation, { outputs in
-          ownHeads ? try outputs.unimodal()[modality] : try outputs.contributions()?[modality]
-        })
+        let part = try unimodalLogits(
+          validation,
+          { outputs in
+            ownHeads ? try outputs.unimodal()[modality] : try outputs.contributions()?[modality]
+          })
       else { continue }
       metrics["\(ownHeads ? "loss" : "split").\(modality.name)"] =
         try builder.data.set.manifest.task.loss(part.to(.float64), labels).scalar()

@@ -3,7 +3,7 @@ public struct MeasuredRun: Equatable, Sendable {
   public var seed: Int
   /// 0…1, by condition.
   public var scores: [String: Double]
-  /// Means over training of what its steps measured: `conflict`, `cosine`, `update.image`, …
+  /// Means over training of what its steps measured, such as `conflict` and `update.image`.
   public var training: [String: Double]
   public var seconds: Double?
 
@@ -240,7 +240,8 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
 
   static let keyOrder = [
     "dataset", "metric", "conditions", "methods", "name", "settings", "runs", "seed", "scores", "average", "gap",
-    "negativeTransfer", "worseThanUnimodal", "training", "seconds", "mean", "interval95", "tests", "quantity", "difference", "p",
+    "negativeTransfer", "worseThanUnimodal", "training", "seconds", "mean", "interval95", "tests", "quantity",
+    "difference", "p",
     "seeds", "missing", "notes",
   ]
 

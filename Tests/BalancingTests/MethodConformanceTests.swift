@@ -25,6 +25,9 @@ struct Candidate: Sendable, CustomTestStringConvertible {
 enum Setting: String, CaseIterable, Sendable {
   case one, two, three, severalLabels, binary
 
+  /// Those with more than one modality.
+  static let several = allCases.filter { $0 != .one }
+
   var data: SyntheticData {
     switch self {
     case .one: SyntheticData(modalities: ["image"])

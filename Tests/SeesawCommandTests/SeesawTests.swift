@@ -90,7 +90,7 @@ struct SeesawTests {
     #expect(
       answer.text == """
         error: no command is called 'compre'
-          did you mean 'compare'?  (seesaw --help lists all 13)
+          did you mean 'compare'?  (seesaw --help lists all \(Door.subcommands(of: Seesaw.self).count))
         """)
     #expect(answer.status == 64)
     #expect(Door.unknownCommand(in: ["--version"]) == nil)

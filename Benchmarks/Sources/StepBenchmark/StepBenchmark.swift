@@ -63,7 +63,8 @@ struct StepBenchmark {
   static func row(_ name: String, _ ratios: [Double]) -> String {
     func words(_ value: Double) -> String { String(format: "%.2f", value) }
     let padded = name + String(repeating: " ", count: max(0, 20 - name.count))
-    return "  \(padded) \(words(ratios[ratios.count / 2]))   (\(words(ratios[0])) to \(words(ratios[ratios.count - 1])))"
+    return
+      "  \(padded) \(words(ratios[ratios.count / 2]))   (\(words(ratios[0])) to \(words(ratios[ratios.count - 1])))"
   }
 }
 

@@ -25,6 +25,7 @@ enum ModalityScores {
 
   /// For each value, the mean of all others.
   static func meanOfOthers(_ values: [Double]) -> [Double] {
-    sumsOfOthers(values, +).map { $0 / Double(values.count - 1) }
+    // One modality has no others; it is neither ahead of itself nor behind.
+    values.count < 2 ? values : sumsOfOthers(values, +).map { $0 / Double(values.count - 1) }
   }
 }

@@ -7,7 +7,7 @@ extension Metrics {
   /// - Throws: ``MetricError``.
   public static func macroF1(truth: [Int], predictions: [Int]) throws -> Double {
     let tallies = try tally(truth, predictions)
-    return tallies.values.reduce(0) { $0 + $1.f1 } / Double(tallies.count)
+    return tallies.reduce(0) { $0 + $1.f1 } / Double(tallies.count)
   }
 
   /// The mean of the classes' F1, each weighted by how often it is true.
@@ -15,7 +15,7 @@ extension Metrics {
   /// - Throws: ``MetricError``.
   public static func weightedF1(truth: [Int], predictions: [Int]) throws -> Double {
     let tallies = try tally(truth, predictions)
-    return tallies.values.reduce(0) { $0 + $1.f1 * Double($1.support) } / Double(truth.count)
+    return tallies.reduce(0) { $0 + $1.f1 * Double($1.support) } / Double(truth.count)
   }
 
   /// The mean over the columns of a multi-label table of the column's F1.
@@ -68,7 +68,7 @@ extension Metrics {
     }
   }
 
-  private static func tally(_ truth: [Int], _ predictions: [Int]) throws -> [Int: Tally] {
+  private static func tally(_ truth: [Int], _ predictions: [Int]) throws -> [Tally] {
     try same(truth.count, predictions.count)
     var tallies: [Int: Tally] = [:]
     for (label, prediction) in zip(truth, predictions) {
@@ -79,6 +79,7 @@ extension Metrics {
         tallies[prediction, default: Tally()].falseAlarms += 1
       }
     }
-    return tallies
+    // In the order of the labels: sums must not depend on how a dictionary happens to be laid out.
+    return tallies.sorted { $0.key < $1.key }.map(\.value)
   }
 }

@@ -3,15 +3,16 @@ extension ComparisonTable {
   ///
   /// - Parameter methodsDown: whether each method is a row; by default where there are more than six.
   public func markdown(methodsDown: Bool? = nil) -> String {
-    let body = cells.map { row in
-      row.map { cell -> String in
-        switch cell.rank {
-        case .best: "**\(Markdown.escaped(cell.text))**"
-        case .second: "_\(Markdown.escaped(cell.text))_"
-        case .none: Markdown.escaped(cell.text)
+    let body =
+      cells.map { row in
+        row.map { cell -> String in
+          switch cell.rank {
+          case .best: "**\(Markdown.escaped(cell.text))**"
+          case .second: "_\(Markdown.escaped(cell.text))_"
+          case .none: Markdown.escaped(cell.text)
+          }
         }
-      }
-    } + trainingLines.map(\.cells)
+      } + trainingLines.map(\.cells)
     let titles = (lines.map(\.title) + trainingLines.map(\.title)).map(Markdown.escaped)
     let names = methods.map(Markdown.escaped)
     let table =

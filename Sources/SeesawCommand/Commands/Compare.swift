@@ -10,8 +10,8 @@ struct Compare: ParsableCommand, Exemplified {
     discussion: "What is done already in --out is not done again.")
 
   static let examples = [
-    "seesaw compare my-data --methods joint,balgrad --seeds 5",
     "seesaw compare my-data --methods joint,uniform,balgrad --seeds 10 --jobs 4 --json > results.json",
+    "seesaw compare my-data --recipe ablation",
   ]
 
   @Argument(help: "The folder of a feature set.")
@@ -19,13 +19,18 @@ struct Compare: ParsableCommand, Exemplified {
 
   @Option(
     help: ArgumentHelp(
-      "Methods, with commas between them (default: \(Compare.defaultMethods.joined(separator: ","))).", valueName: "a,b"
-    ))
+      "Methods, with commas between them, or 'all' (default: \(Compare.defaultMethods.joined(separator: ","))).",
+      valueName: "a,b"))
   var methods: String?
 
   @Option(
-    help: ArgumentHelp("A file that says which methods, with what settings, over how many seeds.", valueName: "file"))
+    help: ArgumentHelp(
+      "What to compare, as a file: ablation, sensitivity, balance, … of the folder Recipes, or a path.",
+      valueName: "recipe"))
   var recipe: String?
+
+  @Flag(help: "Also score every run with 0, 10, … 100 % of the test samples impaired.")
+  var sweep = false
 
   @Option(
     help: ArgumentHelp(
@@ -56,17 +61,27 @@ struct Compare: ParsableCommand, Exemplified {
 
   func run() throws {
     let output = Output(talk)
-    let recipe = try recipe.map { try Recipe(reading: ConfigurationFile(reading: URL(filePath: $0))) }
-    let names = try Listed.methods(methods ?? Self.defaultMethods.joined(separator: ","))
+    let recipe = try recipe.map { try Recipe($0, in: Place.aboveProgramAndHere()) }
     let folder = try Place.features(data)
     let target = URL(filePath: out ?? "runs/compare-\(Place.name(of: folder))")
     var request =
-      recipe.map { CompareRequest(data: folder, recipe: $0, seeds: seeds, out: target) }
-      ?? CompareRequest(data: folder, methods: names, seeds: seeds ?? Self.defaultSeeds, out: target)
+      try recipe.map { CompareRequest(data: folder, recipe: $0, seeds: seeds, out: target) }
+      ?? CompareRequest(data: folder, rows: rows(on: folder, output), seeds: seeds ?? Self.defaultSeeds, out: target)
+    if sweep, request.sweepRatios.isEmpty { request.sweepRatios = Experiment.usualRatios }
     request.files = configuration.urls
     request.settings += configuration.settings
     request.jobs = jobs
     try Comparison.run(request, recipe, json: json, output)
+  }
+
+  private func rows(on folder: URL, _ output: Output) throws -> [ComparisonRow] {
+    if methods?.lowercased() == "all" {
+      let (rows, leftOut) = try ComparisonRow.all(on: folder)
+      for note in leftOut { output.note(note) }
+      return rows
+    }
+    return try Listed.methods(methods ?? Self.defaultMethods.joined(separator: ","))
+      .map { ComparisonRow(label: $0, method: $0) }
   }
 }
 

@@ -9,7 +9,7 @@ struct Demo: ParsableCommand, Exemplified {
       "Do the whole work on real data: encode pictures and names of emoji, compare three methods, print the table."
   )
 
-  static let examples = ["seesaw demo", "seesaw demo --seeds 2 --out /tmp/demo"]
+  static let examples = ["seesaw demo", "seesaw demo --seeds 2 --out my-demo"]
 
   @Option(help: ArgumentHelp("The folder of the emoji data, or of other raw samples.", valueName: "folder"))
   var data: String?

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Balancing
+import Foundation
 import Records
 import Reports
 
@@ -15,10 +16,17 @@ struct Methods: ParsableCommand, Exemplified {
   @Flag(help: "Print the cards as JSON.")
   var json = false
 
+  @Option(help: ArgumentHelp("Write the methods' pages into this folder.", visibility: .hidden))
+  var pages: String?
+
+  @Option(help: ArgumentHelp("Renew the table of methods in this file.", visibility: .hidden))
+  var readme: String?
+
   @OptionGroup var talk: TalkOptions
 
   func run() throws {
     let output = Output(talk)
+    if pages != nil || readme != nil { return try write() }
     if let name {
       let entry = try MethodRegistry.entry(name)
       try output.data(json ? Self.tree(entry).json(.pretty, order: Self.keyOrder) : Self.page(entry))
@@ -30,8 +38,25 @@ struct Methods: ParsableCommand, Exemplified {
     }
   }
 
+  /// What the documentation holds of the methods' cards.
+  private func write() throws {
+    let cards = MethodRegistry.entries.map(\.card)
+    if let pages {
+      let folder = URL(filePath: pages)
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      for (file, text) in MethodPages.pages(cards) {
+        try AtomicFile.write(Data(text.utf8), to: folder.appending(path: file))
+      }
+    }
+    if let readme {
+      let url = URL(filePath: readme)
+      let text = try String(contentsOf: url, encoding: .utf8)
+      try AtomicFile.write(Data(MethodPages.replacingTable(in: text, with: cards).utf8), to: url)
+    }
+  }
+
   static let keyOrder = [
-    "name", "title", "stage", "summary", "modalities", "needs", "capabilities", "citation", "settings", "key",
+    "name", "title", "stage", "summary", "modalities", "needs", "capabilities", "cost", "citation", "settings", "key",
     "default",
     "departures",
   ]
@@ -39,6 +64,7 @@ struct Methods: ParsableCommand, Exemplified {
   static func tree(_ entry: MethodRegistry.Entry) throws -> Tree {
     var tree = try Tree(encoding: entry.card, keys: .asNamed)
     tree[path: "capabilities"] = .list(entry.capabilities.map(Tree.string))
+    tree[path: "cost"] = entry.cost.map(Tree.number)
     return tree
   }
 
@@ -53,6 +79,9 @@ struct Methods: ParsableCommand, Exemplified {
     if let citation = card.citation {
       facts.append(["published", "\(citation.short): \(citation.title)"])
       if let url = citation.url { facts.append(["", url]) }
+    }
+    if let cost = entry.cost {
+      facts.append(["cost", "a step takes \(String(format: "%.1f", cost)) times joint training's, measured by make bench"])
     }
     facts += card.needs.enumerated().map { [$0 == 0 ? "needs" : "", $1] }
     if !entry.capabilities.isEmpty { facts.append(["besides", entry.capabilities.joined(separator: ", ")]) }

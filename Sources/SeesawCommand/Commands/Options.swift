@@ -89,6 +89,18 @@ enum Place {
       exitStatus: .input)
   }
 
+  /// The working folder and the program's, each with all that are above it: where what comes with Seesaw may lie.
+  static func aboveProgramAndHere() -> [URL] {
+    let starts = [
+      URL(filePath: FileManager.default.currentDirectoryPath), Executable.url?.deletingLastPathComponent(),
+    ]
+    return starts.compactMap { $0?.standardizedFileURL }.flatMap { start in
+      var folders = [start]
+      while let last = folders.last, last.path != "/" { folders.append(last.deletingLastPathComponent()) }
+      return folders
+    }
+  }
+
   /// The last component of where a path leads, for the name of something made of it.
   static func name(of url: URL) -> String {
     let name = url.standardizedFileURL.lastPathComponent

@@ -73,7 +73,7 @@ struct AGMTests {
     #expect(try allClose(values(found["image"]), wanted, relative: 1e-3, absolute: 1e-4))
   }
 
-  @Test("scores, discrepancies and factors of a first step are those of plain loops", arguments: Setting.allCases)
+  @Test("scores, discrepancies and factors of a first step are those of plain loops", arguments: Setting.several)
   func formula(_ setting: Setting) throws {
     let step = try StepTaken(Bench("agm", ["alpha": 0.7], data: setting.data))
     let plain = try PlainModel(step.session, step.batch)

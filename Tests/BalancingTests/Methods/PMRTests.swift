@@ -39,7 +39,7 @@ struct PMRTests {
   }
 
   @Test(
-    "prototypes are the class means of the features; later ones keep a share of the old", arguments: Setting.allCases)
+    "prototypes are the class means of the features; later ones keep a share of the old", arguments: Setting.several)
   func prototypes(_ setting: Setting) throws {
     let bench = try Bench("pmr", ["momentum": 0.3], data: setting.data)
     let session = try bench.session()
@@ -89,7 +89,7 @@ struct PMRTests {
   }
 
   @Test(
-    "loss, pull and softening are those of plain loops, in both variants", arguments: Setting.allCases,
+    "loss, pull and softening are those of plain loops, in both variants", arguments: Setting.several,
     ["paper", "official"])
   func formula(_ setting: Setting, _ variant: String) throws {
     let settings: [String: Tree] = ["variant": .string(variant), "alpha": 0.6, "entropy.weight": 0.4]
