@@ -110,7 +110,7 @@ let package = Package(
     tests("DatasetsTests", ["Datasets", "Multimodal", "Records", "Torch"]),
     tests("EvaluationTests", ["Evaluation", "Multimodal", "Records", "Torch"]),
     tests("BalancingTests", ["Balancing", "Multimodal", "Records", "Torch", "TorchNN"]),
-    tests("ExperimentsTests", ["Datasets", "Experiments", "Multimodal", "Records", "Torch"]),
+    tests("ExperimentsTests", ["Balancing", "Datasets", "Experiments", "Multimodal", "Records", "Torch"]),
     tests(
       "SeesawCommandTests",
       [

@@ -30,7 +30,14 @@ extension Experiment {
       ?? ImportSplit(drawing: labels, seed: request.seed)
     notes += split.notes
     try split.check(labels, place: arrays.place)
-    let features = try choice.features(arrays, rows: labels.count, events: events)
+    var features = try choice.features(arrays, rows: labels.count, events: events)
+    let training = split.rows.first(where: { $0.key == "train" })?.value ?? []
+    if request.standardize {
+      features = try features.map { try standardized($0, over: training) }
+      notes.append("every column has mean 0 and standard deviation 1 over the training split")
+    } else {
+      notes += try scaleNotes(features, choice.modalities.map(\.name))
+    }
 
     notes.append(
       "features made elsewhere cannot be impaired: a missing modality is tried with zero features, and noisy ones only "
@@ -52,6 +59,25 @@ extension Experiment {
       _ = try FeatureSet(at: partial)
     }
     return try EncodeSummary(imported: FeatureSet(at: folder.out), notes: notes, alreadyDone: false, since: start)
+  }
+}
+
+extension Experiment {
+  /// Columns less their mean, over their standard deviation, both of the training rows; constant columns become 0.
+  private static func standardized(_ features: Tensor, over training: [Int]) throws -> Tensor {
+    let rows = try features.indexed(0, by: Tensor(training)).to(.float64)
+    let mean = try rows.mean(0, keeping: true)
+    let deviation = try (rows - mean).square().mean(0, keeping: true).squareRoot()
+    let scale = try deviation.greater(than: 1e-12).choose(deviation, deviation * 0 + 1)
+    return try ((features.to(.float64) - mean) / scale).to(.float32)
+  }
+
+  /// Says so where the features of some modality are much larger than those of another.
+  private static func scaleNotes(_ features: [Tensor], _ names: [String]) throws -> [String] {
+    let sizes = try features.map { try $0.to(.float64).square().mean().scalar().squareRoot() }
+    guard let low = sizes.min(), let high = sizes.max(), high > 10 * low else { return [] }
+    let words = zip(names, sizes).map { "\($0) \(String(format: "%.3g", $1))" }.joined(separator: ", ")
+    return ["sizes of the features differ much (root mean square: \(words)); --standardize brings them to one scale"]
   }
 }
 
@@ -92,7 +118,7 @@ extension ImportRequest {
         }),
       "modalities": .list(modalities.map { ["name": .string($0.name), "array": .string($0.array)] }),
       "labels": .string(labels), "split": text(split), "classes": .list(classes.map(Tree.string)), "task": text(task),
-      "metric": text(metric), "name": text(name), "seed": .int(seed),
+      "metric": text(metric), "name": text(name), "seed": .int(seed), "standardize": .bool(standardize),
     ]
   }
 }

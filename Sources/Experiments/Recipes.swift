@@ -52,7 +52,8 @@ extension Recipe {
       let known = folders.flatMap { (try? FileManager.default.contentsOfDirectory(atPath: $0.path)) ?? [] }
         .filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }
       throw Diagnosis(
-        "there is no recipe '\(name)'", found: known.isEmpty ? [] : ["there are \(known.sorted().joined(separator: ", "))"],
+        "there is no recipe '\(name)'",
+        found: known.isEmpty ? [] : ["there are \(known.sorted().joined(separator: ", "))"],
         remedy: nearest(to: name, in: known).map { "did you mean '\($0)'?" } ?? "name a file: --recipe my-recipe.yaml",
         exitStatus: .input)
     }

@@ -133,6 +133,8 @@ public struct ImportRequest: Sendable {
   public var metric: String?
   public var name: String?
   public var seed = 0
+  /// Gives every column mean 0 and standard deviation 1 over the training split.
+  public var standardize = false
 
   public init(out: URL) { self.out = out }
 }

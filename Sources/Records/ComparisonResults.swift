@@ -194,10 +194,15 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     return MethodRow(name: method.name, settings: method.settings, runs: runs, mean: mean, interval95: interval)
   }
 
+  /// With more rows than this, tests are against the first row only.
+  static let mostMutuallyTested = 6
+
   private static func tests(between methods: [MethodRow]) -> (tests: [Test], notes: [String]) {
     var tests: [Test] = []
     var notes: [String] = []
-    for (i, first) in methods.enumerated() {
+    // Among many rows each is tested against the first alone: hundreds of pairs would drown what somebody asked for.
+    let firsts = methods.count > mostMutuallyTested ? 1 : methods.count
+    for (i, first) in methods.prefix(firsts).enumerated() {
       for second in methods[(i + 1)...] {
         for quantity in testedQuantities {
           let others = Dictionary(

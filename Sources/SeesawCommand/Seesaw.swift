@@ -15,7 +15,8 @@ struct Seesaw: ParsableCommand {
       CommandGroup(name: "Work", subcommands: [Demo.self, Compare.self, Train.self, Evaluate.self, Predict.self]),
       CommandGroup(name: "Data", subcommands: [Encode.self, Import.self]),
       CommandGroup(
-        name: "Look", subcommands: [Methods.self, Config.self, Runs.self, Report.self, Gradients.self, Doctor.self]),
+        name: "Look",
+        subcommands: [Methods.self, Config.self, Runs.self, Report.self, Figures.self, Gradients.self, Doctor.self]),
     ])
 
   static let examples = ["seesaw demo", "seesaw compare my-data --methods joint,balgrad --seeds 5"]

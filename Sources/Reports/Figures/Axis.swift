@@ -78,7 +78,7 @@ struct Panel {
   let vertical: Axis
 
   /// Room above the frame for title and unit, below it for ticks and their unit, and left of it.
-  static let above = 42.0
+  static let above = 46.0
   static let below = 40.0
   static let left = 48.0
 
@@ -98,9 +98,9 @@ struct Panel {
 
   /// Grid, ticks and words.
   func frame(_ svg: inout SVG, title: String, across: String, up: String) {
-    svg.words(SVG.shortened(title, to: (width + Self.left) * 0.92), x - Self.left + 8, y - 26, "head")
+    svg.words(SVG.shortened(title, to: (width + Self.left) * 0.92), x - Self.left + 8, y - 29, "head")
     svg.words(
-      SVG.shortened(joined(up, vertical.factor), to: width + Self.left), x - Self.left + 8, y - 9, "tick")
+      SVG.shortened(joined(up, vertical.factor), to: width + Self.left), x - Self.left + 8, y - 13, "tick")
     for (tick, label) in zip(vertical.ticks, vertical.labels) {
       let level = place(horizontal.low, tick).y
       svg.line(x, level, x + width, level, "grid")

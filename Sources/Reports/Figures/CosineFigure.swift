@@ -47,7 +47,7 @@ func cosineFigure(_ groups: [RunGroup]) -> String? {
   let most = sizes[sizes.count - 1]
   // A few steps at the start of training would squeeze all others into the middle.
   let usual = sizes[Int(Double(sizes.count - 1) * 0.995)]
-  let horizontal = Axis(around: min(max(usual, most / 20), 1))
+  let horizontal = Axis(around: most > 0 ? min(max(usual, most / 20), 1) : 1)
   let limit = horizontal.high
   let bins = (all.map(\.values.count).min() ?? 0) < 100 ? 20 : 40
   let shares = all.map { $0.shares(bins, limit: limit) }
@@ -67,7 +67,8 @@ func cosineFigure(_ groups: [RunGroup]) -> String? {
 
   // More than six outlines in one frame cannot be told apart.
   let perPanel = 6
-  var y = 56.0
+  // The panels have no titles.
+  var y = 40.0
   for start in stride(from: 0, to: all.count, by: perPanel) {
     let chosen = start..<min(start + perPanel, all.count)
     let panel = Panel(
@@ -86,7 +87,8 @@ func cosineFigure(_ groups: [RunGroup]) -> String? {
         outline.append(panel.place(limit * (2 * right - 1), share * 100))
       }
       outline.append(panel.place(limit, 0))
-      svg.path(outline, colour: number - start, closed: true)
+      // Four grounds on each other are mud.
+      if chosen.count <= 3 { svg.path(outline, colour: number - start, closed: true) }
       svg.path(outline, colour: number - start)
     }
     y += 290
@@ -97,7 +99,7 @@ func cosineFigure(_ groups: [RunGroup]) -> String? {
           "\(all[number].label): \(percent(all[number].conflicts)) % of \(counted(all[number].values.count, "step")) conflict"
       )
     }
-    y += svg.legend(keys, y: y) + 12
+    y += svg.legend(keys, y: y) + (chosen.upperBound < all.count ? 0 : 12)
   }
   return svg.text(height: y)
 }

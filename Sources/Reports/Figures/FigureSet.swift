@@ -36,5 +36,13 @@ struct RunGroup {
   let steps: [StepRow]
 }
 
-/// `1 run`, `5 runs`.
-func counted(_ count: Int, _ noun: String) -> String { count == 1 ? "1 \(noun)" : "\(count) \(noun)s" }
+/// `1 run`, `5 runs`, `1,200 steps`.
+func counted(_ count: Int, _ noun: String) -> String {
+  let digits = String(count)
+  var grouped = ""
+  for (place, digit) in digits.enumerated() {
+    if place > 0, (digits.count - place) % 3 == 0 { grouped += "," }
+    grouped.append(digit)
+  }
+  return "\(grouped) \(noun)\(count == 1 ? "" : "s")"
+}

@@ -48,18 +48,18 @@ func firstOrderFigure(_ groups: [RunGroup]) -> String? {
   let height = width - Panel.left - 12 + Panel.above + Panel.below
   for (number, changes) in all.enumerated() {
     let values = changes.groups.joined().flatMap { [$0.predicted, $0.actual] }
-    let axis = Axis(values + [0], count: 4)
+    let axis = Axis(values + [0], count: 6)
     let panel = Panel(
       x: SVG.margin + width * Double(number) - 8, y: 56, width: width, height: height, axis, axis)
     panel.frame(&svg, title: changes.title, across: "predicted change", up: "actual change")
     let (low, high) = (panel.place(axis.low, axis.low), panel.place(axis.high, axis.high))
     svg.line(low.x, low.y, high.x, high.y, "zero")
-    // More dots would only make the file larger.
+    // More dots would only make the file larger; in turns, so that no label hides another.
     let stride = max(1, changes.count / 1500)
-    for (colour, points) in changes.groups.enumerated() {
-      for (index, point) in points.enumerated() where index % stride == 0 {
-        let place = panel.place(point.predicted, point.actual)
-        svg.dot(place.x, place.y, colour: colour, radius: 2.5)
+    for index in Swift.stride(from: 0, to: changes.groups.map(\.count).max() ?? 0, by: stride) {
+      for (colour, points) in changes.groups.enumerated() where index < points.count {
+        let place = panel.place(points[index].predicted, points[index].actual)
+        svg.dot(place.x, place.y, colour: colour, radius: 2.2)
       }
     }
   }

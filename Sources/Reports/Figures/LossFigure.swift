@@ -102,9 +102,9 @@ func lossFigure(_ groups: [RunGroup]) -> String? {
     title: "Losses of each modality by epoch",
     summary: all.map { curves in
       let ends = modalities.compactMap { modality in
-        curves.training[modality]?.last.map { "\(modality) \(fixed($0.1, 3))" }
+        curves.training[modality]?.last { $0.1.isFinite }.map { "\(modality) \(fixed($0.1, 3))" }
       }
-      return "\(curves.label), training loss in the last epoch: \(ends.joined(separator: ", "))."
+      return "\(curves.label), training loss in the end: \(ends.joined(separator: ", "))."
     }.joined(separator: " "))
   svg.words("Losses of each modality by epoch", SVG.margin, 28, "title")
   svg.words(aside, SVG.margin, 47, "aside")
@@ -134,5 +134,6 @@ func lossFigure(_ groups: [RunGroup]) -> String? {
       SVG.Key(mark: .curve(colour: colour, dash: 1), words: "\(modality), validation")
     }
   }
-  return svg.text(height: bottom + svg.legend(keys, y: bottom) + 12)
+  let keysHeight = svg.legend(keys, y: bottom)
+  return svg.text(height: bottom + keysHeight + 12)
 }

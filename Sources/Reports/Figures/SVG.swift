@@ -19,7 +19,7 @@ struct SVG {
 
   /// The whole file.
   func text(height: Double) -> String {
-    let (w, h) = (Self.number(Self.width), Self.number(height))
+    let (w, h) = (Self.number(Self.width), Self.number(height.rounded(.up)))
     let head = [
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"\(w)\" height=\"\(h)\" viewBox=\"0 0 \(w) \(h)\" role=\"img\">",
       "<title>\(Self.escaped(title))</title>", "<desc>\(Self.escaped(summary))</desc>", "<style>\(Self.style)</style>",
@@ -50,15 +50,18 @@ struct SVG {
   /// A line through points; a single one is a dot.
   mutating func path(_ points: [(x: Double, y: Double)], colour: Int, dash: Int = 0, closed: Bool = false) {
     guard let first = points.first else { return }
-    guard points.count > 1 else { return dot(first.x, first.y, colour: colour, radius: 3) }
+    guard points.count > 1 else { return dot(first.x, first.y, colour: colour, radius: 3, hollow: dash > 0) }
     let steps = points.map { "\(Self.number($0.x)) \(Self.number($0.y))" }
     let kind = closed ? "area f\(colour % Self.colours)" : "curve s\(colour % Self.colours)\(Self.dashes[dash % 3])"
     elements.append("<path d=\"M\(steps.joined(separator: " L"))\(closed ? "Z" : "")\" class=\"\(kind)\"/>")
   }
 
-  mutating func dot(_ x: Double, _ y: Double, colour: Int, radius: Double) {
+  /// A dot; a ring where it is hollow, and where the colours begin anew.
+  mutating func dot(_ x: Double, _ y: Double, colour: Int, radius: Double, hollow: Bool = false) {
     let place = "cx=\"\(Self.number(x))\" cy=\"\(Self.number(y))\" r=\"\(Self.number(radius))\""
-    elements.append("<circle \(place) class=\"dot f\(colour % Self.colours)\"/>")
+    let isRing = hollow || colour / Self.colours % 2 == 1
+    let kind = isRing ? "ring s\(colour % Self.colours)" : "dot f\(colour % Self.colours)"
+    elements.append("<circle \(place) class=\"\(kind)\"/>")
   }
 
   private static let dashes = ["", " dashed", " dotted"]
@@ -107,7 +110,7 @@ struct SVG {
   /// About how long 12-point text is; rather too long than too short.
   static func length(_ text: String) -> Double {
     text.unicodeScalars.reduce(0) {
-      $0 + ($1.value >= 0x2E80 ? 12.5 : "il.,:'|fjtrI ".unicodeScalars.contains($1) ? 4.4 : 7.2)
+      $0 + ($1.value >= 0x2E80 ? 12.5 : "il.,:'|fjtrI ".unicodeScalars.contains($1) ? 4.6 : 7.5)
     }
   }
 
@@ -158,6 +161,7 @@ struct SVG {
     .dotted{stroke-dasharray:1 5}
     .area{fill-opacity:.13}
     .dot{fill-opacity:.65}
+    .ring{fill:none;stroke-width:1.2}
     \(palette(["0068b5", "d1500b", "00805e", "a3317f", "9a7400", "3aa3dd", "6b4a2b", "6e7781"]))
     @media (prefers-color-scheme:dark){
     text{fill:#e6edf3}

@@ -53,5 +53,6 @@ func sweepFigure(_ table: SweepTable) -> String? {
   let keys = table.curves.enumerated().map { colour, curve in
     SVG.Key(mark: .curve(colour: colour, dash: colour / SVG.colours), words: curve.name)
   }
-  return svg.text(height: y + 8 + svg.legend(keys, y: y + 8) + 12)
+  let keysHeight = svg.legend(keys, y: y + 8)
+  return svg.text(height: y + keysHeight + 20)
 }

@@ -51,6 +51,9 @@ struct Import: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("The seed of the split, where one has to be drawn.", valueName: "number"))
   var seed = 0
 
+  @Flag(help: "Give every column mean 0 and standard deviation 1 over the training split.")
+  var standardize = false
+
   @Option(help: ArgumentHelp("The folder of the feature set.", valueName: "folder"))
   var out: String
 
@@ -75,6 +78,7 @@ struct Import: ParsableCommand, Exemplified {
     request.metric = metric
     request.name = name
     request.seed = seed
+    request.standardize = standardize
     let features = try parts()
     if let file {
       guard features.isEmpty else {

@@ -81,7 +81,9 @@ struct Methods: ParsableCommand, Exemplified {
       if let url = citation.url { facts.append(["", url]) }
     }
     if let cost = entry.cost {
-      facts.append(["cost", "a step takes \(String(format: "%.1f", cost)) times joint training's, measured by make bench"])
+      facts.append([
+        "cost", "a step takes \(String(format: "%.1f", cost)) times joint training's, measured by make bench",
+      ])
     }
     facts += card.needs.enumerated().map { [$0 == 0 ? "needs" : "", $1] }
     if !entry.capabilities.isEmpty { facts.append(["besides", entry.capabilities.joined(separator: ", ")]) }

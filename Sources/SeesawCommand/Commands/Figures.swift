@@ -1,0 +1,70 @@
+import ArgumentParser
+import Experiments
+import Foundation
+import Records
+import Reports
+
+struct Figures: ParsableCommand, Exemplified {
+  static let configuration = CommandConfiguration(
+    abstract: "Draw what runs recorded: losses by modality, cosines, sweeps, first-order predictions.",
+    discussion: """
+      Writes SVG files. The angle between gradients is recorded by balgrad itself; for any other method train with \
+      --set training.probe=conflicts, and for predicted against actual changes of the loss with \
+      --set training.probe=first_order. A sweep is there after evaluate --sweep or compare --sweep.
+      """)
+
+  static let examples = ["seesaw figures runs/first", "seesaw figures runs/demo --out figures"]
+
+  @Argument(help: ArgumentHelp("Folders of runs, or of a comparison.", valueName: "folder"))
+  var folders: [String]
+
+  @Option(help: ArgumentHelp("The folder of the figures (default: figures in the first folder).", valueName: "folder"))
+  var out: String?
+
+  @OptionGroup var talk: TalkOptions
+
+  func validate() throws {
+    if folders.isEmpty { throw ValidationError("Name at least one run or comparison.") }
+  }
+
+  func run() throws {
+    let output = Output(talk)
+    var runs: [(label: String, epochs: [EpochRow], steps: [StepRow])] = []
+    var sweep: SweepTable?
+    for name in folders {
+      let folder = URL(filePath: name)
+      let found = try Self.runs(in: folder)
+      guard !found.isEmpty else {
+        throw Diagnosis("there is no run here", place: folder.relativePath, exitStatus: .input)
+      }
+      for (label, run) in found { runs.append((label, try run.readEpochs(), try run.readSteps())) }
+      let file = folder.appending(path: "sweep.json")
+      if FileManager.default.fileExists(atPath: file.path) { sweep = try Tree.read(SweepTable.self, from: file) }
+    }
+    let figures = FigureSet.figures(runs: runs, sweep: sweep)
+    let target = out.map { URL(filePath: $0) } ?? URL(filePath: folders[0]).appending(path: "figures")
+    try Diagnosis.placing(target) {
+      try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
+    }
+    let files = try figures.map { figure in
+      let url = target.appending(path: "\(figure.name).svg")
+      try AtomicFile.write(Data(figure.svg.utf8), to: url)
+      return url.relativePath
+    }
+    output.say("Done", Words.made(files))
+  }
+
+  /// The runs in a folder: itself, or those of a comparison, each labelled with its row's folder.
+  private static func runs(in folder: URL) throws -> [(label: String, run: RunFolder)] {
+    let itself = RunFolder(folder)
+    if itself.exists {
+      return [(try itself.readRecord().configuration[path: "method.name"]?.stringValue ?? "run", itself)]
+    }
+    let files = FileManager.default
+    func names(_ url: URL) -> [String] { ((try? files.contentsOfDirectory(atPath: url.path)) ?? []).sorted() }
+    return names(folder).flatMap { row in
+      names(folder.appending(path: row)).filter { $0.hasPrefix("seed-") }
+        .map { (row, RunFolder(folder.appending(path: "\(row)/\($0)"))) }.filter { $0.1.exists }
+    }
+  }
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Makes the tables of Documentation/results anew for one data set.
+#   scripts/results.sh NAME RAW-FOLDER-OR-FEATURE-FILE WHAT…     WHAT is a recipe's name, or 'all' for every method
+# The data set's features go to runs/results/NAME; a file of features is standardized.
+set -euo pipefail
+cd -P "$(dirname "${BASH_SOURCE[0]}")/.."
+[ $# -ge 3 ] || { sed -n 2,4p "$0" >&2; exit 64; }
+
+seesaw="${SEESAW:-.build/release/seesaw}"
+name="$1"
+source="$2"
+shift 2
+work="runs/results/$name"
+mkdir -p runs/results Documentation/results
+if [ -d "$source" ]; then
+  make_features="seesaw encode $name --out $work"
+  "$seesaw" encode "$source" --out "$work" --name "$name" --quiet
+else
+  make_features="seesaw import $(basename "$source") --standardize --out $work"
+  "$seesaw" import "$source" --standardize --out "$work" --name "$name" --quiet
+fi
+
+for what in "$@"; do
+  out="runs/results/$name-$what"
+  if [ "$what" = all ]; then arguments="--methods all --seeds 3"; else arguments="--recipe $what"; fi
+  # shellcheck disable=SC2086
+  "$seesaw" compare "$work" $arguments --out "$out" --quiet >/dev/null
+  {
+    printf '# %s: %s\n\n' "$name" "$what"
+    printf 'Made by\n\n```\n%s\nseesaw compare %s %s --out %s\n```\n\n' "$make_features" "$work" "$arguments" "$out"
+    cat "$out/table.md"
+  } >"Documentation/results/$name-$what.md"
+  echo "Documentation/results/$name-$what.md"
+done
