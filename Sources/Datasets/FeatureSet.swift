@@ -110,6 +110,20 @@ public final class FeatureSet {
     return (try test.replacing(modality, with: features), isMissing ? [modality] : [], false)
   }
 
+  /// The test split with several modalities missing at once, each as it is in its own `missing` condition.
+  ///
+  /// - Returns: the split, and the modalities that zeros stand for.
+  public func test(without absent: Set<Modality>) throws -> (split: FeatureSplit, zeroFeatures: Set<Modality>) {
+    var split = try test(under: Condition.full).split
+    var zeroFeatures: Set<Modality> = []
+    for modality in modalities where absent.contains(modality) {
+      let missing = try test(under: "\(modality.name)-missing")
+      if missing.zeroFeatures { zeroFeatures.insert(modality) }
+      split = try split.replacing(modality, with: missing.split.inputs[modality])
+    }
+    return (split, zeroFeatures)
+  }
+
   /// What stands for a modality that is not there, [1, Dₘ]: the one row of its `missing` condition, or zeros.
   public func missingFeatures(_ modality: Modality) throws -> Tensor {
     let url = conditionFile("\(modality.name)-missing")

@@ -19,6 +19,41 @@ extension Experiment {
     }
     guard !request.rows.isEmpty else { throw Diagnosis("no method is named", exitStatus: .usage) }
     try check(request.sweepRatios)
+    var plans = try plans(of: request)
+    let data = try LoadedData(at: request.data)
+    for plan in plans { _ = try RunBuilder(plan.configuration, data) }
+    events(.phase("Data", data.words))
+    var request = request
+    var tuning: TuningTable?
+    if request.tuning != 0 {
+      (request, tuning) = try tuned(request, plans, data, stop: stop, events: events)
+      plans = try Self.plans(of: request)
+    }
+    events(
+      .phase(
+        "Comparing",
+        "\(plans.count) \(plans.count == 1 ? "run" : "runs"): \(request.rows.map(\.label).joined(separator: ", ")) × \(request.seeds) "
+          + (request.seeds == 1 ? "seed" : "seeds")))
+
+    let summaries =
+      request.jobs > 1
+      ? try runAsProcesses(plans, data, request, stop: stop, events: events)
+      : try runHere(plans, data, stop: stop, events: events)
+    var results = try results(of: Array(zip(plans.map(\.label), summaries)), data)
+    if let tuning { tuning.enter(&results) }
+    try Diagnosis.placing(request.out) {
+      try FileManager.default.createDirectory(at: request.out, withIntermediateDirectories: true)
+    }
+    try AtomicFile.write(Data((results.json() + "\n").utf8), to: request.out.appending(path: "results.json"))
+    if !request.sweepRatios.isEmpty {
+      let table = try sweep(Array(zip(plans.map(\.label), summaries)), request.sweepRatios)
+      try AtomicFile.write(Data((table.json() + "\n").utf8), to: request.out.appending(path: "sweep.json"))
+    }
+    return results
+  }
+
+  /// The runs of a comparison: every row with every seed.
+  static func plans(of request: CompareRequest) throws -> [PlannedRun] {
     var plans: [PlannedRun] = []
     var labels: Set<String> = []
     for row in request.rows {
@@ -45,29 +80,7 @@ extension Experiment {
         plans.append(PlannedRun(label: label, configuration: configuration, resolved: resolved, folder: folder))
       }
     }
-    let data = try LoadedData(at: request.data)
-    for plan in plans { _ = try RunBuilder(plan.configuration, data) }
-    events(.phase("Data", data.words))
-    events(
-      .phase(
-        "Comparing",
-        "\(plans.count) \(plans.count == 1 ? "run" : "runs"): \(request.rows.map(\.label).joined(separator: ", ")) × \(request.seeds) "
-          + (request.seeds == 1 ? "seed" : "seeds")))
-
-    let summaries =
-      request.jobs > 1
-      ? try runAsProcesses(plans, data, request, stop: stop, events: events)
-      : try runHere(plans, data, stop: stop, events: events)
-    let results = try results(of: Array(zip(plans.map(\.label), summaries)), data)
-    try Diagnosis.placing(request.out) {
-      try FileManager.default.createDirectory(at: request.out, withIntermediateDirectories: true)
-    }
-    try AtomicFile.write(Data((results.json() + "\n").utf8), to: request.out.appending(path: "results.json"))
-    if !request.sweepRatios.isEmpty {
-      let table = try sweep(Array(zip(plans.map(\.label), summaries)), request.sweepRatios)
-      try AtomicFile.write(Data((table.json() + "\n").utf8), to: request.out.appending(path: "sweep.json"))
-    }
-    return results
+    return plans
   }
 
   /// The sweeps of all runs, as one mean curve for each label.
@@ -86,7 +99,7 @@ extension Experiment {
   }
 
   /// One run of a comparison.
-  private struct PlannedRun {
+  struct PlannedRun {
     let label: String
     let configuration: RunConfiguration
     let resolved: ResolvedConfiguration
@@ -95,8 +108,11 @@ extension Experiment {
     var words: String { "\(label) seed \(configuration.seed)" }
   }
 
-  private static func runHere(
-    _ plans: [PlannedRun], _ data: LoadedData, stop: StopFlag, events: @escaping EventSink
+  /// One run after the other.
+  ///
+  /// - Parameter mayDiverge: whether a run that diverges is left out of the answer, rather than the end of all.
+  static func runHere(
+    _ plans: [PlannedRun], _ data: LoadedData, mayDiverge: Bool = false, stop: StopFlag, events: @escaping EventSink
   ) throws -> [RunSummary] {
     var summaries: [RunSummary] = []
     for (number, plan) in plans.enumerated() {
@@ -111,19 +127,23 @@ extension Experiment {
         case .phase: break
         }
       }
-      switch try train(plan.configuration, plan.resolved, data, request, stop: stop, events: relay) {
-      case .finished(let summary): summaries.append(summary)
-      case .alreadyDone(let summary): summaries.append(summary)
-      case .interrupted: throw CancellationError()
-      }
+      do {
+        if mayDiverge, hasDiverged(plan, data) { continue }
+        switch try train(plan.configuration, plan.resolved, data, request, stop: stop, events: relay) {
+        case .finished(let summary): summaries.append(summary)
+        case .alreadyDone(let summary): summaries.append(summary)
+        case .interrupted: throw CancellationError()
+        }
+      } catch { guard mayDiverge, hasDiverged(plan, data) else { throw error } }
       events(.progress(label: "Comparing", done: number + 1, total: plans.count, detail: plan.words))
     }
     return summaries
   }
 
   /// Several runs at once, each a process: a crash ends one run, and no two share libtorch's threads.
-  private static func runAsProcesses(
-    _ plans: [PlannedRun], _ data: LoadedData, _ request: CompareRequest, stop: StopFlag, events: @escaping EventSink
+  static func runAsProcesses(
+    _ plans: [PlannedRun], _ data: LoadedData, _ request: CompareRequest, mayDiverge: Bool = false, stop: StopFlag,
+    events: @escaping EventSink
   ) throws -> [RunSummary] {
     guard let executable = request.executable else {
       throw Diagnosis("several jobs need the seesaw command", remedy: "use --jobs 1", exitStatus: .usage)
@@ -141,7 +161,7 @@ extension Experiment {
     }
     while !waiting.isEmpty || !running.isEmpty {
       while running.count < request.jobs, let plan = waiting.popFirst() {
-        if (try? finished(plan, data)) != nil {
+        if (try? finished(plan, data)) != nil || (mayDiverge && hasDiverged(plan, data)) {
           done += 1
           events(.progress(label: "Comparing", done: done, total: plans.count, detail: "\(plan.words), already done"))
           continue
@@ -166,7 +186,7 @@ extension Experiment {
       Thread.sleep(forTimeInterval: 0.01)
       for (index, job) in running.enumerated().reversed() where !job.process.isRunning {
         running.remove(at: index)
-        guard job.process.terminationStatus == 0 else {
+        guard job.process.terminationStatus == 0 || (mayDiverge && hasDiverged(job.plan, data)) else {
           stopAll()
           let words = (try? String(contentsOf: job.errors, encoding: .utf8)) ?? ""
           throw Diagnosis(
@@ -177,13 +197,13 @@ extension Experiment {
         events(.progress(label: "Comparing", done: done, total: plans.count, detail: job.plan.words))
       }
     }
-    let summaries = try plans.map { try finished($0, data) }
+    let summaries = try plans.filter { !mayDiverge || !hasDiverged($0, data) }.map { try finished($0, data) }
     try? FileManager.default.removeItem(at: folder)
     return summaries
   }
 
   /// The finished run of a plan; throws where there is none, or another.
-  private static func finished(_ plan: PlannedRun, _ data: LoadedData) throws -> RunSummary {
+  static func finished(_ plan: PlannedRun, _ data: LoadedData) throws -> RunSummary {
     let folder = RunFolder(plan.folder)
     guard folder.exists, try folder.readRecord().status == .finished else { throw CancellationError() }
     var request = TrainRequest()
@@ -193,6 +213,15 @@ extension Experiment {
         plan.configuration, plan.resolved, data, request, stop: StopFlag(), events: { _ in })
     else { throw CancellationError() }
     return summary
+  }
+
+  /// Whether the same run diverged in its folder.
+  static func hasDiverged(_ plan: PlannedRun, _ data: LoadedData) -> Bool {
+    guard let found = try? RunFolder(plan.folder).readRecord() else { return false }
+    var (there, here) = (found.configuration, plan.resolved.tree)
+    there[path: "dataset"] = nil
+    here[path: "dataset"] = nil
+    return found.status == .diverged && there.json() == here.json() && found.data.digests == data.digests
   }
 
   /// A label as the name of a folder.
@@ -212,7 +241,7 @@ extension Experiment {
       let configuration = try summary.record.configuration.decode(RunConfiguration.self)
       let run = MeasuredRun(
         seed: configuration.seed, scores: summary.evaluation.scores, training: try trainingMeans(summary.folder),
-        seconds: summary.record.seconds)
+        shapley: summary.evaluation.shapley ?? [:], seconds: summary.record.seconds)
       if let index = rows.firstIndex(where: { $0.name == label }) {
         rows[index].runs.append(run)
       } else {

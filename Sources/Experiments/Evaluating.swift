@@ -81,13 +81,16 @@ extension Experiment {
         }
       }
     }
+    let values = set.test == nil ? nil : try ModalityValues(builder, model, method, known: scores)
+    if let note = values?.note { notes.append(note) }
+    zeroFeatures += (values?.zeroFeatures ?? []).filter { !zeroFeatures.contains($0) }
     if !zeroFeatures.isEmpty {
       notes.append("features of a missing modality are zeros in \(zeroFeatures.joined(separator: ", "))")
     }
     return EvaluationTable(
       dataset: set.manifest.name, metric: set.manifest.metric.rawValue, modalities: set.manifest.modalities,
-      conditions: conditions, scores: scores, metrics: metrics, samples: set.test?.count,
-      missing: conditions.contains { $0.hasSuffix("-missing") }
+      conditions: conditions, scores: scores, metrics: metrics, shapley: values?.shapley, samples: set.test?.count,
+      missing: values?.shapley != nil || conditions.contains { $0.hasSuffix("-missing") }
         ? (zeroFeatures.isEmpty ? "encoded" : "zero-features") : nil,
       notes: notes)
   }

@@ -65,6 +65,10 @@ public struct CompareRequest: Sendable {
   public var jobs = 1
   /// The program that runs one training, for `jobs` > 1: this command itself.
   public var executable: URL?
+  /// Trials of a search by validation score for every row; with 0 nothing is searched.
+  ///
+  /// The first trial is the row as it is; every row has the same number of them.
+  public var tuning = 0
   /// Ratios of impaired test samples to try besides, as in ``SweepRequest``; none where it is empty.
   public var sweepRatios: [Double] = []
 

@@ -5,11 +5,17 @@ public struct MeasuredRun: Equatable, Sendable {
   public var scores: [String: Double]
   /// Means over training of what its steps measured, such as `conflict` and `update.image`.
   public var training: [String: Double]
+  /// What each modality adds to the score; empty where that was not measured.
+  public var shapley: [String: Double]
   public var seconds: Double?
 
-  public init(seed: Int, scores: [String: Double], training: [String: Double] = [:], seconds: Double? = nil) {
+  public init(
+    seed: Int, scores: [String: Double], training: [String: Double] = [:], shapley: [String: Double] = [:],
+    seconds: Double? = nil
+  ) {
     self.seed = seed
     self.scores = scores
+    self.shapley = shapley
     self.training = training
     self.seconds = seconds
   }
@@ -102,6 +108,10 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     public var worseThanUnimodal: Bool?
     /// Means over training of what its steps measured; empty where nothing was.
     public var training: [String: Double]
+    /// What each modality adds to the score; empty where that was not measured.
+    public var shapley: [String: Double] = [:]
+    /// How unevenly they add, as ``EvaluationTable/imbalance``.
+    public var imbalance: Double?
     public var seconds: Double?
   }
 
@@ -114,6 +124,10 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     public var mean: Quantities<Double>
     /// Of the means; empty with one run.
     public var interval95: Quantities<Interval>
+    /// Means over the runs of what each modality adds; empty where not every run measured it.
+    public var shapley: [String: Double] = [:]
+    /// The mean of the runs' imbalances.
+    public var imbalance: Double?
   }
 
   /// A paired t-test of two methods over their common seeds.
@@ -138,6 +152,8 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
   /// In the order given.
   public var methods: [MethodRow]
   public var tests: [Test]
+  /// Which rows nobody beats in both score and balance, and which to take; `nil` where fewer than two can be placed.
+  public var front: Front?
   /// What stood for a missing modality: `encoded` (an empty input) or `zero-features`; `nil` where none was missing.
   public var missing: String?
   /// What a reader of the numbers must know.
@@ -170,6 +186,7 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     if self.methods.count > 2, !tests.isEmpty {
       self.notes.append("p values are of single tests, not corrected for there being \(tests.count) of them")
     }
+    front = Front(self.methods)
   }
 
   private static func row(of method: MethodRuns, modalities: [String], unimodal: [Int: Double]) -> MethodRow {
@@ -181,7 +198,7 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
         quantities: Quantities(scores: run.scores, average: robustness.average, gap: robustness.gap),
         negativeTransfer: robustness.negativeTransfer,
         worseThanUnimodal: unimodal[run.seed].flatMap { best in full.map { $0 < best } }, training: run.training,
-        seconds: run.seconds)
+        shapley: run.shapley, imbalance: EvaluationTable.imbalance(of: run.shapley), seconds: run.seconds)
     }
     var mean = Quantities<Double>()
     var interval = Quantities<Interval>()
@@ -191,7 +208,15 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
       mean[name] = Statistics.mean(values)
       interval[name] = Statistics.interval95(values)
     }
-    return MethodRow(name: method.name, settings: method.settings, runs: runs, mean: mean, interval95: interval)
+    var shapley: [String: Double] = [:]
+    for modality in modalities {
+      let values = runs.compactMap { $0.shapley[modality] }
+      if values.count == runs.count { shapley[modality] = Statistics.mean(values) }
+    }
+    let imbalances = runs.compactMap(\.imbalance)
+    return MethodRow(
+      name: method.name, settings: method.settings, runs: runs, mean: mean, interval95: interval, shapley: shapley,
+      imbalance: imbalances.count == runs.count ? Statistics.mean(imbalances) : nil)
   }
 
   /// With more rows than this, tests are against the first row only.
@@ -245,9 +270,12 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
 
   static let keyOrder = [
     "dataset", "metric", "conditions", "methods", "name", "settings", "runs", "seed", "scores", "average", "gap",
-    "negativeTransfer", "worseThanUnimodal", "training", "seconds", "mean", "interval95", "tests", "quantity",
+    "negativeTransfer", "worseThanUnimodal", "shapley", "imbalance", "training", "seconds", "mean", "interval95",
+    "tests",
+    "quantity",
     "difference", "p",
-    "seeds", "missing", "notes",
+    "seeds", "front", "by", "points", "full", "averageMissing", "gapMissing", "beatenBy", "picks", "preference",
+    "runnerUp", "withinNoise", "missing", "notes",
   ]
 
   /// The file's text.
@@ -263,7 +291,9 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
 
 // A run's quantities stand beside its seed, not in a table of their own.
 extension ComparisonResults.Run {
-  private enum CodingKeys: String, CodingKey { case seed, negativeTransfer, worseThanUnimodal, training, seconds }
+  private enum CodingKeys: String, CodingKey {
+    case seed, negativeTransfer, worseThanUnimodal, training, shapley, imbalance, seconds
+  }
 
   public init(from decoder: any Swift.Decoder) throws {
     let c = try decoder.container(keyedBy: CodingKeys.self)
@@ -272,6 +302,8 @@ extension ComparisonResults.Run {
     negativeTransfer = try c.decodeIfPresent(Bool.self, forKey: .negativeTransfer)
     worseThanUnimodal = try c.decodeIfPresent(Bool.self, forKey: .worseThanUnimodal)
     training = try c.decodeIfPresent([String: Double].self, forKey: .training) ?? [:]
+    shapley = try c.decodeIfPresent([String: Double].self, forKey: .shapley) ?? [:]
+    imbalance = try c.decodeIfPresent(Double.self, forKey: .imbalance)
     seconds = try c.decodeIfPresent(Double.self, forKey: .seconds)
   }
 
@@ -282,12 +314,14 @@ extension ComparisonResults.Run {
     try c.encodeIfPresent(negativeTransfer, forKey: .negativeTransfer)
     try c.encodeIfPresent(worseThanUnimodal, forKey: .worseThanUnimodal)
     if !training.isEmpty { try c.encode(training, forKey: .training) }
+    if !shapley.isEmpty { try c.encode(shapley, forKey: .shapley) }
+    try c.encodeIfPresent(imbalance, forKey: .imbalance)
     try c.encodeIfPresent(seconds, forKey: .seconds)
   }
 }
 
 extension ComparisonResults.MethodRow {
-  private enum CodingKeys: String, CodingKey { case name, settings, runs, mean, interval95 }
+  private enum CodingKeys: String, CodingKey { case name, settings, runs, mean, interval95, shapley, imbalance }
 
   public init(from decoder: any Swift.Decoder) throws {
     let c = try decoder.container(keyedBy: CodingKeys.self)
@@ -296,6 +330,8 @@ extension ComparisonResults.MethodRow {
     runs = try c.decode([ComparisonResults.Run].self, forKey: .runs)
     mean = try c.decodeIfPresent(Quantities<Double>.self, forKey: .mean) ?? Quantities()
     interval95 = try c.decodeIfPresent(Quantities<Interval>.self, forKey: .interval95) ?? Quantities()
+    shapley = try c.decodeIfPresent([String: Double].self, forKey: .shapley) ?? [:]
+    imbalance = try c.decodeIfPresent(Double.self, forKey: .imbalance)
   }
 
   public func encode(to encoder: any Swift.Encoder) throws {
@@ -305,5 +341,7 @@ extension ComparisonResults.MethodRow {
     try c.encode(runs, forKey: .runs)
     if !mean.isEmpty { try c.encode(mean, forKey: .mean) }
     if !interval95.isEmpty { try c.encode(interval95, forKey: .interval95) }
+    if !shapley.isEmpty { try c.encode(shapley, forKey: .shapley) }
+    try c.encodeIfPresent(imbalance, forKey: .imbalance)
   }
 }

@@ -63,6 +63,13 @@ public struct EvaluationTable: Codable, Equatable, Sendable {
   /// Distance of best and worst modality, by kind of impairment.
   public var gap: [String: Double]
   public var negativeTransfer: Bool?
+  /// What each modality adds to the score; `nil` where that was not measured.
+  ///
+  /// Shapley's values over the scores with every set of modalities missing: they add up to the full score less the score
+  /// with nothing there.
+  public var shapley: [String: Double]?
+  /// How unevenly the modalities add, as ``imbalance(of:)``; `nil` with one modality.
+  public var imbalance: Double?
   /// What stood for a missing modality: `encoded` (an empty input) or `zero-features`; `nil` where none was missing.
   public var missing: String?
   /// How many were scored.
@@ -73,8 +80,8 @@ public struct EvaluationTable: Codable, Equatable, Sendable {
   /// Averages, gaps and negative transfer follow from the scores.
   public init(
     dataset: String, metric: String, split: String = "test", modalities: [String], conditions: [String],
-    scores: [String: Double], metrics: [String: [String: Double]] = [:], samples: Int? = nil, missing: String? = nil,
-    notes: [String] = []
+    scores: [String: Double], metrics: [String: [String: Double]] = [:], shapley: [String: Double]? = nil,
+    samples: Int? = nil, missing: String? = nil, notes: [String] = []
   ) {
     self.dataset = dataset
     self.metric = metric
@@ -86,6 +93,8 @@ public struct EvaluationTable: Codable, Equatable, Sendable {
     self.metrics = metrics
     self.samples = samples
     self.notes = notes
+    self.shapley = shapley
+    imbalance = Self.imbalance(of: shapley)
     let robustness = Robustness(scores: scores, modalities: modalities)
     average = robustness.average
     gap = robustness.gap
@@ -94,8 +103,19 @@ public struct EvaluationTable: Codable, Equatable, Sendable {
 
   static let keyOrder = [
     "dataset", "metric", "split", "samples", "modalities", "conditions", "scores", "average", "gap", "negativeTransfer",
-    "missing", "metrics", "notes",
+    "shapley", "imbalance", "missing", "metrics", "notes",
   ]
+
+  /// The mean distance between the values of two modalities, over all pairs; `nil` with fewer than two.
+  ///
+  /// With two modalities |φ₁ − φ₂|. That is |v({1}) − v({2})|, and so their gap when missing; with more the two differ.
+  public static func imbalance(of shapley: [String: Double]?) -> Double? {
+    // In one order, so that the sum's last digit does not change from run to run.
+    let values = (shapley ?? [:]).sorted { $0.key < $1.key }.map(\.value)
+    guard values.count > 1 else { return nil }
+    let distances = values.indices.flatMap { i in values[(i + 1)...].map { abs(values[i] - $0) } }
+    return distances.reduce(0, +) / Double(distances.count)
+  }
 
   /// The file's text.
   public func json(_ layout: JSONLayout = .pretty) throws -> String {

@@ -43,6 +43,21 @@ struct Compare: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("Runs at the same time, each a process of its own.", valueName: "number"))
   var jobs = 1
 
+  @Option(
+    help: ArgumentHelp(
+      "Trials of a search by validation score for every row: learning rate and the method's own numbers.",
+      valueName: "number"))
+  var tune: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Put score against balance, and say which row to take: \(Front.Preference.allowed.joined(separator: ", ")).",
+      valueName: "preference"),
+    transform: { word in
+      do { return try Front.Preference(named: word) } catch { throw ValidationError(Diagnosis(describing: error).what) }
+    })
+  var prefer: Front.Preference?
+
   @OptionGroup var configuration: ConfigurationOptions
 
   @Flag(help: "Print the results as JSON.")
@@ -55,6 +70,7 @@ struct Compare: ParsableCommand, Exemplified {
 
   func validate() throws {
     if let seeds, seeds < 1 { throw ValidationError("--seeds is \(seeds); at least 1 is needed.") }
+    if let tune, tune < 1 { throw ValidationError("--tune is \(tune); at least 1 is needed.") }
     if jobs < 1 { throw ValidationError("--jobs is \(jobs); at least 1 is needed.") }
     if recipe != nil, methods != nil { throw ValidationError("--recipe names the methods; leave --methods out.") }
   }
@@ -71,7 +87,8 @@ struct Compare: ParsableCommand, Exemplified {
     request.files = configuration.urls
     request.settings += configuration.settings
     request.jobs = jobs
-    try Comparison.run(request, recipe, json: json, output)
+    request.tuning = tune ?? 0
+    try Comparison.run(request, recipe, prefer: prefer, json: json, output)
   }
 
   private func rows(on folder: URL, _ output: Output) throws -> [ComparisonRow] {
@@ -87,7 +104,9 @@ struct Compare: ParsableCommand, Exemplified {
 
 /// What `compare` and `demo` share: the work, the table, the sentences, the files.
 enum Comparison {
-  static func run(_ request: CompareRequest, _ recipe: Recipe? = nil, json: Bool, _ output: Output) throws {
+  static func run(
+    _ request: CompareRequest, _ recipe: Recipe? = nil, prefer: Front.Preference? = nil, json: Bool, _ output: Output
+  ) throws {
     let begun = ContinuousClock.now
     var request = request
     request.executable = Executable.url
@@ -104,8 +123,9 @@ enum Comparison {
       files.append(request.out.appending(path: "sweep.json"))
       sweep = try Tree.read(SweepTable.self, from: files[1])
     }
+    if request.tuning > 0 { files.append(request.out.appending(path: "tuning.json")) }
     files.append(request.out.appending(path: "table.md"))
-    let page = ComparisonPage(results, recipe, sweep)
+    let page = ComparisonPage(results, recipe, sweep, prefer: prefer)
     try AtomicFile.write(Data(page.markdown.utf8), to: files[files.count - 1])
     try output.data(json ? results.json() : page.text(width: output.surroundings.width))
     let seconds = (ContinuousClock.now - begun) / .seconds(1)
@@ -124,27 +144,42 @@ struct ComparisonPage {
   private let results: ComparisonResults
   private let printed: PrintedTable?
   private let sweep: SweepTable?
+  private let front: FrontText?
+  private let prefer: Front.Preference?
 
-  init(_ results: ComparisonResults, _ recipe: Recipe? = nil, _ sweep: SweepTable? = nil) {
+  init(
+    _ results: ComparisonResults, _ recipe: Recipe? = nil, _ sweep: SweepTable? = nil, prefer: Front.Preference? = nil
+  ) {
     self.results = results
+    self.prefer = prefer
+    front = FrontText(results, titles: MethodTitles.byName)
     self.sweep = sweep
     printed = recipe.flatMap {
       PrintedTable(results, expected: $0.expected, source: $0.source, titles: MethodTitles.byName)
     }
   }
 
-  private var sentences: [String] { Findings(results, titles: MethodTitles.byName).sentences }
+  private var sentences: [String] {
+    let found = Findings(results, titles: MethodTitles.byName).sentences
+    guard let prefer else { return found }
+    return found + [front?.sentence(prefer) ?? "No row can be picked: fewer than two have a full score and a balance."]
+  }
 
   /// For a terminal.
   func text(width: Int) -> String {
     let table = ComparisonTable(results, titles: MethodTitles.byName).text(width: width)
-    let others = [printed?.text, sweep.map { SweepText($0, titles: MethodTitles.byName).text }].compactMap { $0 }
+    let others = [
+      printed?.text, sweep.map { SweepText($0, titles: MethodTitles.byName).text }, prefer == nil ? nil : front?.text,
+    ]
+    .compactMap { $0 }
     return ([table] + others + sentences).joined(separator: "\n\n")
   }
 
   var markdown: String {
     let table = ComparisonTable(results, titles: MethodTitles.byName).markdown()
-    let others = [printed?.markdown, sweep.map { SweepText($0, titles: MethodTitles.byName).markdown }]
+    let others = [
+      printed?.markdown, sweep.map { SweepText($0, titles: MethodTitles.byName).markdown }, front?.markdown,
+    ]
     return ([table] + others.compactMap { $0 } + [sentences.joined(separator: "\n\n") + "\n"]).joined(separator: "\n")
   }
 }

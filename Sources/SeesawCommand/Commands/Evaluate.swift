@@ -55,6 +55,11 @@ enum ScoreTable {
       rows.append(row)
     }
     var text = Columns.text(rows, right: [1], indent: 2)
+    if let shapley = table.shapley {
+      let values = table.modalities.compactMap { name in shapley[name].map { "\(name) \(Words.percent($0))" } }
+      text += "\n\n  what each adds (Shapley): \(values.joined(separator: ", "))"
+      if let imbalance = table.imbalance { text += "  imbalance \(Words.percent(imbalance))" }
+    }
     if table.negativeTransfer == true {
       text += "\n\n  negative transfer: a score with a modality impaired is above the full one"
     }

@@ -1,0 +1,147 @@
+import Balancing
+import Datasets
+import Foundation
+import Multimodal
+import Records
+
+// Every row has the same number of trials, so that no method wins by having been looked after better. Test scores take no
+// part: a trial is judged by the validation split alone.
+
+extension Experiment {
+  /// Tries settings for every row, and lays the best over the row's own; `tuning.json` in `out` lists what was tried.
+  ///
+  /// - Parameter plans: the runs of the comparison as it was asked for.
+  static func tuned(
+    _ request: CompareRequest, _ plans: [PlannedRun], _ data: LoadedData, stop: StopFlag, events: @escaping EventSink
+  ) throws -> (CompareRequest, TuningTable) {
+    guard request.tuning >= 1 else {
+      throw Diagnosis("the number of trials is \(request.tuning), must be at least 1", exitStatus: .usage)
+    }
+    guard data.set.validation != nil else {
+      throw Diagnosis(
+        "tuning chooses by validation score, and there is no validation split", place: data.set.folder.relativePath,
+        remedy: "add validation.safetensors, or leave --tune out", exitStatus: .usage)
+    }
+    let rows = plans.filter { $0.configuration.seed == 0 }
+    var trials: [(row: Int, number: Int, settings: [String: Tree], plan: PlannedRun)] = []
+    for (index, row) in rows.enumerated() {
+      let card = try MethodRegistry.entry(row.configuration.methodName).card
+      for number in 0..<request.tuning {
+        let settings = number == 0 ? [:] : trialSettings(number, of: row.label, card, row.resolved.tree)
+        var (configuration, resolved) = try resolve(
+          method: row.configuration.methodName, seed: 0, data: request.data, files: request.files,
+          settings: request.settings + request.rows[index].settings + words(settings))
+        if configuration.training.threads == 0 {
+          configuration.training.threads = 1
+          resolved.tree[path: "training.threads"] = 1
+        }
+        _ = try RunBuilder(configuration, data).method()
+        let folder = row.folder.deletingLastPathComponent().appending(path: "trials/trial-\(number)")
+        trials.append(
+          (
+            index, number, settings,
+            PlannedRun(
+              label: "\(row.label) trial \(number)", configuration: configuration, resolved: resolved, folder: folder)
+          ))
+      }
+    }
+    events(
+      .phase(
+        "Tuning", "\(trials.count) \(trials.count == 1 ? "run" : "runs"): \(request.tuning) for each row, with seed 0"))
+    // What is noted of a trial is noted of the row's runs as well.
+    let relay: EventSink = { event in
+      if case .progress(_, let done, let total, let detail) = event {
+        events(.progress(label: "Tuning", done: done, total: total, detail: detail))
+      }
+    }
+    let all = trials.map(\.plan)
+    _ =
+      request.jobs > 1
+      ? try runAsProcesses(all, data, request, mayDiverge: true, stop: stop, events: relay)
+      : try runHere(all, data, mayDiverge: true, stop: stop, events: relay)
+
+    let metric = data.set.manifest.metric.rawValue
+    var table = TuningTable(dataset: data.set.manifest.name, metric: metric, trials: request.tuning, rows: [])
+    for (index, row) in rows.enumerated() {
+      table.rows.append(
+        TuningTable.Row(
+          name: row.label,
+          trials: try trials.filter { $0.row == index }.map { trial in
+            TuningTable.Trial(
+              number: trial.number, settings: trial.settings,
+              validation: hasDiverged(trial.plan, data)
+                ? nil : try validationScore(RunFolder(trial.plan.folder), metric)
+            )
+          }))
+    }
+    try AtomicFile.write(Data((table.json() + "\n").utf8), to: request.out.appending(path: "tuning.json"))
+    var tuned = request
+    for (index, row) in table.rows.enumerated() {
+      guard let chosen = row.chosen else {
+        throw Diagnosis(
+          "every trial of '\(row.name)' diverged", place: rows[index].folder.deletingLastPathComponent().relativePath,
+          remedy: "a smaller learning rate, or --set optimizer.gradient_clip=1", exitStatus: .failed)
+      }
+      tuned.rows[index].settings += words(chosen.settings)
+      guard let trial = trials.first(where: { $0.row == index && $0.number == chosen.number }) else { continue }
+      try take(trial.plan.folder, as: rows[index].folder)
+    }
+    return (tuned, table)
+  }
+
+  /// The chosen trial is the row's run with seed 0: it need not be trained twice.
+  private static func take(_ trial: URL, as run: URL) throws {
+    guard !FileManager.default.fileExists(atPath: run.path) else { return }
+    try Diagnosis.placing(run) { try FileManager.default.copyItem(at: trial, to: run) }
+  }
+
+  /// What a trial sets: a learning rate from 10⁻⁴ to 10⁻², log-uniformly, and every number of the method's that has a
+  /// range on its card times 2ᵘ, u uniform in −2 … 2, within that range.
+  ///
+  /// Drawn from a stream that depends on the row's label and the trial's number alone, so that more trials, other rows or
+  /// another order change none of them.
+  static func trialSettings(_ number: Int, of label: String, _ card: MethodCard, _ row: Tree) -> [String: Tree] {
+    var numbers = SeededNumbers(seed: 0, stream: "tune/\(label)/\(number)")
+    var settings: [String: Tree] = ["optimizer.learning_rate": .number(pow(10, -4 + 2 * numbers.uniform()))]
+    for setting in card.settings {
+      guard let range = setting.range, setting.default.numberValue != nil else { continue }
+      let factor = exp2(-2 + 4 * numbers.uniform())
+      let path = "method.\(setting.key)"
+      guard let value = row[path: path]?.numberValue else { continue }
+      let isWhole = if case .int = setting.default { true } else { false }
+      let stretched = within(range, value * factor, from: value, isWhole: isWhole)
+      if stretched == value { continue }
+      settings[path] = isWhole ? .int(Int(stretched)) : .number(stretched)
+    }
+    return settings
+  }
+
+  /// The number nearest to `wanted` that a range admits; at a bound that is itself refused, half way to `value`.
+  private static func within(_ range: SettingRange, _ wanted: Double, from value: Double, isWhole: Bool) -> Double {
+    var wanted = isWhole ? wanted.rounded() : wanted
+    if let low = range.minimum, range.aboveMinimum ? wanted <= low : wanted < low {
+      wanted =
+        isWhole
+        ? (range.aboveMinimum ? low.rounded(.down) + 1 : low.rounded(.up))
+        : range.aboveMinimum ? (low + value) / 2 : low
+    }
+    if let high = range.maximum, range.belowMaximum ? wanted >= high : wanted > high {
+      wanted =
+        isWhole
+        ? (range.belowMaximum ? high.rounded(.up) - 1 : high.rounded(.down))
+        : range.belowMaximum ? (high + value) / 2 : high
+    }
+    return range.contains(wanted) ? wanted : value
+  }
+
+  /// `key=value` for each, in a fixed order.
+  private static func words(_ settings: [String: Tree]) -> [String] {
+    settings.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.description)" }
+  }
+
+  /// The validation score of the epoch whose weights a run kept.
+  private static func validationScore(_ folder: RunFolder, _ metric: String) throws -> Double? {
+    let selected = try folder.readRecord().selectedEpoch
+    return try folder.readEpochs().first { $0.epoch == selected }?.validation[metric]
+  }
+}
