@@ -10,13 +10,15 @@ seesaw="${SEESAW:-.build/release/seesaw}"
 name="$1"
 source="$2"
 shift 2
+shown="$source"
+case "$shown" in /*) shown="$(basename "$shown")" ;; esac
 work="runs/results/$name"
 mkdir -p runs/results Documentation/results
 if [ -d "$source" ]; then
-  make_features="seesaw encode $name --out $work"
+  make_features="seesaw encode $shown --out $work"
   "$seesaw" encode "$source" --out "$work" --name "$name" --quiet
 else
-  make_features="seesaw import $(basename "$source") --standardize --out $work"
+  make_features="seesaw import $shown --standardize --out $work"
   "$seesaw" import "$source" --standardize --out "$work" --name "$name" --quiet
 fi
 
