@@ -20,7 +20,9 @@ public protocol BalancingMethod: SendableMetatype {
 public struct MethodRequirements: Equatable, Sendable {
   /// The fused logits must be a sum of one part a modality.
   public var additiveFusion = false
-  /// The fusion must weigh the modalities by attention.
+  /// The fused classifier must be one linear layer over the features side by side.
+  public var concatenation = false
+  /// The fusion must let the modalities attend to each other with queries and keys: cross attention.
   public var attentionFusion = false
   /// Scales gradients by a factor: an optimizer that divides by their size cancels what stays the same.
   public var scalesGradients = false
@@ -28,16 +30,21 @@ public struct MethodRequirements: Equatable, Sendable {
   public var trainedEncoders = false
   /// Measures on a validation split.
   public var validation = false
+  /// Measures on a validation split unless its settings make that needless; the method itself refuses where there is none.
+  public var validationByDefault = false
 
   public init(
-    additiveFusion: Bool = false, attentionFusion: Bool = false, scalesGradients: Bool = false,
-    trainedEncoders: Bool = false, validation: Bool = false
+    additiveFusion: Bool = false, concatenation: Bool = false, attentionFusion: Bool = false,
+    scalesGradients: Bool = false,
+    trainedEncoders: Bool = false, validation: Bool = false, validationByDefault: Bool = false
   ) {
     self.additiveFusion = additiveFusion
+    self.concatenation = concatenation
     self.attentionFusion = attentionFusion
     self.scalesGradients = scalesGradients
     self.trainedEncoders = trainedEncoders
     self.validation = validation
+    self.validationByDefault = validationByDefault
   }
 }
 

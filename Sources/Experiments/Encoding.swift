@@ -10,6 +10,8 @@ import Torch
 public struct EncodeSettings: Settings {
   public var impairments = ImpairmentSettings()
   public var data = RawDatasetSettings()
+  /// Further conditions with that share of pixels or tokens hit: 0.5 makes `image-noisy-0.5` and `text-noisy-0.5`.
+  public var noiseLevels: [Double] = []
   /// 0 takes one a core.
   public var threads = 0
   public init() {}
@@ -47,6 +49,9 @@ private struct EncodingWork {
     var settings = try overlay.resolve(settings: request.settings).tree.decode(EncodeSettings.self)
     settings.data.strict = settings.data.strict || request.strict
     try settings.impairments.check()
+    for level in settings.noiseLevels where !(0...1).contains(level) {
+      throw Diagnosis("the noise level \(level) is not from 0 to 1", exitStatus: .usage)
+    }
     self.settings = settings
   }
 
@@ -110,14 +115,20 @@ private struct EncodingWork {
   ) throws {
     let samples = data.samples(in: .test)
     guard !samples.isEmpty else { return }
-    for condition in ImpairedCondition.allCases {
-      let name = condition.name(for: kind)
-      let impairment = settings.impairments.impairment(condition, of: kind)
+    _ = try part("test@\(ImpairedCondition.missing.name(for: kind))", work, named: kind.rawValue) {
+      try Tensor(encoder.encode(.missing(kind)), shape: [1, encoder.width])
+    }
+    let noisy = ImpairedCondition.noisy.name(for: kind)
+    var impairments = [(noisy, settings.impairments.impairment(.noisy, of: kind))]
+    for level in settings.noiseLevels {
+      var stronger = settings.impairments
+      stronger.noisyPixels = level
+      stronger.deletedTokens = level
+      impairments.append(("\(noisy)-\(level)", stronger.impairment(.noisy, of: kind)))
+    }
+    for (name, impairment) in impairments {
       let seed = settings.impairments.seed
       _ = try part("test@\(name)", work, named: kind.rawValue) {
-        if condition == .missing {
-          return try Tensor(encoder.encode(.missing(kind)), shape: [1, encoder.width])
-        }
         let clean = inputs(samples, kind)
         let noisy = RawInputs(count: samples.count) { index in
           let sample = samples[index]

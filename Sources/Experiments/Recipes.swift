@@ -27,7 +27,7 @@ extension ComparisonRow {
     for entry in MethodRegistry.entries {
       if !entry.card.modalities.admits(set.modalities.count) {
         leftOut.append("'\(entry.card.name)' is left out: it needs \(entry.card.modalities.words) modalities")
-      } else if entry.requirements.validation, set.validation == nil {
+      } else if entry.requirements.validation || entry.requirements.validationByDefault, set.validation == nil {
         leftOut.append("'\(entry.card.name)' is left out: it needs a validation split")
       } else {
         let modulates = entry.defaults[path: "modulate"] != nil

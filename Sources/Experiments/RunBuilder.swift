@@ -89,6 +89,12 @@ struct RunBuilder {
         found: ["the fusion is '\(fusion.rawValue)'"],
         remedy: "--set model.fusion=concatenation, or another method", exitStatus: .usage)
     }
+    if entry.requirements.concatenation, fusion != .concatenation {
+      throw Diagnosis(
+        "'\(entry.card.name)' needs one linear classifier over the features side by side",
+        found: ["the fusion is '\(fusion.rawValue)'"], remedy: "--set model.fusion=concatenation",
+        exitStatus: .usage)
+    }
     if entry.requirements.attentionFusion, fusion != .crossAttention {
       throw Diagnosis(
         "'\(entry.card.name)' turns the queries of a fusion by cross attention",

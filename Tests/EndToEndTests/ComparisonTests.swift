@@ -212,4 +212,22 @@ struct ComparisonTests {
       #expect(again.error.contains(" Features  demo/features, made before\n"))
     }
   }
+
+  @Test("every method runs, and without a validation split those that need one are left out by name")
+  func all() throws {
+    try withData { folder in
+      let settings = ["--methods", "all", "--seeds", "1", "--set", "training.epochs=1"]
+      let answer = try Seesaw.run(["compare", "data", "--out", "c", "--json"] + settings, in: folder)
+      #expect(answer.status == 0, "\(answer.error)")
+      #expect(try answer.json()[path: "methods"]?.listValue?.count == 28)
+
+      try FileManager.default.removeItem(at: folder.appending(path: "data/validation.safetensors"))
+      let fewer = try Seesaw.run(["compare", "data", "--out", "d", "--json"] + settings, in: folder)
+      #expect(fewer.status == 0, "\(fewer.error)")
+      for name in ["mslr", "g-blending", "relearning"] {
+        #expect(fewer.error.contains("'\(name)' is left out: it needs a validation split"))
+      }
+      #expect(try fewer.json()[path: "methods"]?.listValue?.count == 25)
+    }
+  }
 }

@@ -35,6 +35,24 @@ struct EncodingTests {
     }
   }
 
+  @Test("noise levels are conditions of their own, and one out of range is refused")
+  func noiseLevels() throws {
+    try withTemporaryFolder { folder in
+      try TinyRaw().write(to: folder.appending(path: "raw"))
+      let wrong = try Seesaw.run(["encode", "raw", "--out", "data", "--set", "noise_levels=[1.5]"], in: folder)
+      #expect(wrong.status == 64 && wrong.error.contains("the noise level 1.5 is not from 0 to 1"))
+
+      let answer = try Seesaw.run(["encode", "raw", "--out", "data", "--set", "noise_levels=[0.1, 0.5]"], in: folder)
+      #expect(answer.status == 0, "\(answer.error)")
+      let train = try Seesaw.run(
+        ["train", "data", "--method", "joint", "--out", "run", "--set", "training.epochs=1"], in: folder)
+      #expect(train.status == 0, "\(train.error)")
+      let table = try Seesaw.run(["evaluate", "run", "--json"], in: folder).json()
+      #expect(table[path: "scores"]?.tableValue?["image-noisy-0.5"] != nil)
+      #expect(table[path: "gap"]?.tableValue?["noisy-0.1"] != nil)
+    }
+  }
+
   @Test("what cannot be used is left out, counted and listed; with --strict it is refused")
   func quarantine() throws {
     try withTemporaryFolder { folder in

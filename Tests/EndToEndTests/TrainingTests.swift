@@ -214,4 +214,18 @@ struct TrainingTests {
         "\(wrong.error)")
     }
   }
+
+  @Test(
+    "a method that cannot work with a fusion says so before training",
+    arguments: [("mmcosine", "addition"), ("amco", "gated"), ("rollingq", "concatenation")])
+  func fusion(_ method: String, _ fusion: String) throws {
+    try withTemporaryFolder { folder in
+      try TinyFeatures().write(to: folder.appending(path: "data"))
+      let answer = try Seesaw.run(
+        ["train", "data", "--method", method, "--set", "model.fusion=\(fusion)", "--out", "run"], in: folder)
+      #expect(answer.status == 64)
+      #expect(answer.error.contains("'\(method)'") && answer.error.contains("the fusion is '\(fusion)'"))
+      #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "run").path))
+    }
+  }
 }

@@ -39,12 +39,12 @@ struct StepBenchmark {
     var candidates: [Candidate] = []
     var kept: [String] = []
     for name in names {
-      guard let candidate = try? make(name) else {
-        print("  \(name): not a single step of its own, left out")
-        continue
+      do {
+        candidates.append(try make(name))
+        kept.append(name)
+      } catch {
+        print("  \(name): left out: \(Diagnosis(describing: error).what)")
       }
-      candidates.append(candidate)
-      kept.append(name)
     }
     let times = try measure(candidates, rounds)
     for (index, name) in kept.enumerated() { print(row(name, zip(times[index], times[0]).map { $0 / $1 }.sorted())) }
@@ -68,7 +68,7 @@ struct StepBenchmark {
   }
 }
 
-/// A method on made-up features.
+/// A method on made-up features, prepared as before an epoch.
 final class Candidate {
   private var method: any BalancingMethod
   private let session: TrainingSession
@@ -79,21 +79,40 @@ final class Candidate {
     method = try entry(entry.defaults.overlaid(with: settings))
     let modalities = (0..<count).map { Modality("m\($0)") }
     let random = RandomSource(seed: 1)
-    let store = ParameterStore(random: random)
-    let model = try MultimodalModel(
-      modalities: modalities, inputWidths: modalities.map { _ in 256 }, embeddingWidths: modalities.map { _ in 256 },
-      classes: 32, task: .singleLabel, store: store)
-    if let adding = method as? any AddsParameters {
-      try adding.addParameters(store.root / "method", for: model)
-      _ = try store.flat()
-    }
-    session = TrainingSession(
-      model, optimizer: try Adam(store), learningRate: LearningRate(1e-3),
-      clock: TrainingClock(steps: 1000, epochs: 10), random: random)
     let generator = try random.generator("features")
     batch = Batch(
       samples: Array(0..<128), inputs: try PerModality(modalities) { _ in try generator.normal([128, 256]) },
       labels: try Tensor((0..<128).map { $0 % 32 }))
+    let adding = method as? any AddsParameters
+    let attends = entry.requirements.attentionFusion
+    let makeSession = { () throws -> TrainingSession in
+      let store = ParameterStore(random: random)
+      let widths = modalities.map { _ in 256 }
+      let model = try MultimodalModel(
+        modalities: modalities, inputWidths: widths, embeddingWidths: widths, classes: 32, task: .singleLabel,
+        store: store,
+        fusion: { (scope, widths, classes) throws(TorchError) in
+          if attends { return try CrossAttentionFusion(scope, widths: widths, classes: classes) }
+          return try Concatenation(scope, widths: widths, classes: classes)
+        })
+      try adding?.addParameters(store.root / "method", for: model)
+      _ = try store.flat()
+      return TrainingSession(
+        model, optimizer: try Adam(store), learningRate: LearningRate(1e-3),
+        clock: TrainingClock(steps: 1000, epochs: 10), random: random)
+    }
+    session = try makeSession()
+    let lab = Lab(
+      session: session, training: OneBatch(batch), validation: OneBatch(batch), batchSize: 128, random: random,
+      makeSession: makeSession)
+    if var preparing = method as? any PreparesBeforeTraining {
+      try preparing.prepare(lab)
+      method = preparing
+    }
+    if var acting = method as? any ActsBetweenEpochs {
+      try acting.epochWillBegin(0, lab)
+      method = acting
+    }
     _ = try method.step(batch, session)
   }
 
@@ -103,5 +122,21 @@ final class Candidate {
     let begun = clock.now
     for _ in 0..<steps { _ = try method.step(batch, session) }
     return (clock.now - begun) / .seconds(1) / Double(steps)
+  }
+}
+
+/// A split that is one batch.
+struct OneBatch: BatchSource {
+  let whole: Batch
+  var count: Int { whole.count }
+
+  init(_ whole: Batch) { self.whole = whole }
+
+  func batch(_ visits: ArraySlice<SamplingPlan.Visit>) throws -> Batch {
+    let samples = visits.map(\.sample)
+    let index = try Tensor(samples)
+    return Batch(
+      samples: samples, inputs: try whole.inputs.map { try $1.indexed(0, by: index) },
+      labels: try whole.labels.indexed(0, by: index))
   }
 }

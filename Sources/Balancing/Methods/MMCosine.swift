@@ -33,7 +33,7 @@ public struct MMCosine: ObjectiveMethod, PredictsItsOwnWay {
     ],
     settings: settings([SettingNote("scale", "s, what multiplies the cosines", range: .positive)]))
 
-  public static var requirements: MethodRequirements { MethodRequirements(additiveFusion: true) }
+  public static var requirements: MethodRequirements { MethodRequirements(additiveFusion: true, concatenation: true) }
 
   private let scale: Double
 

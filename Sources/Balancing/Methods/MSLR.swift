@@ -80,7 +80,7 @@ public struct MSLR: BalancingMethod, PreparesBeforeTraining, ActsBetweenEpochs, 
       SettingNote("dynamic.window", "How many epochs an accuracy is compared with", range: .atLeast(1)),
     ]))
 
-  public static let requirements = MethodRequirements(trainedEncoders: true)
+  public static let requirements = MethodRequirements(trainedEncoders: true, validationByDefault: true)
 
   private let configuration: Configuration
   private var memory = Memory()

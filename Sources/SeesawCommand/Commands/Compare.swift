@@ -178,7 +178,8 @@ struct ComparisonPage {
   var markdown: String {
     let table = ComparisonTable(results, titles: MethodTitles.byName).markdown()
     let others = [
-      printed?.markdown, sweep.map { SweepText($0, titles: MethodTitles.byName).markdown }, front?.markdown,
+      TestsText(results, titles: MethodTitles.byName)?.markdown, printed?.markdown,
+      sweep.map { SweepText($0, titles: MethodTitles.byName).markdown }, front?.markdown,
     ]
     return ([table] + others.compactMap { $0 } + [sentences.joined(separator: "\n\n") + "\n"]).joined(separator: "\n")
   }
