@@ -50,7 +50,8 @@ struct ScikitLearnTests {
     for c in golden.singleLabel {
       #expect(abs(try Metrics.accuracy(truth: c.truth, predictions: c.predictions) - c.accuracy) < 1e-9, "\(c.name)")
       #expect(abs(try Metrics.macroF1(truth: c.truth, predictions: c.predictions) - c.macroF1) < 1e-9, "\(c.name)")
-      #expect(abs(try Metrics.weightedF1(truth: c.truth, predictions: c.predictions) - c.weightedF1) < 1e-9, "\(c.name)")
+      #expect(
+        abs(try Metrics.weightedF1(truth: c.truth, predictions: c.predictions) - c.weightedF1) < 1e-9, "\(c.name)")
     }
   }
 
