@@ -102,10 +102,7 @@ public final class StepProbe {
     let students = try students.values.map { try task.logProbabilities($0) }
     guard students.count > 1 else { return try students[0].sum() * 0 }
     let targets = try targets.values.map { try task.logProbabilities($0.detached()) }
-    let p = try sumsOfOthers(targets.map { try $0.exp() }) { try $0 + $1 }
-    let h = try sumsOfOthers(targets.map { try $0.exp() * $0 }) { try $0 + $1 }
-    let terms = try students.indices.map { try Divergence.meanOverSamples(h[$0] - p[$0] * students[$0]) }
-    return try Tensor.stack(terms).sum() * (0.5 / Double(students.count - 1))
+    return try Tensor.stack(meanDivergences(from: targets, to: students)).sum() * 0.5
   }
 
   // MARK: First order

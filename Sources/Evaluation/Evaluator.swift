@@ -20,15 +20,28 @@ public struct Evaluator {
   public func logits(
     _ model: MultimodalModel, _ split: any BatchSource, _ logits: (Outputs) throws -> Tensor = { $0.logits }
   ) throws -> (logits: Tensor, labels: Tensor) {
+    let (all, labels) = try allLogits(model, split) { [try logits($0)] }
+    return (all[0], labels)
+  }
+
+  /// Several predictions of every sample from one pass over a split: [N, C] each, in order, on the host.
+  ///
+  /// - Parameter predictions: what is made of a forward pass; as many for every batch.
+  public func allLogits(
+    _ model: MultimodalModel, _ split: any BatchSource, _ predictions: (Outputs) throws -> [Tensor]
+  ) throws -> (logits: [Tensor], labels: Tensor) {
     try withoutGradients {
-      var parts: [Tensor] = []
+      var parts: [[Tensor]] = []
       var labels: [Tensor] = []
       for visits in SamplingPlan.inOrder(split.count).batches(of: batchSize) {
         let batch = try split.batch(visits)
-        parts.append(try logits(model(batch.inputs)).to(on: .cpu))
+        parts.append(try predictions(model(batch.inputs)).map { try $0.to(on: .cpu) })
         labels.append(try batch.labels.to(on: .cpu))
       }
-      return (try Tensor.cat(parts, 0), try Tensor.cat(labels, 0))
+      let count = parts.first?.count ?? 0
+      return (
+        try (0..<count).map { index in try Tensor.cat(parts.map { $0[index] }, 0) }, try Tensor.cat(labels, 0)
+      )
     }
   }
 

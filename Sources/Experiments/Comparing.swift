@@ -46,7 +46,7 @@ extension Experiment {
     }
     try AtomicFile.write(Data((results.json() + "\n").utf8), to: request.out.appending(path: "results.json"))
     if !request.sweepRatios.isEmpty {
-      let table = try sweep(Array(zip(plans.map(\.label), summaries)), request.sweepRatios)
+      let table = try sweep(Array(zip(plans.map(\.label), summaries)), data, request.sweepRatios)
       try AtomicFile.write(Data((table.json() + "\n").utf8), to: request.out.appending(path: "sweep.json"))
     }
     return results
@@ -85,10 +85,12 @@ extension Experiment {
 
   /// The sweeps of all runs, as one mean curve for each label.
   private static func sweep(
-    _ summaries: [(label: String, run: RunSummary)], _ ratios: [Double]
+    _ summaries: [(label: String, run: RunSummary)], _ data: LoadedData, _ ratios: [Double]
   ) throws -> SweepTable {
     var tables: [(label: String, table: SweepTable)] = []
-    for (label, summary) in summaries { tables.append((label, try sweep(run: summary.folder, ratios: ratios))) }
+    for (label, summary) in summaries {
+      tables.append((label, try sweep(run: summary.folder, on: data, ratios: ratios)))
+    }
     var all = tables[0].table
     var labels: [String] = []
     for (label, _) in tables where !labels.contains(label) { labels.append(label) }

@@ -12,15 +12,17 @@ extension Experiment {
   public static func evaluate(
     run: URL, data: URL? = nil, events: EventSink = { _ in }
   ) throws -> EvaluationTable {
-    let (builder, model, method) = try finishedRun(run, data: data, events: events)
+    let (builder, model, method) = try finishedRun(run, data: data.map(LoadedData.init(at:)), events: events)
     let table = try evaluation(builder, model, method)
     if data == nil { try RunFolder(run).write(table) }
     return table
   }
 
   /// A finished run's data, model and method, ready to be tried.
+  ///
+  /// - Parameter data: what to try it on; nil reads the run's own.
   static func finishedRun(
-    _ run: URL, data: URL?, events: EventSink
+    _ run: URL, data: LoadedData?, events: EventSink
   ) throws -> (RunBuilder, MultimodalModel, any BalancingMethod) {
     let folder = RunFolder(run)
     guard folder.exists else {
@@ -33,7 +35,7 @@ extension Experiment {
         remedy: "seesaw train --resume --out \(run.relativePath)", exitStatus: .input)
     }
     let configuration = try record.configuration.decode(RunConfiguration.self)
-    let loaded = try LoadedData(at: data ?? URL(filePath: record.data.path))
+    let loaded = try data ?? LoadedData(at: URL(filePath: record.data.path))
     try check(loaded.set, fits: record, in: folder)
     if data == nil, loaded.digests != record.data.digests {
       events(.note("the data has changed since the run was trained: \(loaded.set.folder.relativePath)"))
@@ -71,15 +73,17 @@ extension Experiment {
       let (split, absent, zero) = try set.test(under: name)
       if zero { zeroFeatures.append(name) }
       let prepared = split.prepared(builder.elementType, on: builder.device)
-      let (logits, labels) = try evaluator.logits(model, prepared, prediction(of: method, absent: absent))
-      metrics[name] = try evaluator.metrics(logits, labels)
-      scores[name] = try evaluator.score(metrics[name] ?? [:])
-      if name == Condition.full, method is any TrainsUnimodalClassifiers {
-        for modality in model.modalities {
-          let (logits, labels) = try evaluator.logits(model, prepared) { try $0.unimodal()[modality] }
-          metrics[name]?["unimodal.\(modality.name)"] = try evaluator.score(evaluator.metrics(logits, labels))
-        }
+      let predict = prediction(of: method, absent: absent)
+      let withHeads = name == Condition.full && method is any TrainsUnimodalClassifiers
+      let (logits, labels) = try evaluator.allLogits(model, prepared) { outputs in
+        [try predict(outputs)] + (withHeads ? try outputs.unimodal().values : [])
       }
+      var found = try evaluator.metrics(logits[0], labels)
+      scores[name] = try evaluator.score(found)
+      for (modality, unimodal) in zip(model.modalities, logits.dropFirst()) {
+        found["unimodal.\(modality.name)"] = try evaluator.score(evaluator.metrics(unimodal, labels))
+      }
+      metrics[name] = found
     }
     let values = set.test == nil ? nil : try ModalityValues(builder, model, method, known: scores)
     if let note = values?.note { notes.append(note) }

@@ -19,7 +19,14 @@ extension Experiment {
     run: URL, ratios: [Double] = usualRatios, seed: Int = 0, events: EventSink = { _ in }
   ) throws -> SweepTable {
     try check(ratios)
-    let (builder, model, method) = try finishedRun(run, data: nil, events: events)
+    return try sweep(run: run, on: nil, ratios: ratios, seed: seed, events: events)
+  }
+
+  /// The same, on data that is loaded already: a comparison reads and digests it once for all its runs.
+  static func sweep(
+    run: URL, on data: LoadedData?, ratios: [Double], seed: Int = 0, events: EventSink = { _ in }
+  ) throws -> SweepTable {
+    let (builder, model, method) = try finishedRun(run, data: data, events: events)
     let set = builder.data.set
     let evaluator = builder.evaluator
     func logits(_ condition: String) throws -> (Tensor, Tensor) {

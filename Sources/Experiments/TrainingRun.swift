@@ -150,32 +150,19 @@ final class TrainingRun: Trainer.Observer {
   private func validate(_ method: any BalancingMethod) throws -> [String: Double] {
     guard let validation = lab.validation else { return [:] }
     let evaluator = builder.evaluator
-    let (logits, labels) = try evaluator.logits(session.model, validation, prediction(of: method))
-    var metrics = try evaluator.metrics(logits, labels)
-    for modality in session.model.modalities {
-      // The modality's own classifier where it is trained, else its part of the fused logits.
-      let ownHeads = method is any TrainsUnimodalClassifiers
-      guard
-        let part = try unimodalLogits(
-          validation,
-          { outputs in
-            ownHeads ? try outputs.unimodal()[modality] : try outputs.contributions()?[modality]
-          })
-      else { continue }
+    let predict = prediction(of: method)
+    // A modality's own classifier where it is trained, else its part of the fused logits, where these are a sum.
+    let ownHeads = method is any TrainsUnimodalClassifiers
+    let (logits, labels) = try evaluator.allLogits(session.model, validation) { outputs in
+      let parts = ownHeads ? try outputs.unimodal() : try outputs.contributions()
+      return [try predict(outputs)] + (parts?.values ?? [])
+    }
+    var metrics = try evaluator.metrics(logits[0], labels)
+    for (modality, part) in zip(session.model.modalities, logits.dropFirst()) {
       metrics["\(ownHeads ? "loss" : "split").\(modality.name)"] =
         try builder.data.set.manifest.task.loss(part.to(.float64), labels).scalar()
     }
     return metrics
-  }
-
-  private func unimodalLogits(_ split: any BatchSource, _ part: (Outputs) throws -> Tensor?) throws -> Tensor? {
-    var isSum = true
-    let (logits, _) = try builder.evaluator.logits(session.model, split) { outputs in
-      if let found = try part(outputs) { return found }
-      isSum = false
-      return outputs.logits
-    }
-    return isSum ? logits : nil
   }
 
   private func tell(_ epoch: Int, _ detail: String) {

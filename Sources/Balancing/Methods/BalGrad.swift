@@ -219,16 +219,7 @@ public struct BalGrad: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers 
     let others = Double(logits.count - 1)
     switch configuration.kl.direction {
     case .targetStudent:
-      // (1/(M−1)) Σⱼ≠ₘ Σ pⱼ(log pⱼ − log pₘ), with the sums over j taken once.
-      let probabilities = try targets.map { try $1.exp() }
-      let entropies = try zip(probabilities.values, targets.values).map { try $0 * $1 }
-      let p = try sumsOfOthers(probabilities.values) { try $0 + $1 }
-      let h = try sumsOfOthers(entropies) { try $0 + $1 }
-      return try PerModality(
-        logits.modalities,
-        logits.modalities.indices.map { m in
-          try Divergence.meanOverSamples(h[m] - p[m] * students.values[m]) / others
-        })
+      return try PerModality(logits.modalities, meanDivergences(from: targets.values, to: students.values))
     case .studentTarget:
       let sums = try sumsOfOthers(targets.values) { try $0 + $1 }
       return try PerModality(

@@ -1,0 +1,18 @@
+import Torch
+import TorchNN
+
+/// (1/(M − 1)) Σⱼ≠ₘ D_KL(pⱼ ‖ pₘ) for each m: how far each student is from the others' predictions, on the mean.
+///
+/// Written as Σⱼ≠ₘ Σ pⱼ log pⱼ − (Σⱼ≠ₘ pⱼ) log pₘ, with the sums over j taken once, so that the cost grows linearly in M.
+///
+/// - Parameters:
+///   - targets: log pⱼ, [B, …] each.
+///   - students: log pₘ, in the same order.
+func meanDivergences(from targets: [Tensor], to students: [Tensor]) throws -> [Tensor] {
+  let probabilities = try targets.map { try $0.exp() }
+  let p = try sumsOfOthers(probabilities) { try $0 + $1 }
+  let h = try sumsOfOthers(zip(probabilities, targets).map { try $0 * $1 }) { try $0 + $1 }
+  return try students.indices.map {
+    try Divergence.meanOverSamples(h[$0] - p[$0] * students[$0]) / Double(students.count - 1)
+  }
+}
