@@ -23,6 +23,7 @@ struct ListedStep: Decodable, Sendable, CustomTestStringConvertible {
   let settings: [String: Tree]
   let weights: [String: Numbers]
   let batch: [String: Numbers]
+  /// The direction by parameter, row by row; what is not there is zero.
   let expected: [String: [Double]]
   let scalars: [String: Double]
   /// The modalities that are taken away, where the method draws lots for them.
@@ -32,7 +33,7 @@ struct ListedStep: Decodable, Sendable, CustomTestStringConvertible {
 
   private struct File: Decodable { let cases: [ListedStep] }
 
-  /// The cases of a file; none where it cannot be read, which a test then finds.
+  /// The cases of a file in `Tests/Golden`; none where it cannot be read, which a test then finds.
   static func all(_ file: String) -> [ListedStep] {
     (try? JSONDecoder().decode(File.self, from: Data(contentsOf: Conditions.golden(file))).cases) ?? []
   }

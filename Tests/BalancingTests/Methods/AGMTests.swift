@@ -180,9 +180,9 @@ struct AGMTests {
     #expect(try inspection.updates[0].isFinite())
   }
 
-  @Test("agrees with PyTorch", arguments: StepCase.all("agm"))
-  func golden(_ example: StepCase) throws { try example.check() }
+  @Test("agrees with PyTorch", arguments: ListedStep.all("agm.json"))
+  func golden(_ example: ListedStep) throws { try example.check() }
 
   @Test("PyTorch's steps are there, of two modalities and of three")
-  func goldenThere() { #expect(Set(StepCase.all("agm").map(\.modalities.count)) == [2, 3]) }
+  func goldenThere() { #expect(Set(ListedStep.all("agm.json").map(\.modalities.count)) == [2, 3]) }
 }

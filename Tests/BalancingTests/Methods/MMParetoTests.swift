@@ -127,7 +127,7 @@ struct MMParetoTests {
 
   @Test("the gradients are told apart: it is not three times their sum, and conflicts are seen")
   func separate() throws {
-    let conflicting = StepCase.all("mmpareto").filter { ($0.scalars["conflict"] ?? 0) > 0 }
+    let conflicting = ListedStep.all("mmpareto.json").filter { ($0.scalars["conflict"] ?? 0) > 0 }
     #expect(!conflicting.isEmpty)
     for example in conflicting {
       for modality in example.modalities { #expect(abs(example.scalars["cosine.\(modality)"] ?? 1) < 0.9999) }
@@ -135,9 +135,9 @@ struct MMParetoTests {
     }
   }
 
-  @Test("agrees with PyTorch", arguments: StepCase.all("mmpareto"))
-  func golden(_ example: StepCase) throws { try example.check() }
+  @Test("agrees with PyTorch", arguments: ListedStep.all("mmpareto.json"))
+  func golden(_ example: ListedStep) throws { try example.check() }
 
   @Test("PyTorch's steps are there, of two modalities and of three")
-  func goldenThere() { #expect(Set(StepCase.all("mmpareto").map(\.modalities.count)) == [2, 3]) }
+  func goldenThere() { #expect(Set(ListedStep.all("mmpareto.json").map(\.modalities.count)) == [2, 3]) }
 }

@@ -88,9 +88,9 @@ struct OGMTests {
     #expect(try inspection.updates[0].isFinite())
   }
 
-  @Test("agrees with PyTorch", arguments: StepCase.all("ogm"))
-  func golden(_ example: StepCase) throws { try example.check() }
+  @Test("agrees with PyTorch", arguments: ListedStep.all("ogm.json"))
+  func golden(_ example: ListedStep) throws { try example.check() }
 
   @Test("PyTorch's steps are there")
-  func goldenThere() { #expect(Set(StepCase.all("ogm").map(\.method)) == ["ogm", "ogm-ge"]) }
+  func goldenThere() { #expect(Set(ListedStep.all("ogm.json").map(\.method)) == ["ogm", "ogm-ge"]) }
 }

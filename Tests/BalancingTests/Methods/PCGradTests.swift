@@ -103,12 +103,12 @@ struct PCGradTests {
     }
   }
 
-  @Test("agrees with PyTorch", arguments: StepCase.all("pcgrad"))
-  func golden(_ example: StepCase) throws { try example.check() }
+  @Test("agrees with PyTorch", arguments: ListedStep.all("pcgrad.json"))
+  func golden(_ example: ListedStep) throws { try example.check() }
 
   @Test("PyTorch's steps are there, with conflicts and without")
   func goldenThere() {
-    let conflicts = StepCase.all("pcgrad").compactMap { $0.scalars["conflict"] }
+    let conflicts = ListedStep.all("pcgrad.json").compactMap { $0.scalars["conflict"] }
     #expect(conflicts.contains(0) && conflicts.contains { $0 > 0 })
   }
 }

@@ -7,72 +7,15 @@ import Testing
 import Torch
 import TorchNN
 
-/// A method's step as PyTorch takes it: weights, batch and direction as plain numbers.
-struct StepCase: Decodable, Sendable, CustomTestStringConvertible {
-  struct Numbers: Decodable, Sendable {
-    let shape: [Int]
-    let values: [Double]
-  }
-
-  let name: String
-  let method: String
-  let task: PredictionTask
-  let modalities: [String]
-  let settings: [String: Tree]
-  let weights: [String: Numbers]
-  let batch: [String: Numbers]
-  /// The direction by parameter, row by row; what is not there is zero.
-  let expected: [String: [Double]]
-  let scalars: [String: Double]
-
-  var testDescription: String { name }
-
-  private struct File: Decodable { let cases: [StepCase] }
-
-  /// The cases in `Tests/Golden/<file>.json`; none where it cannot be read.
-  static func all(_ file: String) -> [StepCase] {
-    let url = Conditions.golden("\(file).json")
-    return (try? JSONDecoder().decode(File.self, from: Data(contentsOf: url)).cases) ?? []
-  }
-
+extension ListedStep {
   /// Takes the step in float64 and compares direction and scalars to nine digits.
   func check() throws {
-    Conditions.prepare()
-    let names = modalities.map { Modality($0) }
-    func size(_ parameter: String, _ dimension: Int) throws -> Int { try #require(weights[parameter]).shape[dimension] }
-    let model = try MultimodalModel(
-      modalities: names, inputWidths: try names.map { try size("\($0).embedding.weight", 1) },
-      embeddingWidths: try names.map { try size("\($0).embedding.weight", 0) },
-      classes: try size("fusion.classifier.weight", 0), task: task,
-      store: ParameterStore(random: RandomSource(seed: 0), elementType: .float64))
-    for parameter in model.store.parameters {
-      try parameter.tensor.copy(
-        from: Tensor(#require(weights[parameter.path.description]).values, shape: parameter.shape))
-    }
-    let inputs = try PerModality(names) { modality in
-      let numbers = try #require(batch[modality.name])
-      return try Tensor(numbers.values, shape: numbers.shape)
-    }
-    let labels = try #require(batch["labels"])
-    let step = Batch(
-      samples: Array(0..<labels.shape[0]), inputs: inputs,
-      labels: try Tensor(labels.values.map { Int($0) }, shape: labels.shape))
-
-    let entry = try MethodRegistry.entry(method)
-    var tree = entry.defaults
-    for (path, value) in settings {
-      #expect(tree[path: path] != nil, "\(path)")
-      tree[path: path] = value
-    }
-    var made = try entry(tree)
-    let session = TrainingSession(
-      model, optimizer: try SGD(model.store), learningRate: LearningRate(0.1),
-      clock: TrainingClock(steps: 1, epochs: 1),
-      random: RandomSource(seed: 0))
-    let (report, inspection) = try session.inspecting { try made.step(step, session) }
+    var made = try MethodRegistry.entry(method)(tree())
+    let session = try session()
+    let (report, inspection) = try session.inspecting { try made.step(examples(), session) }
     let update = try #require(inspection.updates.first)
     #expect(inspection.updates.count == 1)
-    for parameter in model.store.parameters {
+    for parameter in session.model.store.parameters {
       let zeros = [Double](repeating: 0, count: parameter.count)
       let wanted = expected[parameter.path.description] ?? zeros
       let found = try update[parameter.path].map { try values($0) } ?? zeros
