@@ -10,12 +10,12 @@ public enum MethodRegistry {
     public let defaults: Tree
     /// What the method asks to do besides its step, by the names of its capabilities.
     public let capabilities: [String]
-    /// How many times as long as joint training's a step takes; measured by `make bench`, nil where it was not.
-    public var cost: Double? { MethodCosts.measured[card.name] }
     private let make: @Sendable (Tree) throws -> any BalancingMethod
 
     init<Method: BalancingMethod>(_ type: Method.Type) {
-      card = type.card
+      var card = type.card
+      card.cost = MethodCosts.measured[card.name]
+      self.card = card
       requirements = type.requirements
       defaults = (try? Tree(encoding: Method.Configuration())) ?? .table([:])
       capabilities = [

@@ -167,6 +167,8 @@ public struct MethodCard: Codable, Equatable, Sendable {
   /// Where it differs from the paper, a sentence each.
   public var departures: [String]
   public var settings: [SettingDescription]
+  /// How many times as long as joint training's a step takes, as measured; `nil` where it was not.
+  public var cost: Double?
 
   public init(
     name: String, title: String, citation: Citation? = nil, stage: Stage, summary: String, needs: [String] = [],

@@ -39,6 +39,7 @@ public enum MethodPages {
     var parts = ["# \(Markdown.escaped(card.title))", Markdown.escaped(card.summary)]
     var facts = ["- Name: `\(card.name)`", "- Stage: \(card.stage.words)", "- Modalities: \(card.modalities.words)"]
     if !card.needs.isEmpty { facts.append("- Needs: \(Markdown.escaped(card.needs.joined(separator: "; ")))") }
+    if let cost = card.costWords { facts.append("- Cost: \(cost)") }
     parts.append(facts.joined(separator: "\n"))
     if let citation = card.citation {
       let link = citation.url.map { " <\($0)>" } ?? ""
@@ -87,5 +88,12 @@ extension Stage {
     case .objective: "objective"
     case .optimization: "optimization"
     }
+  }
+}
+
+extension MethodCard {
+  /// The measured cost in words; nil where it was not measured.
+  public var costWords: String? {
+    cost.map { "a step takes \(fixed($0, 1)) times joint training's, measured by make bench" }
   }
 }

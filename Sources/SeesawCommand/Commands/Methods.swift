@@ -64,7 +64,6 @@ struct Methods: ParsableCommand, Exemplified {
   static func tree(_ entry: MethodRegistry.Entry) throws -> Tree {
     var tree = try Tree(encoding: entry.card, keys: .asNamed)
     tree[path: "capabilities"] = .list(entry.capabilities.map(Tree.string))
-    tree[path: "cost"] = entry.cost.map(Tree.number)
     return tree
   }
 
@@ -80,11 +79,7 @@ struct Methods: ParsableCommand, Exemplified {
       facts.append(["published", "\(citation.short): \(citation.title)"])
       if let url = citation.url { facts.append(["", url]) }
     }
-    if let cost = entry.cost {
-      facts.append([
-        "cost", "a step takes \(String(format: "%.1f", cost)) times joint training's, measured by make bench",
-      ])
-    }
+    if let cost = card.costWords { facts.append(["cost", cost]) }
     facts += card.needs.enumerated().map { [$0 == 0 ? "needs" : "", $1] }
     if !entry.capabilities.isEmpty { facts.append(["besides", entry.capabilities.joined(separator: ", ")]) }
     var blocks = [card.title, card.summary, Columns.text(facts, indent: 2)]
