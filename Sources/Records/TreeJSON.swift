@@ -37,6 +37,15 @@ extension Tree {
     var reader = JSONReader(bytes: Array(text.utf8), place: place)
     self = try reader.document()
   }
+
+  /// The tree that JSON text describes, where the tables under some keys ("" is the outermost) come as a list of
+  /// `[key, value]`.
+  ///
+  /// For tables whose keys are data: a table here holds `é` once, however it is composed, a vocabulary twice.
+  package init(json bytes: some Sequence<UInt8>, place: String? = nil, pairsUnder keys: Set<String>) throws {
+    var reader = JSONReader(bytes: Array(bytes), place: place, keysOfPairs: keys)
+    self = try reader.document()
+  }
 }
 
 private struct JSONWriter {
@@ -103,13 +112,14 @@ private struct JSONWriter {
 private struct JSONReader {
   let bytes: [UInt8]
   let place: String?
+  var keysOfPairs: Set<String> = []
   var at = 0
 
   static let deepest = 128
 
   mutating func document() throws -> Tree {
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { at = 3 }
-    let tree = try value(depth: 0)
+    let tree = try value(depth: 0, under: "")
     skipSpace()
     if at < bytes.count { throw wrong("something follows the end of the JSON") }
     return tree
@@ -133,12 +143,14 @@ private struct JSONReader {
     return true
   }
 
-  mutating func value(depth: Int) throws -> Tree {
+  mutating func value(depth: Int, under parent: String? = nil) throws -> Tree {
     guard depth < Self.deepest else { throw wrong("JSON nested deeper than \(Self.deepest) levels") }
     skipSpace()
     guard at < bytes.count else { throw wrong("the JSON ends too early") }
     switch bytes[at] {
-    case UInt8(ascii: "{"): return try table(depth: depth)
+    case UInt8(ascii: "{"):
+      let asPairs = parent.map(keysOfPairs.contains) ?? false
+      return asPairs ? .list(try pairs(depth: depth).map { .list([.string($0), $1]) }) : try table(depth: depth)
     case UInt8(ascii: "["): return try list(depth: depth)
     case UInt8(ascii: "\""): return .string(try string())
     case UInt8(ascii: "t"): return try word("true", .bool(true))
@@ -168,21 +180,34 @@ private struct JSONReader {
   }
 
   mutating func table(depth: Int) throws -> Tree {
-    at += 1
     var entries: [String: Tree] = [:]
+    try members(depth: depth) { reader, key, value in
+      guard entries.updateValue(value, forKey: key) == nil else { throw reader.wrong("'\(key)' is there twice") }
+    }
+    return .table(entries)
+  }
+
+  mutating func pairs(depth: Int) throws -> [(String, Tree)] {
+    var pairs: [(String, Tree)] = []
+    try members(depth: depth) { pairs.append(($1, $2)) }
+    return pairs
+  }
+
+  mutating func members(depth: Int, _ take: (JSONReader, String, Tree) throws -> Void) throws {
+    at += 1
     skipSpace()
-    if take("}") { return .table(entries) }
+    if self.take("}") { return }
     while true {
       skipSpace()
       guard at < bytes.count, bytes[at] == UInt8(ascii: "\"") else { throw wrong("a key in quotes is missing") }
       let key = try string()
       skipSpace()
-      guard take(":") else { throw wrong("a ':' is missing after '\(key)'") }
-      let value = try value(depth: depth + 1)
-      guard entries.updateValue(value, forKey: key) == nil else { throw wrong("'\(key)' is there twice") }
+      guard self.take(":") else { throw wrong("a ':' is missing after '\(key)'") }
+      let value = try value(depth: depth + 1, under: key)
+      try take(self, key, value)
       skipSpace()
-      if take("}") { return .table(entries) }
-      guard take(",") else { throw wrong("a ',' or '}' is missing") }
+      if self.take("}") { return }
+      guard self.take(",") else { throw wrong("a ',' or '}' is missing") }
     }
   }
 
