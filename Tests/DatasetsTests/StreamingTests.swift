@@ -73,7 +73,7 @@ struct StreamingTests {
     try withSplit { split, _ in
       let plan = SamplingPlan([.init(9), .init(2, hidden: ["text"]), .init(9)])
       let feed = try split.streamed().feed(plan.batches(of: 2))
-      let first = try #require(feed.next())
+      let first = try #require(try feed.next())
       #expect(first.samples == [9, 2])
       #expect(try first.inputs["text"].array(of: Float.self)[2...] == [0, 0])
       #expect(try feed.next()?.samples == [9])
