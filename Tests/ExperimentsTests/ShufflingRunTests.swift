@@ -131,7 +131,7 @@ struct ShufflingRunTests {
           ComparisonRow(label: "wild", method: "joint", settings: ["optimizer.learning_rate=1e38"]),
         ], seeds: 2, out: folder.appending(path: "out"))
       request.jobs = 2
-  XX
+      request.settings = ["training.epochs=4", "training.batch_size=8"]
       let error = #expect(throws: Diagnosis.self) { try Experiment.compare(request) }
       #expect(error?.what.contains("is not a number") == true)
     }
