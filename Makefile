@@ -4,7 +4,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help libtorch setup build demo test lint format docs docs-check golden example bench clean
+.PHONY: help libtorch setup build demo test lint format docs docs-check golden example bench bench-check clean
 
 PYTHON ?= python3
 export PYTHON
@@ -53,8 +53,13 @@ golden: ## compute the golden numbers again, with PyTorch and scikit-learn
 example: setup ## build the example package, which uses Seesaw as a dependency
 	swift build --package-path Examples/UseSeesaw
 
-bench: setup ## what a step of each method costs against joint training, and how cost grows with modalities
-	swift run -c release --package-path Benchmarks StepBenchmark
+bench: build ## speed against the bare products and eager PyTorch (QUICK=1: two minutes)
+	@python="$$(scripts/python-environment.sh)" && swift run -c release --package-path Benchmarks Benchmark \
+	  --python "$$python" --program .build/release/seesaw $(if $(QUICK),--quick)
+
+bench-check: setup ## that the PyTorch reference of the benchmark computes what we compute
+	@python="$$(scripts/python-environment.sh)" && swift run -c release --package-path Benchmarks Benchmark check \
+	  --python "$$python"
 
 clean: ## remove what was built; libtorch stays
 	rm -rf .build Examples/*/.build Benchmarks/.build

@@ -8,7 +8,7 @@ let package = Package(
   dependencies: [.package(name: "seesaw", path: "..")],
   targets: [
     .executableTarget(
-      name: "StepBenchmark",
+      name: "Benchmark",
       dependencies: [.product(name: "Seesaw", package: "seesaw"), .product(name: "Torch", package: "seesaw")])
   ]
 )

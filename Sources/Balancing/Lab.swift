@@ -9,19 +9,22 @@ public final class Lab {
   public let validation: (any BatchSource)?
   public let batchSize: Int
   public let random: RandomSource
+  /// How an epoch's order of samples is made.
+  public let shuffle: SampleOrder.Shuffle
 
   private let makeSession: () throws -> TrainingSession
 
   /// - Parameter makeSession: a session over a new model with the first weights and a new optimizer.
   public init(
     session: TrainingSession, training: any BatchSource, validation: (any BatchSource)?, batchSize: Int,
-    random: RandomSource, makeSession: @escaping () throws -> TrainingSession
+    random: RandomSource, shuffle: SampleOrder.Shuffle = .full, makeSession: @escaping () throws -> TrainingSession
   ) {
     self.session = session
     self.training = training
     self.validation = validation
     self.batchSize = batchSize
     self.random = random
+    self.shuffle = shuffle
     self.makeSession = makeSession
   }
 
@@ -38,10 +41,16 @@ public final class Lab {
     return copy
   }
 
+  /// Every training sample once, in the order that all methods have in this epoch.
+  public func shuffled(_ epoch: Int) -> SamplingPlan {
+    SamplingPlan(SampleOrder(training.count, shuffle, random, epoch: epoch))
+  }
+
   /// Calls `body` with every batch of a plan.
   public func forEachBatch(
     of source: any BatchSource, _ plan: SamplingPlan? = nil, _ body: (Batch) throws -> Void
   ) throws {
-    for visits in (plan ?? .inOrder(source.count)).batches(of: batchSize) { try body(source.batch(visits)) }
+    let feed = try source.feed((plan ?? .inOrder(source.count)).batches(of: batchSize), from: 0)
+    while let batch = try feed.next() { try body(batch) }
   }
 }

@@ -64,9 +64,9 @@ public struct Trainer {
       let plan = try position.plan ?? begin(&method, lab, position.epoch)
       position.plan = plan
       let batches = plan.batches(of: batchSize, droppingLast: dropLast)
-      while position.batch < batches.count {
+      let feed = try lab.training.feed(batches, from: position.batch)
+      while let batch = try feed.next() {
         session.measuresUpdates = position.batch % Self.measureUpdatesEvery == 0
-        let batch = try lab.training.batch(batches[position.batch])
         let probed = try probe?.measure(batch, session) ?? [:]
         var report = try method.step(batch, session)
         report.scalars.merge(session.takeRelativeUpdates()) { own, _ in own }
@@ -108,7 +108,7 @@ public struct Trainer {
       method = planning
       return plan
     }
-    return .shuffled(lab.training.count, lab.random, epoch: epoch)
+    return lab.shuffled(epoch)
   }
 
   private func check(_ report: StepReport, _ session: TrainingSession) throws {

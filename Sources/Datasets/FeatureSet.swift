@@ -14,6 +14,9 @@ public final class FeatureSet {
   /// The width Dₘ of each modality's features.
   public let widths: [Int]
 
+  private let known = NSLock()
+  private var conditionSplits: [String: (split: FeatureSplit, absent: Set<Modality>, zeroFeatures: Bool)] = [:]
+
   /// Opens a folder and checks everything in it; all faults are told at once.
   ///
   /// - Throws: ``FeatureSetError``, or a `Diagnosis` where there is no feature set.
@@ -59,10 +62,21 @@ public final class FeatureSet {
     return manifest.modalities.map { "\($0)-noisy" }.filter { !files.contains($0) }
   }
 
-  /// The test split under a condition.
+  /// The test split under a condition; a file is read and checked once.
   ///
   /// - Returns: the split, the modalities known to be absent, and whether zeros stand for the missing features.
   public func test(under name: String) throws -> (split: FeatureSplit, absent: Set<Modality>, zeroFeatures: Bool) {
+    try known.withLock {
+      if let found = conditionSplits[name] { return found }
+      let split = try readTest(under: name)
+      conditionSplits[name] = split
+      return split
+    }
+  }
+
+  private func readTest(
+    under name: String
+  ) throws -> (split: FeatureSplit, absent: Set<Modality>, zeroFeatures: Bool) {
     guard let test else {
       throw Diagnosis(
         "the data set has no test split", place: folder.relativePath,
@@ -198,57 +212,6 @@ public final class FeatureSet {
     }
     guard faults.isEmpty else { throw FeatureSetError(folder: folder.relativePath, faults: faults) }
     return manifest
-  }
-}
-
-/// One split: the features of each modality and the labels, as they lie on disk.
-public struct FeatureSplit: BatchSource {
-  /// [N, Dₘ], or [1, Dₘ] where every sample has the same.
-  public let inputs: PerModality<Tensor>
-  /// [N] int64, or [N, C] uint8.
-  public let labels: Tensor
-  public let count: Int
-  private var elementType = ElementType.float32
-  private var device = Device.cpu
-
-  init(inputs: PerModality<Tensor>, labels: Tensor) {
-    self.inputs = inputs
-    self.labels = labels
-    count = labels.shape[0]
-  }
-
-  /// The same split, with batches in another precision or on another device.
-  public func prepared(_ elementType: ElementType, on device: Device) -> FeatureSplit {
-    var copy = self
-    copy.elementType = elementType
-    copy.device = device
-    return copy
-  }
-
-  /// The same split with other features of one modality.
-  func replacing(_ modality: Modality, with features: Tensor) throws -> FeatureSplit {
-    var copy = FeatureSplit(inputs: inputs.map { $0 == modality ? features : $1 }, labels: labels)
-    copy.elementType = elementType
-    copy.device = device
-    return copy
-  }
-
-  public func batch(_ visits: ArraySlice<SamplingPlan.Visit>) throws -> Batch {
-    let samples = visits.map(\.sample)
-    let index = try Tensor(samples)
-    let anyHidden = visits.contains { !$0.hidden.isEmpty }
-    let batchInputs = try inputs.map { modality, features in
-      var rows =
-        features.shape[0] == 1 && count != 1
-        ? try features.to(elementType).expanded([samples.count, features.shape[1]])
-        : try features.indexed(0, by: index).to(elementType)
-      if anyHidden, visits.contains(where: { $0.hidden.contains(modality) }) {
-        let keep = visits.map { $0.hidden.contains(modality) ? Float(0) : 1 }
-        rows = try rows * Tensor(keep, shape: [keep.count, 1]).to(elementType)
-      }
-      return try rows.to(on: device)
-    }
-    return Batch(samples: samples, inputs: batchInputs, labels: try labels.indexed(0, by: index).to(on: device))
   }
 }
 

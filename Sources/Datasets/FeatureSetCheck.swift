@@ -68,8 +68,9 @@ struct FeatureSetCheck {
     guard faults.count == known else { return nil }
 
     let inputs = try PerModality(manifest.modalities.map { Modality($0) }) { try file.tensor($0.name) }
+    let stored = manifest.modalities.compactMap { file.rows($0) }
     for (modality, features) in inputs {
-      let bad = try Self.rowsNotFinite(features)
+      let bad = try Self.rowsNotFinite(features, in: file.rows(modality.name))
       if !bad.isEmpty { fault("'\(modality)' is not finite (NaN or infinite) in \(Self.rows(bad))") }
     }
     let labels = try file.tensor("labels")
@@ -86,7 +87,9 @@ struct FeatureSetCheck {
       }
     }
     guard faults.count == known else { return nil }
-    return FeatureSplit(inputs: inputs, labels: manifest.task == .multiLabel ? labels : try labels.to(.int64))
+    return FeatureSplit(
+      inputs: inputs, labels: manifest.task == .multiLabel ? labels : try labels.to(.int64),
+      stored: stored.count == inputs.count ? PerModality(inputs.modalities, stored) : nil)
   }
 
   private mutating func compareWidths(_ splits: [String: FeatureSplit]) {
@@ -125,11 +128,15 @@ struct FeatureSetCheck {
   /// The rows that hold something not finite.
   ///
   /// A sum that is finite clears its rows in one pass over memory.
-  static func rowsNotFinite(_ features: Tensor) throws -> [Int] {
+  ///
+  /// - Parameter stored: where the features are mapped from; their memory is given back portion by portion.
+  static func rowsNotFinite(_ features: Tensor, in stored: StoredRows? = nil) throws -> [Int] {
     var bad: [Int] = []
     let portion = 4096
     for start in stride(from: 0, to: features.shape[0], by: portion) {
-      let rows = try features.narrowed(0, from: start, length: min(portion, features.shape[0] - start))
+      let length = min(portion, features.shape[0] - start)
+      defer { if start > 0 { stored?.forget(start..<(start + length)) } }
+      let rows = try features.narrowed(0, from: start, length: length)
       if try rows.to(.float32).sum().scalar().isFinite { continue }
       let finite: [Double] = try rows.isFinite().to(.float64).min(1).array()
       bad += finite.indices.filter { finite[$0] == 0 }.map { start + $0 }

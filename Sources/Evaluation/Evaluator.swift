@@ -33,8 +33,8 @@ public struct Evaluator {
     try withoutGradients {
       var parts: [[Tensor]] = []
       var labels: [Tensor] = []
-      for visits in SamplingPlan.inOrder(split.count).batches(of: batchSize) {
-        let batch = try split.batch(visits)
+      let feed = try split.feed(SamplingPlan.inOrder(split.count).batches(of: batchSize), from: 0)
+      while let batch = try feed.next() {
         parts.append(try predictions(model(batch.inputs)).map { try $0.to(on: .cpu) })
         labels.append(try batch.labels.to(on: .cpu))
       }

@@ -20,6 +20,8 @@ struct Checkpoint {
     var method: Tree
     var bestMethod: Tree?
     var secondsBefore: Double
+    /// What the plan of the epoch is made again from; a plan that a method listed is kept whole.
+    var order: SampleOrder?
   }
 
   var numbers: Numbers
@@ -46,7 +48,7 @@ struct Checkpoint {
       tensors.append(("best.weights", best.weights))
       tensors += (best.method?.tensors ?? []).map { ("best.method.\($0.name)", $0.tensor) }
     }
-    if let plan = position.plan {
+    if let plan = position.plan, plan.order == nil {
       let modalities = session.model.modalities
       tensors.append(("plan.samples", try Tensor(plan.visits.map(\.sample))))
       let masks = plan.visits.map { visit in
@@ -57,7 +59,8 @@ struct Checkpoint {
     let numbers = Numbers(
       digest: digest, epoch: position.epoch, batch: position.batch, step: session.clock.step, sums: position.sums,
       counts: position.counts, bestEpoch: best?.epoch, bestScore: best?.score,
-      method: state?.numbers ?? .table([:]), bestMethod: best?.method?.numbers, secondsBefore: seconds)
+      method: state?.numbers ?? .table([:]), bestMethod: best?.method?.numbers, secondsBefore: seconds,
+      order: position.plan?.order)
     let text = try Tree(encoding: numbers, keys: .asNamed).json()
     try SafeTensors.write(tensors, metadata: ["checkpoint": text], to: url)
   }
@@ -89,6 +92,7 @@ struct Checkpoint {
     position.batch = numbers.batch
     position.sums = numbers.sums
     position.counts = numbers.counts
+    position.plan = numbers.order.map(SamplingPlan.init)
     if tensors.contains(where: { $0.0 == "plan.samples" }) {
       let samples: [Int] = try tensor("plan.samples").array()
       let masks: [Int] = try tensor("plan.hidden").array()

@@ -1,14 +1,17 @@
 import Balancing
 import Datasets
+import Dispatch
 import Foundation
 public import Records
+import Synchronization
 import Torch
 
 extension Experiment {
   /// Trains every method with every seed, and puts the scores side by side.
   ///
-  /// Runs that are finished in `out` are taken as they are. Every run computes on one thread unless the settings say
-  /// otherwise, so that results do not depend on how many run at once. `results.json` in `out` holds the answer.
+  /// Runs that are finished in `out` are taken as they are. All read the same mapped features, and as many run at once
+  /// as there are cores. Every run computes on one thread unless the settings say otherwise, so that results do not
+  /// depend on how many run at once. `results.json` in `out` holds the answer.
   ///
   /// - Throws: `CancellationError` where it was stopped; what is finished stays.
   public static func compare(
@@ -35,10 +38,7 @@ extension Experiment {
         "\(plans.count) \(plans.count == 1 ? "run" : "runs"): \(request.rows.map(\.label).joined(separator: ", ")) × \(request.seeds) "
           + (request.seeds == 1 ? "seed" : "seeds")))
 
-    let summaries =
-      request.jobs > 1
-      ? try runAsProcesses(plans, data, request, stop: stop, events: events)
-      : try runHere(plans, data, stop: stop, events: events)
+    let summaries = try run(plans, data, jobs: request.jobs, stop: stop, events: events)
     var results = try results(of: Array(zip(plans.map(\.label), summaries)), data)
     if let tuning { tuning.enter(&results) }
     try Diagnosis.placing(request.out) {
@@ -110,120 +110,113 @@ extension Experiment {
     var words: String { "\(label) seed \(configuration.seed)" }
   }
 
-  /// One run after the other.
+  /// How many of the runs compute at once: never more threads than there are cores.
+  ///
+  /// - Parameter wanted: 0 is as many as the cores admit, and one where runs stream from a disk they would share.
+  static func jobs(_ wanted: Int, for plans: [PlannedRun], _ data: LoadedData) throws -> Int {
+    let builders = try plans.map { try RunBuilder($0.configuration, data) }
+    let threads = builders.map(\.threads).max() ?? 1
+    let cores = max(1, ProcessInfo.processInfo.activeProcessorCount / threads)
+    if wanted == 0 { return builders.contains { $0.shuffling == .blocks } ? 1 : cores }
+    return min(wanted, cores)
+  }
+
+  /// Every run, several at once, each on a thread of its own over the same data.
   ///
   /// - Parameter mayDiverge: whether a run that diverges is left out of the answer, rather than the end of all.
-  static func runHere(
-    _ plans: [PlannedRun], _ data: LoadedData, mayDiverge: Bool = false, stop: StopFlag, events: @escaping EventSink
-  ) throws -> [RunSummary] {
-    var summaries: [RunSummary] = []
-    for (number, plan) in plans.enumerated() {
-      var request = TrainRequest()
-      request.out = plan.folder
-      let relay: EventSink = { event in
-        switch event {
-        case .progress(_, _, _, let detail):
-          events(.progress(label: "Comparing", done: number, total: plans.count, detail: "\(plan.words)  \(detail)"))
-        // What is said of one seed holds for the others.
-        case .note(let words): if plan.configuration.seed == 0 { events(.note("\(plan.label): \(words)")) }
-        case .phase: break
-        }
-      }
-      do {
-        if mayDiverge, hasDiverged(plan, data) { continue }
-        switch try train(plan.configuration, plan.resolved, data, request, stop: stop, events: relay) {
-        case .finished(let summary): summaries.append(summary)
-        case .alreadyDone(let summary): summaries.append(summary)
-        case .interrupted: throw CancellationError()
-        }
-      } catch { guard mayDiverge, hasDiverged(plan, data) else { throw error } }
-      events(.progress(label: "Comparing", done: number + 1, total: plans.count, detail: plan.words))
-    }
-    return summaries
-  }
-
-  /// Several runs at once, each a process: a crash ends one run, and no two share libtorch's threads.
-  static func runAsProcesses(
-    _ plans: [PlannedRun], _ data: LoadedData, _ request: CompareRequest, mayDiverge: Bool = false, stop: StopFlag,
+  /// - Throws: the error of the first run in order that failed; the others stop where they are.
+  static func run(
+    _ plans: [PlannedRun], _ data: LoadedData, jobs wanted: Int, mayDiverge: Bool = false, stop: StopFlag,
     events: @escaping EventSink
   ) throws -> [RunSummary] {
-    guard let executable = request.executable else {
-      throw Diagnosis("several jobs need the seesaw command", remedy: "use --jobs 1", exitStatus: .usage)
+    struct Progress {
+      var next = 0
+      var done = 0
+      var failure: (index: Int, error: any Error)?
+      var summaries: [RunSummary?]
     }
-    let folder = request.out.appending(path: "configurations")
-    try Diagnosis.placing(folder) {
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    }
-    var waiting = plans[...]
-    var running: [(plan: PlannedRun, process: Process, errors: URL)] = []
-    var done = 0
-    func stopAll() {
-      for job in running { job.process.terminate() }
-      for job in running { job.process.waitUntilExit() }
-    }
-    while !waiting.isEmpty || !running.isEmpty {
-      while running.count < request.jobs, let plan = waiting.popFirst() {
-        if (try? finished(plan, data)) != nil || (mayDiverge && hasDiverged(plan, data)) {
-          done += 1
-          events(.progress(label: "Comparing", done: done, total: plans.count, detail: "\(plan.words), already done"))
-          continue
+    let work = SharedRuns(plans: plans, data: data)
+    let progress = Mutex(Progress(summaries: plans.map { _ in nil }))
+    let failed = StopFlag()
+    DispatchQueue.concurrentPerform(iterations: min(try jobs(wanted, for: plans, data), max(plans.count, 1))) { _ in
+      while !failed.isRequested {
+        let index = progress.withLock { progress in
+          defer { progress.next += 1 }
+          return progress.next
         }
-        let name = "\(folderName(plan.label))-\(plan.configuration.seed)"
-        let file = folder.appending(path: "\(name).json")
-        try AtomicFile.write(Data(plan.resolved.tree.json(.pretty).utf8), to: file)
-        let errors = folder.appending(path: "\(name).log")
-        try AtomicFile.write(Data(), to: errors)
-        let process = Process()
-        process.executableURL = executable
-        process.arguments = ["train", "--config", file.path, "--out", plan.folder.path, "--quiet"]
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = try FileHandle(forWritingTo: errors)
-        try process.run()
-        running.append((plan, process, errors))
-      }
-      if stop.isRequested {
-        stopAll()
-        throw CancellationError()
-      }
-      Thread.sleep(forTimeInterval: 0.01)
-      for (index, job) in running.enumerated().reversed() where !job.process.isRunning {
-        running.remove(at: index)
-        guard job.process.terminationStatus == 0 || (mayDiverge && hasDiverged(job.plan, data)) else {
-          stopAll()
-          let words = (try? String(contentsOf: job.errors, encoding: .utf8)) ?? ""
-          throw Diagnosis(
-            "the run '\(job.plan.words)' failed", place: job.plan.folder.relativePath,
-            found: words.split(separator: "\n").suffix(6).map(String.init))
+        guard index < work.plans.count else { return }
+        let plan = work.plans[index]
+        do {
+          let summary = try train(plan, work.data, mayDiverge: mayDiverge, stop: stop, failed: failed) { event in
+            // One at a time, as a listener expects.
+            progress.withLock { progress in
+              switch event {
+              case .progress(_, _, _, let detail):
+                events(
+                  .progress(
+                    label: "Comparing", done: progress.done, total: work.plans.count,
+                    detail: "\(plan.words)  \(detail)"))
+              // What is said of one seed holds for the others.
+              case .note(let words): if plan.configuration.seed == 0 { events(.note("\(plan.label): \(words)")) }
+              case .phase: break
+              }
+            }
+          }
+          progress.withLock { progress in
+            progress.summaries[index] = summary
+            progress.done += 1
+            events(
+              .progress(label: "Comparing", done: progress.done, total: work.plans.count, detail: plan.words))
+          }
+        } catch {
+          failed.request()
+          progress.withLock { progress in
+            // That another stopped is no reason of its own.
+            let isReason = !(error is CancellationError) || stop.isRequested
+            if isReason, progress.failure.map({ index < $0.index }) ?? true { progress.failure = (index, error) }
+          }
         }
-        done += 1
-        events(.progress(label: "Comparing", done: done, total: plans.count, detail: job.plan.words))
       }
     }
-    let summaries = try plans.filter { !mayDiverge || !hasDiverged($0, data) }.map { try finished($0, data) }
-    try? FileManager.default.removeItem(at: folder)
-    return summaries
+    return try progress.withLock { progress in
+      if let failure = progress.failure { throw failure.error }
+      return progress.summaries.compactMap { $0 }
+    }
   }
 
-  /// The finished run of a plan; throws where there is none, or another.
-  static func finished(_ plan: PlannedRun, _ data: LoadedData) throws -> RunSummary {
-    let folder = RunFolder(plan.folder)
-    guard folder.exists, try folder.readRecord().status == .finished else { throw CancellationError() }
+  /// One run of several; nil where it diverged and may.
+  private static func train(
+    _ plan: PlannedRun, _ data: LoadedData, mayDiverge: Bool, stop: StopFlag, failed: StopFlag,
+    events: @escaping EventSink
+  ) throws -> RunSummary? {
+    if mayDiverge, hasDiverged(plan, data) { return nil }
     var request = TrainRequest()
     request.out = plan.folder
-    guard
-      case .alreadyDone(let summary) = try train(
-        plan.configuration, plan.resolved, data, request, stop: StopFlag(), events: { _ in })
-    else { throw CancellationError() }
-    return summary
+    do {
+      switch try train(
+        plan.configuration, plan.resolved, data, request, stop: StopFlag(any: [stop, failed]), events: events)
+      {
+      case .finished(let summary), .alreadyDone(let summary): return summary
+      case .interrupted: throw CancellationError()
+      }
+    } catch {
+      guard mayDiverge, hasDiverged(plan, data) else { throw error }
+      return nil
+    }
+  }
+
+  /// What runs at the same time share: nothing writes to it.
+  private struct SharedRuns: @unchecked Sendable {
+    let plans: [PlannedRun]
+    let data: LoadedData
   }
 
   /// Whether the same run diverged in its folder.
   static func hasDiverged(_ plan: PlannedRun, _ data: LoadedData) -> Bool {
     guard let found = try? RunFolder(plan.folder).readRecord() else { return false }
-    var (there, here) = (found.configuration, plan.resolved.tree)
-    there[path: "dataset"] = nil
-    here[path: "dataset"] = nil
-    return found.status == .diverged && there.json() == here.json() && found.data.digests == data.digests
+    guard found.status == .diverged, let builder = try? RunBuilder(plan.configuration, data) else { return false }
+    return RunBuilder.digest(of: found.configuration, found.data.digests)
+      == RunBuilder.digest(of: builder.chosen(plan.resolved.tree), data.digests)
   }
 
   /// A label as the name of a folder.

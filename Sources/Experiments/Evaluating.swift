@@ -72,7 +72,7 @@ extension Experiment {
     for name in conditions {
       let (split, absent, zero) = try set.test(under: name)
       if zero { zeroFeatures.append(name) }
-      let prepared = split.prepared(builder.elementType, on: builder.device)
+      let prepared = builder.prepared(split)
       let predict = prediction(of: method, absent: absent)
       let withHeads = name == Condition.full && method is any TrainsUnimodalClassifiers
       let (logits, labels) = try evaluator.allLogits(model, prepared) { outputs in

@@ -17,11 +17,15 @@ public typealias EventSink = @Sendable (ExperimentEvent) -> Void
 /// A wish to stop, from a signal or another thread.
 public final class StopFlag: Sendable {
   private let flag = Atomic<Bool>(false)
+  private let others: [StopFlag]
 
-  public init() {}
+  public init() { others = [] }
+
+  /// A wish of its own, or that of any of these.
+  init(any others: [StopFlag]) { self.others = others }
 
   /// Asks the work to stop at its next safe point.
   public func request() { flag.store(true, ordering: .relaxed) }
 
-  public var isRequested: Bool { flag.load(ordering: .relaxed) }
+  public var isRequested: Bool { flag.load(ordering: .relaxed) || others.contains(where: \.isRequested) }
 }

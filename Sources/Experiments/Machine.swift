@@ -15,6 +15,18 @@ enum Machine {
     return "\(ProcessInfo.processInfo.activeProcessorCount) cores"
   }()
 
+  /// Bytes that this process may hold, as far as the system says.
+  static let memory: Int = {
+    let physical = Int(clamping: ProcessInfo.processInfo.physicalMemory)
+    // What a container is allowed.
+    let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"].compactMap {
+      (try? String(contentsOfFile: $0, encoding: .utf8)).flatMap {
+        Int($0.trimmingCharacters(in: .whitespacesAndNewlines))
+      }
+    }
+    return ([physical] + limits).min() ?? physical
+  }()
+
   static let platform: String = {
     #if os(Linux)
       let system = "Linux"

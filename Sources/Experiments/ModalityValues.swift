@@ -44,7 +44,7 @@ struct ModalityValues {
       let (split, zeroFeatures) = try set.test(without: absent)
       zeros.formUnion(zeroFeatures)
       let (logits, labels) = try builder.evaluator.logits(
-        model, split.prepared(builder.elementType, on: builder.device), prediction(of: method, absent: absent))
+        model, builder.prepared(split), prediction(of: method, absent: absent))
       worths.append(try builder.evaluator.score(builder.evaluator.metrics(logits, labels)))
     }
     let values = try Shapley.values(worths)

@@ -61,10 +61,8 @@ public struct CompareRequest: Sendable {
   public var out: URL
   public var files: [URL] = []
   public var settings: [String] = []
-  /// Runs at the same time, each a process of its own where there are several.
-  public var jobs = 1
-  /// The program that runs one training, for `jobs` > 1: this command itself.
-  public var executable: URL?
+  /// Runs at the same time, on no more threads than there are cores; 0 is as many as they admit.
+  public var jobs = 0
   /// Trials of a search by validation score for every row; with 0 nothing is searched.
   ///
   /// The first trial is the row as it is; every row has the same number of them.

@@ -46,6 +46,8 @@ struct RunBuilder {
   let elementType: ElementType
   let random: RandomSource
   let threads: Int
+  /// `full` or `blocks`.
+  let shuffling: Shuffling
 
   init(_ configuration: RunConfiguration, _ data: LoadedData) throws {
     self.configuration = configuration
@@ -55,6 +57,7 @@ struct RunBuilder {
     random = RandomSource(seed: configuration.seed)
     threads =
       configuration.training.threads > 0 ? configuration.training.threads : Self.usualThreads(configuration, data.set)
+    shuffling = Self.shuffling(configuration.training.shuffle, data.set.train)
     let kind = device.name.split(separator: ":").first.map(String.init) ?? device.name
     guard Runtime.devices.contains(where: { $0.name == kind }) else {
       throw Diagnosis(
@@ -77,6 +80,11 @@ struct RunBuilder {
   private static func usualThreads(_ configuration: RunConfiguration, _ set: FeatureSet) -> Int {
     let products = configuration.training.batchSize * set.widths.reduce(0, +) * configuration.model.embeddingWidth
     return products < 40_000_000 ? 1 : ProcessInfo.processInfo.activeProcessorCount
+  }
+
+  private static func shuffling(_ wanted: Shuffling, _ split: FeatureSplit) -> Shuffling {
+    guard wanted == .auto else { return wanted }
+    return split.byteCount > Machine.memory / 2 ? .blocks : .full
   }
 
   /// Refuses what cannot work, before training.
@@ -224,10 +232,17 @@ struct RunBuilder {
   }
 
   func lab(_ session: TrainingSession) -> Lab {
-    Lab(
-      session: session, training: data.set.train.prepared(elementType, on: device),
-      validation: data.set.validation?.prepared(elementType, on: device), batchSize: configuration.training.batchSize,
-      random: random, makeSession: { try self.session() })
+    let training = prepared(data.set.train)
+    return Lab(
+      session: session, training: training, validation: data.set.validation.map(prepared),
+      batchSize: configuration.training.batchSize, random: random,
+      shuffle: training.blockLayout.map { .blocks($0) } ?? .full, makeSession: { try self.session() })
+  }
+
+  /// A split whose batches the model can be given.
+  func prepared(_ split: FeatureSplit) -> FeatureSplit {
+    let prepared = split.prepared(elementType, on: device)
+    return shuffling == .blocks ? prepared.streamed() : prepared
   }
 
   /// What looks at the steps, where that is asked for.
@@ -244,12 +259,30 @@ struct RunBuilder {
   }
 
   /// Names the run: everything that determines its outcome, and nothing that does not.
-  func digest(of tree: Tree) throws -> String {
+  func digest(of tree: Tree) throws -> String { Self.digest(of: chosen(tree), data.digests) }
+
+  static func digest(of configuration: Tree, _ digests: [String: String]) -> String {
+    let digests = digests.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    return FileDigest.sha256(of: ([essence(of: configuration).json()] + digests).joined(separator: "\n"))
+  }
+
+  /// The configuration with what was left to us filled in.
+  func chosen(_ tree: Tree) -> Tree {
+    var chosen = tree
+    chosen[path: "training.threads"] = .int(threads)
+    chosen[path: "training.shuffle"] = .string(shuffling.rawValue)
+    return chosen
+  }
+
+  /// What of a configuration determines numbers.
+  static func essence(of tree: Tree) -> Tree {
     var essence = tree
     essence[path: "dataset"] = nil
-    essence[path: "training.threads"] = .int(threads)
-    let digests = data.digests.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-    return FileDigest.sha256(of: ([essence.json()] + digests).joined(separator: "\n"))
+    // Runs from before there was a choice were shuffled in full.
+    if essence[path: "training.shuffle"]?.stringValue == Shuffling.full.rawValue {
+      essence[path: "training.shuffle"] = nil
+    }
+    return essence
   }
 }
 

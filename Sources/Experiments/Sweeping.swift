@@ -32,7 +32,7 @@ extension Experiment {
     func logits(_ condition: String) throws -> (Tensor, Tensor) {
       let (split, absent, _) = try set.test(under: condition)
       return try evaluator.logits(
-        model, split.prepared(builder.elementType, on: builder.device), prediction(of: method, absent: absent))
+        model, builder.prepared(split), prediction(of: method, absent: absent))
     }
     let (clean, labels) = try logits(Condition.full)
     let count = labels.shape[0]

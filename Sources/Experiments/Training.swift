@@ -53,12 +53,14 @@ extension Experiment {
     var resuming = false
     if folder.exists, !request.again {
       let found = try folder.readRecord()
-      let same = try foundDigest(found, builder) == digest
+      let same = RunBuilder.digest(of: found.configuration, found.data.digests) == digest
       guard same else {
         throw Diagnosis(
           request.resume ? "the run was begun with other settings or other data" : "the folder holds another run",
           place: folder.url.relativePath,
-          found: differences(found.configuration, resolved.tree, found.data.digests, data.digests),
+          found: differences(
+            RunBuilder.essence(of: found.configuration), RunBuilder.essence(of: builder.chosen(resolved.tree)),
+            found.data.digests, data.digests),
           remedy: "choose another --out, or --again to replace it", exitStatus: .usage)
       }
       if found.status == .finished {
@@ -75,19 +77,12 @@ extension Experiment {
     return .finished(summary)
   }
 
-  private static func foundDigest(_ record: RunRecord, _ builder: RunBuilder) throws -> String {
-    var essence = record.configuration
-    essence[path: "dataset"] = nil
-    let digests = record.data.digests.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-    return FileDigest.sha256(of: ([essence.json()] + digests).joined(separator: "\n"))
-  }
-
   private static func differences(
     _ old: Tree, _ new: Tree, _ oldData: [String: String], _ newData: [String: String]
   )
     -> [String]
   {
-    let paths = Set(old.leafPaths).union(new.leafPaths).subtracting(["dataset", "training.threads"]).sorted()
+    let paths = Set(old.leafPaths).union(new.leafPaths).subtracting(["training.threads"]).sorted()
     var lines = paths.filter { old[path: $0] != new[path: $0] }.map { path in
       "\(path) was \(old[path: path]?.description ?? "not there"), now \(new[path: path]?.description ?? "not there")"
     }

@@ -61,7 +61,7 @@ final class TrainingRun: Trainer.Observer {
       configuration: resolved.tree, provenance: resolved.provenance, versions: Versions.here, threads: builder.threads,
       device: builder.device.name, processor: Machine.processor, data: builder.data.record,
       started: RunRecord.timestamp())
-    record.configuration[path: "training.threads"] = .int(builder.threads)
+    record.configuration = builder.chosen(resolved.tree)
     var stepsDone = 0
     if resuming {
       let checkpoint = try Checkpoint(reading: folder.checkpoint)

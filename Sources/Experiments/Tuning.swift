@@ -55,10 +55,7 @@ extension Experiment {
       }
     }
     let all = trials.map(\.plan)
-    _ =
-      request.jobs > 1
-      ? try runAsProcesses(all, data, request, mayDiverge: true, stop: stop, events: relay)
-      : try runHere(all, data, mayDiverge: true, stop: stop, events: relay)
+    _ = try run(all, data, jobs: request.jobs, mayDiverge: true, stop: stop, events: relay)
 
     let metric = data.set.manifest.metric.rawValue
     var table = TuningTable(dataset: data.set.manifest.name, metric: metric, trials: request.tuning, rows: [])

@@ -24,6 +24,40 @@ public protocol BatchSource {
   var count: Int { get }
   /// The samples of those numbers, in that order, with the features of hidden modalities set to zero.
   func batch(_ visits: ArraySlice<SamplingPlan.Visit>) throws -> Batch
+  /// The batches of a plan in turn, from number `first` on.
+  func feed(_ batches: SamplingPlan.Batches, from first: Int) throws -> any BatchFeed
+}
+
+/// Batches one after the other.
+public protocol BatchFeed: AnyObject {
+  /// The next batch; nil after the last.
+  func next() throws -> Batch?
+}
+
+extension BatchSource {
+  public func feed(_ batches: SamplingPlan.Batches, from first: Int = 0) throws -> any BatchFeed {
+    GatheredBatches(self, batches, from: first)
+  }
+}
+
+/// Batches that are gathered when they are asked for.
+package final class GatheredBatches: BatchFeed {
+  private let source: any BatchSource
+  private let batches: SamplingPlan.Batches
+  private var number: Int
+  private var window: (number: Int, samples: [Int])?
+
+  package init(_ source: any BatchSource, _ batches: SamplingPlan.Batches, from first: Int) {
+    self.source = source
+    self.batches = batches
+    number = first
+  }
+
+  package func next() throws -> Batch? {
+    guard number < batches.count else { return nil }
+    defer { number += 1 }
+    return try source.batch(batches.plan.visits(batches.range(number), remembering: &window))
+  }
 }
 
 /// Which samples an epoch visits, in what order, and which modalities are hidden at each visit.
@@ -38,24 +72,94 @@ public struct SamplingPlan: Sendable, Equatable {
     }
   }
 
-  public var visits: [Visit]
+  private enum Content: Sendable, Equatable {
+    case listed([Visit])
+    case ordered(SampleOrder, permutation: [Int])
+  }
 
-  public init(_ visits: [Visit]) { self.visits = visits }
+  private var content: Content
+
+  public init(_ visits: [Visit]) { content = .listed(visits) }
+
+  /// Every sample once, in an order that takes no memory of its own unless all is shuffled with all.
+  public init(_ order: SampleOrder) {
+    content = .ordered(order, permutation: order.shuffle == .full ? order.permutation() : [])
+  }
 
   /// Every sample once, in order.
-  public static func inOrder(_ count: Int) -> SamplingPlan { SamplingPlan((0..<count).map { Visit($0) }) }
+  public static func inOrder(_ count: Int) -> SamplingPlan { SamplingPlan(SampleOrder(count, .none)) }
 
   /// Every sample once, shuffled by the stream `order/<epoch>` of the source.
   public static func shuffled(_ count: Int, _ random: RandomSource, epoch: Int) -> SamplingPlan {
-    var numbers = SeededNumbers(seed: random.seed, stream: "order/\(epoch)")
-    return SamplingPlan(numbers.permutation(count).map { Visit($0) })
+    SamplingPlan(SampleOrder(count, .full, random, epoch: epoch))
+  }
+
+  /// The order that the plan was made of; nil where visits were listed.
+  public var order: SampleOrder? { if case .ordered(let order, _) = content { order } else { nil } }
+
+  public var count: Int {
+    switch content {
+    case .listed(let visits): visits.count
+    case .ordered(let order, _): order.count
+    }
+  }
+
+  /// All visits, as a list.
+  public var visits: [Visit] {
+    get { Array(visits(0..<count)) }
+    set { content = .listed(newValue) }
+  }
+
+  /// The visits at some places of the plan.
+  public func visits(_ places: Range<Int>) -> ArraySlice<Visit> {
+    var window: (number: Int, samples: [Int])?
+    return visits(places, remembering: &window)
+  }
+
+  /// The same; the samples of the window last used are kept for the next call.
+  func visits(_ places: Range<Int>, remembering window: inout (number: Int, samples: [Int])?) -> ArraySlice<Visit> {
+    switch content {
+    case .listed(let visits): return visits[places]
+    case .ordered(let order, let permutation):
+      switch order.shuffle {
+      case .none: return places.map { Visit($0) }[...]
+      case .full: return permutation[places].map { Visit($0) }[...]
+      case .blocks:
+        guard let windows = order.windows() else { return [] }
+        return places.map { place in
+          let (number, before) = windows.window(ofPlace: place)
+          if window?.number != number { window = (number, windows.samples(number)) }
+          return Visit(window?.samples[place - before] ?? 0)
+        }[...]
+      }
+    }
   }
 
   /// The visits in portions of `size`; the last may be smaller, and is left out on demand.
-  public func batches(of size: Int, droppingLast: Bool = false) -> [ArraySlice<Visit>] {
-    stride(from: 0, to: visits.count, by: size).compactMap { start in
-      let end = min(start + size, visits.count)
-      return droppingLast && end - start < size && start > 0 ? nil : visits[start..<end]
+  public func batches(of size: Int, droppingLast: Bool = false) -> Batches {
+    Batches(plan: self, size: size, droppingLast: droppingLast)
+  }
+
+  /// A plan's portions, each made when it is asked for.
+  public struct Batches: RandomAccessCollection, Sendable {
+    public let plan: SamplingPlan
+    public let size: Int
+    public let endIndex: Int
+
+    init(plan: SamplingPlan, size: Int, droppingLast: Bool) {
+      self.plan = plan
+      self.size = size
+      let full = plan.count / size
+      endIndex = full + (plan.count % size > 0 && !(droppingLast && full > 0) ? 1 : 0)
+    }
+
+    public var startIndex: Int { 0 }
+
+    public subscript(position: Int) -> ArraySlice<Visit> { plan.visits(range(position)) }
+
+    /// The places of a portion in the plan.
+    public func range(_ position: Int) -> Range<Int> {
+      (position * size)..<Swift.min((position + 1) * size, plan.count)
     }
   }
 }

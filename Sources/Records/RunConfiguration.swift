@@ -107,6 +107,17 @@ public enum Precision: String, Choice {
   case float64
 }
 
+/// How the order of an epoch's samples is made.
+public enum Shuffling: String, Choice {
+  /// Blocks where the training features are larger than half of the memory, full otherwise; records say which it was.
+  case auto
+  /// Each order of all samples is equally likely.
+  case full
+  /// Blocks of neighbours are shuffled, and then the samples of 64 blocks at a time, so that features are read from the
+  /// disk in large pieces. Samples that lie far apart in the file meet in a batch only if their blocks fall together.
+  case blocks
+}
+
 /// Whether rare classes count more in losses.
 public enum ClassWeights: String, Choice {
   case none
@@ -143,6 +154,7 @@ public struct TrainingSettings: Settings {
   public var threads = 0
   /// Whether a last, smaller batch is left out.
   public var dropLast = false
+  public var shuffle = Shuffling.auto
   public var classWeights = ClassWeights.none
   public var probe = ProbeSettings()
   public init() {}
@@ -180,6 +192,7 @@ extension RunConfiguration {
       "training.selection": .oneOf(Selection.allowed),
       "training.precision": .oneOf(Precision.allowed),
       "training.threads": .range(.nonNegative),
+      "training.shuffle": .oneOf(Shuffling.allowed),
       "training.class_weights": .oneOf(ClassWeights.allowed),
       "training.probe.form": .oneOf(ProbeForm.allowed),
       "training.probe.every": .range(.atLeast(1)),

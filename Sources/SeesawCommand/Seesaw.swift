@@ -35,7 +35,16 @@ protocol Exemplified: ParsableCommand {
 /// Where command lines come in, and errors leave as sentences.
 enum Door {
   /// Does what this process was asked for, and ends it.
-  static func open() -> Never { exit(open(Array(CommandLine.arguments.dropFirst()))) }
+  static func open() -> Never {
+    let status = open(Array(CommandLine.arguments.dropFirst()))
+    #if DEBUG
+      exit(status)
+    #else
+      // What was printed is written; that libtorch takes its thousands of operators down one by one helps nobody.
+      fflush(nil)
+      _exit(status)
+    #endif
+  }
 
   /// Does what the arguments ask, and answers with the status to exit with.
   static func open(_ arguments: [String]) -> Int32 {

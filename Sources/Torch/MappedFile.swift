@@ -9,14 +9,21 @@ import Foundation
 #endif
 
 /// A file's bytes, mapped into memory and read by the system as they are touched.
-final class MappedFile {
+///
+/// Nothing in it changes after it is made.
+final class MappedFile: @unchecked Sendable {
   let bytes: UnsafeRawBufferPointer
+  private let path: String
+  private let descriptor: Int32
 
   init(_ path: String) throws(SafeTensorsError) {
     // A pipe would otherwise be waited for before it is refused.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw SafeTensorsError(path, .unreadable(String(cString: strerror(errno)))) }
-    defer { close(descriptor) }
+    var isKept = false
+    defer { if !isKept { close(descriptor) } }
+    self.path = path
+    self.descriptor = descriptor
     var information = stat()
     guard fstat(descriptor, &information) == 0, (information.st_mode & S_IFMT) == S_IFREG else {
       throw SafeTensorsError(path, .unreadable("not a regular file"))
@@ -24,15 +31,40 @@ final class MappedFile {
     let size = Int(information.st_size)
     if size == 0 {
       bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+      isKept = true
       return
     }
     guard let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
       throw SafeTensorsError(path, .unreadable(String(cString: strerror(errno))))
     }
     bytes = UnsafeRawBufferPointer(start: address, count: size)
+    isKept = true
   }
 
   deinit {
     if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }
+    close(descriptor)
+  }
+
+  /// Copies bytes that lie at `offset`, in one large read instead of page by page.
+  func read(_ target: UnsafeMutableRawBufferPointer, at offset: Int) throws(SafeTensorsError) {
+    var done = 0
+    while done < target.count, let base = target.baseAddress {
+      let count = pread(descriptor, base + done, target.count - done, off_t(offset + done))
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        let reason = count == 0 ? "it has become shorter" : String(cString: strerror(errno))
+        throw SafeTensorsError(path, .unreadable(reason))
+      }
+      done += count
+    }
+  }
+
+  /// Gives back the memory of pages that were touched; they are read again where they are touched again.
+  func forget(_ range: Range<Int>) {
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let (start, end) = (range.lowerBound / page * page, min(range.upperBound, bytes.count))
+    guard let base = bytes.baseAddress, start < end else { return }
+    madvise(UnsafeMutableRawPointer(mutating: base + start), end - start, MADV_DONTNEED)
   }
 }

@@ -30,7 +30,7 @@ public struct SafeTensors {
   /// The tensors in the order of their bytes.
   public let entries: [Entry]
 
-  private let file: MappedFile
+  let file: MappedFile
 
   public var names: [String] { entries.map(\.name) }
 
@@ -127,7 +127,14 @@ public struct SafeTensors {
       try withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { try writeAll($0, descriptor, url) }
       try Array(header.utf8).withUnsafeBytes { try writeAll($0, descriptor, url) }
       for (_, tensor) in tensors {
-        try tensor.bytes().withUnsafeBytes { try writeAll($0, descriptor, url) }
+        // In portions of rows, since a tensor that is mapped may be larger than memory.
+        let rows = tensor.rank > 0 ? tensor.shape[0] : 1
+        let portion = max(1, (64 << 20) * rows / max(tensor.count * tensor.elementType.byteCount, 1))
+        for start in stride(from: 0, to: rows, by: portion) {
+          let part =
+            portion < rows ? try tensor.narrowed(0, from: start, length: min(portion, rows - start)) : tensor
+          try part.bytes().withUnsafeBytes { try writeAll($0, descriptor, url) }
+        }
       }
       guard fsync(descriptor) == 0, rename(temporary.path, url.path) == 0 else {
         throw SafeTensorsError(url.path, .unwritable(String(cString: strerror(errno))))

@@ -156,7 +156,8 @@ struct ComparisonTests {
   func interruption() throws {
     try withData { folder in
       let command = [
-        "compare", "data", "--methods", "joint", "--seeds", "2", "--out", "c", "--set", "training.epochs=150",
+        "compare", "data", "--methods", "joint", "--seeds", "2", "--jobs", "1", "--out", "c", "--set",
+        "training.epochs=150",
       ]
       let running = try Running(command, in: folder, listening: true)
       try running.wait(for: "Comparing  1/2  joint seed 0")

@@ -143,7 +143,7 @@ public struct GradientBlending: ObjectiveMethod, PreparesBeforeTraining, ActsBet
     let first = session.clock.epoch
     for epoch in first..<(first + epochs) {
       session.clock.epoch = epoch
-      try lab.forEachBatch(of: lab.training, .shuffled(lab.training.count, lab.random, epoch: epoch)) { batch in
+      try lab.forEachBatch(of: lab.training, lab.shuffled(epoch)) { batch in
         try session.update(along: session.gradients(of: loss(session.forward(batch), batch)))
         session.clock.step += 1
       }

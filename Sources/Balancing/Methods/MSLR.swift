@@ -203,7 +203,7 @@ public struct MSLR: BalancingMethod, PreparesBeforeTraining, ActsBetweenEpochs, 
   private func train(_ trial: TrainingSession, at rate: Double, _ lab: Lab) throws {
     for epoch in 0..<min(configuration.search.epochs, max(trial.clock.epochs, 1)) {
       trial.clock.epoch = epoch
-      let plan = SamplingPlan.shuffled(lab.training.count, lab.random, epoch: epoch)
+      let plan = lab.shuffled(epoch)
       try lab.forEachBatch(of: lab.training, plan) { batch in
         let losses = try trial.forward(batch).unimodal().map { try trial.loss($1, batch) }
         let direction = try trial.gradients(of: Tensor.stack(losses.values).sum())

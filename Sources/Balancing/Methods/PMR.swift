@@ -73,7 +73,7 @@ public struct PMR: ObjectiveMethod, ActsBetweenEpochs, Checkpointed {
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
   public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
-    var plan = SamplingPlan.shuffled(lab.training.count, lab.random, epoch: epoch)
+    var plan = lab.shuffled(epoch)
     plan.visits = Array(plan.visits.prefix(max(1, Int((Double(plan.visits.count) * configuration.share).rounded()))))
     var sums = Sums()
     try lab.forEachBatch(of: lab.training, plan) { batch in

@@ -77,7 +77,7 @@ public struct SMV: FeedForwardMethod, PlansSampling, Checkpointed {
     }
     // The small number makes up for shares that are not exact, such as 0.1.
     guard Double(epoch) + 1e-9 >= configuration.warmup * Double(lab.session.clock.epochs), modalities.count > 1 else {
-      return .shuffled(count, lab.random, epoch: epoch)
+      return lab.shuffled(epoch)
     }
     func stream(_ name: String) -> SeededNumbers {
       SeededNumbers(seed: lab.random.seed, stream: "method/smv/\(epoch)/\(name)")

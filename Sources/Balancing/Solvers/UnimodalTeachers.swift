@@ -10,7 +10,7 @@ func trainedUnimodally(_ lab: Lab, epochs: Int = 0) throws -> MultimodalModel {
   session.clock = TrainingClock(steps: trainer.steps(over: lab.training.count), epochs: epochs)
   let apart = Lab(
     session: session, training: lab.training, validation: lab.validation, batchSize: lab.batchSize,
-    random: lab.random, makeSession: lab.fresh)
+    random: lab.random, shuffle: lab.shuffle, makeSession: lab.fresh)
   var method: any BalancingMethod = UnimodalTraining(.init())
   var position = Trainer.Position()
   _ = try trainer.train(&method, apart, from: &position, observer: Nobody())

@@ -40,8 +40,8 @@ struct Compare: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("The folder of runs and results (default: runs/compare-<data>).", valueName: "folder"))
   var out: String?
 
-  @Option(help: ArgumentHelp("Runs at the same time, each a process of its own.", valueName: "number"))
-  var jobs = 1
+  @Option(help: ArgumentHelp("Runs at the same time (default: one a core).", valueName: "number"))
+  var jobs: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -71,7 +71,7 @@ struct Compare: ParsableCommand, Exemplified {
   func validate() throws {
     if let seeds, seeds < 1 { throw ValidationError("--seeds is \(seeds); at least 1 is needed.") }
     if let tune, tune < 1 { throw ValidationError("--tune is \(tune); at least 1 is needed.") }
-    if jobs < 1 { throw ValidationError("--jobs is \(jobs); at least 1 is needed.") }
+    if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs); at least 1 is needed.") }
     if recipe != nil, methods != nil { throw ValidationError("--recipe names the methods; leave --methods out.") }
   }
 
@@ -86,7 +86,7 @@ struct Compare: ParsableCommand, Exemplified {
     if sweep, request.sweepRatios.isEmpty { request.sweepRatios = Experiment.usualRatios }
     request.files = configuration.urls
     request.settings += configuration.settings
-    request.jobs = jobs
+    request.jobs = jobs ?? 0
     request.tuning = tune ?? 0
     try Comparison.run(request, recipe, prefer: prefer, json: json, output)
   }
@@ -108,8 +108,6 @@ enum Comparison {
     _ request: CompareRequest, _ recipe: Recipe? = nil, prefer: Front.Preference? = nil, json: Bool, _ output: Output
   ) throws {
     let begun = ContinuousClock.now
-    var request = request
-    request.executable = Executable.url
     let results: ComparisonResults
     do {
       results = try Experiment.compare(request, stop: Interruption.flag(), events: output.events)

@@ -20,8 +20,8 @@ struct Demo: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("The folder of features, runs and results.", valueName: "folder"))
   var out = "runs/demo"
 
-  @Option(help: ArgumentHelp("Runs at the same time, each a process of its own.", valueName: "number"))
-  var jobs = 1
+  @Option(help: ArgumentHelp("Runs at the same time (default: one a core).", valueName: "number"))
+  var jobs: Int?
 
   @Flag(help: "Print the results as JSON.")
   var json = false
@@ -30,7 +30,7 @@ struct Demo: ParsableCommand, Exemplified {
 
   func validate() throws {
     if seeds < 1 { throw ValidationError("--seeds is \(seeds); at least 1 is needed.") }
-    if jobs < 1 { throw ValidationError("--jobs is \(jobs); at least 1 is needed.") }
+    if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs); at least 1 is needed.") }
   }
 
   func run() throws {
@@ -48,7 +48,7 @@ struct Demo: ParsableCommand, Exemplified {
       throw Comparison.interrupted(out)
     }
     var request = CompareRequest(data: features, methods: Compare.defaultMethods, seeds: seeds, out: target)
-    request.jobs = jobs
+    request.jobs = jobs ?? 0
     try Comparison.run(request, json: json, output)
   }
 

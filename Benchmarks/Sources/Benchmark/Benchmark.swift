@@ -1,0 +1,81 @@
+import Foundation
+import Seesaw
+
+/// What our steps, epochs and comparisons cost, against the bare matrix products and against plain eager PyTorch.
+///
+///     Benchmark [--quick] --python PATH        everything, interleaved in one run
+///     Benchmark check --python PATH            that the reference computes what we compute
+///     Benchmark features FOLDER --samples N --width D --classes C
+///     Benchmark stream FOLDER                  an epoch over features on the disk, and how fast the disk is
+@main
+struct Benchmark {
+  static func main() {
+    do {
+      try run(Arguments(CommandLine.arguments.dropFirst()))
+    } catch {
+      FileHandle.standardError.write(Data("benchmark: \(Diagnosis(describing: error).description)\n".utf8))
+      exit(1)
+    }
+  }
+
+  private static func run(_ arguments: Arguments) throws {
+    switch arguments.words.first {
+    case "features":
+      guard arguments.words.count == 2 else { throw BenchmarkError("features needs a folder") }
+      var made = MadeFeatures()
+      made.samples = try arguments.number("samples") ?? made.samples
+      made.shape.width = try arguments.number("width") ?? made.shape.width
+      made.shape.classes = try arguments.number("classes") ?? made.shape.classes
+      try made.write(to: URL(filePath: arguments.words[1]))
+    case "stream":
+      guard arguments.words.count == 2 else { throw BenchmarkError("stream needs a folder") }
+      let threads = try arguments.number("threads") ?? ProcessInfo.processInfo.activeProcessorCount
+      Runtime.setThreads(threads)
+      print(try Streaming(folder: URL(filePath: arguments.words[1])).table(rounds: 3).text)
+    case "check":
+      try Agreement(reference(arguments)).check()
+    case nil:
+      try Report(arguments, reference(arguments)).run()
+    case let word?:
+      throw BenchmarkError("'\(word)' is none of check, features, stream")
+    }
+  }
+
+  private static func reference(_ arguments: Arguments) throws -> Reference {
+    guard let python = arguments.options["python"] else {
+      throw BenchmarkError("--python names the interpreter that has PyTorch; make bench sets it up")
+    }
+    return try Reference(python: URL(filePath: python), folder: folder.appending(path: "reference"))
+  }
+
+  /// The folder Benchmarks.
+  static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+}
+
+/// Words, `--name value` and `--quick`.
+struct Arguments {
+  var words: [String] = []
+  var options: [String: String] = [:]
+  var quick = false
+
+  init(_ arguments: ArraySlice<String>) throws {
+    var rest = arguments
+    while let word = rest.popFirst() {
+      if word == "--quick" {
+        quick = true
+      } else if word.hasPrefix("--") {
+        guard let value = rest.popFirst() else { throw BenchmarkError("\(word) needs a value") }
+        options[String(word.dropFirst(2))] = value
+      } else {
+        words.append(word)
+      }
+    }
+  }
+
+  func number(_ name: String) throws -> Int? {
+    guard let text = options[name] else { return nil }
+    guard let number = Int(text), number > 0 else { throw BenchmarkError("--\(name) is '\(text)', no number above 0") }
+    return number
+  }
+}

@@ -1,0 +1,188 @@
+import Foundation
+import Seesaw
+
+/// The size of a step: M modalities of D features, embeddings of H, C classes, B samples.
+struct Shape: Codable {
+  var modalities = 2
+  var width = 768
+  var hidden = 784
+  var classes = 101
+  var batch = 128
+
+  /// The paper's.
+  static let paper = Shape()
+  static let small = Shape(width: 128, hidden: 128, classes: 2, batch: 32)
+  static let wide = Shape(width: 4096)
+
+  var words: String { "M = \(modalities), D = \(width), H = \(hidden), C = \(classes), B = \(batch)" }
+
+  var names: [Modality] { (0..<modalities).map { Modality("m\($0)") } }
+
+  /// As the reference reads it.
+  var json: String {
+    """
+    {"modalities": \(modalities), "width": \(width), "hidden": \(hidden), "classes": \(classes), "batch": \(batch)}
+    """
+  }
+}
+
+/// The bare matrix products of a step, with nothing between them: what no step can be faster than.
+struct Products {
+  private let inputs: [Tensor]
+  private let embeddings: [Tensor]
+  private let heads: [Tensor]
+  private let classifier: Tensor
+  private let delta: Tensor
+  private let features: Tensor
+  private let feature: Tensor
+
+  init(_ shape: Shape, _ type: ElementType) throws {
+    let generator = try RandomSource(seed: 1).generator("products")
+    func matrix(_ rows: Int, _ columns: Int) throws -> Tensor { try generator.normal([rows, columns]).to(type) }
+    inputs = try shape.names.map { _ in try matrix(shape.batch, shape.width) }
+    embeddings = try shape.names.map { _ in try matrix(shape.hidden, shape.width) }
+    heads = try shape.names.map { _ in try matrix(shape.classes, shape.hidden) }
+    classifier = try matrix(shape.classes, shape.modalities * shape.hidden)
+    delta = try matrix(shape.batch, shape.classes)
+    features = try matrix(shape.batch, shape.modalities * shape.hidden)
+    feature = try matrix(shape.batch, shape.hidden)
+  }
+
+  /// Forward; then the gradients of the classifier, of its input, and of the embedding layers.
+  func joint() throws {
+    for (x, weight) in zip(inputs, embeddings) { _ = try x.linear(weight, nil) }
+    _ = try features.linear(classifier, nil)
+    _ = try delta.matmul(classifier)
+    _ = try delta.transposed().matmul(features)
+    for x in inputs { _ = try feature.transposed().matmul(x) }
+  }
+
+  /// The same with a head for each modality, the derivatives of divergence and unimodal loss at each embedding, and the
+  /// inner products of the projection from Gram matrices: X Xᵀ, δ_T δ_Kᵀ and δ_K δ_Kᵀ.
+  func balgrad() throws {
+    try joint()
+    for (x, head) in zip(inputs, heads) {
+      _ = try feature.linear(head, nil)
+      _ = try delta.matmul(head)
+      _ = try delta.matmul(head)
+      _ = try delta.transposed().matmul(feature)
+      _ = try x.matmul(x.transposed())
+      _ = try feature.matmul(feature.transposed())
+      _ = try feature.matmul(feature.transposed())
+    }
+  }
+}
+
+/// One of our methods on made-up features, ready to take steps or epochs.
+final class Candidate {
+  private var method: any BalancingMethod
+  let session: TrainingSession
+  private let batch: Batch
+  private let makeSession: () throws -> TrainingSession
+  private let shape: Shape
+
+  /// - Parameters:
+  ///   - settings: the method's own, over its defaults.
+  ///   - given: the batch to step on; made up where it is nil.
+  init(
+    _ name: String, _ shape: Shape, settings: Tree = .table([:]), precision: Precision = .float32,
+    steps: Int = 10_000, step: Int = 0, batch given: Batch? = nil
+  ) throws {
+    self.shape = shape
+    let entry = try MethodRegistry.entry(name)
+    method = try entry(entry.defaults.overlaid(with: settings))
+    let random = RandomSource(seed: 1)
+    let generator = try random.generator("features")
+    let batch =
+      try given
+      ?? Batch(
+        samples: Array(0..<shape.batch),
+        inputs: try PerModality(shape.names) { _ in try generator.normal([shape.batch, shape.width]) },
+        labels: try Tensor((0..<shape.batch).map { $0 % shape.classes }))
+    self.batch = batch
+    let adding = method as? any AddsParameters
+    let attends = entry.requirements.attentionFusion
+    makeSession = {
+      let store = ParameterStore(random: random)
+      let model = try MultimodalModel(
+        modalities: shape.names, inputWidths: shape.names.map { _ in shape.width },
+        embeddingWidths: shape.names.map { _ in shape.hidden }, classes: shape.classes, task: .singleLabel,
+        store: store,
+        fusion: { (scope, widths, classes) throws(TorchError) in
+          if attends { return try CrossAttentionFusion(scope, widths: widths, classes: classes) }
+          return try Concatenation(scope, widths: widths, classes: classes)
+        })
+      try adding?.addParameters(store.root / "method", for: model)
+      _ = try store.flat()
+      var clock = TrainingClock(steps: steps, epochs: 10)
+      clock.step = step
+      return TrainingSession(
+        model, optimizer: try Adam(store), learningRate: LearningRate(1e-3), clock: clock, random: random)
+    }
+    session = try makeSession()
+  }
+
+  /// Does what the method asks for before its first step.
+  func prepare() throws {
+    let lab = lab(over: OneBatch(whole: batch))
+    if var preparing = method as? any PreparesBeforeTraining {
+      try preparing.prepare(lab)
+      method = preparing
+    }
+    if var acting = method as? any ActsBetweenEpochs {
+      try acting.epochWillBegin(0, lab)
+      method = acting
+    }
+  }
+
+  func step() throws { _ = try method.step(batch, session) }
+
+  /// Seconds a step.
+  func time(steps: Int) throws -> Double { try seconds { for _ in 0..<steps { try step() } } / Double(steps) }
+
+  /// Seconds of one epoch through the trainer.
+  func epoch(over source: any BatchSource) throws -> Double {
+    var method = method
+    var position = Trainer.Position()
+    let lab = lab(over: source)
+    let trainer = Trainer(epochs: 1, batchSize: shape.batch)
+    return try seconds { _ = try trainer.train(&method, lab, from: &position, observer: Nobody()) }
+  }
+
+  private func lab(over source: any BatchSource) -> Lab {
+    Lab(
+      session: session, training: source, validation: source, batchSize: shape.batch, random: RandomSource(seed: 1),
+      makeSession: makeSession)
+  }
+}
+
+/// Follows a training and never stops it.
+private final class Nobody: Trainer.Observer {
+  let wantsStop = false
+  func stepEnded(_ report: StepReport, _ clock: TrainingClock, stepsInEpoch: Int, _ position: Trainer.Position) {}
+  func epochEnded(
+    _ epoch: Int, means: [String: Double], _ method: any BalancingMethod, _ position: Trainer.Position
+  ) {}
+}
+
+/// A split that is one batch.
+private struct OneBatch: BatchSource {
+  let whole: Batch
+  var count: Int { whole.count }
+
+  func batch(_ visits: ArraySlice<SamplingPlan.Visit>) throws -> Batch {
+    let samples = visits.map(\.sample)
+    let index = try Tensor(samples)
+    return Batch(
+      samples: samples, inputs: try whole.inputs.map { try $1.indexed(0, by: index) },
+      labels: try whole.labels.indexed(0, by: index))
+  }
+}
+
+/// The wall-clock seconds that something takes.
+func seconds(_ body: () throws -> Void) rethrows -> Double {
+  let clock = ContinuousClock()
+  let begun = clock.now
+  try body()
+  return (clock.now - begun) / .seconds(1)
+}

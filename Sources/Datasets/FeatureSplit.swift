@@ -1,0 +1,80 @@
+public import Multimodal
+public import Torch
+
+/// One split: the features of each modality and the labels, as they lie on disk.
+public struct FeatureSplit: BatchSource {
+  /// [N, Dₘ], or [1, Dₘ] where every sample has the same.
+  public let inputs: PerModality<Tensor>
+  /// [N] int64, or [N, C] uint8.
+  public let labels: Tensor
+  public let count: Int
+  /// Where the features lie in their file; nil where some do not.
+  let stored: PerModality<StoredRows>?
+  private var elementType = ElementType.float32
+  private var device = Device.cpu
+  private var layout: BlockLayout?
+
+  init(inputs: PerModality<Tensor>, labels: Tensor, stored: PerModality<StoredRows>? = nil) {
+    self.inputs = inputs
+    self.labels = labels
+    self.stored = stored
+    count = labels.shape[0]
+  }
+
+  /// The same split, with batches in another precision or on another device.
+  public func prepared(_ elementType: ElementType, on device: Device) -> FeatureSplit {
+    var copy = self
+    copy.elementType = elementType
+    copy.device = device
+    return copy
+  }
+
+  /// The same split, read from the disk window by window wherever the order of samples admits it.
+  ///
+  /// What is held in memory then depends on the layout and not on how many samples there are.
+  public func streamed(_ layout: BlockLayout? = nil) -> FeatureSplit {
+    guard let stored else { return self }
+    var copy = self
+    copy.layout = layout ?? BlockLayout(bytesPerSample: stored.values.reduce(0) { $0 + $1.rowBytes })
+    return copy
+  }
+
+  /// How the split is cut where it is streamed.
+  public var blockLayout: BlockLayout? { layout }
+
+  /// The bytes of all features.
+  public var byteCount: Int { inputs.values.reduce(0) { $0 + $1.count * $1.elementType.byteCount } }
+
+  /// The same split with other features of one modality.
+  func replacing(_ modality: Modality, with features: Tensor) throws -> FeatureSplit {
+    var copy = FeatureSplit(inputs: inputs.map { $0 == modality ? features : $1 }, labels: labels)
+    copy.elementType = elementType
+    copy.device = device
+    return copy
+  }
+
+  public func batch(_ visits: ArraySlice<SamplingPlan.Visit>) throws -> Batch {
+    let samples = visits.map(\.sample)
+    let index = try Tensor(samples)
+    let anyHidden = visits.contains { !$0.hidden.isEmpty }
+    let batchInputs = try inputs.map { modality, features in
+      var rows =
+        features.shape[0] == 1 && count != 1
+        ? try features.to(elementType).expanded([samples.count, features.shape[1]])
+        : try features.indexed(0, by: index).to(elementType)
+      if anyHidden, visits.contains(where: { $0.hidden.contains(modality) }) {
+        let keep = visits.map { $0.hidden.contains(modality) ? Float(0) : 1 }
+        rows = try rows * Tensor(keep, shape: [keep.count, 1]).to(elementType)
+      }
+      return try rows.to(on: device)
+    }
+    return Batch(samples: samples, inputs: batchInputs, labels: try labels.indexed(0, by: index).to(on: device))
+  }
+
+  public func feed(_ batches: SamplingPlan.Batches, from first: Int = 0) throws -> any BatchFeed {
+    guard let layout, let stored, let windows = batches.plan.order?.windows(layout) else {
+      return GatheredBatches(self, batches, from: first)
+    }
+    return try StreamedBatches(windows, batches, from: first, stored, labels, elementType, device)
+  }
+}

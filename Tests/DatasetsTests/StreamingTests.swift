@@ -1,0 +1,95 @@
+import Foundation
+import Multimodal
+import Records
+import TestSupport
+import Testing
+import Torch
+
+@testable import Datasets
+
+@Suite("Splits that are streamed")
+struct StreamingTests {
+  private static let count = 53
+
+  /// Features that tell their sample and column, image in half precision.
+  private func withSplit(_ body: (FeatureSplit, URL) throws -> Void) throws {
+    try withTemporaryFolder { folder in
+      let count = Self.count
+      try DatasetManifest(
+        name: "numbered", task: .singleLabel, classes: ["a", "b"], modalities: ["image", "text"], metric: .accuracy
+      ).write(to: folder)
+      let image = try Tensor((0..<(count * 3)).map { Float($0) }, shape: [count, 3]).to(.float16)
+      let text = try Tensor((0..<(count * 2)).map { Float($0) / 7 }, shape: [count, 2])
+      try SafeTensors.write(
+        [("image", image), ("text", text), ("labels", try Tensor((0..<count).map { $0 % 2 }))],
+        to: folder.appending(path: "train.safetensors"))
+      try body(FeatureSet(at: folder).train, folder)
+    }
+  }
+
+  private func same(_ a: Batch?, _ b: Batch) throws {
+    let a = try #require(a)
+    #expect(a.samples == b.samples)
+    #expect(try a.labels.array(of: Int.self) == b.labels.array(of: Int.self))
+    for (modality, features) in b.inputs {
+      #expect(a.inputs[modality].elementType == features.elementType)
+      #expect(try a.inputs[modality].array(of: Float.self) == features.array(of: Float.self))
+    }
+  }
+
+  @Test("the batches are those that gathering gives, from wherever one begins", arguments: [1, 4, 60], [1, 3, 100])
+  func sameBatches(samples: Int, blocks: Int) throws {
+    try withSplit { split, _ in
+      let layout = BlockLayout(samples: samples, blocks: blocks)
+      let streamed = split.streamed(layout)
+      let orders: [SampleOrder.Shuffle] = [.blocks(layout), .none]
+      for shuffle in orders {
+        let plan = SamplingPlan(SampleOrder(split.count, shuffle, RandomSource(seed: 5), epoch: 1))
+        for (first, dropping) in [(0, false), (0, true), (3, false)] {
+          let batches = plan.batches(of: 8, droppingLast: dropping)
+          let feed = try streamed.feed(batches, from: first)
+          for number in first..<batches.count { try same(feed.next(), split.batch(batches[number])) }
+          #expect(try feed.next() == nil)
+        }
+      }
+    }
+  }
+
+  @Test("a batch that has come is not changed by those that come after")
+  func noOverwriting() throws {
+    try withSplit { split, _ in
+      let layout = BlockLayout(samples: 4, blocks: 2)
+      let plan = SamplingPlan(SampleOrder(split.count, .blocks(layout), RandomSource(seed: 5)))
+      let batches = plan.batches(of: 8)
+      let feed = try split.streamed(layout).feed(batches)
+      var kept: [Batch] = []
+      while let batch = try feed.next() { kept.append(batch) }
+      for (number, batch) in kept.enumerated() { try same(batch, split.batch(batches[number])) }
+    }
+  }
+
+  @Test("plans that a method lists are gathered, with what they hide")
+  func listed() throws {
+    try withSplit { split, _ in
+      let plan = SamplingPlan([.init(9), .init(2, hidden: ["text"]), .init(9)])
+      let feed = try split.streamed().feed(plan.batches(of: 2))
+      let first = try #require(try feed.next())
+      #expect(first.samples == [9, 2])
+      #expect(try first.inputs["text"].array(of: Float.self)[2...] == [0, 0])
+      #expect(try feed.next()?.samples == [9])
+    }
+  }
+
+  @Test("a file that became shorter while it was read is told, not waited for")
+  func shrunk() throws {
+    try withSplit { split, folder in
+      let layout = BlockLayout(samples: 4, blocks: 2)
+      let file = try FileHandle(forWritingTo: folder.appending(path: "train.safetensors"))
+      try file.truncate(atOffset: 300)
+      try file.close()
+      let feed = try split.streamed(layout).feed(SamplingPlan.inOrder(split.count).batches(of: 8))
+      let error = #expect(throws: SafeTensorsError.self) { while try feed.next() != nil {} }
+      #expect(error?.description.contains("shorter") == true)
+    }
+  }
+}
