@@ -57,7 +57,7 @@ struct LinearProbe {
   /// eₘ of every sample, [N, H], on the host.
   private func embeddings(_ split: FeatureSplit) throws -> Tensor {
     try trial.builder.evaluator.allLogits(
-      trial.model, split.prepared(trial.builder.elementType, on: trial.builder.device)
+      trial.model, trial.builder.prepared(split)
     ) { [$0.features[modality]] }.logits[0]
   }
 }

@@ -57,7 +57,7 @@ final class ModelTrial {
 
   private func predictions(on split: FeatureSplit, absent: Set<Modality>) throws -> Predictions {
     let (logits, labels) = try builder.evaluator.logits(
-      model, split.prepared(builder.elementType, on: builder.device), prediction(of: method, absent: absent))
+      model, builder.prepared(split), prediction(of: method, absent: absent))
     return try Predictions(task: set.manifest.task, logits: logits, labels: labels)
   }
 
@@ -81,7 +81,7 @@ final class ModelTrial {
   func validationScore(absent: Set<Modality>) throws -> Double {
     guard let split = try set.validation(without: absent) else { throw MetricError.noSamples }
     let (logits, labels) = try builder.evaluator.logits(
-      model, split.prepared(builder.elementType, on: builder.device), prediction(of: method, absent: absent))
+      model, builder.prepared(split), prediction(of: method, absent: absent))
     return try builder.evaluator.score(builder.evaluator.metrics(logits, labels))
   }
 
