@@ -12,6 +12,9 @@ public final class Lab {
 
   private let makeSession: () throws -> TrainingSession
 
+  /// Whether somebody wants the work to end; asked before every batch.
+  package var wantsStop: () -> Bool = { false }
+
   /// - Parameter makeSession: a session over a new model with the first weights and a new optimizer.
   public init(
     session: TrainingSession, training: any BatchSource, validation: (any BatchSource)?, batchSize: Int,
@@ -39,9 +42,17 @@ public final class Lab {
   }
 
   /// Calls `body` with every batch of a plan.
+  ///
+  /// - Throws: ``TrainingStopped`` before a batch, where somebody wants the work to end.
   public func forEachBatch(
     of source: any BatchSource, _ plan: SamplingPlan? = nil, _ body: (Batch) throws -> Void
   ) throws {
-    for visits in (plan ?? .inOrder(source.count)).batches(of: batchSize) { try body(source.batch(visits)) }
+    for visits in (plan ?? .inOrder(source.count)).batches(of: batchSize) {
+      if wantsStop() { throw TrainingStopped() }
+      try body(source.batch(visits))
+    }
   }
 }
+
+/// Work before training or between epochs was broken off; the trainer takes it back, so that it can be done again.
+struct TrainingStopped: Error {}

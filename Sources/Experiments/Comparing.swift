@@ -23,7 +23,12 @@ extension Experiment {
     let data = try LoadedData(at: request.data)
     for plan in plans { _ = try RunBuilder(plan.configuration, data) }
     events(.phase("Data", data.words))
+    if request.tuning != 0 { try checkTuning(request, data) }
     var request = request
+    let lock = try FolderLock(
+      inside: request.out, waiting: patience(request.wait, for: request.out, stop: stop, events: events))
+    defer { lock.release() }
+    AtomicFile.removeUnfinished(in: request.out)
     var tuning: TuningTable?
     if request.tuning != 0 {
       (request, tuning) = try tuned(request, plans, data, stop: stop, events: events)
@@ -41,9 +46,6 @@ extension Experiment {
       : try runHere(plans, data, stop: stop, events: events)
     var results = try results(of: Array(zip(plans.map(\.label), summaries)), data)
     if let tuning { tuning.enter(&results) }
-    try Diagnosis.placing(request.out) {
-      try FileManager.default.createDirectory(at: request.out, withIntermediateDirectories: true)
-    }
     try AtomicFile.write(Data((results.json() + "\n").utf8), to: request.out.appending(path: "results.json"))
     if !request.sweepRatios.isEmpty {
       let table = try sweep(Array(zip(plans.map(\.label), summaries)), data, request.sweepRatios)
@@ -120,6 +122,8 @@ extension Experiment {
     for (number, plan) in plans.enumerated() {
       var request = TrainRequest()
       request.out = plan.folder
+      // Whoever is at work there was begun by a comparison that was killed, and will soon be done.
+      request.wait = true
       let relay: EventSink = { event in
         switch event {
         case .progress(_, _, _, let detail):
@@ -155,6 +159,8 @@ extension Experiment {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
     var waiting = plans[...]
+    // The other end closes when this process ends, however it ends; then nobody waits for its runs any more.
+    let attendance = Pipe()
     var running: [(plan: PlannedRun, process: Process, errors: URL)] = []
     var done = 0
     func stopAll() {
@@ -171,11 +177,15 @@ extension Experiment {
         let name = "\(folderName(plan.label))-\(plan.configuration.seed)"
         let file = folder.appending(path: "\(name).json")
         try AtomicFile.write(Data(plan.resolved.tree.json(.pretty).utf8), to: file)
-        let errors = folder.appending(path: "\(name).log")
+        // Elsewhere: what a full disk does to a run must still find room.
+        let errors = FileManager.default.temporaryDirectory.appending(path: "seesaw-\(UUID().uuidString).log")
         try AtomicFile.write(Data(), to: errors)
         let process = Process()
         process.executableURL = executable
-        process.arguments = ["train", "--config", file.path, "--out", plan.folder.path, "--quiet"]
+        process.arguments = [
+          "train", "--config", file.path, "--out", plan.folder.path, "--quiet", "--wait", "--attended",
+        ]
+        process.standardInput = attendance.fileHandleForReading
         process.standardOutput = FileHandle.nullDevice
         process.standardError = try FileHandle(forWritingTo: errors)
         try process.run()
@@ -188,6 +198,7 @@ extension Experiment {
       Thread.sleep(forTimeInterval: 0.01)
       for (index, job) in running.enumerated().reversed() where !job.process.isRunning {
         running.remove(at: index)
+        defer { try? FileManager.default.removeItem(at: job.errors) }
         guard job.process.terminationStatus == 0 || (mayDiverge && hasDiverged(job.plan, data)) else {
           stopAll()
           let words = (try? String(contentsOf: job.errors, encoding: .utf8)) ?? ""
@@ -220,9 +231,7 @@ extension Experiment {
   /// Whether the same run diverged in its folder.
   static func hasDiverged(_ plan: PlannedRun, _ data: LoadedData) -> Bool {
     guard let found = try? RunFolder(plan.folder).readRecord() else { return false }
-    var (there, here) = (found.configuration, plan.resolved.tree)
-    there[path: "dataset"] = nil
-    here[path: "dataset"] = nil
+    let (there, here) = (found.configuration.essence, plan.resolved.tree.essence)
     return found.status == .diverged && there.json() == here.json() && found.data.digests == data.digests
   }
 

@@ -245,8 +245,7 @@ struct RunBuilder {
 
   /// Names the run: everything that determines its outcome, and nothing that does not.
   func digest(of tree: Tree) throws -> String {
-    var essence = tree
-    essence[path: "dataset"] = nil
+    var essence = tree.essence
     essence[path: "training.threads"] = .int(threads)
     let digests = data.digests.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
     return FileDigest.sha256(of: ([essence.json()] + digests).joined(separator: "\n"))
