@@ -23,10 +23,8 @@ public struct DiagnoseRequest: Sendable {
   /// Of models for a data set; a run's have its own settings.
   public var files: [URL] = []
   public var settings: [String] = []
-  /// Trainings at the same time, each a process of its own.
-  public var jobs = 1
-  /// The program that runs one training, for `jobs` > 1.
-  public var executable: URL?
+  /// Trainings at the same time; 0 is as many as the cores admit.
+  public var jobs = 0
   /// Trains anew what is there already.
   public var again = false
 
@@ -199,18 +197,14 @@ private struct DiagnosisWork {
     var compare = CompareRequest(
       data: data.set.folder, rows: rows, seeds: seeds, out: request.out.appending(path: folder))
     compare.files = files
-    compare.jobs = request.jobs
-    compare.executable = request.executable
     let plans = try Experiment.plans(of: compare)
     let relay: EventSink = { [events] event in
       if case .progress(_, let done, let total, let detail) = event {
         events(.progress(label: "Training", done: done, total: total, detail: detail))
       }
     }
-    let summaries =
-      request.jobs > 1
-      ? try Experiment.runAsProcesses(plans, data, compare, mayDiverge: mayDiverge, stop: stop, events: relay)
-      : try Experiment.runHere(plans, data, mayDiverge: mayDiverge, stop: stop, events: relay)
+    let summaries = try Experiment.run(
+      plans, data, jobs: request.jobs, mayDiverge: mayDiverge, stop: stop, events: relay)
     let byFolder = Dictionary(
       summaries.map { ($0.folder.standardizedFileURL, $0) }, uniquingKeysWith: { first, _ in first })
     var found: [String: [RunSummary]] = [:]

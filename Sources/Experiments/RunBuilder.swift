@@ -263,7 +263,7 @@ struct RunBuilder {
 
   static func digest(of configuration: Tree, _ digests: [String: String]) -> String {
     let digests = digests.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-    return FileDigest.sha256(of: ([essence(of: configuration).json()] + digests).joined(separator: "\n"))
+    return FileDigest.sha256(of: ([configuration.essence.json()] + digests).joined(separator: "\n"))
   }
 
   /// The configuration with what was left to us filled in.
@@ -272,17 +272,6 @@ struct RunBuilder {
     chosen[path: "training.threads"] = .int(threads)
     chosen[path: "training.shuffle"] = .string(shuffling.rawValue)
     return chosen
-  }
-
-  /// What of a configuration determines numbers.
-  static func essence(of tree: Tree) -> Tree {
-    var essence = tree
-    essence[path: "dataset"] = nil
-    // Runs from before there was a choice were shuffled in full.
-    if essence[path: "training.shuffle"]?.stringValue == Shuffling.full.rawValue {
-      essence[path: "training.shuffle"] = nil
-    }
-    return essence
   }
 }
 

@@ -36,8 +36,8 @@ struct Diagnose: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("Telling samples of each kind.", valueName: "number"))
   var samples = 2
 
-  @Option(help: ArgumentHelp("Trainings at the same time, each a process of its own.", valueName: "number"))
-  var jobs = 1
+  @Option(help: ArgumentHelp("Trainings at the same time (default: as many as the cores admit).", valueName: "number"))
+  var jobs: Int?
 
   @OptionGroup var configuration: ConfigurationOptions
 
@@ -52,7 +52,7 @@ struct Diagnose: ParsableCommand, Exemplified {
   func validate() throws {
     if seeds < 1 { throw ValidationError("--seeds is \(seeds); at least 1 is needed.") }
     if samples < 0 { throw ValidationError("--samples is \(samples); at least 0 is needed.") }
-    if jobs < 1 { throw ValidationError("--jobs is \(jobs); at least 1 is needed.") }
+    if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs); at least 1 is needed.") }
   }
 
   func run() throws {
@@ -65,10 +65,9 @@ struct Diagnose: ParsableCommand, Exemplified {
     request.quick = quick
     request.methods = try methods.map(Listed.methods) ?? []
     request.samples = samples
-    request.jobs = jobs
+    request.jobs = jobs ?? 0
     request.files = configuration.urls
     request.settings = configuration.settings
-    request.executable = Executable.url
     request.again = again
     var diagnosis: ModelDiagnosis
     do {

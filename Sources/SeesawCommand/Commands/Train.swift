@@ -29,6 +29,8 @@ struct Train: ParsableCommand, Exemplified {
 
   @OptionGroup var configuration: ConfigurationOptions
 
+  @OptionGroup var lock: LockOptions
+
   @Flag(help: "Go on from the checkpoint of an interrupted run in --out.")
   var resume = false
 
@@ -53,6 +55,7 @@ struct Train: ParsableCommand, Exemplified {
     request.settings = configuration.settings
     request.resume = resume
     request.again = again
+    request.wait = lock.wait
     switch try Experiment.train(request, stop: Interruption.flag(), events: output.events) {
     case .finished(let summary):
       try show(summary, output)
