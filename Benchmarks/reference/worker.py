@@ -4,7 +4,7 @@
     {"do": "steps", "name": N, "count": 10}                                         seconds of so many steps
     {"do": "data", "shape": S, "samples": 12000}                                    the samples of an epoch
     {"do": "epoch", "name": N, "workers": 0}                                        seconds of one epoch
-    {"do": "once", "method": M, "file": F, "to": F, "settings": {...}}              one step on given weights and batch
+    {"do": "once", "method": M, "optimizer": "sgd", "file": F, "to": F, ...}        one step on given weights and batch
     {"do": "compare", "folder": D, "methods": [...], "seeds": 3, ...}               a whole comparison
 """
 
@@ -86,6 +86,8 @@ def once(request: dict) -> dict:
     widths = [tensors[f"m{m}.embedding.weight"].shape[1] for m in range(modalities)]
     method = build(request["method"], widths, hidden, classes, request["steps"])
     method.done = request["step"]
+    if request["optimizer"] == "sgd":
+        method.optimizer = torch.optim.SGD(method.model.parameters(), lr=1.0)
     for name, value in request.get("settings", {}).items():
         setattr(method, name, value)
     names = {"fusion.classifier": method.model.classifier}

@@ -19,15 +19,16 @@ struct Agreement {
     for name in Reference.methods {
       for modalities in [2, 3] {
         for step in [0, 40] {
-          worst = max(worst, try difference(name, modalities, step))
+          // Along the gradient, of which Adam's first step shows little but the sign; and as it is measured.
+          for descends in [true, false] { worst = max(worst, try difference(name, modalities, step, descends)) }
         }
       }
     }
     print("the reference and we agree: \(Reference.methods.joined(separator: ", ")), largest difference \(worst)")
   }
 
-  /// The largest difference of a weight after a step, and of the step itself relative to its length.
-  private func difference(_ name: String, _ modalities: Int, _ step: Int) throws -> Double {
+  /// The largest difference of a weight after a step.
+  private func difference(_ name: String, _ modalities: Int, _ step: Int, _ descends: Bool) throws -> Double {
     let shape = Shape(modalities: modalities, width: 24, hidden: 16, classes: 5, batch: 32)
     let settings = Self.settings[name]
     let generator = try RandomSource(seed: 7 + step).generator("agreement")
@@ -36,7 +37,8 @@ struct Agreement {
       inputs: try PerModality(shape.names) { _ in try generator.normal([shape.batch, shape.width]) },
       labels: try Tensor((0..<shape.batch).map { ($0 * 3 + $0 / 5) % shape.classes }))
     let ours = try Candidate(
-      name, shape, settings: settings?.ours ?? .table([:]), steps: 101, step: step, batch: batch)
+      name, shape, settings: settings?.ours ?? .table([:]), steps: 101, step: step, batch: batch,
+      descends: descends)
 
     let folder = FileManager.default.temporaryDirectory.appending(path: "agreement-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -46,7 +48,8 @@ struct Agreement {
     let inputs = shape.names.map { ("input.\($0.name)", batch.inputs[$0]) }
     try SafeTensors.write(before + inputs + [("labels", batch.labels)], to: given)
     try reference.ask([
-      "do": "once", "method": .string(name), "file": .string(given.path), "to": .string(found.path),
+      "do": "once", "method": .string(name), "optimizer": .string(descends ? "sgd" : "adam"),
+      "file": .string(given.path), "to": .string(found.path),
       "modalities": .int(modalities), "step": .int(step), "steps": .int(101),
       "settings": settings?.theirs ?? .table([:]),
     ])
@@ -59,13 +62,12 @@ struct Agreement {
       let here: [Double] = try tensor.detached().array()
       let there: [Double] = try theirs.tensor(path).array()
       let was: [Double] = try old.array()
-      // The first step of Adam is the sign of the gradient: where this is rounding, so is the sign.
       for ((a, b), c) in zip(zip(here, there), was) {
         moved = max(moved, abs(a - c))
         worst = max(worst, abs(a - b))
       }
     }
-    guard moved > 0 else { throw BenchmarkError("'\(name)' did not move") }
+    guard moved > 1e-4 else { throw BenchmarkError("'\(name)' did not move") }
     guard worst <= 1e-5 else {
       throw BenchmarkError("'\(name)' with \(modalities) modalities at step \(step) differs by \(worst)")
     }

@@ -310,10 +310,7 @@ final class Report {
           ]
           let time = try seconds {
             let results = try Experiment.compare(request)
-            for row in results.methods {
-              let found = row.runs.compactMap { $0.scores[Condition.full] }
-              scores[row.name] = found.reduce(0, +) / Double(found.count)
-            }
+            for row in results.methods { scores[row.name] = row.mean.scores[Condition.full] }
           }
           // Runs compute on one thread each, and leave it set.
           Runtime.setThreads(threads)

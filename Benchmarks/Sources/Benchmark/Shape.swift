@@ -84,9 +84,10 @@ final class Candidate {
   /// - Parameters:
   ///   - settings: the method's own, over its defaults.
   ///   - given: the batch to step on; made up where it is nil.
+  ///   - descends: plainly along the gradient at rate 1, instead of by Adam.
   init(
     _ name: String, _ shape: Shape, settings: Tree = .table([:]), precision: Precision = .float32,
-    steps: Int = 10_000, step: Int = 0, batch given: Batch? = nil
+    steps: Int = 10_000, step: Int = 0, batch given: Batch? = nil, descends: Bool = false
   ) throws {
     self.shape = shape
     let entry = try MethodRegistry.entry(name)
@@ -116,8 +117,9 @@ final class Candidate {
       _ = try store.flat()
       var clock = TrainingClock(steps: steps, epochs: 10)
       clock.step = step
+      let optimizer: any Optimizer = descends ? try SGD(store, momentum: 0) : try Adam(store)
       return TrainingSession(
-        model, optimizer: try Adam(store), learningRate: LearningRate(1e-3), clock: clock, random: random)
+        model, optimizer: optimizer, learningRate: LearningRate(descends ? 1 : 1e-3), clock: clock, random: random)
     }
     session = try makeSession()
   }
