@@ -72,7 +72,7 @@ let package = Package(
     .target(
       name: "CImage", dependencies: ["CLibJPEG", "CLibPNG", "CLibWebP"],
       linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("webp")]),
-    target("Encoders", ["CImage", "Records", "Multimodal"]),
+    target("Encoders", ["CImage", "Records", "Torch", "Multimodal", crypto]),
     target("Datasets", ["CZlib", "Records", "Torch", "Multimodal", crypto]),
 
     // Methods and measures
@@ -106,7 +106,7 @@ let package = Package(
     tests("RecordsTests", ["Records"]),
     tests("ReportsTests", ["Records", "Reports"]),
     tests("MultimodalTests", ["Multimodal", "Torch", "TorchNN"]),
-    tests("EncodersTests", ["CImage", "Encoders", "Multimodal", "Records"]),
+    tests("EncodersTests", ["CImage", "Encoders", "Multimodal", "Records", "Torch"]),
     tests("DatasetsTests", ["Datasets", "Multimodal", "Records", "Torch"]),
     tests("EvaluationTests", ["Evaluation", "Multimodal", "Records", "Torch"]),
     tests("BalancingTests", ["Balancing", "Multimodal", "Records", "Torch", "TorchNN"]),

@@ -9,6 +9,9 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "Benchmark",
-      dependencies: [.product(name: "Seesaw", package: "seesaw"), .product(name: "Torch", package: "seesaw")])
+      dependencies: [.product(name: "Seesaw", package: "seesaw"), .product(name: "Torch", package: "seesaw")]),
+    .executableTarget(
+      name: "EncoderBenchmark",
+      dependencies: [.product(name: "Seesaw", package: "seesaw"), .product(name: "Torch", package: "seesaw")]),
   ]
 )

@@ -11,14 +11,28 @@ public enum EncoderError: Diagnosable, Equatable {
   case nothingToLearnFrom(encoder: String)
   case unreadableState(encoder: String, reason: String)
   case settings(encoder: String, reason: String)
+  /// Poolings are of checkpoints.
+  case noPooling(encoder: String)
+  /// The stored encoder was fitted by another version of its kind.
+  case otherVersion(encoder: String, stored: String?, current: Int)
 
   public var diagnosis: Diagnosis {
     switch self {
     case .unknown(let name, let kind, let known):
       let meant = nearest(to: name, in: known).map { "did you mean '\($0)'?" }
       return Diagnosis(
-        "no \(kind.rawValue) encoder is called '\(name)'", found: ["there is: \(known.joined(separator: ", "))"],
+        "no \(kind.rawValue) encoder is called '\(name)'",
+        found: ["there is: \(known.joined(separator: ", ")), or the path of a checkpoint folder"],
         remedy: meant, exitStatus: .usage)
+    case .noPooling(let encoder):
+      return Diagnosis(
+        "the encoder '\(encoder)' has no pooling to choose", remedy: "poolings are of checkpoint folders",
+        exitStatus: .usage)
+    case .otherVersion(let encoder, let stored, let current):
+      return Diagnosis(
+        "the encoder '\(encoder)' has changed since this was fitted",
+        found: ["fitted by version \(stored ?? "unknown"), this is version \(current)"],
+        remedy: "encode the data and train anew", exitStatus: .input)
     case .otherKind(let encoder, let expected):
       return Diagnosis("the encoder '\(encoder)' reads only \(expected.rawValue)", exitStatus: .usage)
     case .settings(let encoder, let reason):

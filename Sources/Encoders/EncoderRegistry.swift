@@ -1,22 +1,68 @@
+import Foundation
 public import Multimodal
 
-/// All encoders, a line each.
+/// All encoders: those that come with Seesaw, a line each, and those that are read from checkpoint folders.
 public enum EncoderRegistry {
   /// The first of a kind is its default.
-  public static let all: [any RawEncoder.Type] = [
+  public static let all: [any BuiltInEncoder.Type] = [
     HOGColourEncoder.self,
     HashedNGramEncoder.self,
   ]
 
-  /// The encoders of a kind of input.
-  public static func encoders(of kind: RawInput.Kind) -> [any RawEncoder.Type] { all.filter { $0.kind == kind } }
+  /// Those that need a folder.
+  public static let pretrained: [any PretrainedEncoder.Type] = [
+    PretrainedImageEncoder.self,
+    PretrainedTextEncoder.self,
+  ]
 
-  /// The encoder of that name, or the default for `nil`.
+  /// The encoders of a kind of input.
+  public static func encoders(of kind: RawInput.Kind) -> [any BuiltInEncoder.Type] { all.filter { $0.kind == kind } }
+
+  /// The built-in encoder of that name, or the default for `nil`.
   ///
   /// - Throws: ``EncoderError/unknown(name:kind:known:)``.
-  public static func encoder(named name: String? = nil, of kind: RawInput.Kind) throws -> any RawEncoder.Type {
+  public static func encoder(named name: String? = nil, of kind: RawInput.Kind) throws -> any BuiltInEncoder.Type {
     let known = encoders(of: kind)
     if let found = known.first(where: { name == nil || $0.name == name }) { return found }
     throw EncoderError.unknown(name: name ?? "", kind: kind, known: known.map { $0.name })
+  }
+
+  /// An encoder by name, or from a checkpoint folder where a folder is named; the default for `nil`.
+  ///
+  /// - Parameter settings: of a checkpoint; a built-in encoder takes none of them.
+  /// - Throws: ``EncoderError``, ``CheckpointError``.
+  public static func make(
+    _ name: String?, of kind: RawInput.Kind, settings: PretrainedSettings = PretrainedSettings()
+  ) throws -> any RawEncoder {
+    let known = encoders(of: kind)
+    if let name, !known.contains(where: { $0.name == name }) {
+      let folder = URL(filePath: (name as NSString).expandingTildeInPath)
+      var isFolder: ObjCBool = false
+      let exists = FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder)
+      if exists && isFolder.boolValue, let type = pretrained.first(where: { $0.kind == kind }) {
+        return try type.init(folder: folder, settings: settings)
+      }
+      if exists, CheckpointWeights.isPickle(name) {
+        throw CheckpointError.pickled(file: folder.lastPathComponent, in: folder.deletingLastPathComponent().path)
+      }
+      if exists || name.contains("/") { throw CheckpointError.noFolder(folder.path) }
+    }
+    let encoder = try encoder(named: name, of: kind).init()
+    if settings.pooling != nil { throw EncoderError.noPooling(encoder: type(of: encoder).name) }
+    return encoder
+  }
+
+  /// The encoder that was stored under that name.
+  public static func restored(
+    named name: String, of kind: RawInput.Kind, version: String?, from state: () throws -> EncoderState
+  ) throws -> any RawEncoder {
+    let type: any RawEncoder.Type =
+      try pretrained.first { $0.name == name && $0.kind == kind }
+      ?? encoder(
+        named: name, of: kind)
+    guard version == "\(type.version)" else {
+      throw EncoderError.otherVersion(encoder: name, stored: version, current: type.version)
+    }
+    return try type.init(restoring: state())
   }
 }

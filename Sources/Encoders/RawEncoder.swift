@@ -19,8 +19,6 @@ public protocol RawEncoder: Sendable {
   /// Whether it must see the training split before it encodes.
   static var learns: Bool { get }
 
-  /// The encoder with its default settings, not fitted.
-  init() throws
   /// The encoder that ``state()`` described.
   ///
   /// - Throws: ``EncoderError/unreadableState(encoder:reason:)``.
@@ -29,16 +27,27 @@ public protocol RawEncoder: Sendable {
   /// The number of features of an input; 0 before an encoder that learns has learnt.
   var width: Int { get }
 
+  /// Name, version and all else that features depend on besides the input; equal for equal features.
+  var identity: String { get }
+  /// How many inputs are prepared and encoded at a time.
+  var chunk: Int { get }
+
   /// What the encoder needs of one input.
   func prepare(_ input: RawInput) throws -> PreparedInput
   /// Learns from the training split.
   mutating func fit(_ inputs: [PreparedInput], threads: Int) throws
   /// The features of some inputs: `inputs.count * width` numbers, row by row.
   ///
-  /// The row of an input must not depend on the others.
+  /// The row of an input must not depend on the others, but for rounding.
   func encode(_ inputs: [PreparedInput], threads: Int) throws -> [Float]
   /// All that ``init(restoring:)`` needs.
   func state() throws -> EncoderState
+}
+
+/// An encoder that comes with Seesaw, and needs nothing but its name.
+public protocol BuiltInEncoder: RawEncoder {
+  /// The encoder with its default settings, not fitted.
+  init() throws
 }
 
 /// What an encoder keeps of an input between its two steps; the layout is the encoder's own.
@@ -90,6 +99,9 @@ public struct EncoderArray: Sendable, Equatable {
 extension RawEncoder {
   public static var learns: Bool { false }
 
+  public var identity: String { "\(Self.name) \(Self.version)" }
+  public var chunk: Int { 256 }
+
   public mutating func fit(_ inputs: [PreparedInput], threads: Int) throws {}
 
   /// Learns from inputs that are read one after the other.
@@ -115,12 +127,12 @@ extension RawEncoder {
   /// The features of inputs that are read as they are needed: `inputs.count * width` numbers, row by row.
   ///
   /// - Parameters:
-  ///   - batch: how many prepared inputs are held at a time.
+  ///   - batch: how many prepared inputs are held at a time; the encoder's ``chunk`` where it is not said.
   ///   - threads: 0 takes one a core; the outcome is the same for any number.
   ///   - progress: called with the number of inputs done; may throw to stop.
   /// - Throws: ``EncoderError/notFitted(encoder:)``, or what reading an input throws: that of the first that failed.
   public func encode(
-    _ inputs: RawInputs, batch: Int = 256, threads: Int = 0, progress: (Int) throws -> Void = { _ in }
+    _ inputs: RawInputs, batch: Int? = nil, threads: Int = 0, progress: (Int) throws -> Void = { _ in }
   ) throws -> [Float] {
     guard width > 0 else { throw EncoderError.notFitted(encoder: Self.name) }
     var rows: [Float] = []
@@ -128,7 +140,7 @@ extension RawEncoder {
     var start = 0
     while start < inputs.count {
       let from = start
-      let end = min(start + max(batch, 1), inputs.count)
+      let end = min(start + max(batch ?? chunk, 1), inputs.count)
       let prepared = try parallelMap(end - start, threads: threads) { try prepare(inputs[from + $0]) }
       rows += try encode(prepared, threads: threads)
       start = end

@@ -24,17 +24,16 @@ enum EncoderFile {
     guard let name = file.metadata["encoder"], let kind = file.metadata["kind"].flatMap(RawInput.Kind.init),
       let json = file.metadata["state"]
     else { throw Diagnosis("this is no encoder of Seesaw's", place: url.relativePath, exitStatus: .input) }
-    let type = try EncoderRegistry.encoder(named: name, of: kind)
-    guard file.metadata["version"] == "\(type.version)" else {
-      throw Diagnosis(
-        "the encoder '\(name)' has changed since this was fitted", place: url.relativePath,
-        found: ["fitted by version \(file.metadata["version"] ?? "unknown"), this is version \(type.version)"],
-        remedy: "encode the data and train anew", exitStatus: .input)
+    do {
+      return try EncoderRegistry.restored(named: name, of: kind, version: file.metadata["version"]) {
+        var arrays: [String: EncoderArray] = [:]
+        for entry in file.entries {
+          arrays[entry.name] = EncoderArray(shape: entry.shape, values: try file.tensor(entry.name).array())
+        }
+        return EncoderState(json: Data(json.utf8), arrays: arrays)
+      }
+    } catch let error as EncoderError {
+      throw error.diagnosis.placed(in: url.relativePath)
     }
-    var arrays: [String: EncoderArray] = [:]
-    for entry in file.entries {
-      arrays[entry.name] = EncoderArray(shape: entry.shape, values: try file.tensor(entry.name).array())
-    }
-    return try type.init(restoring: EncoderState(json: Data(json.utf8), arrays: arrays))
   }
 }

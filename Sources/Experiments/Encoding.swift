@@ -56,12 +56,11 @@ private struct EncodingWork {
   }
 
   func run() throws -> EncodeSummary {
+    if settings.threads > 0 { Runtime.setThreads(settings.threads) }
     var data = try RawDataset(at: request.raw, settings: settings.data)
     events(.phase("Data", "\(data.name) · \(grouped(data.samples.count)) samples, \(data.classes.count) classes"))
-    let types = try data.modalities.map { kind in
-      (kind, try EncoderRegistry.encoder(named: kind == .image ? request.imageEncoder : request.textEncoder, of: kind))
-    }
-    let key = try key(of: data, types.map(\.1))
+    let encoders = try data.modalities.map { kind in (kind, try encoder(of: kind)) }
+    let key = try key(of: data, encoders.map(\.1))
     if let done = try alreadyDone(key) { return done }
     let lock = try FolderLock(
       beside: request.out,
@@ -89,11 +88,11 @@ private struct EncodingWork {
       events(.note(Self.quarantineWords(data.quarantined, in: request.out.appending(path: "quarantine.jsonl"))))
     }
 
-    let notes = data.notes
+    var notes = data.notes
     var widths: [String: Int] = [:]
     var parts: [String: [(String, Tensor)]] = [:]
-    for (kind, type) in types {
-      let encoder = try fitted(type, kind, data, work)
+    for (kind, plain) in encoders {
+      let encoder = try fitted(plain, kind, data, work)
       widths[kind.rawValue] = encoder.width
       for split in RawSplit.allCases {
         let samples = data.samples(in: split)
@@ -105,19 +104,49 @@ private struct EncodingWork {
       }
       try impairedParts(encoder, kind, data, work)
     }
-    return try assemble(data, parts, widths, notes, key, work)
+    notes += try scaleNotes(parts[RawSplit.train.rawValue] ?? [])
+    let manifest = try manifest(data, notes, key, encoders.map(\.1))
+    return try assemble(data, parts, widths, notes, manifest, work)
+  }
+
+  /// Says so where the features of one modality are much larger than the other's, which the model would lean on.
+  private func scaleNotes(_ features: [(String, Tensor)]) throws -> [String] {
+    let sizes = try features.map { ($0.0, try $0.1.square().mean().scalar().squareRoot()) }
+    guard let low = sizes.map(\.1).min(), let high = sizes.map(\.1).max(), high > 10 * low else { return [] }
+    let words = sizes.map { "\($0.0) \(String(format: "%.3g", $0.1))" }.joined(separator: ", ")
+    return ["sizes of the features differ much (root mean square: \(words)); --rescale brings them to one scale"]
+  }
+
+  /// The encoder that was asked for, not fitted.
+  private func encoder(of kind: RawInput.Kind) throws -> any RawEncoder {
+    var settings = PretrainedSettings()
+    settings.pooling = kind == .image ? request.imagePooling : request.textPooling
+    settings.precision = request.precision
+    settings.rescales = request.rescale
+    let encoder = try EncoderRegistry.make(
+      kind == .image ? request.imageEncoder : request.textEncoder, of: kind, settings: settings)
+    if let known = (encoder as? any PretrainedEncoder)?.provenance {
+      events(
+        .phase("Encoder", "\(kind.rawValue): \(known.architecture), \(encoder.width) wide, pooled by \(known.pooling)"))
+    }
+    return encoder
   }
 
   // MARK: Parts
 
   private func fitted(
-    _ type: any RawEncoder.Type, _ kind: RawInput.Kind, _ data: RawDataset, _ work: URL
+    _ plain: any RawEncoder, _ kind: RawInput.Kind, _ data: RawDataset, _ work: URL
   ) throws -> any RawEncoder {
     let url = work.appending(path: "encoders/\(kind.rawValue).safetensors")
+    let type = type(of: plain)
+    guard type.learns else {
+      try EncoderFile.write(plain, to: url)
+      return plain
+    }
     if FileManager.default.fileExists(atPath: url.path), let found = try? EncoderFile.read(url) { return found }
     try checkStop()
     events(.phase("Fitting", "\(type.name) on the \(kind.rawValue)s of the training split"))
-    var encoder = try type.init()
+    var encoder = plain
     try encoder.fit(on: inputs(data.samples(in: .train), kind), threads: settings.threads)
     try EncoderFile.write(encoder, to: url)
     return encoder
@@ -237,7 +266,7 @@ private struct EncodingWork {
 
   private func assemble(
     _ data: RawDataset, _ parts: [String: [(String, Tensor)]], _ widths: [String: Int], _ notes: [String],
-    _ key: String, _ work: URL
+    _ manifest: DatasetManifest, _ work: URL
   ) throws -> EncodeSummary {
     for split in RawSplit.allCases {
       guard let features = parts[split.rawValue] else { continue }
@@ -253,7 +282,7 @@ private struct EncodingWork {
         Data((lines.joined(separator: "\n") + "\n").utf8), to: work.appending(path: "quarantine.jsonl"))
     }
     // The manifest last: with it the folder is whole.
-    try manifest(data, notes, key).write(to: work)
+    try manifest.write(to: work)
     try settle(work)
     let set = try FeatureSet(at: request.out)
     return EncodeSummary(
@@ -292,7 +321,9 @@ private struct EncodingWork {
     return try Tensor(rows, shape: [samples.count, data.classes.count])
   }
 
-  private func manifest(_ data: RawDataset, _ notes: [String], _ key: String) throws -> DatasetManifest {
+  private func manifest(
+    _ data: RawDataset, _ notes: [String], _ key: String, _ encoders: [any RawEncoder]
+  ) throws -> DatasetManifest {
     let asked = try request.metric.map { name in
       guard let metric = Metric.allCases.first(where: { $0.rawValue.tolerantKey == name.tolerantKey }) else {
         throw Diagnosis("'\(name)' is not one of \(Metric.allowed.joined(separator: ", "))", exitStatus: .usage)
@@ -306,6 +337,8 @@ private struct EncodingWork {
       metric: asked ?? DatasetManifest.usualMetric(task),
       about: [
         "key": .string(key), "quarantined": .int(data.quarantined.count), "notes": .list(notes.map(Tree.string)),
+        "encoders": .table(
+          try Dictionary(uniqueKeysWithValues: encoders.map { ($0.kindName, try $0.provenanceTree()) })),
         "impairments": try Tree(encoding: settings.impairments),
         "raw": .string(data.folder.standardizedFileURL.path(percentEncoded: false)),
         "seesaw": .string(Experiment.version),
@@ -313,7 +346,7 @@ private struct EncodingWork {
   }
 
   /// Names what the features depend on: the samples, the pictures' sizes and times, encoders and settings.
-  private func key(of data: RawDataset, _ types: [any RawEncoder.Type]) throws -> String {
+  private func key(of data: RawDataset, _ encoders: [any RawEncoder]) throws -> String {
     var lines = [try FileDigest.sha256(of: data.file)]
     for sample in data.samples {
       guard let url = sample.imagePath else { continue }
@@ -322,7 +355,7 @@ private struct EncodingWork {
         "\(url.lastPathComponent) \(values?.fileSize ?? 0) "
           + "\(values?.contentModificationDate?.timeIntervalSince1970 ?? 0)")
     }
-    lines += types.map { "\($0.name) \($0.version)" }
+    lines += encoders.map(\.identity)
     var essence = settings
     essence.threads = 0
     lines += [try Tree(encoding: essence).json(), request.metric ?? "", request.name ?? ""]
@@ -333,5 +366,15 @@ private struct EncodingWork {
     let shown = rows.prefix(3).map { "line \($0.row): \($0.reason)" }.joined(separator: "; ")
     return "\(rows.count) \(rows.count == 1 ? "sample is" : "samples are") left out (\(shown)"
       + "\(rows.count > 3 ? "; …" : "")); all are listed in \(url.relativePath)"
+  }
+}
+
+extension RawEncoder {
+  fileprivate var kindName: String { Self.kind.rawValue }
+
+  /// What the manifest says of it: its name, or where its weights are from.
+  fileprivate func provenanceTree() throws -> Tree {
+    guard let pretrained = self as? any PretrainedEncoder else { return .table(["name": .string(Self.name)]) }
+    return try Tree(encoding: pretrained.provenance, keys: .asNamed)
   }
 }

@@ -79,8 +79,11 @@ public final class Predictor {
 
   /// A prediction for each input, or what is wrong with it.
   public func results(for inputs: [PredictionInput]) -> [Result<Prediction, Diagnosis>] {
-    var rows: [Result<PerModality<[Float]?>, Diagnosis>] = inputs.map { input in
-      do { return .success(try features(of: input)) } catch { return .failure(Diagnosis(describing: error)) }
+    let encoded = encoded(inputs)
+    var rows: [Result<PerModality<[Float]?>, Diagnosis>] = inputs.enumerated().map { index, input in
+      do { return .success(try features(of: input, encoded: encoded[index])) } catch {
+        return .failure(Diagnosis(describing: error))
+      }
     }
     var results = [Result<Prediction, Diagnosis>?](repeating: nil, count: inputs.count)
     // Samples with the same modalities absent go through the model together.
@@ -115,8 +118,56 @@ public final class Predictor {
     return results.map { $0 ?? .failure(Diagnosis("no prediction was made", exitStatus: .defect)) }
   }
 
+  /// The features of the inputs' pictures and texts, by modality; encoded together, and what cannot be read left for
+  /// its own input to answer for.
+  private func encoded(_ inputs: [PredictionInput]) -> [[String: Result<[Float], any Error>]] {
+    var found = [[String: Result<[Float], any Error>]](repeating: [:], count: inputs.count)
+    for (name, encoder) in encoders {
+      let members = inputs.indices.filter { index in
+        guard inputs[index].features[name] == nil else { return false }
+        return name == "image" ? inputs[index].image != nil : name == "text" && inputs[index].text != nil
+      }
+      guard !members.isEmpty else { continue }
+      for start in stride(from: 0, to: members.count, by: max(encoder.chunk, 1)) {
+        let some = Array(members[start..<min(start + max(encoder.chunk, 1), members.count)])
+        for (index, result) in zip(some, Self.encoded(some.map { inputs[$0] }, name, encoder)) {
+          found[index][name] = result
+        }
+      }
+    }
+    return found
+  }
+
+  private static func encoded(
+    _ inputs: [PredictionInput], _ name: String, _ encoder: any RawEncoder
+  ) -> [Result<[Float], any Error>] {
+    let prepared: [Result<PreparedInput, any Error>]
+    do {
+      prepared = try parallelMap(inputs.count) { index in
+        Result {
+          let input = inputs[index]
+          if name == "image", let url = input.image { return try encoder.prepare(.image(RGBImage(contentsOf: url))) }
+          return try encoder.prepare(.text(input.text ?? ""))
+        }
+      }
+      let width = encoder.width
+      let rows = try encoder.encode(prepared.compactMap { try? $0.get() }, threads: 0)
+      var next = 0
+      return prepared.map { input in
+        input.map { _ in
+          defer { next += width }
+          return Array(rows[next..<next + width])
+        }
+      }
+    } catch {
+      return inputs.map { _ in .failure(error) }
+    }
+  }
+
   /// What is given of an input, as features; nil for a modality that is absent.
-  private func features(of input: PredictionInput) throws -> PerModality<[Float]?> {
+  private func features(
+    of input: PredictionInput, encoded: [String: Result<[Float], any Error>]
+  ) throws -> PerModality<[Float]?> {
     for name in input.features.keys where !modalities.contains(name) {
       throw Diagnosis(
         "there is no modality '\(name)'", found: ["the model has \(modalities.joined(separator: ", "))"],
@@ -137,11 +188,7 @@ public final class Predictor {
         }
         return given
       }
-      if modality.name == "image", let url = input.image {
-        return try encoders["image"]?.encode(.image(RGBImage(contentsOf: url)))
-      }
-      if modality.name == "text", let text = input.text { return try encoders["text"]?.encode(.text(text)) }
-      return nil
+      return try encoded[modality.name]?.get()
     }
   }
 

@@ -1,3 +1,4 @@
+public import Encoders
 public import Foundation
 public import Records
 
@@ -92,9 +93,16 @@ public struct EncodeRequest: Sendable {
   /// A folder with samples.csv or samples.jsonl, or such a file.
   public var raw: URL
   public var out: URL
-  /// Encoders by modality; nil takes the built-in one.
+  /// Encoders by modality: a name, or the path of a checkpoint folder; nil takes the built-in one.
   public var imageEncoder: String?
   public var textEncoder: String?
+  /// How a checkpoint's rows become one; nil takes what it says itself.
+  public var imagePooling: Pooling?
+  public var textPooling: Pooling?
+  /// What checkpoints compute in.
+  public var precision = EncoderPrecision.float32
+  /// Whether rows of checkpoints are stretched to a root mean square of 1.
+  public var rescale = false
   /// `key=value` over `EncodeSettings`.
   public var settings: [String] = []
   /// Refuses where a sample would be quarantined.

@@ -17,7 +17,10 @@ struct Seesaw: ParsableCommand {
       CommandGroup(name: "Data", subcommands: [Encode.self, Import.self]),
       CommandGroup(
         name: "Look",
-        subcommands: [Methods.self, Config.self, Runs.self, Report.self, Figures.self, Gradients.self, Doctor.self]),
+        subcommands: [
+          Methods.self, EncodersCommand.self, Config.self, Runs.self, Report.self, Figures.self, Gradients.self,
+          Doctor.self,
+        ]),
     ])
 
   static let examples = ["seesaw demo", "seesaw compare my-data --methods joint,balgrad --seeds 5"]

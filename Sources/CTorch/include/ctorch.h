@@ -154,6 +154,22 @@ ctorch_status ctorch_bernoulli(const int64_t *sizes, int32_t rank, double probab
                                ctorch_tensor *out);
 ctorch_status ctorch_randperm(int64_t count, ctorch_generator generator, ctorch_tensor *out);
 
+// Networks, without gradients of their own
+
+/// softmax(query · keyᵀ / √width) · value, with [B, heads, L, width] each; the mask (boolean, true where to look, or
+/// numbers to add) may be null.
+ctorch_status ctorch_attention(ctorch_tensor query, ctorch_tensor key, ctorch_tensor value, ctorch_tensor mask,
+                               bool causal, ctorch_tensor *out);
+/// Over the last dimensions, as many as `weight` has.
+ctorch_status ctorch_layer_norm(ctorch_tensor a, ctorch_tensor weight, ctorch_tensor bias, double epsilon,
+                                ctorch_tensor *out);
+ctorch_status ctorch_embedding(ctorch_tensor table, ctorch_tensor indices, ctorch_tensor *out);
+/// Pictures [B, channels, height, width]; `stride` and `padding` have two numbers; bias may be null.
+ctorch_status ctorch_conv2d(ctorch_tensor a, ctorch_tensor weight, ctorch_tensor bias, const int64_t *stride,
+                            const int64_t *padding, ctorch_tensor *out);
+ctorch_status ctorch_max_pool2d(ctorch_tensor a, int64_t size, int64_t stride, int64_t padding, ctorch_tensor *out);
+ctorch_status ctorch_upsample_bicubic(ctorch_tensor a, int64_t height, int64_t width, ctorch_tensor *out);
+
 // Optimizer steps, in place, one pass. `step` is a float tensor of rank 0 that holds the number of this step (from 1).
 
 ctorch_status ctorch_adam_step(ctorch_tensor parameter, ctorch_tensor gradient, ctorch_tensor mean,

@@ -26,7 +26,7 @@ public struct HOGColourSettings: Settings {
 ///
 /// Needs no download. Oriented gradients, a colour histogram and a small thumbnail are standardised on the training split and
 /// projected on its first principal directions. Features of the training split have a mean square of 1.
-public struct HOGColourEncoder: RawEncoder {
+public struct HOGColourEncoder: BuiltInEncoder {
   public static let name = "hog-colour"
   public static let version = 1
   public static let kind = RawInput.Kind.image

@@ -25,7 +25,7 @@ public struct HashedNGramSettings: Settings {
 /// Needs no download and knows no language. Runs of words and of characters within words are hashed, their counts dampened,
 /// weighted by inverse document frequency (of the training split) and scaled to length 1, then projected on the training
 /// split's first singular directions. The empty text is a row of zeros.
-public struct HashedNGramEncoder: RawEncoder {
+public struct HashedNGramEncoder: BuiltInEncoder {
   public static let name = "hashed-ngrams"
   public static let version = 1
   public static let kind = RawInput.Kind.text

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Encoders
 import Experiments
 import Foundation
 import Records
@@ -8,10 +9,11 @@ struct Encode: ParsableCommand, Exemplified {
     abstract: "Turn pictures and texts into features, impaired copies included.",
     discussion:
       "RAW is a folder with samples.csv or samples.jsonl (columns image, text, label, and if you like id and split). "
-      + "A sample that cannot be used is left out and listed in quarantine.jsonl, unless --strict.")
+      + "A sample that cannot be used is left out and listed in quarantine.jsonl, unless --strict. "
+      + "An encoder is a name or a checkpoint folder of the Hugging Face kind; 'seesaw encoders' lists what is read.")
 
   static let examples = [
-    "seesaw encode my-photos --out my-data",
+    "seesaw encode my-photos --out my-data --text-encoder all-MiniLM-L6-v2 --image-encoder vit-base-patch16-224",
     "seesaw encode reviews/samples.jsonl --out my-data --metric macro-f1 --strict",
   ]
 
@@ -21,11 +23,30 @@ struct Encode: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("The folder of the feature set.", valueName: "folder"))
   var out: String
 
-  @Option(name: .customLong("image"), help: ArgumentHelp("The encoder of pictures.", valueName: "encoder"))
+  @Option(
+    name: [.customLong("image-encoder"), .customLong("image")],
+    help: ArgumentHelp("The encoder of pictures: a name, or a checkpoint folder.", valueName: "encoder"))
   var imageEncoder: String?
 
-  @Option(name: .customLong("text"), help: ArgumentHelp("The encoder of texts.", valueName: "encoder"))
+  @Option(
+    name: [.customLong("text-encoder"), .customLong("text")],
+    help: ArgumentHelp("The encoder of texts: a name, or a checkpoint folder.", valueName: "encoder"))
   var textEncoder: String?
+
+  @Option(
+    help: ArgumentHelp("How a checkpoint makes one row of a picture (default: as it says).", valueName: "pooling"))
+  var imagePooling: String?
+
+  @Option(help: ArgumentHelp("How a checkpoint makes one row of a text (default: as it says).", valueName: "pooling"))
+  var textPooling: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "What checkpoints compute in: float32 (as they are by default) or bfloat16.", valueName: "precision"))
+  var precision: String?
+
+  @Flag(help: "Stretch each row of a checkpoint's features to a root mean square of 1, as the built-in encoders' are.")
+  var rescale = false
 
   @Option(
     name: .customLong("set"),
@@ -56,6 +77,10 @@ struct Encode: ParsableCommand, Exemplified {
     var request = EncodeRequest(raw: URL(filePath: raw), out: URL(filePath: out))
     request.imageEncoder = imageEncoder
     request.textEncoder = textEncoder
+    request.imagePooling = try Self.choice(imagePooling, "--image-pooling")
+    request.textPooling = try Self.choice(textPooling, "--text-pooling")
+    request.precision = try Self.choice(precision, "--precision") ?? .float32
+    request.rescale = rescale
     request.settings = settings
     request.strict = strict
     request.metric = metric
@@ -71,6 +96,20 @@ struct Encode: ParsableCommand, Exemplified {
     }
     if json { try output.json(summary, order: EncodeTalk.keyOrder) }
     EncodeTalk.tell(summary, output)
+  }
+}
+
+extension Encode {
+  /// One of an enumeration's words; nil where none was given.
+  static func choice<Choice: RawRepresentable & CaseIterable>(
+    _ word: String?, _ option: String
+  ) throws -> Choice? where Choice.RawValue == String {
+    guard let word else { return nil }
+    if let found = Choice(rawValue: word) { return found }
+    let known = Choice.allCases.map(\.rawValue)
+    throw Diagnosis(
+      "\(option) cannot be '\(word)'", found: ["it is one of \(known.joined(separator: ", "))"],
+      remedy: nearest(to: word, in: known).map { "did you mean '\($0)'?" }, exitStatus: .usage)
   }
 }
 

@@ -1,0 +1,163 @@
+import Foundation
+import Multimodal
+
+/// The filters that pictures are resized with, numbered as Pillow and image processors number them.
+enum ResamplingFilter: Int, CaseIterable {
+  case nearest = 0
+  case lanczos = 1
+  case bilinear = 2
+  case bicubic = 3
+  case box = 4
+  case hamming = 5
+
+  /// How far a filter reaches, in target pixels.
+  var support: Double {
+    switch self {
+    case .nearest, .box: 0.5
+    case .bilinear, .hamming: 1
+    case .bicubic: 2
+    case .lanczos: 3
+    }
+  }
+
+  func weight(at place: Double) -> Double {
+    func sinc(_ x: Double) -> Double { x == 0 ? 1 : sin(.pi * x) / (.pi * x) }
+    let x = abs(place)
+    switch self {
+    case .nearest, .box: return place > -0.5 && place <= 0.5 ? 1 : 0
+    case .bilinear: return x < 1 ? 1 - x : 0
+    case .hamming: return x < 1 ? sinc(x) * (0.54 + 0.46 * cos(.pi * x)) : 0
+    case .bicubic:
+      // Keys' cubic with a = −1/2.
+      if x < 1 { return (1.5 * x - 2.5) * x * x + 1 }
+      return x < 2 ? ((x - 5) * x + 8) * x * -0.5 + 2 : 0
+    case .lanczos: return place >= -3 && place < 3 ? sinc(x) * sinc(x / 3) : 0
+    }
+  }
+}
+
+extension RGBImage {
+  /// The picture in another size, as Pillow resizes it: along rows, then along columns, each rounded to 8 bits.
+  ///
+  /// A filter is widened by the factor that the picture shrinks, so that nothing flickers. A picture that loses more than
+  /// twice as much height as width is resized along columns first, as Pillow does since version 13.
+  func resized(to size: (height: Int, width: Int), by filter: ResamplingFilter) -> RGBImage {
+    guard size.height != height || size.width != width else { return self }
+    guard filter != .nearest else { return nearest(size) }
+    let isTall = height > size.height && height - size.height > 2 * (width - size.width)
+    let first = isTall ? flattened(to: size.height, by: filter) : narrowed(to: size.width, by: filter)
+    return isTall ? first.narrowed(to: size.width, by: filter) : first.flattened(to: size.height, by: filter)
+  }
+
+  private func narrowed(to width: Int, by filter: ResamplingFilter) -> RGBImage {
+    guard width != self.width else { return self }
+    let weights = FixedWeights(from: self.width, to: width, filter)
+    return RGBImage(width: width, height: height, pixels: narrowed(weights))
+  }
+
+  private func flattened(to height: Int, by filter: ResamplingFilter) -> RGBImage {
+    guard height != self.height else { return self }
+    let weights = FixedWeights(from: self.height, to: height, filter)
+    return RGBImage(width: width, height: height, pixels: flattened(weights))
+  }
+
+  private func nearest(_ size: (height: Int, width: Int)) -> RGBImage {
+    let across = (0..<size.width).map { Int((Double($0) + 0.5) * Double(width) / Double(size.width)) }
+    let pixels = (0..<size.height).flatMap { y -> [UInt8] in
+      let row = Int((Double(y) + 0.5) * Double(height) / Double(size.height)) * width
+      return across.flatMap { self.pixels[(row + $0) * 3..<(row + $0) * 3 + 3] }
+    }
+    return RGBImage(width: size.width, height: size.height, pixels: pixels)
+  }
+
+  private func narrowed(_ weights: FixedWeights) -> [UInt8] {
+    let (height, width, target) = (height, width, weights.starts.count)
+    return pixels.withUnsafeBufferPointer { pixels in
+      [UInt8](unsafeUninitializedCapacity: height * target * 3) { out, count in
+        weights.withEach(height) { row, x, start, factors in
+          var (red, green, blue) = (FixedWeights.half, FixedWeights.half, FixedWeights.half)
+          var place = (row * width + start) * 3
+          for factor in factors {
+            red += Int(pixels[place]) * factor
+            green += Int(pixels[place + 1]) * factor
+            blue += Int(pixels[place + 2]) * factor
+            place += 3
+          }
+          let at = (row * target + x) * 3
+          out[at] = FixedWeights.byte(red)
+          out[at + 1] = FixedWeights.byte(green)
+          out[at + 2] = FixedWeights.byte(blue)
+        }
+        count = height * target * 3
+      }
+    }
+  }
+
+  private func flattened(_ weights: FixedWeights) -> [UInt8] {
+    let (line, target) = (width * 3, weights.starts.count)
+    return pixels.withUnsafeBufferPointer { pixels in
+      [UInt8](unsafeUninitializedCapacity: target * line) { out, count in
+        weights.withEach(1) { _, y, start, factors in
+          for x in 0..<line {
+            var sum = FixedWeights.half
+            var place = start * line + x
+            for factor in factors {
+              sum += Int(pixels[place]) * factor
+              place += line
+            }
+            out[y * line + x] = FixedWeights.byte(sum)
+          }
+        }
+        count = target * line
+      }
+    }
+  }
+}
+
+/// The source pixels of each target pixel, with whole-numbered weights that add up to about 2²².
+private struct FixedWeights {
+  static let bits = 22
+  static let half = 1 << (bits - 1)
+
+  let starts: [Int]
+  /// Where the weights of each target pixel begin, and where the last end.
+  let bounds: [Int]
+  let factors: [Int]
+
+  init(from source: Int, to target: Int, _ filter: ResamplingFilter) {
+    let scale = Double(source) / Double(target)
+    let stretch = max(scale, 1)
+    let reach = filter.support * stretch
+    var starts: [Int] = []
+    var bounds = [0]
+    var factors: [Int] = []
+    for place in 0..<target {
+      let centre = (Double(place) + 0.5) * scale
+      let first = max(0, Int(centre - reach + 0.5))
+      let end = min(source, Int(centre + reach + 0.5))
+      let weights = (first..<max(first, end)).map { filter.weight(at: (Double($0) - centre + 0.5) / stretch) }
+      let total = weights.reduce(0, +)
+      starts.append(first)
+      factors += weights.map {
+        Int(((total == 0 ? 0 : $0 / total) * Double(1 << Self.bits)).rounded(.toNearestOrAwayFromZero))
+      }
+      bounds.append(factors.count)
+    }
+    self.starts = starts
+    self.bounds = bounds
+    self.factors = factors
+  }
+
+  static func byte(_ sum: Int) -> UInt8 { UInt8(clamping: sum >> bits) }
+
+  /// Calls with every row and target pixel: row, target, first source pixel, weights.
+  func withEach(_ rows: Int, _ body: (Int, Int, Int, Slice<UnsafeBufferPointer<Int>>) -> Void) {
+    factors.withUnsafeBufferPointer { factors in
+      for row in 0..<rows {
+        for (target, start) in starts.enumerated() {
+          body(row, target, start, factors[bounds[target]..<bounds[target + 1]])
+        }
+      }
+    }
+  }
+}

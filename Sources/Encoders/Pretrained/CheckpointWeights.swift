@@ -1,0 +1,115 @@
+import Foundation
+import Records
+import Torch
+
+/// The tensors of a checkpoint, over the mapped file or files.
+struct CheckpointWeights {
+  private let files: [SafeTensors]
+  /// The file of each tensor.
+  private let places: [String: Int]
+  /// What a tensor's name begins with in the files.
+  private var prefix = ""
+  /// What the network computes in.
+  let type: ElementType
+  private let folder: String
+
+  /// Opens `model.safetensors`, or the shards that `model.safetensors.index.json` lists.
+  init(in folder: URL, as type: ElementType) throws {
+    self.type = type
+    self.folder = folder.path
+    let urls = try Self.files(in: folder)
+    files = try urls.map { url in
+      do { return try SafeTensors(reading: url) } catch let error as SafeTensorsError {
+        throw CheckpointError.unreadable(file: url.path, reason: error.description)
+      }
+    }
+    places = files.enumerated().reduce(into: [:]) { places, file in
+      for name in file.element.names { places[name] = file.offset }
+    }
+  }
+
+  /// The files that hold the weights; all of them are there.
+  static func files(in folder: URL) throws -> [URL] {
+    let manager = FileManager.default
+    let single = folder.appending(path: "model.safetensors")
+    if manager.fileExists(atPath: single.path) { return [single] }
+    let index = folder.appending(path: "model.safetensors.index.json")
+    if manager.fileExists(atPath: index.path) {
+      let configuration = try CheckpointConfiguration(reading: index)
+      guard let map = configuration["weight_map"]?.tableValue, !map.isEmpty else {
+        throw configuration.malformed("weight_map", "a table of tensors and files")
+      }
+      return try Set(map.values.map { $0.stringValue ?? "" }).sorted().map { name in
+        // A shard lies beside its index, never elsewhere.
+        guard !name.isEmpty, !name.contains("/") else {
+          throw configuration.malformed("weight_map", "a table of tensors and files beside it")
+        }
+        let url = folder.appending(path: name)
+        guard manager.fileExists(atPath: url.path) else { throw CheckpointError.noFile(name, in: folder.path) }
+        return url
+      }
+    }
+    let names = (try? manager.contentsOfDirectory(atPath: folder.path)) ?? []
+    if let pickle = names.sorted().first(where: isPickle) {
+      throw CheckpointError.pickled(file: pickle, in: folder.path)
+    }
+    throw CheckpointError.noFile("model.safetensors", in: folder.path)
+  }
+
+  /// Whether a file of that name is read by running what is in it.
+  static func isPickle(_ name: String) -> Bool {
+    [".bin", ".pt", ".pth", ".ckpt", ".pkl"].contains { name.hasSuffix($0) }
+  }
+
+  /// The weights below the one place where a tensor of that name stands, so that `bert.`, `model.bert.` and nothing at
+  /// all are read alike.
+  func rooted(at anchors: String...) throws -> CheckpointWeights {
+    for anchor in anchors {
+      if has(anchor) { return self }
+      // What a decoder calls by the same name is no encoder.
+      let found = places.keys.filter { $0.hasSuffix(".\(anchor)") && !$0.contains("decoder") }
+      if let name = found.min(by: { ($0.count, $0) < ($1.count, $1) }) {
+        var copy = self
+        copy.prefix = String(name.dropLast(anchor.count))
+        return copy
+      }
+    }
+    throw CheckpointError.noTensor(anchors[0], in: folder)
+  }
+
+  func hasAnywhere(_ name: String) -> Bool { has(name) || places.keys.contains { $0.hasSuffix(".\(name)") } }
+
+  func within(_ path: String) -> CheckpointWeights {
+    var copy = self
+    copy.prefix += path
+    return copy
+  }
+
+  func has(_ name: String) -> Bool { places[prefix + name] != nil }
+
+  /// The first of these names that there is; else the first.
+  func either(_ names: String...) -> String { names.first(where: has) ?? names[0] }
+
+  /// A tensor that must have that shape, in the type that is computed in.
+  func tensor(_ name: String, _ shape: [Int]) throws -> Tensor {
+    let found = try tensor(name)
+    guard found.shape == shape else {
+      throw CheckpointError.shape(tensor: prefix + name, found: found.shape, expected: shape, in: folder)
+    }
+    return found
+  }
+
+  /// A tensor of any shape, in the type that is computed in.
+  func tensor(_ name: String) throws -> Tensor {
+    guard let place = places[prefix + name] else { throw CheckpointError.noTensor(prefix + name, in: folder) }
+    let stored = try files[place].tensor(prefix + name)
+    guard stored.elementType.isFloatingPoint else {
+      throw CheckpointError.unsupported(
+        key: prefix + name, value: stored.elementType.safeTensorsName, in: folder,
+        supported: "weights as float32, float16 or bfloat16")
+    }
+    return try stored.to(type)
+  }
+
+  func shape(of name: String) -> [Int]? { places[prefix + name].flatMap { files[$0].entry(prefix + name)?.shape } }
+}

@@ -1,0 +1,187 @@
+import Records
+import Torch
+
+/// A network whose weights nobody writes after they were read, so that threads may share it.
+final class Frozen<Network>: @unchecked Sendable {
+  let network: Network
+  init(_ network: Network) { self.network = network }
+}
+
+/// The functions between two layers, under the names that checkpoints use.
+enum Activation: Equatable {
+  case gelu, geluTanh, quickGelu, relu, silu, tanh, sigmoid, identity
+
+  private static let byName: [String: Activation] = [
+    "gelu": .gelu, "gelu_python": .gelu, "gelu_new": .geluTanh, "gelu_fast": .geluTanh,
+    "gelu_pytorch_tanh": .geluTanh, "gelu_python_tanh": .geluTanh, "gelu_accurate": .geluTanh,
+    "quick_gelu": .quickGelu, "relu": .relu, "silu": .silu, "swish": .silu, "tanh": .tanh, "sigmoid": .sigmoid,
+    "linear": .identity,
+  ]
+
+  static var names: String { byName.keys.sorted().joined(separator: ", ") }
+
+  init?(named name: String) {
+    guard let found = Self.byName[name] else { return nil }
+    self = found
+  }
+
+  func callAsFunction(_ x: Tensor) throws -> Tensor {
+    switch self {
+    case .gelu: try x.gelu()
+    case .geluTanh: try x.gelu(tanhApproximation: true)
+    case .quickGelu: try x * (x * 1.702).sigmoid()
+    case .relu: try x.relu()
+    case .silu: try x.silu()
+    case .tanh: try x.tanh()
+    case .sigmoid: try x.sigmoid()
+    case .identity: x
+    }
+  }
+}
+
+/// x Wᵀ + b.
+struct Affine {
+  let weight: Tensor
+  let bias: Tensor?
+
+  init(weight: Tensor, bias: Tensor?) {
+    self.weight = weight
+    self.bias = bias
+  }
+
+  init(_ weights: CheckpointWeights, _ name: String, from inputs: Int, to outputs: Int, bias: Bool = true) throws {
+    weight = try weights.tensor("\(name).weight", [outputs, inputs])
+    self.bias = bias ? try weights.tensor("\(name).bias", [outputs]) : nil
+  }
+
+  func callAsFunction(_ x: Tensor) throws -> Tensor { try x.linear(weight, bias) }
+}
+
+struct Normalization {
+  let weight: Tensor
+  let bias: Tensor
+  let epsilon: Double
+
+  init(_ weights: CheckpointWeights, _ name: String, width: Int, epsilon: Double) throws {
+    // The oldest checkpoints have TensorFlow's names.
+    weight = try weights.tensor(weights.either("\(name).weight", "\(name).gamma"), [width])
+    bias = try weights.tensor(weights.either("\(name).bias", "\(name).beta"), [width])
+    self.epsilon = epsilon
+  }
+
+  func callAsFunction(_ x: Tensor) throws -> Tensor { try x.layerNorm(weight, bias, epsilon: epsilon) }
+}
+
+/// Where the parts of a layer stand in a checkpoint.
+struct LayerNames {
+  enum Projections {
+    case apart(query: String, key: String, value: String)
+    /// One matrix for all three.
+    case together(String)
+  }
+  let projections: Projections
+  let output: String
+  let up: String
+  let down: String
+  let attentionNorm: String
+  let feedForwardNorm: String
+}
+
+/// How a stack of transformer layers is built.
+struct TransformerShape {
+  let width: Int
+  let inner: Int
+  let heads: Int
+  let layers: Int
+  let activation: Activation
+  let epsilon: Double
+  /// Whether a layer normalizes what goes in (ViT, CLIP) or what comes out (BERT).
+  let normalizesFirst: Bool
+  var biased = true
+}
+
+/// Attention, then two linear layers, each added to its input.
+struct TransformerLayer {
+  private let query: Affine
+  private let key: Affine
+  private let value: Affine
+  private let output: Affine
+  private let up: Affine
+  private let down: Affine
+  private let attentionNorm: Normalization
+  private let feedForwardNorm: Normalization
+  private let shape: TransformerShape
+
+  init(_ weights: CheckpointWeights, _ names: LayerNames, _ shape: TransformerShape) throws {
+    let width = shape.width
+    self.shape = shape
+    switch names.projections {
+    case .apart(let query, let key, let value):
+      self.query = try Affine(weights, query, from: width, to: width, bias: shape.biased)
+      self.key = try Affine(weights, key, from: width, to: width, bias: shape.biased)
+      self.value = try Affine(weights, value, from: width, to: width, bias: shape.biased)
+    case .together(let name):
+      let all = try Affine(weights, name, from: width, to: 3 * width, bias: shape.biased)
+      func part(_ index: Int) throws -> Affine {
+        Affine(
+          weight: try all.weight.narrowed(0, from: index * width, length: width),
+          bias: try all.bias?.narrowed(0, from: index * width, length: width))
+      }
+      (query, key, value) = (try part(0), try part(1), try part(2))
+    }
+    output = try Affine(weights, names.output, from: width, to: width)
+    up = try Affine(weights, names.up, from: width, to: shape.inner)
+    down = try Affine(weights, names.down, from: shape.inner, to: width)
+    attentionNorm = try Normalization(weights, names.attentionNorm, width: width, epsilon: shape.epsilon)
+    feedForwardNorm = try Normalization(weights, names.feedForwardNorm, width: width, epsilon: shape.epsilon)
+  }
+
+  /// - Parameters:
+  ///   - x: [B, L, width].
+  ///   - mask: boolean, [B, 1, 1, L], true at what may be looked at.
+  func callAsFunction(_ x: Tensor, mask: Tensor?, causal: Bool) throws -> Tensor {
+    if shape.normalizesFirst {
+      let attended = try attend(attentionNorm(x), mask, causal) + x
+      return try down(shape.activation(up(feedForwardNorm(attended)))) + attended
+    }
+    let attended = try attentionNorm(attend(x, mask, causal) + x)
+    return try feedForwardNorm(down(shape.activation(up(attended))) + attended)
+  }
+
+  private func attend(_ x: Tensor, _ mask: Tensor?, _ causal: Bool) throws -> Tensor {
+    let size = x.shape
+    func heads(_ projected: Tensor) throws -> Tensor {
+      try projected.reshaped([size[0], size[1], shape.heads, shape.width / shape.heads]).transposed(1, 2)
+    }
+    return try output(
+      heads(query(x)).attention(key: heads(key(x)), value: heads(value(x)), mask: mask, causal: causal)
+        .transposed(1, 2).reshaped(size))
+  }
+}
+
+/// Layers one after the other.
+struct TransformerStack {
+  private let layers: [TransformerLayer]
+
+  /// - Parameter names: where the layer of that number stands.
+  init(
+    _ weights: CheckpointWeights, _ shape: TransformerShape, _ names: (Int) -> (path: String, names: LayerNames)
+  ) throws {
+    layers = try (0..<shape.layers).map { index in
+      let place = names(index)
+      return try TransformerLayer(weights.within(place.path), place.names, shape)
+    }
+  }
+
+  /// - Parameter observe: is shown what goes into the first layer, and what each gives.
+  func callAsFunction(
+    _ x: Tensor, mask: Tensor? = nil, causal: Bool = false, observe: (Tensor) throws -> Void
+  ) throws -> Tensor {
+    try observe(x)
+    return try layers.reduce(x) { x, layer in
+      let y = try layer(x, mask: mask, causal: causal)
+      try observe(y)
+      return y
+    }
+  }
+}

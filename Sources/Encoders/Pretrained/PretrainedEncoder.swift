@@ -1,0 +1,86 @@
+public import Foundation
+import Multimodal
+public import Records
+import Torch
+
+/// What a checkpoint's network computes in.
+public enum EncoderPrecision: String, Sendable, Codable, CaseIterable {
+  case float32, bfloat16
+
+  var elementType: ElementType { self == .bfloat16 ? .bfloat16 : .float32 }
+}
+
+/// What may be chosen of an encoder that is read from a checkpoint.
+public struct PretrainedSettings: Settings {
+  /// How rows become one; what the checkpoint says where it is not chosen.
+  public var pooling: Pooling?
+  /// bfloat16 is faster on processors that have it, and keeps about three digits.
+  public var precision = EncoderPrecision.float32
+  /// Whether each row is stretched to a root mean square of 1, as the built-in encoders' rows are.
+  public var rescales = false
+
+  public init() {}
+}
+
+/// An encoder whose weights lie in a folder, as Hugging Face lays it out.
+///
+/// A stored encoder holds no weights: it names the folder and the digest of its files, and is refused where they are
+/// gone or changed.
+public protocol PretrainedEncoder: RawEncoder {
+  /// The `model_type`s that are read.
+  static var architectures: [String] { get }
+
+  /// Reads the checkpoint.
+  ///
+  /// - Throws: ``CheckpointError``.
+  init(folder: URL, settings: PretrainedSettings) throws
+  /// What the features say of where they are from.
+  var provenance: EncoderProvenance { get }
+}
+
+/// Where an encoder's weights are from.
+public struct EncoderProvenance: Sendable, Codable, Equatable {
+  public let folder: String
+  /// SHA-256 over the digests of all files that were read.
+  public let sha256: String
+  public let architecture: String
+  public let pooling: String
+  public let precision: String
+  public let rescales: Bool
+}
+
+/// What is stored of a pretrained encoder.
+struct PretrainedState: Codable {
+  let stamp: CheckpointStamp
+  let settings: PretrainedSettings
+
+  init(stamp: CheckpointStamp, settings: PretrainedSettings) {
+    self.stamp = stamp
+    self.settings = settings
+  }
+
+  /// The state, whose folder is as it was.
+  init(checking state: EncoderState, encoder: String) throws {
+    guard let found = try? JSONDecoder().decode(Self.self, from: state.json) else {
+      throw EncoderError.unreadableState(encoder: encoder, reason: "its settings are incomplete")
+    }
+    self = found
+    try stamp.check()
+  }
+}
+
+extension PretrainedSettings {
+  /// Rows of so many numbers as they are handed out.
+  func finished(_ rows: [Float], width: Int) -> [Float] {
+    guard rescales else { return rows }
+    return stride(from: 0, to: rows.count, by: width).flatMap { unitRMS(Array(rows[$0..<$0 + width])) }
+  }
+
+  /// What of them features depend on.
+  var identity: String { "\(precision.rawValue)\(rescales ? " rescaled" : "")" }
+}
+
+/// The `model_type` of a checkpoint; the empty text where it says none.
+func modelType(_ configuration: CheckpointConfiguration) throws -> String {
+  try configuration.text("model_type", default: "")
+}

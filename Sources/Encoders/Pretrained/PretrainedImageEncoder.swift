@@ -1,0 +1,145 @@
+public import Foundation
+public import Multimodal
+import Records
+import Torch
+
+/// An image encoder from a checkpoint folder: ViT, ResNet, the image towers of CLIP, SigLIP and BLIP.
+public struct PretrainedImageEncoder: PretrainedEncoder {
+  public static let name = "pretrained-image"
+  public static let version = 1
+  public static let kind = RawInput.Kind.image
+  public static let summary = "an image encoder from a checkpoint folder"
+  public static let architectures = [
+    "blip", "blip_vision_model", "clip", "clip_vision_model", "resnet", "siglip", "siglip_vision_model", "vit",
+  ]
+
+  public let settings: PretrainedSettings
+  public let provenance: EncoderProvenance
+  public let width: Int
+  public let identity: String
+  private let stamp: CheckpointStamp
+  private let processor: ImageProcessor
+  private let network: Frozen<any VisionNetwork>
+  private let pooling: Pooling
+
+  public init(folder: URL, settings: PretrainedSettings = PretrainedSettings()) throws {
+    try self.init(folder: folder, settings: settings, stamp: nil)
+  }
+
+  public init(restoring state: EncoderState) throws {
+    let state = try PretrainedState(checking: state, encoder: Self.name)
+    try self.init(folder: URL(filePath: state.stamp.folder), settings: state.settings, stamp: state.stamp)
+  }
+
+  private init(folder: URL, settings: PretrainedSettings, stamp: CheckpointStamp?) throws {
+    let weights = try CheckpointWeights(in: folder, as: settings.precision.elementType)
+    let (network, architecture, own) = try Self.network(in: folder, weights)
+    let pooling = settings.pooling ?? network.standard
+    guard let width = network.widths[pooling] else {
+      throw CheckpointError.pooling(
+        pooling.rawValue, in: folder.path,
+        offered: Pooling.allCases.filter { network.widths[$0] != nil }.map(\.rawValue))
+    }
+    guard let processor = try ImageProcessor.found(in: folder) ?? own else {
+      throw CheckpointError.noFile("preprocessor_config.json", in: folder.path)
+    }
+    self.network = Frozen(network)
+    self.pooling = pooling
+    self.width = width
+    self.processor = processor
+    self.settings = settings
+    let stamp =
+      try stamp
+      ?? CheckpointStamp(
+        folder: folder,
+        names: try ["config.json", "preprocessor_config.json", "processor_config.json", "model.safetensors.index.json"]
+          + CheckpointWeights.files(in: folder).map(\.lastPathComponent))
+    self.stamp = stamp
+    provenance = EncoderProvenance(
+      folder: stamp.folder, sha256: stamp.digest, architecture: architecture, pooling: pooling.rawValue,
+      precision: settings.precision.rawValue, rescales: settings.rescales)
+    identity = "\(Self.name) \(Self.version) \(stamp.digest) \(pooling.rawValue) \(settings.identity)"
+  }
+
+  /// The network of a folder, what it is called, and the processor that is meant where the folder has none.
+  static func network(
+    in folder: URL, _ weights: CheckpointWeights
+  ) throws -> (any VisionNetwork, String, ImageProcessor?) {
+    let url = folder.appending(path: "config.json")
+    guard FileManager.default.fileExists(atPath: url.path) else {
+      return (try ResNet(torchvision: weights), "resnet", .torchvision)
+    }
+    let configuration = try CheckpointConfiguration(reading: url)
+    let type = try modelType(configuration)
+    let named = try configuration.text("architecture", default: "")
+    if type.isEmpty, !named.isEmpty {
+      guard Self.torchvisionNames.contains(named) else {
+        throw configuration.unsupported("architecture", supported: Self.torchvisionNames.joined(separator: ", "))
+      }
+      return (try ResNet(torchvision: weights), named, try ImageProcessor(timm: configuration.nested("pretrained_cfg")))
+    }
+    switch type {
+    case "vit": return (try VisionTransformer(configuration, weights, .vit), type, nil)
+    case "clip": return (try VisionTransformer(configuration.nested("vision_config"), weights, .clip), type, nil)
+    case "clip_vision_model": return (try VisionTransformer(configuration, weights, .clip), type, nil)
+    case "siglip": return (try VisionTransformer(configuration.nested("vision_config"), weights, .siglip), type, nil)
+    case "siglip_vision_model": return (try VisionTransformer(configuration, weights, .siglip), type, nil)
+    case "blip": return (try VisionTransformer(configuration.nested("vision_config"), weights, .blip), type, nil)
+    case "blip_vision_model": return (try VisionTransformer(configuration, weights, .blip), type, nil)
+    case "resnet":
+      let isOwn = weights.hasAnywhere("embedder.embedder.convolution.weight")
+      return (
+        try isOwn ? ResNet(configuration, weights) : ResNet(torchvision: weights), type, isOwn ? nil : .torchvision
+      )
+    default: throw CheckpointError.architecture(type, in: url.path, known: architectures)
+    }
+  }
+
+  /// The networks of torchvision whose shape their weights show.
+  private static let torchvisionNames = [
+    "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "wide_resnet50_2", "wide_resnet101_2",
+  ]
+
+  public var chunk: Int { 32 }
+
+  public func prepare(_ input: RawInput) throws -> PreparedInput {
+    guard case .image(let image) = input else {
+      throw EncoderError.otherKind(encoder: Self.name, expected: Self.kind)
+    }
+    let (height, width, values) = processor(image)
+    let smallest = network.network.smallest
+    guard height >= smallest.height, width >= smallest.width else {
+      throw EncoderError.settings(
+        encoder: stamp.folder,
+        reason:
+          "its processor leaves \(height) x \(width) pixels, its network needs \(smallest.height) x \(smallest.width)")
+    }
+    return PreparedInput(values: values, indices: [Int32(height), Int32(width)])
+  }
+
+  /// Pictures that go through the network together.
+  static let batch = 16
+
+  public func encode(_ inputs: [PreparedInput], threads: Int) throws -> [Float] {
+    try withoutGradients {
+      var rows: [Float] = []
+      rows.reserveCapacity(inputs.count * width)
+      var start = 0
+      while start < inputs.count {
+        let size = inputs[start].indices
+        var end = start
+        while end < inputs.count, end - start < Self.batch, inputs[end].indices == size { end += 1 }
+        let pixels = try Tensor(
+          inputs[start..<end].flatMap(\.values), shape: [end - start, 3, Int(size[0]), Int(size[1])])
+        rows += try network.network.features(pixels.to(settings.precision.elementType), by: pooling).to(.float32)
+          .array()
+        start = end
+      }
+      return settings.finished(rows, width: width)
+    }
+  }
+
+  public func state() throws -> EncoderState {
+    try EncoderState(settings: PretrainedState(stamp: stamp, settings: settings), arrays: [:])
+  }
+}

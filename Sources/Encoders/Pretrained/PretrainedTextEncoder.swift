@@ -1,0 +1,169 @@
+public import Foundation
+public import Multimodal
+import Records
+import Torch
+
+/// A text encoder from a checkpoint folder: BERT and its relatives, sentence-transformers, the text towers of CLIP and
+/// BLIP.
+public struct PretrainedTextEncoder: PretrainedEncoder {
+  public static let name = "pretrained-text"
+  public static let version = 1
+  public static let kind = RawInput.Kind.text
+  public static let summary = "a text encoder from a checkpoint folder"
+  public static let architectures = [
+    "bert", "blip", "blip_text_model", "clip", "clip_text_model", "distilbert", "roberta",
+  ]
+
+  public let settings: PretrainedSettings
+  public let provenance: EncoderProvenance
+  public let width: Int
+  public let identity: String
+  private let stamp: CheckpointStamp
+  private let tokenizer: Tokenizer
+  private let reader: Frozen<Reader>
+  private let maximumLength: Int
+  private let prompt: String
+  private let isLowercased: Bool
+
+  /// The network and what follows it.
+  struct Reader {
+    let network: any TextNetwork
+    let poolings: [Pooling]
+    let modules: SentenceModules?
+
+    func callAsFunction(_ batch: TokenBatch) throws -> Tensor {
+      let rows = try network.rows(batch) { _ in }
+      let pooled = try poolings.map { pooling in
+        try pooling(rows, lengths: batch.lengths) ?? network.pooled(rows, batch, by: pooling)
+      }
+      let joined = pooled.count == 1 ? pooled[0] : try Tensor.cat(pooled, 1)
+      return try modules?(joined.to(rows.elementType)) ?? joined
+    }
+  }
+
+  public init(folder: URL, settings: PretrainedSettings = PretrainedSettings()) throws {
+    try self.init(folder: folder, settings: settings, stamp: nil)
+  }
+
+  public init(restoring state: EncoderState) throws {
+    let state = try PretrainedState(checking: state, encoder: Self.name)
+    try self.init(folder: URL(filePath: state.stamp.folder), settings: state.settings, stamp: state.stamp)
+  }
+
+  private init(folder: URL, settings: PretrainedSettings, stamp: CheckpointStamp?) throws {
+    let type = settings.precision.elementType
+    let modules = try SentenceModules(in: folder, as: type)
+    let place = modules?.transformer.map { $0.isEmpty ? folder : folder.appending(path: $0) } ?? folder
+    let configuration = try CheckpointConfiguration(reading: place.appending(path: "config.json"))
+    let weights = try CheckpointWeights(in: place, as: type)
+    let network = try Self.network(configuration, weights)
+    let chosen = settings.pooling.map { [$0] } ?? modules?.poolings ?? []
+    let poolings = chosen.isEmpty ? [network.standard] : chosen
+    for pooling in poolings where network.widths[pooling] == nil {
+      throw CheckpointError.pooling(
+        pooling.rawValue, in: folder.path,
+        offered: Pooling.allCases.filter { network.widths[$0] != nil }.map(\.rawValue))
+    }
+    let used = settings.pooling == nil ? modules : nil
+    reader = Frozen(Reader(network: network, poolings: poolings, modules: used))
+    let pooled = poolings.reduce(0) { $0 + (network.widths[$1] ?? 0) }
+    width = used?.width(of: pooled) ?? pooled
+
+    tokenizer = try Tokenizer(folder: place)
+    let sentence = place.appending(path: "sentence_bert_config.json")
+    var longest = min(tokenizer.maximumLength, network.places)
+    if FileManager.default.fileExists(atPath: sentence.path) {
+      let configuration = try CheckpointConfiguration(reading: sentence)
+      longest = min(longest, try configuration.count("max_seq_length", default: longest))
+      isLowercased = try configuration.flag("do_lower_case", default: false)
+    } else {
+      isLowercased = false
+    }
+    maximumLength = longest
+    prompt = try Self.prompt(of: folder)
+    let prefix = place == folder ? "" : "\(modules?.transformer ?? "")/"
+    let stamp =
+      try stamp
+      ?? CheckpointStamp(
+        folder: folder,
+        names: try (Self.files + CheckpointWeights.files(in: place).map(\.lastPathComponent)).map { prefix + $0 }
+          + (modules?.files ?? []) + ["config_sentence_transformers.json"])
+    self.stamp = stamp
+    self.settings = settings
+    let named = poolings.map(\.rawValue).joined(separator: "+")
+    provenance = EncoderProvenance(
+      folder: stamp.folder, sha256: stamp.digest, architecture: try modelType(configuration), pooling: named,
+      precision: settings.precision.rawValue, rescales: settings.rescales)
+    identity =
+      "\(Self.name) \(Self.version) \(stamp.digest) \(named) \(settings.pooling == nil) \(settings.identity)"
+  }
+
+  /// What a text encoder depends on besides its weights.
+  private static let files = [
+    "config.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json",
+    "special_tokens_map.json", "added_tokens.json", "sentence_bert_config.json", "model.safetensors.index.json",
+  ]
+
+  static func network(
+    _ configuration: CheckpointConfiguration, _ weights: CheckpointWeights
+  ) throws -> any TextNetwork {
+    let type = try modelType(configuration)
+    switch type {
+    case "bert": return try BERT(configuration, weights, .bert)
+    case "roberta": return try BERT(configuration, weights, .roberta)
+    case "distilbert": return try BERT(configuration, weights, .distilbert)
+    case "clip": return try CLIPText(configuration.nested("text_config"), weights)
+    case "clip_text_model": return try CLIPText(configuration, weights)
+    case "blip": return try BERT(configuration.nested("text_config"), weights, .blip)
+    case "blip_text_model": return try BERT(configuration, weights, .blip)
+    default: throw CheckpointError.architecture(type, in: configuration.file, known: architectures)
+    }
+  }
+
+  /// The text that sentence-transformers puts before every other, where the checkpoint says so.
+  private static func prompt(of folder: URL) throws -> String {
+    let url = folder.appending(path: "config_sentence_transformers.json")
+    guard FileManager.default.fileExists(atPath: url.path) else { return "" }
+    let configuration = try CheckpointConfiguration(reading: url)
+    guard let name = configuration["default_prompt_name"]?.stringValue else { return "" }
+    return configuration["prompts"]?.tableValue?[name]?.stringValue ?? ""
+  }
+
+  public func prepare(_ input: RawInput) throws -> PreparedInput {
+    guard case .text(let text) = input else {
+      throw EncoderError.otherKind(encoder: Self.name, expected: Self.kind)
+    }
+    let whole = prompt + text
+    let tokens = tokenizer(isLowercased ? whole.lowercased() : whole, maximumLength: maximumLength)
+    let vocabulary = reader.network.network.vocabulary
+    if let wrong = tokens.first(where: { !(0..<vocabulary).contains($0) }) {
+      throw CheckpointError.token(wrong, vocabulary: vocabulary, in: stamp.folder)
+    }
+    return PreparedInput(indices: tokens.map(Int32.init))
+  }
+
+  /// Texts that go through the network together.
+  static let batch = 32
+
+  public func encode(_ inputs: [PreparedInput], threads: Int) throws -> [Float] {
+    // Texts of one length need no padding, which costs as much as tokens do.
+    let order = inputs.indices.sorted { (inputs[$0].indices.count, $0) < (inputs[$1].indices.count, $1) }
+    var rows = [Float](repeating: 0, count: inputs.count * width)
+    try withoutGradients {
+      for start in stride(from: 0, to: order.count, by: Self.batch) {
+        let members = order[start..<min(start + Self.batch, order.count)]
+        let batch = try TokenBatch(members.map { inputs[$0].indices.map(Int.init) }, padding: tokenizer.paddingToken)
+        let features: [Float] = try reader.network(batch).to(.float32).array()
+        for (place, member) in members.enumerated() {
+          rows.replaceSubrange(
+            member * width..<(member + 1) * width, with: features[place * width..<(place + 1) * width])
+        }
+      }
+    }
+    return settings.finished(rows, width: width)
+  }
+
+  public func state() throws -> EncoderState {
+    try EncoderState(settings: PretrainedState(stamp: stamp, settings: settings), arrays: [:])
+  }
+}

@@ -1,0 +1,113 @@
+import Foundation
+import Records
+import Torch
+
+/// What sentence-transformers does after a network: `modules.json`, and the folders that it names.
+struct SentenceModules {
+  enum Step {
+    case dense(Affine, Activation)
+    case normalize
+  }
+
+  /// Where the network's own files are.
+  private(set) var transformer: String?
+  /// Several are laid side by side; none where the network's own pooling is meant.
+  private(set) var poolings: [Pooling] = []
+  private(set) var steps: [Step] = []
+  /// The files that were read, relative to the folder.
+  private(set) var files: [String] = ["modules.json"]
+
+  /// The modules of a folder; nil where it is no sentence-transformers checkpoint.
+  init?(in folder: URL, as type: ElementType) throws {
+    let url = folder.appending(path: "modules.json")
+    guard let data = try? Data(contentsOf: url) else { return nil }
+    guard let list = (try? Tree(json: String(decoding: data, as: UTF8.self)))?.listValue else {
+      throw CheckpointError.unreadable(file: url.path, reason: "it is not a JSON list")
+    }
+    for module in list {
+      let name = module[path: "type"]?.stringValue ?? ""
+      let path = module[path: "path"]?.stringValue ?? ""
+      guard !path.split(separator: "/").contains("..") else {
+        throw CheckpointError.unreadable(file: url.path, reason: "the path '\(path)' leads out of the folder")
+      }
+      switch name.split(separator: ".").last {
+      case "Transformer", "CLIPModel": transformer = path
+      case "Pooling": try addPooling(folder, path)
+      case "Dense": try addDense(folder, path, type)
+      case "Normalize": steps.append(.normalize)
+      // Says how texts are dropped out in training, and does nothing afterwards.
+      case "Dropout": break
+      default:
+        throw CheckpointError.unsupported(
+          key: "type", value: name, in: url.path, supported: "Transformer, Pooling, Dense, Normalize")
+      }
+    }
+  }
+
+  private static let modes: [(key: String, pooling: Pooling)] = [
+    ("pooling_mode_cls_token", .cls), ("pooling_mode_max_tokens", .max), ("pooling_mode_mean_tokens", .mean),
+    ("pooling_mode_mean_sqrt_len_tokens", .meanRoot), ("pooling_mode_lasttoken", .last),
+  ]
+
+  private mutating func addPooling(_ folder: URL, _ path: String) throws {
+    let name = "\(path)/config.json"
+    files.append(name)
+    let configuration = try CheckpointConfiguration(reading: folder.appending(path: name))
+    try configuration.require("pooling_mode_weightedmean_tokens", .bool(false))
+    guard try configuration.flag("include_prompt", default: true) else {
+      throw configuration.unsupported("include_prompt", supported: "true")
+    }
+    if let named = configuration["pooling_mode"] {
+      let names = named.listValue?.compactMap(\.stringValue) ?? [named.stringValue ?? ""]
+      let known: [String: Pooling] = [
+        "cls": .cls, "max": .max, "mean": .mean, "mean_sqrt_len_tokens": .meanRoot, "lasttoken": .last,
+      ]
+      poolings = try names.map { name in
+        guard let pooling = known[name] else {
+          throw configuration.unsupported("pooling_mode", supported: known.keys.sorted().joined(separator: ", "))
+        }
+        return pooling
+      }
+    } else {
+      poolings = try Self.modes.filter { try configuration.flag($0.key, default: false) }.map(\.pooling)
+    }
+    guard !poolings.isEmpty else { throw configuration.malformed("pooling_mode_mean_tokens", "one of several modes") }
+  }
+
+  private mutating func addDense(_ folder: URL, _ path: String, _ type: ElementType) throws {
+    let name = "\(path)/config.json"
+    let place = folder.appending(path: path)
+    files += [name, "\(path)/model.safetensors"]
+    let configuration = try CheckpointConfiguration(reading: folder.appending(path: name))
+    let function = try configuration.text("activation_function", default: "torch.nn.modules.activation.Tanh")
+    let known: [String: Activation] = [
+      "Tanh": .tanh, "Identity": .identity, "ReLU": .relu, "GELU": .gelu, "Sigmoid": .sigmoid, "SiLU": .silu,
+    ]
+    guard let activation = function.split(separator: ".").last.flatMap({ known[String($0)] }) else {
+      throw configuration.unsupported("activation_function", supported: known.keys.sorted().joined(separator: ", "))
+    }
+    let weights = try CheckpointWeights(in: place, as: type)
+    steps.append(
+      .dense(
+        try Affine(
+          weights, "linear", from: configuration.count("in_features", default: 1),
+          to: configuration.count("out_features", default: 1), bias: configuration.flag("bias", default: true)),
+        activation))
+  }
+
+  /// The width of what comes out, of rows so wide.
+  func width(of pooled: Int) -> Int {
+    steps.reduce(pooled) { width, step in if case .dense(let layer, _) = step { layer.weight.shape[0] } else { width } }
+  }
+
+  func callAsFunction(_ rows: Tensor) throws -> Tensor {
+    try steps.reduce(rows) { rows, step in
+      switch step {
+      case .dense(let layer, let activation): return try activation(layer(rows))
+      case .normalize:
+        let length = try rows.to(.float32).square().sum(1, keeping: true).squareRoot().clamped(min: 1e-12)
+        return try rows.to(.float32) / length
+      }
+    }
+  }
+}

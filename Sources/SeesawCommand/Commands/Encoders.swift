@@ -1,0 +1,53 @@
+import ArgumentParser
+import Encoders
+import Foundation
+import Multimodal
+import Records
+
+/// `seesaw encoders`.
+struct EncodersCommand: ParsableCommand, Exemplified {
+  static let configuration = CommandConfiguration(
+    commandName: "encoders",
+    abstract: "List the encoders: those that come with Seesaw, and the architectures that are read from checkpoints.",
+    discussion:
+      "A checkpoint is a folder as Hugging Face lays it out: config.json, model.safetensors (or shards of it), the "
+      + "tokenizer's files or preprocessor_config.json. Its path is what --text-encoder and --image-encoder take.")
+
+  static let examples = ["seesaw encoders", "seesaw encoders --json"]
+
+  @Flag(help: "Print the list as JSON.")
+  var json = false
+
+  @OptionGroup var talk: TalkOptions
+
+  func run() throws {
+    let output = Output(talk)
+    if json {
+      let list =
+        EncoderRegistry.all.map { Self.tree($0, []) }
+        + EncoderRegistry.pretrained.map { Self.tree($0, $0.architectures) }
+      return try output.data(Tree.list(list).json(.pretty, order: Self.keyOrder))
+    }
+    try output.data(Self.list())
+    output.note("the path of a checkpoint folder is given in the place of a name: seesaw encode --help")
+  }
+
+  static let keyOrder = ["name", "kind", "summary", "fitted", "architectures"]
+
+  static func tree(_ type: any RawEncoder.Type, _ architectures: [String]) -> Tree {
+    var tree: [String: Tree] = [
+      "name": .string(type.name), "kind": .string(type.kind.rawValue), "summary": .string(type.summary),
+      "fitted": .bool(type.learns),
+    ]
+    if !architectures.isEmpty { tree["architectures"] = .list(architectures.map(Tree.string)) }
+    return .table(tree)
+  }
+
+  static func list() -> String {
+    let own = EncoderRegistry.all.map { [$0.name, $0.kind.rawValue, $0.summary] }
+    let read = EncoderRegistry.pretrained.map { type in
+      ["a folder", type.kind.rawValue, "model_type \(type.architectures.joined(separator: ", "))"]
+    }
+    return Columns.text([["encoder", "reads", "what it is"]] + own + read)
+  }
+}

@@ -1,0 +1,53 @@
+import CTorch
+
+extension Tensor {
+  /// softmax(self · keyᵀ / √width) · value, with [B, heads, L, width] each.
+  ///
+  /// - Parameters:
+  ///   - mask: boolean, true where a query may look, or numbers to add to the scores; broadcast to [B, heads, L, L].
+  ///   - causal: whether a place sees only itself and those before it; not together with a mask.
+  public func attention(
+    key: Tensor, value: Tensor, mask: Tensor? = nil, causal: Bool = false
+  ) throws(TorchError) -> Tensor {
+    try made("scaled_dot_product_attention", [self, key, value] + (mask.map { [$0] } ?? [])) {
+      ctorch_attention(handle, key.handle, value.handle, mask?.handle, causal, $0)
+    }
+  }
+
+  /// Zero mean and unit variance over the last dimension, then `weight` and `bias`.
+  public func layerNorm(_ weight: Tensor, _ bias: Tensor, epsilon: Double) throws(TorchError) -> Tensor {
+    try made("layer_norm", [self, weight, bias]) {
+      ctorch_layer_norm(handle, weight.handle, bias.handle, epsilon, $0)
+    }
+  }
+
+  /// The rows of this table [N, D] at whole numbers of any shape.
+  public func embedding(_ indices: Tensor) throws(TorchError) -> Tensor {
+    try made("embedding", [self, indices]) { ctorch_embedding(handle, indices.handle, $0) }
+  }
+
+  /// Pictures [B, channels, height, width] under kernels `weight` [out, channels, height, width].
+  public func convolved(
+    _ weight: Tensor, _ bias: Tensor? = nil, stride: (Int, Int) = (1, 1), padding: (Int, Int) = (0, 0)
+  ) throws(TorchError) -> Tensor {
+    try made("conv2d", [self, weight] + (bias.map { [$0] } ?? [])) { out in
+      withSizes([stride.0, stride.1]) { stride, _ in
+        withSizes([padding.0, padding.1]) { padding, _ in
+          ctorch_conv2d(handle, weight.handle, bias?.handle, stride, padding, out)
+        }
+      }
+    }
+  }
+
+  /// The largest of each square of `size` places.
+  public func maxPooled(size: Int, stride: Int, padding: Int = 0) throws(TorchError) -> Tensor {
+    try made("max_pool2d", [self]) {
+      ctorch_max_pool2d(handle, Int64(size), Int64(stride), Int64(padding), $0)
+    }
+  }
+
+  /// Pictures [B, channels, height, width] in another size, by bicubic interpolation between pixel centres.
+  public func bicubic(height: Int, width: Int) throws(TorchError) -> Tensor {
+    try made("upsample_bicubic2d", [self]) { ctorch_upsample_bicubic(handle, Int64(height), Int64(width), $0) }
+  }
+}

@@ -1,0 +1,75 @@
+import Foundation
+import Multimodal
+import Records
+import TestSupport
+import Testing
+import Torch
+
+@testable import Encoders
+
+@Suite("Image processors")
+struct ImageProcessorTests {
+  static let names = [
+    "vit", "vit-square", "vit-lanczos", "vit-nearest", "vit-box", "vit-hamming", "vit-plain", "clip", "clip-odd",
+    "clip-margin", "convnext", "convnext-old", "deit", "siglip", "blip",
+  ]
+
+  @Test("pictures come out as the reference processor's, within one grey level", arguments: names)
+  func values(name: String) throws {
+    let folder = Checkpoints.folder("processors")
+    let expected = try Checkpoints.expected("processors")
+    let processor = try ImageProcessor(CheckpointConfiguration(reading: folder.appending(path: "\(name).json")))
+    let level = processor.factor / (processor.deviation.min() ?? 1)
+    for picture in ["wide", "tall", "tiny", "large", "alpha", "gray"] {
+      let image = try RGBImage(contentsOf: folder.appending(path: "\(picture).png"))
+      let found = processor(image)
+      let right = try expected.tensor("\(name).\(picture)")
+      #expect(right.shape == [3, found.height, found.width])
+      let apart = zip(found.values, try right.array(of: Float.self)).map { abs($0 - $1) }.max() ?? 0
+      // Only where transparency is laid on white may rounding differ.
+      #expect(apart <= (picture == "alpha" ? level * 1.001 : 1e-5), "\(picture): \(apart)")
+    }
+  }
+
+  private func processor(_ json: String) throws -> ImageProcessor {
+    try withTemporaryFolder { place in
+      let url = place.appending(path: "preprocessor_config.json")
+      try Data(json.utf8).write(to: url)
+      return try ImageProcessor(CheckpointConfiguration(reading: url))
+    }
+  }
+
+  @Test("older spellings of a processor are read")
+  func older() throws {
+    let vit = try processor(#"{"feature_extractor_type": "ViTFeatureExtractor", "size": 224, "resample": 2}"#)
+    #expect(vit.target == .exactly(height: 224, width: 224))
+    #expect(vit.crop == nil && vit.mean == [0.5, 0.5, 0.5] && vit.filter == .bilinear)
+    let clip = try processor(
+      #"{"feature_extractor_type": "CLIPFeatureExtractor", "size": 224, "crop_size": 224, "resample": 3}"#)
+    #expect(clip.target == .shortest(224))
+    #expect(try #require(clip.crop) == (224, 224))
+    #expect(clip.mean[0] == 0.48145466)
+    let convnext = try processor(
+      #"{"feature_extractor_type": "ConvNextFeatureExtractor", "size": 224, "crop_pct": 0.875}"#)
+    #expect(convnext.target == .shortest(256))
+    let large = try processor(
+      #"{"image_processor_type": "ConvNextImageProcessorFast", "size": {"shortest_edge": 384}}"#)
+    #expect(large.target == .exactly(height: 384, width: 384))
+    #expect(large.crop == nil)
+  }
+
+  @Test(
+    "what a processor asks for and is not done is refused by name",
+    arguments: [
+      ("image_processor_type", #"{"image_processor_type": "DonutImageProcessor"}"#),
+      ("do_pad", #"{"image_processor_type": "ViTImageProcessor", "do_pad": true}"#),
+      ("size", #"{"image_processor_type": "ViTImageProcessor", "size": {"longest_edge": 9}}"#),
+      ("resample", #"{"image_processor_type": "ViTImageProcessor", "resample": 9}"#),
+      ("image_std", #"{"image_processor_type": "ViTImageProcessor", "image_std": [1, 0, 1]}"#),
+      ("crop_pct", #"{"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 9}, "crop_pct": 0}"#),
+    ])
+  func refusals(key: String, json: String) throws {
+    let error = #expect(throws: CheckpointError.self) { try processor(json) }
+    #expect(error?.diagnosis.what.contains("'\(key)'") == true)
+  }
+}

@@ -1,0 +1,46 @@
+import Testing
+import Torch
+
+@Suite("Operations of networks")
+struct NetworkOperationTests {
+  @Test("attention is a softmax over scaled products, of what the mask lets through")
+  func attention() throws {
+    let numbers = RandomSource(seed: 3)
+    func drawn(_ name: String) throws -> Tensor { try numbers.generator(name).normal([2, 3, 4, 5]) }
+    let (query, key, value) = (try drawn("q"), try drawn("k"), try drawn("v"))
+    let scores = try query.matmul(key.transposed()) / 5.0.squareRoot()
+    let plain = try scores.softmax(-1).matmul(value)
+    #expect(try (query.attention(key: key, value: value) - plain).abs().max().scalar() < 1e-5)
+    let mask = try Tensor([true, true, false, true], shape: [1, 1, 1, 4])
+    let masked = try scores.maskedFill(mask.logicalNot(), -1e9).softmax(-1).matmul(value)
+    #expect(try (query.attention(key: key, value: value, mask: mask) - masked).abs().max().scalar() < 1e-5)
+    let later = try Tensor((0..<16).map { $0 % 4 > $0 / 4 }, shape: [4, 4])
+    let causal = try scores.maskedFill(later, -1e9).softmax(-1).matmul(value)
+    #expect(try (query.attention(key: key, value: value, causal: true) - causal).abs().max().scalar() < 1e-5)
+  }
+
+  @Test("layer normalization, embedding, convolution and pooling by hand")
+  func byHand() throws {
+    let row = try Tensor([1, 3] as [Float], shape: [1, 2])
+    let normal = try row.layerNorm(Tensor([2, 2] as [Float]), Tensor([1, 1] as [Float]), epsilon: 0)
+    #expect(try normal.array(of: Float.self) == [-1, 3])
+    let table = try Tensor([0, 1, 10, 11] as [Float], shape: [2, 2])
+    #expect(try table.embedding(Tensor([1, 0])).array(of: Float.self) == [10, 11, 0, 1])
+    let picture = try Tensor((0..<9).map(Float.init), shape: [1, 1, 3, 3])
+    let kernel = try Tensor([1, 0, 0, 1] as [Float], shape: [1, 1, 2, 2])
+    let plain = try picture.convolved(kernel, Tensor([100] as [Float]))
+    #expect(try plain.array(of: Float.self) == [104, 106, 110, 112])
+    let strided = try picture.convolved(kernel, stride: (2, 2), padding: (1, 1))
+    #expect(try strided.array(of: Float.self) == [0, 2, 6, 12])
+    #expect(try picture.maxPooled(size: 2, stride: 1).array(of: Float.self) == [4, 5, 7, 8])
+    #expect(try picture.bicubic(height: 3, width: 3).array(of: Float.self) == picture.array(of: Float.self))
+  }
+
+  @Test("a failure names the operation and the shapes")
+  func failures() throws {
+    let error = #expect(throws: TorchError.self) {
+      try Tensor.zeros([1, 2, 3, 3]).convolved(Tensor.zeros([1, 1, 2, 2]))
+    }
+    #expect(error?.operation == "conv2d" && error?.shapes == [[1, 2, 3, 3], [1, 1, 2, 2]])
+  }
+}
