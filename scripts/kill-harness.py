@@ -61,14 +61,14 @@ def png(width, height, pixel):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
 
 
-def raw_samples(folder, count=150):
+def raw_samples(folder, count=40):
     folder.mkdir()
     lines = ["id,image,text,label,split"]
     for i in range(count):
         label = "cat" if i % 2 else "dog"
         split = "train" if i < count * 0.7 else "validation" if i < count * 0.8 else "test"
         shade = 37 * i % 200
-        picture = png(24, 24, lambda x, y: (shade, x * 10 % 256, (y * (9 if i % 2 else 4)) % 256))
+        picture = png(12, 12, lambda x, y: (shade, x * 10 % 256, (y * (9 if i % 2 else 4)) % 256))
         (folder / f"{i}.png").write_bytes(picture)
         lines.append(f'{i},{i}.png,"a {label} of number {i} on a {["mat", "rug", "bed"][i % 3]}",{label},{split}')
     (folder / "samples.csv").write_text("\n".join(lines) + "\n")
