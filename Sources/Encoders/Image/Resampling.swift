@@ -72,21 +72,24 @@ extension RGBImage {
 
   private func narrowed(_ weights: FixedWeights) -> [UInt8] {
     let (height, width, target) = (height, width, weights.starts.count)
-    return pixels.withUnsafeBufferPointer { pixels in
+    return weights.with(pixels) { pixels, factors in
       [UInt8](unsafeUninitializedCapacity: height * target * 3) { out, count in
-        weights.withEach(height) { row, x, start, factors in
-          var (red, green, blue) = (FixedWeights.half, FixedWeights.half, FixedWeights.half)
-          var place = (row * width + start) * 3
-          for factor in factors {
-            red += Int(pixels[place]) * factor
-            green += Int(pixels[place + 1]) * factor
-            blue += Int(pixels[place + 2]) * factor
-            place += 3
+        for row in 0..<height {
+          for x in 0..<target {
+            var (red, green, blue) = (FixedWeights.half, FixedWeights.half, FixedWeights.half)
+            var place = (row * width + weights.starts[x]) * 3
+            for tap in weights.bounds[x]..<weights.bounds[x + 1] {
+              let factor = factors[tap]
+              red &+= Int32(pixels[place]) &* factor
+              green &+= Int32(pixels[place + 1]) &* factor
+              blue &+= Int32(pixels[place + 2]) &* factor
+              place += 3
+            }
+            let at = (row * target + x) * 3
+            out[at] = FixedWeights.byte(red)
+            out[at + 1] = FixedWeights.byte(green)
+            out[at + 2] = FixedWeights.byte(blue)
           }
-          let at = (row * target + x) * 3
-          out[at] = FixedWeights.byte(red)
-          out[at + 1] = FixedWeights.byte(green)
-          out[at + 2] = FixedWeights.byte(blue)
         }
         count = height * target * 3
       }
@@ -95,34 +98,38 @@ extension RGBImage {
 
   private func flattened(_ weights: FixedWeights) -> [UInt8] {
     let (line, target) = (width * 3, weights.starts.count)
-    return pixels.withUnsafeBufferPointer { pixels in
-      [UInt8](unsafeUninitializedCapacity: target * line) { out, count in
-        weights.withEach(1) { _, y, start, factors in
-          for x in 0..<line {
-            var sum = FixedWeights.half
-            var place = start * line + x
-            for factor in factors {
-              sum += Int(pixels[place]) * factor
+    var sums = [Int32](repeating: 0, count: line)
+    return weights.with(pixels) { pixels, factors in
+      sums.withUnsafeMutableBufferPointer { sums in
+        [UInt8](unsafeUninitializedCapacity: target * line) { out, count in
+          for y in 0..<target {
+            sums.update(repeating: FixedWeights.half)
+            var place = weights.starts[y] * line
+            // Whole lines at a time, which the processor adds several numbers at once.
+            for tap in weights.bounds[y]..<weights.bounds[y + 1] {
+              let factor = factors[tap]
+              for x in 0..<line { sums[x] &+= Int32(pixels[place + x]) &* factor }
               place += line
             }
-            out[y * line + x] = FixedWeights.byte(sum)
+            for x in 0..<line { out[y * line + x] = FixedWeights.byte(sums[x]) }
           }
+          count = target * line
         }
-        count = target * line
       }
     }
   }
 }
 
-/// The source pixels of each target pixel, with whole-numbered weights that add up to about 2²².
+/// The source pixels of each target pixel, with whole-numbered weights that add up to about 2²², so that sums of 8-bit
+/// numbers stay within 32 bits for every filter.
 private struct FixedWeights {
-  static let bits = 22
-  static let half = 1 << (bits - 1)
+  static let bits: Int32 = 22
+  static let half: Int32 = 1 << (bits - 1)
 
   let starts: [Int]
   /// Where the weights of each target pixel begin, and where the last end.
   let bounds: [Int]
-  let factors: [Int]
+  let factors: [Int32]
 
   init(from source: Int, to target: Int, _ filter: ResamplingFilter) {
     let scale = Double(source) / Double(target)
@@ -130,7 +137,7 @@ private struct FixedWeights {
     let reach = filter.support * stretch
     var starts: [Int] = []
     var bounds = [0]
-    var factors: [Int] = []
+    var factors: [Int32] = []
     for place in 0..<target {
       let centre = (Double(place) + 0.5) * scale
       let first = max(0, Int(centre - reach + 0.5))
@@ -139,7 +146,7 @@ private struct FixedWeights {
       let total = weights.reduce(0, +)
       starts.append(first)
       factors += weights.map {
-        Int(((total == 0 ? 0 : $0 / total) * Double(1 << Self.bits)).rounded(.toNearestOrAwayFromZero))
+        Int32(((total == 0 ? 0 : $0 / total) * Double(1 << Self.bits)).rounded(.toNearestOrAwayFromZero))
       }
       bounds.append(factors.count)
     }
@@ -148,16 +155,12 @@ private struct FixedWeights {
     self.factors = factors
   }
 
-  static func byte(_ sum: Int) -> UInt8 { UInt8(clamping: sum >> bits) }
+  static func byte(_ sum: Int32) -> UInt8 { UInt8(clamping: sum >> bits) }
 
-  /// Calls with every row and target pixel: row, target, first source pixel, weights.
-  func withEach(_ rows: Int, _ body: (Int, Int, Int, Slice<UnsafeBufferPointer<Int>>) -> Void) {
-    factors.withUnsafeBufferPointer { factors in
-      for row in 0..<rows {
-        for (target, start) in starts.enumerated() {
-          body(row, target, start, factors[bounds[target]..<bounds[target + 1]])
-        }
-      }
-    }
+  /// Calls with the pixels and the weights, where they lie in memory.
+  func with<Result>(
+    _ pixels: [UInt8], _ body: (UnsafeBufferPointer<UInt8>, UnsafeBufferPointer<Int32>) -> Result
+  ) -> Result {
+    pixels.withUnsafeBufferPointer { pixels in factors.withUnsafeBufferPointer { body(pixels, $0) } }
   }
 }

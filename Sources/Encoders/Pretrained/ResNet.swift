@@ -67,7 +67,9 @@ struct ResNet: VisionNetwork {
     let narrowsFirst = try configuration.flag("downsample_in_bottleneck", default: false)
     let shrinksAtOnce = try configuration.flag("downsample_in_first_stage", default: false)
     let activation = try configuration.activation("hidden_act", default: "relu")
-    let depths = configuration["depths"]?.listValue?.compactMap(\.intValue) ?? [3, 4, 6, 3]
+    var depths = configuration["depths"]?.listValue?.compactMap(\.intValue) ?? [3, 4, 6, 3]
+    // There are as many stages as widths, which the weights have; depths beyond them mean nothing.
+    if let widths = configuration["hidden_sizes"]?.listValue { depths = Array(depths.prefix(widths.count)) }
     guard !depths.isEmpty, depths.allSatisfy({ (1...1000).contains($0) }) else {
       throw configuration.malformed("depths", "a list of numbers of layers")
     }
