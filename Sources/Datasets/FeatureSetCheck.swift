@@ -135,7 +135,7 @@ struct FeatureSetCheck {
     let portion = 4096
     for start in stride(from: 0, to: features.shape[0], by: portion) {
       let length = min(portion, features.shape[0] - start)
-      defer { if start > 0 { stored?.forget(start..<(start + length)) } }
+      defer { stored?.forget(start..<(start + length)) }
       let rows = try features.narrowed(0, from: start, length: length)
       if try rows.to(.float32).sum().scalar().isFinite { continue }
       let finite: [Double] = try rows.isFinite().to(.float64).min(1).array()

@@ -143,18 +143,18 @@ final class Candidate {
   func time(steps: Int) throws -> Double { try seconds { for _ in 0..<steps { try step() } } / Double(steps) }
 
   /// Seconds of one epoch through the trainer.
-  func epoch(over source: any BatchSource) throws -> Double {
+  func epoch(over source: any BatchSource, _ shuffle: SampleOrder.Shuffle = .full) throws -> Double {
     var method = method
     var position = Trainer.Position()
-    let lab = lab(over: source)
+    let lab = lab(over: source, shuffle)
     let trainer = Trainer(epochs: 1, batchSize: shape.batch)
     return try seconds { _ = try trainer.train(&method, lab, from: &position, observer: Nobody()) }
   }
 
-  private func lab(over source: any BatchSource) -> Lab {
+  private func lab(over source: any BatchSource, _ shuffle: SampleOrder.Shuffle = .full) -> Lab {
     Lab(
       session: session, training: source, validation: source, batchSize: shape.batch, random: RandomSource(seed: 1),
-      makeSession: makeSession)
+      shuffle: shuffle, makeSession: makeSession)
   }
 }
 

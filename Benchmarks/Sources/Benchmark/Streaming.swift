@@ -38,7 +38,7 @@ struct Streaming {
         },
         Contestant(name: "epoch") {
           Self.dropCache(of: file)
-          return try joint.epoch(over: train)
+          return try joint.epoch(over: train, .blocks(layout))
         },
       ], rounds: rounds)
     let titles = [
