@@ -27,6 +27,8 @@ public struct DiagnoseRequest: Sendable {
   public var jobs = 0
   /// Trains anew what is there already.
   public var again = false
+  /// Of the bootstrap behind every interval; nil takes 200 to 1,000, fewer where there is much to compute.
+  public var replicates: Int?
 
   public init(subject: URL, out: URL) {
     self.subject = subject
@@ -252,11 +254,15 @@ private struct DiagnosisWork {
 
     let means = bootstrap.means
     let adds = game.values { means["worth:\($0)"] ?? .nan }
-    let top = adds.indices.max { (adds[$0], $1) < (adds[$1], $0) } ?? 0
-    let least = adds.indices.filter { $0 != top }.min { adds[$0] < adds[$1] } ?? 0
     let (best, chosenBy) = try bestAlone(aloneRuns, means)
-    let estimates = bootstrap.estimates(levels: ["above": 0.05 / Double(names.count)]) { v in
-      derived(v, conditions, game, top: top, least: least, best: best)
+    let order = adds.indices.sorted { (-adds[$0], $0) < (-adds[$1], $1) }
+    // The choice of what adds most is made by the same numbers: of more modalities more could have seemed to.
+    let tail = 0.05 / Double(names.count)
+    let levels = Dictionary(
+      names.indices.flatMap { [("above:\($0)", tail), ("behind:\($0)", tail)] }, uniquingKeysWith: { first, _ in first }
+    )
+    let estimates = bootstrap.estimates(replicates: request.replicates, levels: levels) { v in
+      derived(v, conditions, game, order: order, best: best)
     }
     func estimate(_ name: String) -> Estimate { estimates[name] ?? Estimate(.nan) }
     func byName(_ names: [String], _ prefix: String) -> [String: Estimate] {
@@ -276,11 +282,8 @@ private struct DiagnosisWork {
         unused: estimate("unused:\(name)"), probe: estimate("probe:\(name)"),
         speed: updates[name].flatMap { own in others.flatMap { $0 > 0 ? own / $0 : nil } })
     }
-    let total = adds.reduce(0, +)
-    let above = estimate("above")
-    let leaning = ModelDiagnosis.Leaning(
-      verdict: verdict(above, learned: estimate("fullAboveChance")), modality: names[top], above: above,
-      strength: total > 0 ? above.value / total : 0)
+    let (top, least) = (order[0], order[order.count - 1])
+    let leaning = leaning(order, total: adds.reduce(0, +), learned: estimate("fullAboveChance"), estimate)
     let impaired = conditions.filter { $0 != Condition.full }
     let partings = folders.compactMap { folder in
       (try? RunFolder(folder).readSteps()).flatMap { Parting($0, modalities: names) }
@@ -289,7 +292,8 @@ private struct DiagnosisWork {
     var notes: [String] = []
     for note in (run?.notes ?? []) + (tables.first?.notes ?? []) where !notes.contains(note) { notes.append(note) }
     return ModelDiagnosis(
-      subject: run == nil ? .data : .run, place: request.subject.relativePath, dataset: manifest.name,
+      subject: run == nil ? .data : .run, place: request.subject.relativePath, data: data.set.folder.relativePath,
+      dataset: manifest.name,
       task: manifest.task.rawValue, metric: manifest.metric.rawValue, method: method, modalities: names,
       classes: manifest.classes.count, samples: samples, seeds: trials.map(\.builder.configuration.seed),
       quick: request.quick, missing: tables.first?.missing, chance: means["chance"] ?? .nan,
@@ -319,7 +323,7 @@ private struct DiagnosisWork {
 
   /// Everything that is made of the measures' means.
   private func derived(
-    _ v: [String: Double], _ conditions: [String], _ game: Game, top: Int, least: Int, best: Int
+    _ v: [String: Double], _ conditions: [String], _ game: Game, order: [Int], best: Int
   ) -> [String: Double] {
     var out: [String: Double] = [:]
     for (name, value) in v where !name.hasPrefix("worth:") { out[name] = value }
@@ -337,10 +341,13 @@ private struct DiagnosisWork {
     }
     let adds = game.values { v["worth:\($0)"] ?? .nan }
     for (name, value) in zip(names, adds) where value.isFinite { out["adds:\(name)"] = value }
-    let others = adds.indices.filter { $0 != top }.map { adds[$0] }
-    let above = adds[top] - others.reduce(0, +) / Double(others.count)
-    if above.isFinite { out["above"] = above }
-    let (strong, weak) = (names[top], names[least])
+    let ranked = order.map { adds[$0] }
+    func mean(_ values: ArraySlice<Double>) -> Double { values.reduce(0, +) / Double(values.count) }
+    for place in 0..<(ranked.count - 1) where ranked.allSatisfy(\.isFinite) {
+      out["above:\(place)"] = mean(ranked[...place]) - mean(ranked[(place + 1)...])
+      out["behind:\(place + 1)"] = ranked[0] - ranked[place + 1]
+    }
+    let (strong, weak) = (names[order[0]], names[order[order.count - 1]])
     if let a = out["only:\(strong)"], let b = out["only:\(weak)"], let c = out["alone:\(strong)"],
       let d = out["alone:\(weak)"]
     {
@@ -350,6 +357,18 @@ private struct DiagnosisWork {
     }
     out["fused"] = out["alone:\(names[best])"].map { full - $0 }
     return out
+  }
+
+  /// What adds most, and what cannot be told from it where something else can.
+  private func leaning(
+    _ order: [Int], total: Double, learned: Estimate, _ estimate: (String) -> Estimate
+  ) -> ModelDiagnosis.Leaning {
+    let alike = (1..<order.count).prefix { !estimate("behind:\($0)").isAbove(0) }.count
+    let peers = alike < order.count - 1 ? order[1..<(1 + alike)].map { names[$0] } : []
+    let above = estimate("above:\(peers.count)")
+    return ModelDiagnosis.Leaning(
+      verdict: verdict(above, learned: learned), modality: names[order[0]], peers: peers, above: above,
+      strength: total > 0 ? above.value * Double(1 + peers.count) / total : 0)
   }
 
   private func verdict(_ above: Estimate, learned: Estimate) -> ModelDiagnosis.Verdict {
@@ -463,7 +482,7 @@ private struct DiagnosisWork {
       }
       validation[row.label] = (Statistics.mean(full) ?? .nan, Statistics.mean(missing) ?? .nan)
     }
-    let estimates = bootstrap.estimates { v in
+    let estimates = bootstrap.estimates(replicates: request.replicates) { v in
       var out: [String: Double] = [:]
       for row in complete {
         for kind in ["full", "missing"] {
@@ -476,7 +495,8 @@ private struct DiagnosisWork {
     }
     func tried(_ label: String) -> ModelDiagnosis.Tried {
       ModelDiagnosis.Tried(
-        name: label, validationFull: validation[label]?.full ?? .nan,
+        name: label, settings: rows.first { $0.label == label }?.settings ?? [],
+        validationFull: validation[label]?.full ?? .nan,
         validationMissing: validation[label]?.missing ?? .nan,
         full: estimates["full:\(label)"] ?? Estimate(0), missing: estimates["missing:\(label)"] ?? Estimate(0))
     }

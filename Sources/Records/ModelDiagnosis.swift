@@ -54,6 +54,8 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
   public var subject: Subject
   /// The run's or the data set's folder.
   public var place: String
+  /// The data set's folder.
+  public var data: String
   public var dataset: String
   public var task: String
   public var metric: String
@@ -126,14 +128,17 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
     public var verdict: Verdict
     /// What adds most.
     public var modality: String
-    /// What it adds above the mean of the others, in score.
+    /// What adds as much as that one within noise, where others add less.
+    public var peers: [String]
+    /// What it and its peers add on average, above the mean of the others, in score.
     public var above: Estimate
-    /// `above` as a share of what all add: 1 where it alone adds, 0 where all add alike.
+    /// `above`, times how many they are, as a share of what all add: 1 where they alone add, 0 where all add alike.
     public var strength: Double
 
-    public init(verdict: Verdict, modality: String, above: Estimate, strength: Double) {
+    public init(verdict: Verdict, modality: String, peers: [String] = [], above: Estimate, strength: Double) {
       self.verdict = verdict
       self.modality = modality
+      self.peers = peers
       self.above = above
       self.strength = strength
     }
@@ -208,6 +213,8 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
   /// A method that was tried on the data.
   public struct Tried: Codable, Equatable, Sendable {
     public var name: String
+    /// What was set besides, as `key=value`.
+    public var settings: [String]
     /// Validation score with everything there; mean over seeds.
     public var validationFull: Double
     /// Validation score averaged over each modality missing; mean over seeds.
@@ -217,8 +224,12 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
     /// Test score averaged over each modality missing, less the baseline's.
     public var missing: Estimate
 
-    public init(name: String, validationFull: Double, validationMissing: Double, full: Estimate, missing: Estimate) {
+    public init(
+      name: String, settings: [String] = [], validationFull: Double, validationMissing: Double, full: Estimate,
+      missing: Estimate
+    ) {
       self.name = name
+      self.settings = settings
       self.validationFull = validationFull
       self.validationMissing = validationMissing
       self.full = full
@@ -280,7 +291,7 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
   public var words: [String] = []
 
   public init(
-    subject: Subject, place: String, dataset: String, task: String, metric: String, method: String,
+    subject: Subject, place: String, data: String, dataset: String, task: String, metric: String, method: String,
     modalities: [String], classes: Int, samples: Int, seeds: [Int], quick: Bool, missing: String? = nil, chance: Double,
     scores: [String: Estimate], conditions: [String], leaning: Leaning, worth: [String: Worth], gap: GapParts? = nil,
     partings: [Parting] = [], transfer: Transfer, calibration: [String: Calibration], gradients: Gradients,
@@ -288,6 +299,7 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
   ) {
     self.subject = subject
     self.place = place
+    self.data = data
     self.dataset = dataset
     self.task = task
     self.metric = metric
@@ -332,7 +344,12 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
   public var problems: [Problem] {
     var found: [Problem] = []
     for name in modalities {
-      if let unused = worth[name]?.unused, unused.value >= Self.shortfall, unused.isAbove(0) {
+      // Where nothing is lost without any other, the model need not do with this one alone.
+      let isNeeded = modalities.contains { other in
+        guard other != name, let lost = worth[other]?.lost else { return false }
+        return lost.value >= Self.smallestDifference && lost.isAbove(0)
+      }
+      if isNeeded, let unused = worth[name]?.unused, unused.value >= Self.shortfall, unused.isAbove(0) {
         found.append(.unused(name))
       }
     }
@@ -353,8 +370,9 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
   }
 
   static let keyOrder = [
-    "format", "words", "subject", "place", "dataset", "task", "metric", "method", "modalities", "classes", "samples",
-    "seeds", "quick", "missing", "chance", "conditions", "scores", "leaning", "verdict", "modality", "above",
+    "format", "words", "subject", "place", "data", "dataset", "task", "metric", "method", "modalities", "classes",
+    "samples",
+    "seeds", "quick", "missing", "chance", "conditions", "scores", "leaning", "verdict", "modality", "peers", "above",
     "strength",
     "worth", "adds", "lost", "only", "alone", "aloneAboveChance", "unused", "probe", "speed", "gap", "strong", "weak",
     "model", "data", "training", "partings", "transfer", "calibration", "gradients", "trial", "baseline", "chosen",

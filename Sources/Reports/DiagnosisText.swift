@@ -44,8 +44,13 @@ public struct DiagnosisText: Equatable, Sendable {
   /// The answer, then the evidence.
   public func text(width: Int = 80) -> String {
     ([words(width: min(width, 80))] + tables.map { "\($0.title)\n\(alignedRows([$0.header] + $0.rows))" }
-      + [samples(width: min(width, 100))].compactMap { $0 })
+      + [samples(width: min(width, 100)), notes].compactMap { $0 })
       .joined(separator: "\n\n")
+  }
+
+  private var notes: String? {
+    diagnosis.notes.isEmpty
+      ? nil : diagnosis.notes.flatMap { wrapped("note: \($0)", width: 100) }.joined(separator: "\n")
   }
 
   public var markdown: String {
@@ -75,9 +80,9 @@ public struct DiagnosisText: Equatable, Sendable {
       let condition = Condition(name, modalities: diagnosis.modalities)
       let calibration = diagnosis.calibration[name]
       return [
-        condition.modality.map { "\($0) \(condition.kind)" } ?? name, estimate(diagnosis.scores[name]),
+        condition.modality.map { "\($0) \(condition.kind)" } ?? name, share(diagnosis.scores[name]?.value),
         name == Condition.full ? "" : estimate(diagnosis.transfer.impaired[name], signed: true),
-        estimate(calibration?.overconfidence, signed: true), estimate(calibration?.error),
+        estimate(calibration?.overconfidence, signed: true), share(calibration?.error.value),
       ]
     }
     return Table(
@@ -89,9 +94,9 @@ public struct DiagnosisText: Equatable, Sendable {
     let rows = diagnosis.modalities.compactMap { name -> [String]? in
       guard let worth = diagnosis.worth[name] else { return nil }
       return [
-        name, estimate(worth.adds, signed: true), estimate(worth.only), estimate(worth.alone),
+        name, estimate(worth.adds), share(worth.only.value), share(worth.alone.value),
         estimate(worth.unused, signed: true),
-        worth.probe.map { estimate($0) } ?? "–",
+        share(worth.probe?.value),
       ]
     }
     return Table(
@@ -123,6 +128,7 @@ public struct DiagnosisText: Equatable, Sendable {
       rows.append(row)
     }
     let rest = names.count - shown.count
+    if diagnosis.modalities.count > 3 { return narrowClassTable(Array(shown), scores, values, rest) }
     return Table(
       title: "Classes: share found in %, without each modality, and what each adds to the truth's probability"
         + (rest > 0 ? " (the \(shown.count) largest of \(names.count))" : ""),
@@ -130,8 +136,26 @@ public struct DiagnosisText: Equatable, Sendable {
         + diagnosis.modalities.map { "\($0) adds" }, rows: rows)
   }
 
+  /// Of many modalities only what adds most and least to a class.
+  private func narrowClassTable(
+    _ shown: [Int], _ scores: [ClassScores], _ values: [[Double?]], _ rest: Int
+  ) -> Table {
+    let rows = shown.map { label -> [String] in
+      let added = zip(diagnosis.modalities, values).compactMap { name, values -> (name: String, value: Double)? in
+        guard values.indices.contains(label), let value = values[label] else { return nil }
+        return (name, value)
+      }.sorted { $0.value > $1.value }
+      let ends = [added.first, added.last].map { $0.map { "\($0.name) \(signed($0.value))" } ?? "–" }
+      return [diagnosis.evidence.classes[label], "\(scores[label].count)", share(scores[label].recall)] + ends
+    }
+    return Table(
+      title: "Classes: share found in %, and what adds most and least to the truth's probability"
+        + (rest > 0 ? " (the \(shown.count) largest of \(scores.count))" : ""),
+      header: ["class", "samples", "found", "adds most", "adds least"], rows: rows)
+  }
+
   private func share(_ value: Double?) -> String {
-    guard let value else { return "–" }
+    guard let value, value.isFinite else { return "–" }
     return percent(value)
   }
 

@@ -32,6 +32,7 @@ struct DiagnosisWords {
           + "\(percent(diagnosis.chance)) %, which is the same within noise."
       ]
     case .leans:
+      guard leaning.peers.isEmpty else { return [peersSentence(interval)] }
       return ["\(leaning.modality), \(strength): it adds \(shares): \(points(leaning.above.value)) more (\(interval))."]
     case .even:
       let lead = leaning.above.isAbove(0) ? "No modality by more than a little" : "No modality beyond noise"
@@ -45,6 +46,14 @@ struct DiagnosisWords {
           + "\(range(leaning.above)) points (95 % interval). More test samples would narrow that."
       ]
     }
+  }
+
+  /// Several add alike, and others less.
+  private func peersSentence(_ interval: String) -> String {
+    let group = [diagnosis.leaning.modality] + diagnosis.leaning.peers
+    let added = group.map { percent(diagnosis.worth[$0]?.adds.value ?? .nan) }
+    return "\(joined(group)) alike, \(strength): they add \(joined(added)) points of \(metric), "
+      + "\(points(diagnosis.leaning.above.value)) more each than the mean of the others (\(interval))."
   }
 
   /// From `almost alone` to `slightly`, by the share of what all add.
@@ -92,7 +101,9 @@ struct DiagnosisWords {
         + (steps.first == steps.last ? "" : ", by seed")
     let end = Statistics.mean(group.compactMap { $0.end[first.ahead] }).map { fixed($0, 2) } ?? "–"
     let other = Statistics.mean(group.compactMap { $0.end[first.behind] }).map { fixed($0, 2) } ?? "–"
-    var sentences = ["\(when): from there \(losses(first)). At the end they are \(end) and \(other)."]
+    var sentences = [
+      "\(when): from there \(first.ahead)'s training loss stays below \(first.behind)'s; at the end \(end) and \(other)."
+    ]
     if diagnosis.leaning.verdict == .leans, first.ahead != diagnosis.leaning.modality, diagnosis.modalities.count == 2 {
       sentences.append("It leans on \(diagnosis.leaning.modality) all the same.")
     }
@@ -102,15 +113,6 @@ struct DiagnosisWords {
   private func span(_ word: String, _ values: [Int]) -> String {
     guard let low = values.first, let high = values.last else { return word }
     return low == high ? "\(word) \(low)" : "\(word) \(low) to \(high)"
-  }
-
-  private func losses(_ parting: Parting) -> String {
-    switch parting.losses {
-    case .probe:
-      "the training loss of a classifier on \(parting.ahead)'s embedding stays below that on \(parting.behind)'s"
-    case .own: "the training loss of \(parting.ahead)'s own classifier stays below \(parting.behind)'s"
-    case .split: "the training loss of \(parting.ahead)'s part of the fused logits stays below \(parting.behind)'s"
-    }
   }
 
   // MARK: Costs
@@ -129,7 +131,7 @@ struct DiagnosisWords {
       let lead = "Without \(entry.name) it reaches \(score("\(entry.name)-missing"))"
       return place == 0
         ? "\(lead) instead of \(score(Condition.full)): \(points(entry.lost.value)) lost (\(range(entry.lost)))."
-        : "\(lead), \(points(entry.lost.value)) lost (\(range(entry.lost)))."
+        : "Without \(entry.name) \(score("\(entry.name)-missing")), \(points(entry.lost.value)) lost (\(range(entry.lost)))."
     }
     if shown < sorted.count {
       sentences.append("Without any other at most \(points(max(0, sorted[shown].lost.value))) are lost.")
@@ -173,8 +175,8 @@ struct DiagnosisWords {
     if gap.training.isAbove(0), gap.training.value >= ModelDiagnosis.smallestDifference {
       guard gap.data.value > 0 else {
         return [
-          "In this model \(gap.strong) by itself is \(points(gap.model.value)) ahead of \(gap.weak), and trained alone it is "
-            + "not: the whole gap comes of training them together."
+          "In this model \(gap.strong) by itself is \(points(gap.model.value)) ahead of \(gap.weak), and trained alone "
+            + "\(percent(-gap.data.value)) behind: the whole gap comes of training them together."
         ]
       }
       return [
@@ -205,15 +207,16 @@ struct DiagnosisWords {
       let isHeld = probe.value >= worth.alone.value - ModelDiagnosis.shortfall
       text +=
         isHeld
-        ? ", although its embedding holds it: a linear probe there reaches \(share(probe))."
-        : "; its embedding holds less, too: a linear probe there reaches \(share(probe))."
+        ? ", although its embedding holds it (a linear probe reaches \(share(probe)))."
+        : "; its embedding holds less, too (a linear probe reaches \(share(probe)))."
     } else {
       text += "."
     }
-    let others = names.dropFirst().compactMap { name in
-      diagnosis.worth[name].map { "\(name) (\(points($0.unused.value)))" }
-    }
-    return [text] + (others.isEmpty ? [] : ["So it is with \(joined(Array(others)))."])
+    let others =
+      names.dropFirst().prefix(3).compactMap { name in
+        diagnosis.worth[name].map { "\(name) (\(points($0.unused.value)))" }
+      } + (names.count > 4 ? ["\(names.count - 4) more"] : [])
+    return [text] + (others.isEmpty ? [] : ["So it is with \(joined(others))."])
   }
 
   // MARK: Harm
@@ -255,7 +258,7 @@ struct DiagnosisWords {
   private var trust: [String] {
     var sentences: [String] = []
     if let full = diagnosis.calibration[Condition.full] {
-      sentences.append("With everything there it is \(surety(full.overconfidence)) (ECE \(percent(full.error.value))).")
+      sentences.append("With everything there it is \(surety(full.overconfidence)).")
     }
     let missing = diagnosis.modalities.compactMap { name in
       diagnosis.calibration["\(name)-missing"].map { (name: name, calibration: $0) }
@@ -265,12 +268,11 @@ struct DiagnosisWords {
     }
     for entry in doubtful.prefix(2) {
       sentences.append(
-        "Without \(entry.name) it is \(surety(entry.calibration.overconfidence)) "
-          + "(ECE \(percent(entry.calibration.error.value))): do not act on its confidence there.")
+        "Without \(entry.name) it is \(surety(entry.calibration.overconfidence)): do not act on its confidence there.")
     }
     let rest = missing.filter { entry in !doubtful.prefix(2).contains { $0.name == entry.name } }
     if rest.count == 1 {
-      sentences.append("Without \(rest[0].name) it is \(surety(rest[0].calibration.overconfidence)).")
+      sentences.append("Without \(rest[0].name) \(surety(rest[0].calibration.overconfidence)).")
     } else if doubtful.count > 2 {
       sentences.append("So it is, less so, without \(joined(doubtful.dropFirst(2).map(\.name))).")
     } else if !rest.isEmpty {
@@ -348,9 +350,21 @@ struct DiagnosisWords {
     let price =
       pick.full.isBelow(0) && pick.full.value <= -ModelDiagnosis.smallestDifference ? "That has its price. " : ""
     return [
-      "\(title(pick.name)), chosen among \(trial.methods.count) by \(place). On the test split it brings \(effect); "
-        + "\(seeds), against \(method). \(price)seesaw train … --method \(pick.name)"
+      "\(title(pick.name)), chosen among \(trial.methods.count) by \(place): on the test split \(effect), against "
+        + "\(method), \(seeds). \(price)\(command(pick))"
     ]
+  }
+
+  /// What trains it.
+  private func command(_ pick: ModelDiagnosis.Tried) -> String {
+    (["seesaw train", quoted(diagnosis.data), "--method \(pick.name)"] + pick.settings.map { "--set \(quoted($0))" })
+      .joined(separator: " ")
+  }
+
+  /// A word as a shell takes it for one.
+  private func quoted(_ word: String) -> String {
+    let isPlain = word.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./=:,+@%".contains($0)) }
+    return isPlain && !word.isEmpty ? word : "'" + word.replacing("'", with: "'\\''") + "'"
   }
 
   // MARK: Words
