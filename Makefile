@@ -4,7 +4,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help libtorch setup build demo test lint format docs docs-check golden example bench bench-check clean
+.PHONY: help libtorch setup build demo test kill-test full-disk-test lint format docs docs-check promises golden example bench bench-check clean
 
 PYTHON ?= python3
 export PYTHON
@@ -33,16 +33,25 @@ test: setup lint ## lint, then every test, then the example package
 	swift test --skip-build --parallel
 	@$(MAKE) --no-print-directory example
 
+kill-test: build ## kill runs, comparisons and encodings hundreds of times, and compare every bit (some minutes)
+	@$(PYTHON) scripts/kill-harness.py
+
+full-disk-test: build ## fill small disks under runs and encodings (Linux, as root)
+	@scripts/full-disk.sh
+
 lint: ## formatting, one test and one registry line a method, links in the documentation
 	swift format lint --strict --recursive --parallel --configuration .swift-format $(SWIFT)
 	@scripts/check-mirror.sh
-	@$(MAKE) --no-print-directory docs-check
+	@$(MAKE) --no-print-directory docs-check promises
 
 format: ## format every Swift file in place
 	swift format --in-place --recursive --parallel --configuration .swift-format $(SWIFT)
 
 docs-check: ## every relative link in the documentation leads somewhere
 	@$(PYTHON) scripts/check-links.py
+
+promises: ## every test that Documentation/reliability.md names is there
+	@$(PYTHON) scripts/check-promises.py
 
 docs: setup ## write the methods' pages and the README's table anew, from their cards
 	swift run seesaw methods --pages Documentation/methods --readme README.md

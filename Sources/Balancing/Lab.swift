@@ -14,6 +14,9 @@ public final class Lab {
 
   private let makeSession: () throws -> TrainingSession
 
+  /// Whether somebody wants the work to end; asked before every batch.
+  package var wantsStop: () -> Bool = { false }
+
   /// - Parameter makeSession: a session over a new model with the first weights and a new optimizer.
   public init(
     session: TrainingSession, training: any BatchSource, validation: (any BatchSource)?, batchSize: Int,
@@ -47,10 +50,18 @@ public final class Lab {
   }
 
   /// Calls `body` with every batch of a plan.
+  ///
+  /// - Throws: ``TrainingStopped`` before a batch, where somebody wants the work to end.
   public func forEachBatch(
     of source: any BatchSource, _ plan: SamplingPlan? = nil, _ body: (Batch) throws -> Void
   ) throws {
     let feed = try source.feed((plan ?? .inOrder(source.count)).batches(of: batchSize), from: 0)
-    while let batch = try feed.next() { try body(batch) }
+    while let batch = try feed.next() {
+      if wantsStop() { throw TrainingStopped() }
+      try body(batch)
+    }
   }
 }
+
+/// Work before training or between epochs was broken off; the trainer takes it back, so that it can be done again.
+struct TrainingStopped: Error {}

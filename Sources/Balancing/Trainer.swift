@@ -24,6 +24,8 @@ public struct Trainer {
 
   /// Where training stands, between two steps.
   public struct Position: Equatable, Sendable {
+    /// Whether the method has done what it does before training.
+    public var isPrepared = false
     public var epoch = 0
     /// How many batches of the epoch's plan are done.
     public var batch = 0
@@ -44,6 +46,8 @@ public struct Trainer {
     func stepEnded(_ report: StepReport, _ clock: TrainingClock, stepsInEpoch: Int, _ position: Position) throws
     /// The epoch's means of all losses and scalars.
     func epochEnded(_ epoch: Int, means: [String: Double], _ method: any BalancingMethod, _ position: Position) throws
+    /// Between two steps of an epoch, and after the method's preparation: training could go on from here.
+    func reached(_ method: any BalancingMethod, _ position: Position) throws
   }
 
   /// Trains to the end, or until the observer wants to stop.
@@ -54,10 +58,27 @@ public struct Trainer {
     _ method: inout any BalancingMethod, _ lab: Lab, from position: inout Position, observer: any Observer,
     probe: StepProbe? = nil
   ) throws -> Bool {
+    lab.wantsStop = { observer.wantsStop }
+    defer { lab.wantsStop = { false } }
+    do {
+      return try work(&method, lab, &position, observer, probe)
+    } catch is TrainingStopped {
+      return false
+    }
+  }
+
+  private func work(
+    _ method: inout any BalancingMethod, _ lab: Lab, _ position: inout Position, _ observer: any Observer,
+    _ probe: StepProbe?
+  ) throws -> Bool {
     let session = lab.session
-    if position == Position(), var preparing = method as? any PreparesBeforeTraining {
-      try preparing.prepare(lab)
-      method = preparing
+    if !position.isPrepared {
+      if var preparing = method as? any PreparesBeforeTraining {
+        try preparing.prepare(lab)
+        method = preparing
+      }
+      position.isPrepared = true
+      try observer.reached(method, position)
     }
     while position.epoch < epochs {
       session.clock.epoch = position.epoch
@@ -81,13 +102,17 @@ public struct Trainer {
         let clock = session.clock
         session.clock.step += 1
         try observer.stepEnded(report, clock, stepsInEpoch: batches.count, position)
-        if observer.wantsStop, position.batch < batches.count { return false }
+        guard position.batch < batches.count else { break }
+        if observer.wantsStop { return false }
+        try observer.reached(method, position)
       }
+      try checkWeights(session)
       let counts = position.counts
       let means = Dictionary(
         uniqueKeysWithValues: position.sums.map { ($0.key, $0.value / Double(max(counts[$0.key] ?? 1, 1))) })
       let ended = position.epoch
       position = Position()
+      position.isPrepared = true
       position.epoch = ended + 1
       try observer.epochEnded(ended, means: means, method, position)
       if observer.wantsStop, position.epoch < epochs { return false }
@@ -98,46 +123,94 @@ public struct Trainer {
   /// Measuring a step costs a copy of the model, so not every one is.
   private static let measureUpdatesEvery = 10
 
+  /// What comes before an epoch's first step; undone where it is broken off.
   private func begin(_ method: inout any BalancingMethod, _ lab: Lab, _ epoch: Int) throws -> SamplingPlan {
-    if var acting = method as? any ActsBetweenEpochs {
-      try acting.epochWillBegin(epoch, lab)
-      method = acting
+    guard method is any ActsBetweenEpochs || method is any PlansSampling else {
+      return lab.shuffled(epoch)
     }
-    if var planning = method as? any PlansSampling {
+    let weights = try lab.model.store.snapshot()
+    let before = method
+    do {
+      if var acting = method as? any ActsBetweenEpochs {
+        try acting.epochWillBegin(epoch, lab)
+        method = acting
+      }
+      guard var planning = method as? any PlansSampling else {
+        return lab.shuffled(epoch)
+      }
       let plan = try planning.plan(forEpoch: epoch, lab)
       method = planning
       return plan
+    } catch let stopped as TrainingStopped {
+      method = before
+      try lab.model.store.restore(weights)
+      throw stopped
     }
-    return lab.shuffled(epoch)
   }
+
+  // What is looked at costs nothing: losses are numbers already, and so are the norms that a step takes anyway. A gradient
+  // that is not finite makes weights that are not, and these the next loss; the weights themselves are looked at once an
+  // epoch, so that none is kept or judged that is not finite.
 
   private func check(_ report: StepReport, _ session: TrainingSession) throws {
     guard let (loss, _) = report.losses.sorted(by: { $0.key < $1.key }).first(where: { !$0.value.isFinite }) else {
       return
     }
-    let parameter = try session.model.store.parameters.first { try !$0.tensor.isFinite().all().truth() }
-    throw TrainingDiverged(
-      loss: loss, step: session.clock.step, epoch: session.clock.epoch, parameter: parameter?.path.description)
+    throw session.diverged(.loss(loss), session.model.store.named())
+  }
+
+  private func checkWeights(_ session: TrainingSession) throws {
+    guard try session.model.store.flat().isFinite().all().array(of: Bool.self).first == false else { return }
+    session.clock.step -= 1
+    throw session.diverged(.weights, session.model.store.named())
   }
 }
 
-extension Tensor {
-  fileprivate func truth() throws -> Bool { try array(of: Bool.self).first ?? true }
+extension Trainer.Observer {
+  public func reached(_ method: any BalancingMethod, _ position: Trainer.Position) {}
 }
 
-/// A loss that is not a number.
+/// Something that had to be a number is none.
 public struct TrainingDiverged: Diagnosable, Equatable {
-  public let loss: String
+  /// What showed it first.
+  public enum Sign: Equatable, Sendable {
+    /// The loss of that name.
+    case loss(String)
+    /// The direction of a step.
+    case gradient
+    /// The parameters, at the end of an epoch.
+    case weights
+  }
+
+  public let sign: Sign
   public let step: Int
   public let epoch: Int
-  /// The first parameter that holds something not finite; nil where all are finite.
+  /// The first parameter that holds something not finite, or whose gradient does; nil where all are finite.
   public let parameter: String?
 
+  public init(_ sign: Sign, step: Int, epoch: Int, parameter: String?) {
+    self.sign = sign
+    self.step = step
+    self.epoch = epoch
+    self.parameter = parameter
+  }
+
+  /// Whether the step before, and its batch, made it so.
+  public var isFromStepBefore: Bool { if case .loss = sign { parameter != nil } else { false } }
+
   public var diagnosis: Diagnosis {
-    Diagnosis(
-      "the loss '\(loss)' is not a number at epoch \(epoch), step \(step)",
-      found: parameter.map { ["parameter '\($0)' is not finite any more"] }
-        ?? ["all parameters are finite: look at the features"],
+    let what =
+      switch sign {
+      case .loss(let name): "the loss '\(name)' is not a number"
+      case .gradient: "the length of the gradient is not a number"
+      case .weights: "the weights are not numbers any more"
+      }
+    let culprit = parameter.map {
+      sign == .gradient ? "that of parameter '\($0)' is not finite" : "parameter '\($0)' is not finite any more"
+    }
+    return Diagnosis(
+      "\(what) at epoch \(epoch), step \(step)",
+      found: [culprit ?? "all parameters are finite: look at the features"],
       remedy: "a smaller --set optimizer.learning_rate is the usual cure", exitStatus: .failed)
   }
 }

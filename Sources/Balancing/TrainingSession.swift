@@ -112,6 +112,7 @@ public final class TrainingSession {
     var direction = direction
     if gradientClip > 0 {
       let norm = try direction.norm()
+      guard norm.isFinite else { throw diverged(.gradient, try direction.named()) }
       if norm > gradientClip { direction = try direction.scaled(by: gradientClip / norm) }
     }
     let store = model.store
@@ -126,9 +127,20 @@ public final class TrainingSession {
     if measuresUpdates {
       for modality in model.modalities {
         let (move, weight) = try store.distance(from: before, within: model.branch(modality))
+        if !move.isFinite {
+          // The square of what is merely very large is infinite too.
+          let found = diverged(.weights, store.named())
+          if found.parameter != nil { throw found }
+        }
         relativeUpdates["update.\(modality.name)", default: 0] += weight > 0 ? move / weight : 0
       }
     }
+  }
+
+  /// The error that something is not a number any more, with the first of some tensors that shows it.
+  func diverged(_ sign: TrainingDiverged.Sign, _ tensors: [(String, Tensor)]) -> TrainingDiverged {
+    let culprit = tensors.first { (try? $0.1.isFinite().all().array(of: Bool.self).first) == false }
+    return TrainingDiverged(sign, step: clock.step, epoch: clock.epoch, parameter: culprit?.0)
   }
 
   /// Whether updates are measured: how far each modality's branch moves, over the length of its weights.

@@ -153,6 +153,9 @@ struct FeatureSetCheck {
 
 extension SafeTensorsError: Diagnosable {
   public var diagnosis: Diagnosis {
-    Diagnosis(description, exitStatus: .input)
+    if case .unwritable(_, let code) = problem, let trouble = FileTrouble(posix: code) {
+      return trouble.diagnosis(path: path)
+    }
+    return Diagnosis(description, exitStatus: .input)
   }
 }

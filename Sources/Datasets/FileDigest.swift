@@ -1,4 +1,4 @@
-import Crypto
+package import Crypto
 public import Foundation
 import Records
 
@@ -17,7 +17,7 @@ public enum FileDigest {
 
   public static func sha256(of text: String) -> String { hex(SHA256.hash(data: Data(text.utf8))) }
 
-  private static func hex(_ digest: SHA256.Digest) -> String {
+  package static func hex(_ digest: SHA256.Digest) -> String {
     digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 }

@@ -1,17 +1,22 @@
 import Balancing
+import Crypto
+import Datasets
 import Foundation
 import Multimodal
 import Records
 import Torch
 import TorchNN
 
-/// All that a run needs to go on, in one file.
+/// All that a run needs to go on, in one file that says its own digest.
+///
+/// The last two are kept: should the newest not be what was written, the one before is gone on from.
 struct Checkpoint {
   /// What fits a header better than a tensor.
   struct Numbers: Codable {
     var digest: String
     var epoch: Int
     var batch: Int
+    var isPrepared: Bool
     var step: Int
     var sums: [String: Double]
     var counts: [String: Int]
@@ -36,7 +41,8 @@ struct Checkpoint {
   }
 
   static func write(
-    to url: URL, digest: String, session: TrainingSession, optimizer: any Optimizer, method: any BalancingMethod,
+    in folder: RunFolder, digest: String, session: TrainingSession, optimizer: any Optimizer,
+    method: any BalancingMethod,
     probe: StepProbe?, position: Trainer.Position, best: Best?, seconds: Double
   ) throws {
     let state = try (method as? any Checkpointed)?.state()
@@ -57,22 +63,71 @@ struct Checkpoint {
       tensors.append(("plan.hidden", try Tensor(masks)))
     }
     let numbers = Numbers(
-      digest: digest, epoch: position.epoch, batch: position.batch, step: session.clock.step, sums: position.sums,
-      counts: position.counts, bestEpoch: best?.epoch, bestScore: best?.score,
+      digest: digest, epoch: position.epoch, batch: position.batch, isPrepared: position.isPrepared,
+      step: session.clock.step, sums: position.sums, counts: position.counts, bestEpoch: best?.epoch,
+      bestScore: best?.score,
       method: state?.numbers ?? .table([:]), bestMethod: best?.method?.numbers, secondsBefore: seconds,
       order: position.plan?.order)
     let text = try Tree(encoding: numbers, keys: .asNamed).json()
-    try SafeTensors.write(tensors, metadata: ["checkpoint": text], to: url)
+    let metadata = ["checkpoint": text, "sha256": try sha256(text, tensors)]
+    // Written whole before the older one gives way; killed between the two renamings, the older one is there.
+    let made = folder.url.appending(path: ".\(folder.checkpoint.lastPathComponent).new.part")
+    do { try SafeTensors.write(tensors, metadata: metadata, to: made) } catch {
+      var diagnosis = Diagnosis(describing: error)
+      diagnosis.place = folder.checkpoint.relativePath
+      throw diagnosis
+    }
+    try Diagnosis.placing(folder.checkpoint) {
+      if FileManager.default.fileExists(atPath: folder.checkpoint.path) {
+        try AtomicFile.rename(folder.checkpoint, to: folder.previousCheckpoint)
+      }
+      try AtomicFile.rename(made, to: folder.checkpoint)
+    }
+  }
+
+  /// The newest checkpoint of a folder that is what was written, belongs to the run and has its rows beside it.
+  ///
+  /// - Returns: nil where there is none; and what is wrong with those that were passed over.
+  static func newest(in folder: RunFolder, digest: String) -> (checkpoint: Checkpoint?, faults: [String]) {
+    var faults: [String] = []
+    for url in [folder.checkpoint, folder.previousCheckpoint] where FileManager.default.fileExists(atPath: url.path) {
+      do {
+        let found = try Checkpoint(reading: url)
+        guard found.numbers.digest == digest else { throw Diagnosis("it belongs to another run") }
+        guard JSONLines.holds(found.numbers.step, by: "step", in: folder.steps),
+          JSONLines.holds(found.numbers.epoch, by: "epoch", in: folder.epochs)
+        else { throw Diagnosis("the rows of the steps before it are not all there") }
+        return (found, faults)
+      } catch {
+        faults.append("\(url.lastPathComponent) cannot be gone on from: \(Diagnosis(describing: error).what)")
+      }
+    }
+    return (nil, faults)
   }
 
   init(reading url: URL) throws {
-    let file = try SafeTensors(reading: url)
-    guard let text = file.metadata["checkpoint"] else {
-      throw Diagnosis("this is no checkpoint", place: url.relativePath, exitStatus: .input)
+    let file: SafeTensors
+    do { file = try SafeTensors(reading: url) } catch { throw Diagnosis("it is damaged: \(error)", exitStatus: .input) }
+    guard let text = file.metadata["checkpoint"], let digest = file.metadata["sha256"] else {
+      throw Diagnosis("it is no checkpoint", place: url.relativePath, exitStatus: .input)
     }
-    numbers = try Tree(json: text, place: url.relativePath).decode(keys: .asNamed)
     // Copied, so that the file may be replaced while its tensors are in use.
     tensors = try file.names.map { ($0, try file.tensor($0).cloned()) }
+    guard try Self.sha256(text, tensors) == digest else {
+      throw Diagnosis("it is not as it was written", place: url.relativePath, exitStatus: .input)
+    }
+    numbers = try Tree(json: text, place: url.relativePath).decode(keys: .asNamed)
+  }
+
+  /// The digest of everything in a checkpoint, whatever the order of its tensors.
+  private static func sha256(_ text: String, _ tensors: [(String, Tensor)]) throws -> String {
+    var hash = SHA256()
+    hash.update(data: Data(text.utf8))
+    for (name, tensor) in tensors.sorted(by: { $0.0 < $1.0 }) {
+      hash.update(data: Data("\n\(name) \(tensor.elementType) \(tensor.shape)\n".utf8))
+      hash.update(data: try tensor.bytes())
+    }
+    return FileDigest.hex(hash.finalize())
   }
 
   /// Puts everything back, and says where to go on.
@@ -90,6 +145,7 @@ struct Checkpoint {
     var position = Trainer.Position()
     position.epoch = numbers.epoch
     position.batch = numbers.batch
+    position.isPrepared = numbers.isPrepared
     position.sums = numbers.sums
     position.counts = numbers.counts
     position.plan = numbers.order.map(SamplingPlan.init)

@@ -26,7 +26,12 @@ extension Experiment {
     let data = try LoadedData(at: request.data)
     for plan in plans { _ = try RunBuilder(plan.configuration, data) }
     events(.phase("Data", data.words))
+    if request.tuning != 0 { try checkTuning(request, data) }
     var request = request
+    let lock = try FolderLock(
+      inside: request.out, waiting: patience(request.wait, for: request.out, stop: stop, events: events))
+    defer { lock.release() }
+    AtomicFile.removeUnfinished(in: request.out)
     var tuning: TuningTable?
     if request.tuning != 0 {
       (request, tuning) = try tuned(request, plans, data, stop: stop, events: events)
@@ -41,9 +46,6 @@ extension Experiment {
     let summaries = try run(plans, data, jobs: request.jobs, stop: stop, events: events)
     var results = try results(of: Array(zip(plans.map(\.label), summaries)), data)
     if let tuning { tuning.enter(&results) }
-    try Diagnosis.placing(request.out) {
-      try FileManager.default.createDirectory(at: request.out, withIntermediateDirectories: true)
-    }
     try AtomicFile.write(Data((results.json() + "\n").utf8), to: request.out.appending(path: "results.json"))
     if !request.sweepRatios.isEmpty {
       let table = try sweep(Array(zip(plans.map(\.label), summaries)), data, request.sweepRatios)
@@ -192,6 +194,8 @@ extension Experiment {
     if mayDiverge, hasDiverged(plan, data) { return nil }
     var request = TrainRequest()
     request.out = plan.folder
+    // Whoever is at work there was begun by a comparison that was killed, and will soon be done.
+    request.wait = true
     do {
       switch try train(
         plan.configuration, plan.resolved, data, request, stop: StopFlag(any: [stop, failed]), events: events)

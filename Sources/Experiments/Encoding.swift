@@ -63,13 +63,27 @@ private struct EncodingWork {
     }
     let key = try key(of: data, types.map(\.1))
     if let done = try alreadyDone(key) { return done }
+    let lock = try FolderLock(
+      beside: request.out,
+      waiting: Experiment.patience(request.wait, for: request.out, stop: stop, events: events))
+    defer { lock.release() }
+    AtomicFolder.recover(request.out)
+    // Whoever was waited for may have made the same.
+    if let done = try alreadyDone(key) { return done }
 
     let work = URL(filePath: request.out.path + ".partial")
+    if !request.again, Self.key(in: work) == key {
+      // Whole, but for its name.
+      try settle(work)
+      if let done = try alreadyDone(key) { return done }
+    }
     try prepare(work, key)
     if data.modalities.contains(.image) {
+      let stop = stop
       data = try data.quarantining(threads: settings.threads, settings: settings.data) { sample in
-        if let image = sample.imagePath { _ = try RGBImage(contentsOf: image) }
+        if !stop.isRequested, let image = sample.imagePath { _ = try RGBImage(contentsOf: image) }
       }
+      try checkStop()
     }
     if !data.quarantined.isEmpty {
       events(.note(Self.quarantineWords(data.quarantined, in: request.out.appending(path: "quarantine.jsonl"))))
@@ -166,7 +180,8 @@ private struct EncodingWork {
   }
 
   private func inputs(_ samples: [RawSample], _ kind: RawInput.Kind) -> RawInputs {
-    RawInputs(count: samples.count) { index in
+    RawInputs(count: samples.count) { [stop] index in
+      if stop.isRequested { throw CancellationError() }
       switch kind {
       case .image:
         guard let path = samples[index].imagePath else { return .missing(.image) }
@@ -204,14 +219,19 @@ private struct EncodingWork {
       exitStatus: .usage)
   }
 
+  /// The file that says what a folder of parts is for.
+  private static let mark = ".key"
+
   private func prepare(_ work: URL, _ key: String) throws {
     let files = FileManager.default
-    let mark = work.appending(path: "key")
+    let mark = work.appending(path: Self.mark)
     try Diagnosis.placing(work) {
       let found = try? String(contentsOf: mark, encoding: .utf8)
       if files.fileExists(atPath: work.path), found != key || request.again { try files.removeItem(at: work) }
       try files.createDirectory(at: work.appending(path: "encoders"), withIntermediateDirectories: true)
     }
+    AtomicFile.removeUnfinished(in: work)
+    AtomicFile.removeUnfinished(in: work.appending(path: "encoders"))
     try AtomicFile.write(Data(key.utf8), to: mark)
   }
 
@@ -219,33 +239,45 @@ private struct EncodingWork {
     _ data: RawDataset, _ parts: [String: [(String, Tensor)]], _ widths: [String: Int], _ notes: [String],
     _ key: String, _ work: URL
   ) throws -> EncodeSummary {
-    let files = FileManager.default
     for split in RawSplit.allCases {
       guard let features = parts[split.rawValue] else { continue }
       let labels = try labels(data.samples(in: split), data)
       try SafeTensors.write(
         features + [("labels", labels)], to: work.appending(path: "\(split.rawValue).safetensors"))
-      for (name, _) in features {
-        try files.removeItem(at: work.appending(path: "\(split.rawValue).\(name).safetensors"))
-      }
     }
     if !data.quarantined.isEmpty {
       let lines = try data.quarantined.map { try Tree(encoding: $0, keys: .asNamed).json() }
       try AtomicFile.write(
         Data((lines.joined(separator: "\n") + "\n").utf8), to: work.appending(path: "quarantine.jsonl"))
     }
+    // The manifest last: with it the folder is whole.
     try manifest(data, notes, key).write(to: work)
-    try files.removeItem(at: work.appending(path: "key"))
-    try Diagnosis.placing(request.out) {
-      if files.fileExists(atPath: request.out.path) { try files.removeItem(at: request.out) }
-      try files.createDirectory(at: request.out.deletingLastPathComponent(), withIntermediateDirectories: true)
-      try files.moveItem(at: work, to: request.out)
-    }
+    try settle(work)
     let set = try FeatureSet(at: request.out)
     return EncodeSummary(
       folder: request.out.relativePath, alreadyDone: false, counts: set.counts, widths: widths,
       conditions: try set.conditions(), quarantined: data.quarantined.count, notes: notes,
       seconds: (clock.now - begun).seconds)
+  }
+
+  /// Takes what was only of use on the way out of a whole folder, and gives it its name.
+  private func settle(_ work: URL) throws {
+    let files = FileManager.default
+    let parts = RawSplit.allCases.flatMap { split in
+      RawInput.Kind.allCases.map { "\(split.rawValue).\($0.rawValue).safetensors" }
+    }
+    try Diagnosis.placing(work) {
+      for name in parts + [Self.mark] where files.fileExists(atPath: work.appending(path: name).path) {
+        try files.removeItem(at: work.appending(path: name))
+      }
+    }
+    try AtomicFolder.replace(request.out, with: work)
+  }
+
+  /// What the features in a folder were made of; nil where it is not whole.
+  private static func key(in folder: URL) -> String? {
+    let manifest: DatasetManifest? = try? Tree.read(from: folder.appending(path: "dataset.json"))
+    return manifest?.about[path: "key"]?.stringValue
   }
 
   private func labels(_ samples: [RawSample], _ data: RawDataset) throws -> Tensor {

@@ -31,7 +31,7 @@ extension Experiment {
     let record = try folder.readRecord()
     guard record.status == .finished else {
       throw Diagnosis(
-        "the run is not finished: its status is '\(record.status.rawValue)'", place: run.relativePath,
+        "the run is not finished: its status is '\(folder.status(of: record).rawValue)'", place: run.relativePath,
         remedy: "seesaw train --resume --out \(run.relativePath)", exitStatus: .input)
     }
     let configuration = try record.configuration.decode(RunConfiguration.self)

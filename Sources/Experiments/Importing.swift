@@ -13,8 +13,14 @@ extension Experiment {
   /// folder appears whole or not at all, and takes the place of an earlier import.
   ///
   /// - Throws: a `Diagnosis`, `NumPyError` or `SafeTensorsError`; all that is wrong with the arrays is told at once.
-  public static func importFeatures(_ request: ImportRequest, events: EventSink) throws -> EncodeSummary {
+  public static func importFeatures(
+    _ request: ImportRequest, stop: StopFlag = StopFlag(), events: @escaping EventSink = { _ in }
+  ) throws -> EncodeSummary {
     let start = ContinuousClock.now
+    let lock = try FolderLock(
+      beside: request.out, waiting: patience(request.wait, for: request.out, stop: stop, events: events))
+    defer { lock.release() }
+    AtomicFolder.recover(request.out)
     let folder = try ImportFolder(request.out)
     let files = try request.fileDigests()
     let identity = request.identity(files)
@@ -49,13 +55,14 @@ extension Experiment {
       about: ["import": identity, "notes": .list(notes.map(Tree.string)), "seesaw": .string(version)])
     events(.phase("Data", "\(manifest.name) · \(split.words)"))
     try folder.fill { partial in
-      try manifest.write(to: partial)
       for (name, rows) in split.rows where !rows.isEmpty {
         let index = try Tensor(rows)
         var tensors = try zip(manifest.modalities, features).map { ($0, try $1.indexed(0, by: index)) }
         tensors.append(("labels", try labels.tensor(rows)))
+        if stop.isRequested { throw CancellationError() }
         try SafeTensors.write(tensors, to: partial.appending(path: "\(name).safetensors"))
       }
+      try manifest.write(to: partial)
       _ = try FeatureSet(at: partial)
     }
     return try EncodeSummary(imported: FeatureSet(at: folder.out), notes: notes, alreadyDone: false, since: start)
@@ -178,9 +185,7 @@ private struct ImportFolder {
   /// Lets `body` fill a folder beside this one, which then takes its place.
   func fill(_ body: (URL) throws -> Void) throws {
     let files = FileManager.default
-    let parent = url.deletingLastPathComponent()
-    let partial = parent.appending(path: "\(url.lastPathComponent).partial")
-    let old = parent.appending(path: "\(url.lastPathComponent).replaced")
+    let partial = url.deletingLastPathComponent().appending(path: "\(url.lastPathComponent).partial")
     do {
       try Diagnosis.placing(partial) {
         // Left by an import that was cut short.
@@ -188,18 +193,10 @@ private struct ImportFolder {
         try files.createDirectory(at: partial, withIntermediateDirectories: true)
         try body(partial)
       }
-      try Diagnosis.placing(url) {
-        if files.fileExists(atPath: old.path) { try files.removeItem(at: old) }
-        if files.fileExists(atPath: url.path) { try files.moveItem(at: url, to: old) }
-        do { try files.moveItem(at: partial, to: url) } catch {
-          try? files.moveItem(at: old, to: url)
-          throw error
-        }
-      }
+      try AtomicFolder.replace(url, with: partial)
     } catch {
       try? files.removeItem(at: partial)
       throw error
     }
-    try? files.removeItem(at: old)
   }
 }

@@ -17,6 +17,8 @@ public struct TrainRequest: Sendable {
   public var resume = false
   /// Runs anew although the same run is finished.
   public var again = false
+  /// Waits for whoever is at work in the folder, instead of refusing.
+  public var wait = false
 
   public init(data: URL? = nil) { self.data = data }
 }
@@ -69,6 +71,8 @@ public struct CompareRequest: Sendable {
   public var tuning = 0
   /// Ratios of impaired test samples to try besides, as in ``SweepRequest``; none where it is empty.
   public var sweepRatios: [Double] = []
+  /// Waits for whoever is at work in the folder, instead of refusing.
+  public var wait = false
 
   /// A comparison of methods as they are; each row is labelled with the method's name.
   public init(data: URL, methods: [String], seeds: Int, out: URL) {
@@ -99,6 +103,8 @@ public struct EncodeRequest: Sendable {
   public var name: String?
   /// Encodes anew although the same is there.
   public var again = false
+  /// Waits for whoever is at work on the folder, instead of refusing.
+  public var wait = false
 
   public init(raw: URL, out: URL) {
     self.raw = raw
@@ -137,6 +143,8 @@ public struct ImportRequest: Sendable {
   public var seed = 0
   /// Gives every column mean 0 and standard deviation 1 over the training split.
   public var standardize = false
+  /// Waits for whoever is at work on the folder, instead of refusing.
+  public var wait = false
 
   public init(out: URL) { self.out = out }
 }

@@ -276,8 +276,7 @@ struct RunBuilder {
 
   /// What of a configuration determines numbers.
   static func essence(of tree: Tree) -> Tree {
-    var essence = tree
-    essence[path: "dataset"] = nil
+    var essence = tree.essence
     // Runs from before there was a choice were shuffled in full.
     if essence[path: "training.shuffle"]?.stringValue == Shuffling.full.rawValue {
       essence[path: "training.shuffle"] = nil

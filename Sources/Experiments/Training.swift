@@ -50,31 +50,70 @@ extension Experiment {
 
     for warning in try builder.warnings() { events(.note(warning)) }
 
-    var resuming = false
-    if folder.exists, !request.again {
-      let found = try folder.readRecord()
-      let same = RunBuilder.digest(of: found.configuration, found.data.digests) == digest
-      guard same else {
-        throw Diagnosis(
-          request.resume ? "the run was begun with other settings or other data" : "the folder holds another run",
-          place: folder.url.relativePath,
-          found: differences(
-            RunBuilder.essence(of: found.configuration), RunBuilder.essence(of: builder.chosen(resolved.tree)),
-            found.data.digests, data.digests),
-          remedy: "choose another --out, or --again to replace it", exitStatus: .usage)
-      }
-      if found.status == .finished {
-        return .alreadyDone(RunSummary(folder: folder.url, record: found, evaluation: try folder.readEvaluation()))
-      }
-      resuming = FileManager.default.fileExists(atPath: folder.checkpoint.path)
-      if resuming { events(.note("going on from the checkpoint in \(folder.url.relativePath)")) }
-    } else if folder.exists {
-      try? FileManager.default.removeItem(at: folder.checkpoint)
-    }
+    if let done = try finished(folder, builder, resolved, digest, request) { return .alreadyDone(done) }
+    let lock = try folder.lock(waiting: patience(request.wait, for: folder.url, stop: stop, events: events))
+    defer { lock.release() }
+    // Whoever was waited for may have done the same.
+    if let done = try finished(folder, builder, resolved, digest, request) { return .alreadyDone(done) }
+    let checkpoint = request.again ? nil : try checkpoint(in: folder, digest, events: events)
     let run = try TrainingRun(
-      builder, resolved, in: folder, digest: digest, resuming: resuming, stop: stop, events: events)
+      builder, resolved, in: folder, digest: digest, from: checkpoint, stop: stop, events: events)
     guard let summary = try run.run() else { return .interrupted(folder.url) }
     return .finished(summary)
+  }
+
+  /// The same run where it is finished; nil where there is work to do.
+  private static func finished(
+    _ folder: RunFolder, _ builder: RunBuilder, _ resolved: ResolvedConfiguration, _ digest: String,
+    _ request: TrainRequest
+  ) throws -> RunSummary? {
+    guard folder.exists else {
+      guard !FileManager.default.fileExists(atPath: folder.url.appending(path: "dataset.json").path) else {
+        throw Diagnosis(
+          "the folder holds a data set", place: folder.url.relativePath, remedy: "choose another --out",
+          exitStatus: .usage)
+      }
+      return nil
+    }
+    guard !request.again else { return nil }
+    let found = try folder.readRecord()
+    guard RunBuilder.digest(of: found.configuration, found.data.digests) == digest else {
+      throw Diagnosis(
+        request.resume ? "the run was begun with other settings or other data" : "the folder holds another run",
+        place: folder.url.relativePath,
+        found: differences(
+          RunBuilder.essence(of: found.configuration), RunBuilder.essence(of: builder.chosen(resolved.tree)),
+          found.data.digests, builder.data.digests),
+        remedy: "choose another --out, or --again to replace it", exitStatus: .usage)
+    }
+    guard found.status == .finished else { return nil }
+    return RunSummary(folder: folder.url, record: found, evaluation: try folder.readEvaluation())
+  }
+
+  /// What an unfinished run is gone on from; nil where it is begun anew.
+  private static func checkpoint(in folder: RunFolder, _ digest: String, events: EventSink) throws -> Checkpoint? {
+    guard folder.exists else { return nil }
+    let (checkpoint, faults) = Checkpoint.newest(in: folder, digest: digest)
+    for fault in faults { events(.note(fault)) }
+    guard let checkpoint else {
+      if !faults.isEmpty {
+        events(.note("no checkpoint can be gone on from: the run is begun anew, and will end as it would have"))
+      }
+      return nil
+    }
+    let versions = try folder.readRecord().versions
+    let changed = [
+      ("seesaw", versions.seesaw, Versions.here.seesaw), ("libtorch", versions.libtorch, Versions.here.libtorch),
+      ("the platform", versions.platform, Versions.here.platform),
+    ].filter { $0.1 != $0.2 }
+    guard changed.isEmpty else {
+      throw Diagnosis(
+        "the run was begun with another version, and would not end as either's", place: folder.url.relativePath,
+        found: changed.map { "\($0.0) was \($0.1), now \($0.2)" },
+        remedy: "go on with that version, or --again to begin anew", exitStatus: .usage)
+    }
+    events(.note("going on from the checkpoint in \(folder.url.relativePath)"))
+    return checkpoint
   }
 
   private static func differences(
@@ -90,5 +129,14 @@ extension Experiment {
       .map { "\($0) has changed" }
     if lines.isEmpty { lines = ["the number of threads differs"] }
     return lines
+  }
+}
+
+extension Tree {
+  /// A configuration without what determines no result.
+  var essence: Tree {
+    var tree = self
+    for path in RunConfiguration.withoutEffect { tree[path: path] = nil }
+    return tree
   }
 }

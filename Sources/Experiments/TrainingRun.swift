@@ -31,14 +31,12 @@ final class TrainingRun: Trainer.Observer {
   private var method: any BalancingMethod
   private let probe: StepProbe?
   private var position = Trainer.Position()
+  private var checkpointEvery: Duration
 
-  /// A checkpoint is written at the end of an epoch where the last is older than this.
-  private static let checkpointEvery = Duration.seconds(10)
-
-  /// A run in its folder; goes on from a checkpoint where `resuming`.
+  /// A run in its folder, whose lock the caller has; goes on from a checkpoint where there is one.
   init(
-    _ builder: RunBuilder, _ resolved: ResolvedConfiguration, in folder: RunFolder, digest: String, resuming: Bool,
-    stop: StopFlag, events: @escaping EventSink
+    _ builder: RunBuilder, _ resolved: ResolvedConfiguration, in folder: RunFolder, digest: String,
+    from checkpoint: Checkpoint?, stop: StopFlag, events: @escaping EventSink
   ) throws {
     self.builder = builder
     self.resolved = resolved
@@ -55,49 +53,44 @@ final class TrainingRun: Trainer.Observer {
     epochBegun = begun
     lastCheckpoint = begun
     lastEvent = begun
+    checkpointEvery = .seconds(builder.configuration.training.checkpointSeconds)
 
-    try folder.create()
     record = RunRecord(
       configuration: resolved.tree, provenance: resolved.provenance, versions: Versions.here, threads: builder.threads,
       device: builder.device.name, processor: Machine.processor, data: builder.data.record,
       started: RunRecord.timestamp())
     record.configuration = builder.chosen(resolved.tree)
-    var stepsDone = 0
-    if resuming {
-      let checkpoint = try Checkpoint(reading: folder.checkpoint)
+    if let checkpoint {
       (position, best) = try checkpoint.restore(session, session.optimizer, &method, probe)
-      stepsDone = checkpoint.numbers.step
       secondsBefore = checkpoint.numbers.secondsBefore
       record.started = (try? folder.readRecord().started) ?? record.started
     }
-    let epochsDone = position.epoch
-    steps =
-      resuming
-      ? try JSONLinesWriter(resuming: folder.steps, where: "step", isBelow: stepsDone)
-      : try JSONLinesWriter(folder.steps)
-    epochs =
-      resuming
-      ? try JSONLinesWriter(resuming: folder.epochs, where: "epoch", isBelow: epochsDone)
-      : try JSONLinesWriter(folder.epochs)
+    // From here on the folder says what is going on in it; only then is anything in it changed.
+    let isRun = folder.exists
     try folder.write(record)
+    if checkpoint == nil, isRun { try folder.clear() }
+    AtomicFile.removeUnfinished(in: folder.url)
+    steps = try JSONLinesWriter(resuming: folder.steps, where: "step", isBelow: checkpoint?.numbers.step ?? 0)
+    epochs = try JSONLinesWriter(resuming: folder.epochs, where: "epoch", isBelow: position.epoch)
   }
 
   /// Trains and evaluates; nil where it was stopped and a checkpoint waits.
   func run() throws -> RunSummary? {
+    // The trainer's own copies: the observer writes to this run's while it works.
+    var trained = method
+    var reached = position
     do {
-      // The trainer's own copies: the observer writes to this run's while it works.
-      var trained = method
-      var reached = position
       let isDone = try builder.trainer.train(&trained, lab, from: &reached, observer: self, probe: probe)
       method = trained
       position = reached
       guard isDone else {
-        try checkpoint()
+        try checkpoint(method, position)
         try finish(.interrupted)
         return nil
       }
       return try evaluateAndRecord()
     } catch let error as TrainingDiverged {
+      position = reached
       try saveDivergence(error)
       try finish(.diverged)
       throw error.diagnosis.placed(in: folder.url.relativePath)
@@ -141,10 +134,16 @@ final class TrainingRun: Trainer.Observer {
     lastEvent = now
     let scoreWords = score.map { "  validation \(builder.data.set.manifest.metric.title) \(percent($0))" } ?? ""
     tell(epoch + 1, lossWords(means) + scoreWords)
-    if now - lastCheckpoint > Self.checkpointEvery, epoch + 1 < builder.configuration.training.epochs {
-      try checkpoint()
-      lastCheckpoint = clock.now
-    }
+    if epoch + 1 < builder.configuration.training.epochs { try reached(method, position) }
+  }
+
+  func reached(_ method: any BalancingMethod, _ position: Trainer.Position) throws {
+    let began = clock.now
+    guard began - lastCheckpoint > checkpointEvery else { return }
+    try checkpoint(method, position)
+    lastCheckpoint = clock.now
+    // What is large is written more seldom: never for more than a twentieth of the time.
+    if checkpointEvery > .zero { checkpointEvery = max(checkpointEvery, (lastCheckpoint - began) * 20) }
   }
 
   private func validate(_ method: any BalancingMethod) throws -> [String: Double] {
@@ -183,12 +182,13 @@ final class TrainingRun: Trainer.Observer {
 
   private var seconds: Double { secondsBefore + (clock.now - begun).seconds }
 
-  private func checkpoint() throws {
-    try steps.flush()
-    try epochs.flush()
+  private func checkpoint(_ method: any BalancingMethod, _ position: Trainer.Position) throws {
+    // The rows that a checkpoint stands on are on disk before it is.
+    try steps.synchronize()
+    try epochs.synchronize()
     try Checkpoint.write(
-      to: folder.checkpoint, digest: digest, session: session, optimizer: session.optimizer, method: method,
-      probe: probe, position: position, best: best, seconds: seconds)
+      in: folder, digest: digest, session: session, optimizer: session.optimizer, method: method, probe: probe,
+      position: position, best: best, seconds: seconds)
   }
 
   private func finish(_ status: RunStatus) throws {
@@ -217,7 +217,7 @@ final class TrainingRun: Trainer.Observer {
     let table = try Experiment.evaluation(builder, session.model, method)
     try folder.write(table)
     try finish(.finished)
-    try? FileManager.default.removeItem(at: folder.checkpoint)
+    try? folder.removeCheckpoints()
     return RunSummary(folder: folder.url, record: record, evaluation: table)
   }
 
@@ -225,13 +225,23 @@ final class TrainingRun: Trainer.Observer {
     let target = folder.diverged
     try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
     try SafeTensors.write(session.model.store.named(), to: target.appending(path: "weights.safetensors"))
+    record.notes.append(
+      "diverged at epoch \(error.epoch), step \(error.step); weights and batch are in \(target.lastPathComponent)/")
     guard let plan = position.plan else { return }
     let batches = plan.batches(of: builder.configuration.training.batchSize)
-    guard position.batch < batches.count else { return }
-    let batch = try lab.training.batch(batches[position.batch])
-    let tensors = batch.inputs.map { ($0.name, $1) } + [("labels", batch.labels)]
-    try SafeTensors.write(tensors, to: target.appending(path: "batch.safetensors"))
-    record.notes.append("diverged at epoch \(error.epoch), step \(error.step); weights and batch are in diverged/")
+    // At the end of an epoch, the last that was taken.
+    let current = min(position.batch, batches.count - 1)
+    try save(batches[current], "batch.safetensors")
+    if error.isFromStepBefore, current > 0 { try save(batches[current - 1], "batch-before.safetensors") }
+  }
+
+  private func save(_ visits: ArraySlice<SamplingPlan.Visit>, _ name: String) throws {
+    let batch = try lab.training.batch(visits)
+    let tensors =
+      batch.inputs.map { ($0.name, $1) } + [
+        ("labels", batch.labels), ("samples", try Tensor(batch.samples)),
+      ]
+    try SafeTensors.write(tensors, to: folder.diverged.appending(path: name))
   }
 }
 

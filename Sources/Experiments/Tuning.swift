@@ -8,12 +8,8 @@ import Records
 // part: a trial is judged by the validation split alone.
 
 extension Experiment {
-  /// Tries settings for every row, and lays the best over the row's own; `tuning.json` in `out` lists what was tried.
-  ///
-  /// - Parameter plans: the runs of the comparison as it was asked for.
-  static func tuned(
-    _ request: CompareRequest, _ plans: [PlannedRun], _ data: LoadedData, stop: StopFlag, events: @escaping EventSink
-  ) throws -> (CompareRequest, TuningTable) {
+  /// Refuses what cannot be tuned.
+  static func checkTuning(_ request: CompareRequest, _ data: LoadedData) throws {
     guard request.tuning >= 1 else {
       throw Diagnosis("the number of trials is \(request.tuning), must be at least 1", exitStatus: .usage)
     }
@@ -22,6 +18,14 @@ extension Experiment {
         "tuning chooses by validation score, and there is no validation split", place: data.set.folder.relativePath,
         remedy: "add validation.safetensors, or leave --tune out", exitStatus: .usage)
     }
+  }
+
+  /// Tries settings for every row, and lays the best over the row's own; `tuning.json` in `out` lists what was tried.
+  ///
+  /// - Parameter plans: the runs of the comparison as it was asked for.
+  static func tuned(
+    _ request: CompareRequest, _ plans: [PlannedRun], _ data: LoadedData, stop: StopFlag, events: @escaping EventSink
+  ) throws -> (CompareRequest, TuningTable) {
     let rows = plans.filter { $0.configuration.seed == 0 }
     var trials: [(row: Int, number: Int, settings: [String: Tree], plan: PlannedRun)] = []
     for (index, row) in rows.enumerated() {
@@ -89,7 +93,13 @@ extension Experiment {
   /// The chosen trial is the row's run with seed 0: it need not be trained twice.
   private static func take(_ trial: URL, as run: URL) throws {
     guard !FileManager.default.fileExists(atPath: run.path) else { return }
-    try Diagnosis.placing(run) { try FileManager.default.copyItem(at: trial, to: run) }
+    let copy = run.deletingLastPathComponent().appending(path: ".\(run.lastPathComponent).copy")
+    try Diagnosis.placing(run) {
+      // Left by a comparison that was killed.
+      if FileManager.default.fileExists(atPath: copy.path) { try FileManager.default.removeItem(at: copy) }
+      try FileManager.default.copyItem(at: trial, to: copy)
+    }
+    try AtomicFolder.replace(run, with: copy)
   }
 
   /// What a trial sets: a learning rate from 10⁻⁴ to 10⁻², log-uniformly, and every number of the method's that has a

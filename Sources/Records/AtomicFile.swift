@@ -16,21 +16,76 @@ public enum AtomicFile {
   /// Lets `body` make the file under a temporary name, forces it to disk and renames it; removes it where `body` throws.
   public static func replace(_ url: URL, with body: (URL) throws -> Void) throws {
     let temporary = url.deletingLastPathComponent()
-      .appendingPathComponent(".\(url.lastPathComponent).\(UUID().uuidString.prefix(8)).part")
+      .appendingPathComponent(".\(url.lastPathComponent).\(UUID().uuidString.prefix(8))\(unfinished)")
     do {
       try Diagnosis.placing(url) {
         try body(temporary)
         try PlainFile(opening: temporary).finish(synchronizing: true)
-        guard rename(temporary.path, url.path) == 0 else { throw PlainFile.lastError() }
+        try rename(temporary, to: url)
       }
     } catch {
       try? FileManager.default.removeItem(at: temporary)
       throw error
     }
-    // The name itself is on disk once the folder is; some file systems refuse this, and then it is as safe as they are.
-    if let folder = try? PlainFile(opening: url.deletingLastPathComponent(), forWriting: false) {
-      try? folder.finish(synchronizing: true)
+  }
+
+  /// Gives a file that is on disk another name, and takes that from whichever had it.
+  package static func rename(_ url: URL, to name: URL) throws {
+    guard Foundation.rename(url.path, name.path) == 0 else { throw PlainFile.lastError() }
+    synchronize(name.deletingLastPathComponent())
+  }
+
+  /// How the names of files end that are being written; they begin with a dot.
+  private static let unfinished = ".part"
+
+  /// Removes from a folder what a killed process had begun to write; for whoever has the folder's lock.
+  public static func removeUnfinished(in folder: URL) {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    for name in names where name.hasPrefix(".") && name.hasSuffix(unfinished) {
+      try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))
     }
+  }
+
+  /// Forces a folder's names to disk; some file systems refuse this, and then they are as safe as they are.
+  static func synchronize(_ folder: URL) {
+    guard let folder = try? PlainFile(opening: folder, forWriting: false) else { return }
+    try? folder.finish(synchronizing: true)
+  }
+}
+
+/// Folders that are there whole or not at all.
+public enum AtomicFolder {
+  /// Puts a folder that was made beside `url` in its place; what was there goes once the new one is there.
+  ///
+  /// Killed between the two, it leaves nothing under the name, and both whole beside it: ``recover(_:)`` puts the old one
+  /// back, or the same call ends what was begun.
+  public static func replace(_ url: URL, with made: URL) throws {
+    let files = FileManager.default
+    let old = replaced(url)
+    try Diagnosis.placing(url) {
+      AtomicFile.synchronize(made)
+      if files.fileExists(atPath: url.path) {
+        if files.fileExists(atPath: old.path) { try files.removeItem(at: old) }
+        guard rename(url.path, old.path) == 0 else { throw PlainFile.lastError() }
+      }
+      guard rename(made.path, url.path) == 0 else {
+        let error = PlainFile.lastError()
+        _ = rename(old.path, url.path)
+        throw error
+      }
+    }
+    AtomicFile.synchronize(url.deletingLastPathComponent())
+    try? files.removeItem(at: old)
+  }
+
+  /// Puts back what was being replaced when a process was killed; for whoever has the lock.
+  public static func recover(_ url: URL) {
+    let old = replaced(url)
+    if rename(old.path, url.path) != 0 { try? FileManager.default.removeItem(at: old) }
+  }
+
+  private static func replaced(_ url: URL) -> URL {
+    url.deletingLastPathComponent().appendingPathComponent(".\(url.lastPathComponent).replaced")
   }
 }
 

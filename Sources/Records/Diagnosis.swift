@@ -163,7 +163,7 @@ extension Diagnosis {
 package enum FileTrouble: Equatable, Sendable {
   case missing, noPermission, diskFull, readOnly, exists, isFolder, notFolder, tooManyOpen, unreadableText, inputOutput
 
-  init?(posix code: Int32) {
+  package init?(posix code: Int32) {
     switch code {
     case ENOENT: self = .missing
     case EACCES, EPERM: self = .noPermission

@@ -23,12 +23,7 @@ public final class JSONLinesWriter {
     self.url = url
     file = try Diagnosis.placing(url) {
       let bytes = FileManager.default.fileExists(atPath: url.path) ? try Data(contentsOf: url) : Data()
-      var length = 0
-      for line in JSONLines.lines(of: bytes) {
-        guard let row = try? Tree(json: line), let number = row[path: key]?.intValue, number < limit else { break }
-        length += line.utf8.count + 1
-      }
-      return try PlainFile(appendingTo: url, after: length)
+      return try PlainFile(appendingTo: url, after: JSONLines.beginning(of: bytes, where: key, isBelow: limit).length)
     }
   }
 
@@ -45,6 +40,12 @@ public final class JSONLinesWriter {
     let data = waiting
     waiting = Data()
     try Diagnosis.placing(url) { try file.append(data) }
+  }
+
+  /// Writes what is waiting and forces it to disk.
+  public func synchronize() throws {
+    try flush()
+    try Diagnosis.placing(url) { try file.synchronize() }
   }
 
   /// Writes the rest, forces it to disk and closes; nothing may be appended after.
@@ -70,6 +71,27 @@ public enum JSONLines {
         throw diagnosis
       }
     }
+  }
+
+  /// Whether a file begins with the rows 0, 1, … `count` − 1 by `key`, each whole.
+  public static func holds(_ count: Int, by key: String, in url: URL) -> Bool {
+    guard count > 0 else { return true }
+    guard let bytes = try? Data(contentsOf: url) else { return false }
+    return beginning(of: bytes, where: key, isBelow: count).rows == count
+  }
+
+  /// How many rows come before the first whose `key` is not below `limit`, or that is not whole; and their bytes.
+  static func beginning(of bytes: Data, where key: String, isBelow limit: Int) -> (rows: Int, length: Int) {
+    var (rows, length) = (0, 0)
+    // What comes after the last newline is no line.
+    for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast() {
+      guard let text = String(bytes: line, encoding: .utf8), let row = try? Tree(json: text),
+        let number = row[path: key]?.intValue, number < limit
+      else { break }
+      rows += 1
+      length += line.count + 1
+    }
+    return (rows, length)
   }
 
   /// Whole lines only.

@@ -152,6 +152,8 @@ public struct TrainingSettings: Settings {
   public var device = "cpu"
   /// 0 is one for small models, and as many as there are cores for larger ones.
   public var threads = 0
+  /// A checkpoint is written where the last is older than this; it changes no result.
+  public var checkpointSeconds = 10.0
   /// Whether a last, smaller batch is left out.
   public var dropLast = false
   public var shuffle = Shuffling.auto
@@ -169,6 +171,9 @@ public struct EvaluationSettings: Settings {
 }
 
 extension RunConfiguration {
+  /// The settings that determine no result: runs that differ in them alone are the same.
+  public static let withoutEffect: Set<String> = ["dataset", "training.checkpoint_seconds"]
+
   /// What each setting may be, by path; a method's own rules are on its card.
   public static var rules: [String: SettingRule] {
     [
@@ -193,6 +198,7 @@ extension RunConfiguration {
       "training.precision": .oneOf(Precision.allowed),
       "training.threads": .range(.nonNegative),
       "training.shuffle": .oneOf(Shuffling.allowed),
+      "training.checkpoint_seconds": .range(.nonNegative),
       "training.class_weights": .oneOf(ClassWeights.allowed),
       "training.probe.form": .oneOf(ProbeForm.allowed),
       "training.probe.every": .range(.atLeast(1)),

@@ -34,11 +34,44 @@ public struct RunFolder: Hashable, Sendable {
   public var weights: URL { url.appendingPathComponent("weights.safetensors") }
   /// What a run goes on from: weights, optimizer, method and place, in one file, so that they cannot disagree.
   public var checkpoint: URL { url.appendingPathComponent("checkpoint.safetensors") }
-  /// Weights and batch of a step whose loss was not a number.
+  /// The checkpoint before that, for the day when that one cannot be read.
+  public var previousCheckpoint: URL { url.appendingPathComponent("checkpoint-previous.safetensors") }
+  /// Weights and batches of a step that led to what is not a number.
   public var diverged: URL { url.appendingPathComponent("diverged", isDirectory: true) }
 
   /// Whether a record is here.
   public var exists: Bool { FileManager.default.fileExists(atPath: record.path) }
+
+  /// Takes the right to write here.
+  ///
+  /// - Throws: a ``Diagnosis`` that names who has it.
+  public func lock(waiting: ((FolderLock.Holder?) throws -> Void)? = nil) throws -> FolderLock {
+    try FolderLock(inside: url, waiting: waiting)
+  }
+
+  /// Who is at work here; nil where nobody is.
+  public var holder: FolderLock.Holder? { FolderLock.holder(inside: url) }
+
+  /// Where a run stands now: one that is recorded as running while nobody is at work was killed.
+  public func status(of record: RunRecord) -> RunStatus {
+    record.status == .running && holder == nil ? .killed : record.status
+  }
+
+  /// Removes the checkpoints: the run is finished, or begun anew.
+  public func removeCheckpoints() throws { try remove([checkpoint, previousCheckpoint]) }
+
+  /// Removes what an earlier run left in the folder, its record excepted, so that nothing old is taken for new.
+  public func clear() throws {
+    try removeCheckpoints()
+    let names = ["method.safetensors", "missing.safetensors", "sweep.json", "encoders"]
+    try remove([evaluation, weights, steps, epochs, diverged] + names.map(url.appendingPathComponent))
+  }
+
+  private func remove(_ urls: [URL]) throws {
+    for url in urls where FileManager.default.fileExists(atPath: url.path) {
+      try Diagnosis.placing(url) { try FileManager.default.removeItem(at: url) }
+    }
+  }
 
   /// Makes the folder, and those above it.
   public func create() throws {

@@ -9,6 +9,8 @@ public enum RunStatus: String, Choice {
   /// Stopped from outside, with a checkpoint.
   case interrupted
   case failed
+  /// Ended without a word; no record says so itself, ``RunFolder/status(of:)`` finds out.
+  case killed
 }
 
 /// What a run was made with.

@@ -48,18 +48,26 @@ enum Door {
 
   /// Does what the arguments ask, and answers with the status to exit with.
   static func open(_ arguments: [String]) -> Int32 {
+    Interruption.soften()
     do {
       if let unknown = unknownCommand(in: arguments) { throw unknown }
       var command = try Seesaw.parseAsRoot(arguments)
       try command.run()
       return ExitStatus.done.rawValue
     } catch {
+      // Whoever read what was printed has had enough: nothing failed.
+      if error is Output.NobodyListens { return ExitStatus.done.rawValue }
       let answer = answer(to: error, arguments)
-      if !answer.text.isEmpty {
-        let handle = answer.status == ExitStatus.done.rawValue ? FileHandle.standardOutput : FileHandle.standardError
-        try? handle.write(contentsOf: Data((Surroundings.current.last(answer.text) + "\n").utf8))
+      let isData = answer.status == ExitStatus.done.rawValue
+      do {
+        let handle = isData ? FileHandle.standardOutput : FileHandle.standardError
+        if !answer.text.isEmpty {
+          try handle.write(contentsOf: Data((Surroundings.current.last(answer.text) + "\n").utf8))
+        }
+        return answer.status
+      } catch {
+        return isData ? ExitStatus.failed.rawValue : answer.status
       }
-      return answer.status
     }
   }
 

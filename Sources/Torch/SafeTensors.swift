@@ -120,9 +120,10 @@ public struct SafeTensors {
     header += "}"
     header += String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
 
-    let temporary = url.deletingLastPathComponent().appending(path: ".\(url.lastPathComponent).\(UUID().uuidString)")
+    let folder = url.deletingLastPathComponent()
+    let temporary = folder.appending(path: ".\(url.lastPathComponent).\(UUID().uuidString.prefix(8)).part")
     let descriptor = open(temporary.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw SafeTensorsError(url.path, .unwritable(String(cString: strerror(errno)))) }
+    guard descriptor >= 0 else { throw SafeTensorsError.unwritable(url.path) }
     do {
       try withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { try writeAll($0, descriptor, url) }
       try Array(header.utf8).withUnsafeBytes { try writeAll($0, descriptor, url) }
@@ -137,13 +138,19 @@ public struct SafeTensors {
         }
       }
       guard fsync(descriptor) == 0, rename(temporary.path, url.path) == 0 else {
-        throw SafeTensorsError(url.path, .unwritable(String(cString: strerror(errno))))
+        throw SafeTensorsError.unwritable(url.path)
       }
       close(descriptor)
     } catch {
       close(descriptor)
       unlink(temporary.path)
       throw error
+    }
+    // The name is on disk once the folder is.
+    let names = open(folder.path, O_RDONLY | O_CLOEXEC)
+    if names >= 0 {
+      fsync(names)
+      close(names)
     }
   }
 
@@ -189,7 +196,7 @@ public struct SafeTensors {
       let count = systemWrite(descriptor, bytes.baseAddress.unsafelyUnwrapped + written, bytes.count - written)
       if count < 0 {
         if errno == EINTR { continue }
-        throw SafeTensorsError(url.path, .unwritable(String(cString: strerror(errno))))
+        throw SafeTensorsError.unwritable(url.path)
       }
       written += count
     }

@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// Why a safetensors file could not be read or written.
 public struct SafeTensorsError: Error, Equatable, Sendable, CustomStringConvertible {
   public enum Problem: Equatable, Sendable {
@@ -9,8 +17,8 @@ public struct SafeTensorsError: Error, Equatable, Sendable, CustomStringConverti
     case malformed(String)
     /// No tensor of that name; the names there are.
     case noTensor(String, found: [String])
-    /// The file cannot be written; the system's reason.
-    case unwritable(String)
+    /// The file cannot be written; the system's reason, and its number.
+    case unwritable(String, code: Int32)
   }
 
   public let path: String
@@ -19,6 +27,12 @@ public struct SafeTensorsError: Error, Equatable, Sendable, CustomStringConverti
   init(_ path: String, _ problem: Problem) {
     self.path = path
     self.problem = problem
+  }
+
+  /// The error that the system has just given for a file that is written.
+  static func unwritable(_ path: String) -> SafeTensorsError {
+    let code = errno
+    return SafeTensorsError(path, .unwritable(String(cString: strerror(code)), code: code))
   }
 
   /// The error that a file lacks a tensor.
@@ -34,7 +48,7 @@ public struct SafeTensorsError: Error, Equatable, Sendable, CustomStringConverti
     case .malformed(let reason): "'\(path)' is not a safetensors file: \(reason)"
     case .noTensor(let name, let found):
       "'\(path)' holds no tensor '\(name)'; it holds \(found.prefix(12).joined(separator: ", "))"
-    case .unwritable(let reason): "'\(path)' cannot be written: \(reason)"
+    case .unwritable(let reason, _): "'\(path)' cannot be written: \(reason)"
     }
   }
 }

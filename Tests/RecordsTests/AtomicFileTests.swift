@@ -48,4 +48,36 @@ struct AtomicFileTests {
       #expect(try FileManager.default.contentsOfDirectory(atPath: root.path) == ["folder"])
     }
   }
+
+  @Test("a folder is replaced as a whole, and put back where that was broken off")
+  func folders() throws {
+    try withTemporaryFolder { root in
+      let files = FileManager.default
+      let url = root.appending(path: "data")
+      func make(_ name: String, _ text: String) throws -> URL {
+        let folder = root.appending(path: name)
+        try files.createDirectory(at: folder, withIntermediateDirectories: false)
+        try Data(text.utf8).write(to: folder.appending(path: "file"))
+        return folder
+      }
+      func content() throws -> String { try String(contentsOf: url.appending(path: "file"), encoding: .utf8) }
+      try AtomicFolder.replace(url, with: make("one", "1"))
+      try AtomicFolder.replace(url, with: make("two", "2"))
+      #expect(try content() == "2")
+      #expect(try files.contentsOfDirectory(atPath: root.path) == ["data"])
+
+      // As a process leaves it that is killed between the two renamings.
+      try files.moveItem(at: url, to: root.appending(path: ".data.replaced"))
+      let made = try make("three", "3")
+      AtomicFolder.recover(url)
+      #expect(try content() == "2")
+      try AtomicFolder.replace(url, with: made)
+      #expect(try content() == "3")
+      // As one leaves it that is killed after them.
+      _ = try make(".data.replaced", "2")
+      AtomicFolder.recover(url)
+      #expect(try content() == "3")
+      #expect(try files.contentsOfDirectory(atPath: root.path) == ["data"])
+    }
+  }
 }

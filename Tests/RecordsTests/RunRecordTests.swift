@@ -63,4 +63,17 @@ struct RunRecordTests {
       #expect(error?.exitStatus == .input)
     }
   }
+
+  @Test("the time of day is asked for in one place, and durations are not made of it")
+  func clocks() throws {
+    let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appending(path: "Sources")
+    var found: [String] = []
+    for path in try FileManager.default.subpathsOfDirectory(atPath: sources.path) where path.hasSuffix(".swift") {
+      let text = try String(contentsOf: sources.appending(path: path), encoding: .utf8)
+      let words = ["Date()", "Date.now", "timeIntervalSinceNow", "CFAbsoluteTimeGetCurrent", "gettimeofday"]
+      if words.contains(where: text.contains) { found.append(path) }
+    }
+    #expect(found == ["Records/RunRecord.swift"])
+  }
 }

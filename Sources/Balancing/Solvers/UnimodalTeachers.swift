@@ -13,13 +13,15 @@ func trainedUnimodally(_ lab: Lab, epochs: Int = 0) throws -> MultimodalModel {
     random: lab.random, shuffle: lab.shuffle, makeSession: lab.fresh)
   var method: any BalancingMethod = UnimodalTraining(.init())
   var position = Trainer.Position()
-  _ = try trainer.train(&method, apart, from: &position, observer: Nobody())
+  guard try trainer.train(&method, apart, from: &position, observer: Onlooker(lab)) else { throw TrainingStopped() }
   return session.model
 }
 
-/// Follows a training and never stops it.
-private final class Nobody: Trainer.Observer {
-  let wantsStop = false
+/// Follows a training, and stops it where the one it belongs to is to stop.
+private final class Onlooker: Trainer.Observer {
+  private let lab: Lab
+  init(_ lab: Lab) { self.lab = lab }
+  var wantsStop: Bool { lab.wantsStop() }
   func stepEnded(_ report: StepReport, _ clock: TrainingClock, stepsInEpoch: Int, _ position: Trainer.Position) {}
   func epochEnded(
     _ epoch: Int, means: [String: Double], _ method: any BalancingMethod, _ position: Trainer.Position

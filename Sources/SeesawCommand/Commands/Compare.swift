@@ -60,6 +60,8 @@ struct Compare: ParsableCommand, Exemplified {
 
   @OptionGroup var configuration: ConfigurationOptions
 
+  @OptionGroup var lock: LockOptions
+
   @Flag(help: "Print the results as JSON.")
   var json = false
 
@@ -87,6 +89,7 @@ struct Compare: ParsableCommand, Exemplified {
     request.files = configuration.urls
     request.settings += configuration.settings
     request.jobs = jobs ?? 0
+    request.wait = lock.wait
     request.tuning = tune ?? 0
     try Comparison.run(request, recipe, prefer: prefer, json: json, output)
   }

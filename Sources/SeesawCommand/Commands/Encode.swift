@@ -44,6 +44,8 @@ struct Encode: ParsableCommand, Exemplified {
   @Flag(help: "Encode anew although the same is there.")
   var again = false
 
+  @OptionGroup var lock: LockOptions
+
   @Flag(help: "Print what was made as JSON.")
   var json = false
 
@@ -59,6 +61,7 @@ struct Encode: ParsableCommand, Exemplified {
     request.metric = metric
     request.name = name
     request.again = again
+    request.wait = lock.wait
     let summary: EncodeSummary
     do {
       summary = try Experiment.encode(request, stop: Interruption.flag(), events: output.events)

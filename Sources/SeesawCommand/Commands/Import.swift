@@ -57,6 +57,8 @@ struct Import: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("The folder of the feature set.", valueName: "folder"))
   var out: String
 
+  @OptionGroup var lock: LockOptions
+
   @Flag(help: "Print what was made as JSON.")
   var json = false
 
@@ -64,7 +66,13 @@ struct Import: ParsableCommand, Exemplified {
 
   func run() throws {
     let output = Output(talk)
-    let summary = try Experiment.importFeatures(request(), events: output.events)
+    let summary: EncodeSummary
+    do {
+      summary = try Experiment.importFeatures(request(), stop: Interruption.flag(), events: output.events)
+    } catch is CancellationError {
+      output.clear()
+      throw Comparison.interrupted(out)
+    }
     if json { try output.json(summary, order: EncodeTalk.keyOrder) }
     EncodeTalk.tell(summary, output)
   }
@@ -79,6 +87,7 @@ struct Import: ParsableCommand, Exemplified {
     request.name = name
     request.seed = seed
     request.standardize = standardize
+    request.wait = lock.wait
     let features = try parts()
     if let file {
       guard features.isEmpty else {

@@ -21,6 +21,12 @@ struct ConfigurationOptions: ParsableArguments {
   var urls: [URL] { files.map { URL(filePath: $0) } }
 }
 
+/// What to do where another process is at work in the same folder.
+struct LockOptions: ParsableArguments {
+  @Flag(help: "Wait for another process that writes in the same folder, instead of refusing.")
+  var wait = false
+}
+
 /// Lists that are written with commas.
 enum Listed {
   /// The words between the commas, without the spaces around them.

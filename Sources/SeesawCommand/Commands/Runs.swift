@@ -59,7 +59,8 @@ struct Runs: ParsableCommand, Exemplified {
       guard run.exists else {
         throw Diagnosis("there is no run here", place: folder, remedy: "seesaw runs ls lists them", exitStatus: .input)
       }
-      let record = try run.readRecord()
+      var record = try run.readRecord()
+      record.status = run.status(of: record)
       let evaluation = FileManager.default.fileExists(atPath: run.evaluation.path) ? try run.readEvaluation() : nil
       if json {
         var answer: Tree = ["record": try Tree(encoding: record, keys: .asNamed)]
@@ -145,7 +146,7 @@ struct RunRow: Codable, Equatable {
     dataset = record.data.name
     method = record.configuration[path: "method.name"]?.stringValue ?? "–"
     seed = record.configuration[path: "seed"]?.intValue
-    status = record.status
+    status = run.status(of: record)
     metric = evaluation?.metric
     full = evaluation?.scores[Condition.full]
     seconds = record.seconds

@@ -29,11 +29,18 @@ struct Train: ParsableCommand, Exemplified {
 
   @OptionGroup var configuration: ConfigurationOptions
 
+  @OptionGroup var lock: LockOptions
+
   @Flag(help: "Go on from the checkpoint of an interrupted run in --out.")
   var resume = false
 
   @Flag(help: "Train anew although the same run is finished.")
   var again = false
+
+  @Flag(
+    help: ArgumentHelp(
+      "Stop when standard input ends, as it does with the process at its other end.", visibility: .hidden))
+  var attended = false
 
   @Flag(help: "Print the evaluation as JSON.")
   var json = false
@@ -53,7 +60,10 @@ struct Train: ParsableCommand, Exemplified {
     request.settings = configuration.settings
     request.resume = resume
     request.again = again
-    switch try Experiment.train(request, stop: Interruption.flag(), events: output.events) {
+    request.wait = lock.wait
+    let stop = Interruption.flag()
+    if attended { Interruption.stopAtEndOfInput(stop) }
+    switch try Experiment.train(request, stop: stop, events: output.events) {
     case .finished(let summary):
       try show(summary, output)
       output.say("Done", Words.made([summary.folder.relativePath], seconds: summary.record.seconds))

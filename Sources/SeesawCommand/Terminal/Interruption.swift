@@ -3,6 +3,9 @@ import Foundation
 import Synchronization
 
 /// Ctrl-C: once asks the work to stop at its next safe point, twice ends the process at once.
+///
+/// A wish to end from elsewhere (SIGTERM), a terminal that is gone (SIGHUP) and a listener who is (SIGPIPE) are like
+/// Ctrl-C once.
 enum Interruption {
   private static let stop = StopFlag()
   /// When it was pressed first, in nanoseconds; 0 before.
@@ -25,18 +28,54 @@ enum Interruption {
         return
       }
       Interruption.stop.request()
+      // Whoever does not listen needs no words.
+      if signal == SIGPIPE { return }
       _ = write(STDERR_FILENO, Interruption.words.utf8Start, Interruption.words.utf8CodeUnitCount)
     }
     // Whoever started the process may have left these blocked or ignored.
     var signals = sigset_t()
     sigemptyset(&signals)
-    for number in [SIGINT, SIGTERM] {
+    for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE] {
       signal(number, handler)
       sigaddset(&signals, number)
     }
     pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     return stop
   }
+
+  /// Asks for a stop when standard input ends: it does when the process that holds its other end is gone.
+  static func stopAtEndOfInput(_ stop: StopFlag) {
+    Thread.detachNewThread {
+      var byte: UInt8 = 0
+      while true {
+        let count = read(STDIN_FILENO, &byte, 1)
+        if count > 0 || (count < 0 && errno == EINTR) { continue }
+        return stop.request()
+      }
+    }
+  }
+
+  /// What ends a process without a word becomes a sentence, or an error that becomes one.
+  ///
+  /// A write that nobody reads (SIGPIPE) fails instead; ``flag()`` makes a wish to stop of it besides.
+  /// A write beyond the limit on sizes of files (SIGXFSZ) fails instead; a file that somebody cuts short while it is read
+  /// (SIGBUS) cannot be gone on with.
+  static func soften() {
+    signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
+    // A file that is opened would else take the place of a closed standard output, and be printed to.
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+      _ = open("/dev/null", descriptor == STDIN_FILENO ? O_RDONLY : O_WRONLY)
+    }
+    _ = cut.utf8CodeUnitCount
+    signal(SIGBUS) { _ in
+      _ = write(STDERR_FILENO, Interruption.cut.utf8Start, Interruption.cut.utf8CodeUnitCount)
+      _exit(66)
+    }
+  }
+
+  private static let cut: StaticString =
+    "\nerror: a file became shorter while it was read\n  leave the data alone while it is in use, and try again\n"
 
   /// Whether one more signal means that somebody pressed again.
   ///

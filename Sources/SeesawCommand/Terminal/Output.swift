@@ -52,15 +52,26 @@ final class Output: Sendable {
 
   // MARK: Data
 
+  /// Nobody reads standard output any more.
+  struct NobodyListens: Error {}
+
   /// Prints data and a newline.
   ///
-  /// - Throws: a `Diagnosis` where stdout takes no more.
+  /// - Throws: ``NobodyListens``, or a `Diagnosis` where stdout takes no more.
   func data(_ text: String) throws {
     clear()
     do {
       try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
     } catch {
+      if Self.isBrokenPipe(error) { throw NobodyListens() }
       throw Diagnosis(describing: error).placed(in: "standard output")
+    }
+  }
+
+  private static func isBrokenPipe(_ error: any Error) -> Bool {
+    let outer = error as NSError
+    return [outer, outer.userInfo[NSUnderlyingErrorKey] as? NSError].contains {
+      $0?.domain == NSPOSIXErrorDomain && $0?.code == Int(EPIPE)
     }
   }
 
