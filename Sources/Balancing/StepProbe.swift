@@ -44,7 +44,7 @@ public final class StepProbe {
     guard isLooked || ownHeads != nil else { return [:] }
     let model = session.model
     // Not the session's forward pass, which measures what the method does.
-    let outputs = try model(batch.inputs)
+    let outputs = try session.outputs(batch.inputs)
     try trainOwnHeads(outputs, batch, session)
     guard isLooked else { return [:] }
 
@@ -142,7 +142,7 @@ public final class StepProbe {
       let before = try store.snapshot()
       defer { try? store.restore(before) }
       let old = try loss().scalar()
-      try store.flat().add(g.flat, scale: -stepLength)
+      try store.flat().add(g.flat(), scale: -stepLength)
       return try loss().scalar() - old
     }
   }

@@ -1,4 +1,5 @@
 public import Multimodal
+public import Records
 public import Torch
 public import TorchNN
 
@@ -55,15 +56,18 @@ public final class TrainingSession {
   private let learningRate: LearningRate
   private let gradientClip: Double
   private let random: RandomSource
+  /// Remembers the layers over frozen features; nil where every gradient is taken through the whole graph.
+  private let tape: LinearTape?
 
   /// What the step handed over, where it is only looked at.
   private(set) var inspection: StepInspection?
 
   /// - Parameters:
   ///   - gradientClip: the longest direction that is followed as it is; longer ones are shortened to it. 0: no limit.
+  ///   - path: how gradients are taken.
   public init(
     _ model: MultimodalModel, optimizer: any Optimizer, learningRate: LearningRate, clock: TrainingClock,
-    random: RandomSource, classWeights: Tensor? = nil, gradientClip: Double = 0
+    random: RandomSource, classWeights: Tensor? = nil, gradientClip: Double = 0, path: GradientPath = .factored
   ) {
     self.model = model
     self.optimizer = optimizer
@@ -72,6 +76,7 @@ public final class TrainingSession {
     self.random = random
     self.classWeights = classWeights
     self.gradientClip = gradientClip
+    tape = path == .factored ? LinearTape() : nil
   }
 
   /// A random stream for this step alone, so that nothing needs to be remembered from step to step.
@@ -82,13 +87,16 @@ public final class TrainingSession {
   /// The outputs for a batch; the inputs of absent modalities are set to zero.
   public func forward(_ batch: Batch, without absent: Set<Modality> = []) throws -> Outputs {
     guard !absent.isEmpty else {
-      let outputs = try model(batch.inputs)
+      let outputs = try outputs(batch.inputs)
       if measuresUpdates, observed == nil { observed = (outputs, batch) }
       return outputs
     }
-    return try model(
+    return try outputs(
       batch.inputs.map { absent.contains($0) ? try .zeros($1.shape, $1.elementType, on: $1.device) : $1 })
   }
+
+  /// The outputs for any inputs.
+  func outputs(_ inputs: PerModality<Tensor>) throws -> Outputs { try model(inputs, rememberedBy: tape) }
 
   /// The task's loss of logits on a batch.
   public func loss(_ logits: Tensor, _ batch: Batch) throws -> Tensor {
@@ -97,7 +105,7 @@ public final class TrainingSession {
 
   /// The gradient of a loss with respect to all trained parameters.
   public func gradients(of loss: Tensor, keepingGraph: Bool = false) throws -> Gradients {
-    try Gradients(of: loss, model.store, keepingGraph: keepingGraph)
+    try Gradients(of: loss, model.store, keepingGraph: keepingGraph, tape: tape)
   }
 
   /// Moves the model along a direction.
@@ -105,6 +113,7 @@ public final class TrainingSession {
   /// - Parameter scalingSteps: factors by which the optimizer's own move of some parameters is stretched, after whatever
   ///   it divides by; a factor on the gradient would be cancelled by Adam, this one is not.
   public func update(along direction: Gradients, scalingSteps: [(parameters: [Int], factor: Double)] = []) throws {
+    defer { tape?.clear() }
     if inspection != nil {
       inspection?.updates.append(direction)
       return
@@ -116,7 +125,7 @@ public final class TrainingSession {
       if norm > gradientClip { direction = try direction.scaled(by: gradientClip / norm) }
     }
     let store = model.store
-    let before = measuresUpdates || !scalingSteps.isEmpty ? try store.snapshot() : nil
+    let before = measuresUpdates || !scalingSteps.isEmpty ? try store.passingSnapshot() : nil
     try optimizer.step(direction, learningRate: learningRate(clock))
     guard let before else { return }
     for (parameters, factor) in scalingSteps {

@@ -6,6 +6,8 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <ATen/core/ivalue.h>
+#include <ATen/cpu/Utils.h>
 #include <torch/headeronly/version.h>
 
 #include <cstring>
@@ -40,6 +42,16 @@ bool ctorch_has_cuda(void) {
 bool ctorch_has_mps(void) {
   bool found = false;
   guard([&] { found = at::hasMPS(); });
+  return found;
+}
+
+bool ctorch_has_bfloat16(void) {
+  bool found = false;
+  guard([&] {
+    for (const auto &[name, value] : at::cpu::get_cpu_capabilities()) {
+      if (name.find("bf16") != std::string::npos && value.isBool() && value.toBool()) found = true;
+    }
+  });
   return found;
 }
 
@@ -85,6 +97,14 @@ ctorch_status ctorch_read(ctorch_tensor tensor, void *bytes, size_t count) {
     TORCH_CHECK(host.nbytes() == count, "the tensor holds ", host.nbytes(), " bytes, the buffer ", count);
     if (count > 0) std::memcpy(bytes, host.data_ptr(), count);
   });
+}
+
+ctorch_status ctorch_item(ctorch_tensor tensor, double *out) {
+  return guard([&] { *out = tensor->value.item().toDouble(); });
+}
+
+ctorch_status ctorch_changes(ctorch_tensor tensor, int64_t *out) {
+  return guard([&] { *out = static_cast<int64_t>(tensor->value._version()); });
 }
 
 int32_t ctorch_rank(ctorch_tensor tensor) { return static_cast<int32_t>(tensor->value.dim()); }

@@ -44,7 +44,7 @@ extension Experiment {
     let session = TrainingSession(
       model, optimizer: try RunBuilder.optimizer(configuration.optimizer, model.store),
       learningRate: RunBuilder.learningRate(configuration.optimizer), clock: clock,
-      random: RandomSource(seed: request.seed))
+      random: RandomSource(seed: request.seed), path: configuration.training.gradients)
     let (report, inspection) = try session.inspecting { try method.step(batch, session) }
 
     let update = try inspection.updates.dropFirst().reduce(

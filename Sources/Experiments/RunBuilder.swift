@@ -65,6 +65,12 @@ struct RunBuilder {
         found: ["there are \(Runtime.devices.map(\.name).joined(separator: ", "))"],
         remedy: "--set training.device=cpu", exitStatus: .usage)
     }
+    if configuration.training.precision == .bfloat16, !Runtime.multipliesBFloat16(on: device) {
+      throw Diagnosis(
+        "bfloat16 would be slower than float32 here",
+        found: ["'\(device)' does not multiply bfloat16 numbers in hardware"],
+        remedy: "--set training.precision=float32", exitStatus: .usage)
+    }
     let entry = try MethodRegistry.entry(configuration.methodName)
     let card = entry.card
     let count = data.set.manifest.modalities.count
@@ -143,7 +149,9 @@ struct RunBuilder {
 
   func model() throws -> MultimodalModel {
     let set = data.set
-    let store = ParameterStore(random: random, elementType: elementType, device: device)
+    let store = ParameterStore(
+      random: random, elementType: elementType, device: device,
+      productType: configuration.training.precision == .bfloat16 ? .bfloat16 : nil)
     let model = try MultimodalModel(
       modalities: set.modalities, inputWidths: set.widths,
       embeddingWidths: set.widths.map { _ in configuration.model.embeddingWidth }, classes: set.manifest.classes.count,
@@ -186,7 +194,8 @@ struct RunBuilder {
       steps: trainer.steps(over: data.set.train.count), epochs: configuration.training.epochs)
     return TrainingSession(
       model, optimizer: try Self.optimizer(settings, model.store), learningRate: Self.learningRate(settings),
-      clock: clock, random: random, classWeights: try classWeights(), gradientClip: settings.gradientClip)
+      clock: clock, random: random, classWeights: try classWeights(), gradientClip: settings.gradientClip,
+      path: configuration.training.gradients)
   }
 
   /// The weight of each class, with mean 1; nil where all count alike.

@@ -45,8 +45,16 @@ public final class MultimodalModel {
   }
 
   /// The forward pass over inputs [B, Dₘ].
-  public func callAsFunction(_ inputs: PerModality<Tensor>) throws(TorchError) -> Outputs {
-    try outputs(ofFeatures: embeddings.map { (modality, layer) throws(TorchError) in try layer(inputs[modality]) })
+  ///
+  /// - Parameter tape: remembers the embedding layers, at whose outputs graphs then end (``LinearTape``).
+  public func callAsFunction(
+    _ inputs: PerModality<Tensor>, rememberedBy tape: LinearTape? = nil
+  ) throws(TorchError) -> Outputs {
+    try outputs(
+      ofFeatures: embeddings.map { (modality, layer) throws(TorchError) in
+        if let tape { return try tape(layer, inputs[modality]) }
+        return try layer(inputs[modality])
+      })
   }
 
   /// The part of the forward pass behind the embedding layers.

@@ -35,6 +35,15 @@ public struct StepRow: Codable, Equatable, Sendable {
     try c.encode(losses.mapValues(Measured.init), forKey: .losses)
     if !scalars.isEmpty { try c.encode(scalars.mapValues(Measured.init), forKey: .scalars) }
   }
+
+  /// What `encode` writes.
+  var tree: Tree {
+    var table: [String: Tree] = [
+      "step": .int(step), "epoch": .int(epoch), "losses": .table(losses.mapValues { .number($0) }),
+    ]
+    if !scalars.isEmpty { table["scalars"] = .table(scalars.mapValues { .number($0) }) }
+    return .table(table)
+  }
 }
 
 /// What one epoch measured: a line of `epochs.jsonl`.

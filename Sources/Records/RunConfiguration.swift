@@ -105,6 +105,17 @@ public enum Selection: String, Choice {
 public enum Precision: String, Choice {
   case float32
   case float64
+  /// float32 with the layers' matrix products in bfloat16 while training; weights, sums, losses and the optimizer keep
+  /// float32, and so does everything that is evaluated.
+  case bfloat16
+}
+
+/// How gradients are taken; both ways give the same numbers, to rounding.
+public enum GradientPath: String, Choice {
+  /// Graphs end at layers over frozen features, whose gradients stay products of two matrices as long as that pays.
+  case factored
+  /// Through the whole graph: the reference that the other is held against.
+  case autograd
 }
 
 /// How the order of an epoch's samples is made.
@@ -148,6 +159,7 @@ public struct TrainingSettings: Settings {
   public var batchSize = 128
   public var selection = Selection.best
   public var precision = Precision.float32
+  public var gradients = GradientPath.factored
   /// `cpu`, `cuda`, `cuda:1`, `mps`.
   public var device = "cpu"
   /// 0 is one for small models, and as many as there are cores for larger ones.
@@ -198,6 +210,7 @@ extension RunConfiguration {
       "training.batch_size": .range(.atLeast(1)),
       "training.selection": .oneOf(Selection.allowed),
       "training.precision": .oneOf(Precision.allowed),
+      "training.gradients": .oneOf(GradientPath.allowed),
       "training.threads": .range(.nonNegative),
       "training.shuffle": .oneOf(Shuffling.allowed),
       "training.checkpoint_seconds": .range(.nonNegative),

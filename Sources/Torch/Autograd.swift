@@ -33,6 +33,11 @@ public func gradients(
   return found.map { $0.map { Tensor(owning: $0) } }
 }
 
+/// Whether what is computed now is recorded in a graph.
+public enum Autograd {
+  public static var isRecording: Bool { ctorch_grad_enabled() }
+}
+
 /// Runs `body` without recording a graph.
 public func withoutGradients<R, Failure: Error>(_ body: () throws(Failure) -> R) throws(Failure) -> R {
   let before = ctorch_grad_enabled()

@@ -8,5 +8,8 @@ public struct Device: Hashable, Sendable, CustomStringConvertible, ExpressibleBy
 
   public static let cpu = Device("cpu")
 
+  /// Whether this is the processor itself.
+  public var isProcessor: Bool { name == "cpu" }
+
   public var description: String { name }
 }

@@ -1,28 +1,40 @@
 import CTorch
 
-/// ATen's fused optimizer steps: one pass that reads the gradient and moves the parameter in place.
+/// ATen's fused optimizer steps over some parameters: one pass that reads a gradient and moves its parameter in place.
 package enum OptimizerStep {
   /// Adam, or AdamW where the decay is decoupled; `step` is a float tensor of rank 0, counted from 1.
   package static func adam(
-    _ parameter: Tensor, _ gradient: Tensor, mean: Tensor, square: Tensor, step: Tensor, learningRate: Double,
-    beta1: Double, beta2: Double, weightDecay: Double, epsilon: Double, decoupled: Bool
+    _ parameters: [Tensor], _ gradients: [Tensor], means: [Tensor], squares: [Tensor], step: Tensor,
+    learningRate: Double, beta1: Double, beta2: Double, weightDecay: Double, epsilon: Double, decoupled: Bool
   ) throws(TorchError) {
-    try done(
-      "_fused_adam_", [parameter, gradient],
-      ctorch_adam_step(
-        parameter.handle, gradient.handle, mean.handle, square.handle, step.handle, learningRate, beta1, beta2,
-        weightDecay, epsilon, decoupled))
+    let status = withHandles(parameters) { parameters, count in
+      withHandles(gradients) { gradients, _ in
+        withHandles(means) { means, _ in
+          withHandles(squares) { squares, _ in
+            ctorch_adam_step(
+              parameters, gradients, means, squares, count, step.handle, learningRate, beta1, beta2, weightDecay,
+              epsilon, decoupled)
+          }
+        }
+      }
+    }
+    try done("_fused_adam_", parameters + gradients, status)
   }
 
-  /// SGD; the momentum buffer is filled at the first step.
+  /// SGD; the momentum buffers are filled at the first step.
   package static func sgd(
-    _ parameter: Tensor, _ gradient: Tensor, momentumBuffer: Tensor?, learningRate: Double, momentum: Double,
+    _ parameters: [Tensor], _ gradients: [Tensor], momentumBuffers: [Tensor]?, learningRate: Double, momentum: Double,
     weightDecay: Double, nesterov: Bool, first: Bool
   ) throws(TorchError) {
-    try done(
-      "_fused_sgd_", [parameter, gradient],
-      ctorch_sgd_step(
-        parameter.handle, gradient.handle, momentumBuffer?.handle, learningRate, momentum, weightDecay, nesterov,
-        first))
+    let status = withHandles(parameters) { parameters, count in
+      withHandles(gradients) { gradients, _ in
+        withHandles(momentumBuffers ?? []) { buffers, _ in
+          ctorch_sgd_step(
+            parameters, gradients, momentumBuffers == nil ? nil : buffers, count, learningRate, momentum, weightDecay,
+            nesterov, first)
+        }
+      }
+    }
+    try done("_fused_sgd_", parameters + gradients, status)
   }
 }

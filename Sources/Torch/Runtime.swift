@@ -10,6 +10,11 @@ public enum Runtime {
   /// Sets how many threads an operation may use; results may differ in the last bits between counts.
   public static func setThreads(_ count: Int) { ctorch_set_threads(Int32(clamping: count)) }
 
+  /// Whether a device multiplies bfloat16 numbers in hardware.
+  public static func multipliesBFloat16(on device: Device) -> Bool {
+    device.isProcessor ? ctorch_has_bfloat16() : device.name.hasPrefix("cuda")
+  }
+
   /// The devices that can be computed on.
   public static var devices: [Device] {
     [.cpu] + (ctorch_has_cuda() ? ["cuda"] : []) + (ctorch_has_mps() ? ["mps"] : [])

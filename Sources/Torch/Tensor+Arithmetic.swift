@@ -45,6 +45,11 @@ extension Tensor {
     try made("dot", [self, other]) { ctorch_dot(handle, other.handle, $0) }
   }
 
+  /// self + scale · other.
+  public func added(_ other: Tensor, scale: Double) throws(TorchError) -> Tensor {
+    try made("add", [self, other]) { ctorch_add_scaled(handle, other.handle, scale, $0) }
+  }
+
   /// `self · weightᵀ + bias`, with `weight` [out, in] and `bias` [out].
   public func linear(_ weight: Tensor, _ bias: Tensor?) throws(TorchError) -> Tensor {
     try made("linear", [self, weight] + (bias.map { [$0] } ?? [])) {

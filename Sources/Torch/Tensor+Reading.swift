@@ -16,11 +16,9 @@ extension Tensor {
 
   /// The value of a tensor of one element.
   public func scalar() throws(TorchError) -> Double {
-    let values = try array(of: Double.self)
-    guard values.count == 1 else {
-      throw TorchError(operation: "item", shapes: [shape], message: "a scalar needs exactly one element")
-    }
-    return values[0]
+    var value = 0.0
+    try done("item", [self], ctorch_item(handle, &value))
+    return value
   }
 
   /// The elements' bytes, little-endian and in row-major order.

@@ -43,6 +43,15 @@ public final class Tensor {
   /// Whether writing to one of the two changes the other.
   public func sharesStorage(with other: Tensor) -> Bool { ctorch_shares_storage(handle, other.handle) }
 
+  /// How often the memory has been written to, through views of it too.
+  package var changes: Int {
+    get throws(TorchError) {
+      var count: Int64 = 0
+      try done("_version", [self], ctorch_changes(handle, &count))
+      return Int(count)
+    }
+  }
+
   /// How many tensors exist in this process.
   public static var liveCount: Int { Int(ctorch_live_tensors()) }
 }

@@ -2,52 +2,75 @@ public import Torch
 
 /// A direction in a model's parameter space.
 ///
-/// Its numbers lie in one flat buffer in the store's order. A parameter that nothing was computed for is *absent*: it
-/// counts as zero in sums and products, and an optimizer leaves it alone, momentum and decay included.
+/// A parameter that nothing was computed for is *absent*: it counts as zero in sums and products, and an optimizer leaves
+/// it alone, momentum and decay included. The gradients of layers over constant inputs are kept as products of two
+/// matrices (``LinearTape``) until their numbers are asked for; sums, multiples and inner products do not ask.
 public struct Gradients {
   let store: ParameterStore
-  /// All numbers, [store.count]; zero where a parameter is absent.
-  package let flat: Tensor
-  private let present: Set<Int>
+  /// By parameter; nil where it is absent.
+  private let shares: [Share?]
 
-  package init(_ store: ParameterStore, flat: Tensor, present: Set<Int>) {
+  private init(_ store: ParameterStore, _ shares: [Share?]) {
     self.store = store
-    self.flat = flat
-    self.present = present
+    self.shares = shares
+  }
+
+  /// From all numbers in a row, [store.count].
+  package init(_ store: ParameterStore, flat: Tensor, present: Set<Int>) throws(TorchError) {
+    self.init(store, [Share?](repeating: nil, count: store.parameters.count))
+    var shares = self.shares
+    for index in present {
+      let (shape, count) = (store.parameters[index].shape, store.parameters[index].count)
+      shares[index] = Share(
+        shape, try flat.narrowed(0, from: store.offsets[index], length: count).reshaped(shape))
+    }
+    self.init(store, shares)
   }
 
   /// Nothing, for no parameter.
-  public static func none(_ store: ParameterStore) throws(TorchError) -> Gradients {
-    Gradients(store, flat: try .zeros([store.count], store.elementType, on: store.device), present: [])
+  public static func none(_ store: ParameterStore) -> Gradients {
+    Gradients(store, [Share?](repeating: nil, count: store.parameters.count))
   }
 
   /// The gradient of a scalar with respect to every trainable parameter of a store.
-  public init(of loss: Tensor, _ store: ParameterStore, keepingGraph: Bool = false) throws(TorchError) {
+  ///
+  /// - Parameter tape: what the graph that leads to the scalar may end at besides parameters.
+  public init(
+    of loss: Tensor, _ store: ParameterStore, keepingGraph: Bool = false, tape: LinearTape? = nil
+  ) throws(TorchError) {
     _ = try store.flat()
     let indices = store.trainable
+    let meetings = tape?.meetings ?? []
     let found = try gradients(
-      of: loss, withRespectTo: indices.map { store.parameters[$0].tensor }, keepingGraph: keepingGraph)
-    var byIndex: [Int: Tensor] = [:]
-    for (index, gradient) in zip(indices, found) { byIndex[index] = gradient }
-    var pieces: [Tensor] = []
-    for parameter in store.parameters {
-      if let gradient = byIndex[parameter.index] {
-        pieces.append(try gradient.flattened())
-      } else {
-        pieces.append(try .zeros([parameter.count], store.elementType, on: store.device))
-      }
+      of: loss, withRespectTo: indices.map { store.parameters[$0].tensor } + meetings.map(\.output),
+      keepingGraph: keepingGraph)
+    var shares = [Share?](repeating: nil, count: store.parameters.count)
+    for (index, gradient) in zip(indices, found) {
+      if let gradient { shares[index] = Share(store.parameters[index].shape, gradient) }
     }
-    self.init(store, flat: try Tensor.cat(pieces, 0), present: Set(byIndex.keys))
+    func add(_ share: Share, to parameter: Parameter) throws(TorchError) {
+      shares[parameter.index] = try shares[parameter.index]?.adding(share) ?? share
+    }
+    for (meeting, derivative) in zip(meetings, found.dropFirst(indices.count)) {
+      guard let derivative else { continue }
+      let layer = meeting.layer
+      let product = Share.Product(input: meeting.input, derivative: derivative)
+      try add(Share(layer.weight.shape, nil, [product]), to: layer.weight)
+      try add(Share(layer.bias.shape, derivative.sum(0)), to: layer.bias)
+    }
+    self.init(store, shares)
   }
 
   /// The parameters that a direction exists for, in order.
-  public var presentIndices: [Int] { present.sorted() }
+  public var presentIndices: [Int] { shares.indices.filter { shares[$0] != nil } }
 
   /// The direction of one parameter, in its shape; nil where it is absent.
+  ///
+  /// Nobody may write to it.
   public subscript(_ path: ParameterPath) -> Tensor? {
     get throws(TorchError) {
-      guard let parameter = store[path], present.contains(parameter.index) else { return nil }
-      return try view(parameter)
+      guard let index = store[path]?.index, let share = shares[index] else { return nil }
+      return try share.tensor()
     }
   }
 
@@ -55,78 +78,125 @@ public struct Gradients {
   public func named() throws(TorchError) -> [(String, Tensor)] {
     var pairs: [(String, Tensor)] = []
     for index in presentIndices {
-      pairs.append((store.parameters[index].path.description, try view(store.parameters[index])))
+      if let share = shares[index] { pairs.append((store.parameters[index].path.description, try share.tensor())) }
     }
     return pairs
   }
 
-  private func view(_ parameter: Parameter) throws(TorchError) -> Tensor {
-    try flat.narrowed(0, from: store.offsets[parameter.index], length: parameter.count).reshaped(parameter.shape)
+  /// All numbers in a row, [store.count]; zero where a parameter is absent.
+  package func flat() throws(TorchError) -> Tensor {
+    let whole = try Tensor.zeros([store.count], store.elementType, on: store.device)
+    for (index, share) in shares.enumerated() {
+      guard let share else { continue }
+      let place = try whole.narrowed(0, from: store.offsets[index], length: store.parameters[index].count)
+      try place.copy(from: share.tensor().flattened())
+    }
+    return whole
+  }
+
+  /// Calls `body` with parameters and their numbers, as many at once as are at hand; each product is made for one call.
+  func visit(
+    _ indices: [Int], _ body: ([Int], [Tensor]) throws(TorchError) -> Void
+  ) throws(TorchError) {
+    var ready: [Int] = []
+    var tensors: [Tensor] = []
+    for index in indices {
+      guard let share = shares[index] else { continue }
+      if share.isPending {
+        let numbers = try share.tensor { () throws(TorchError) in try store.scratch(index) }
+        try body([index], [numbers])
+      } else {
+        ready.append(index)
+        tensors.append(try share.tensor().contiguous())
+      }
+    }
+    if !ready.isEmpty { try body(ready, tensors) }
   }
 
   // MARK: Arithmetic
 
   public static func + (a: Gradients, b: Gradients) throws(TorchError) -> Gradients {
-    Gradients(a.store, flat: try a.flat + b.flat, present: a.present.union(b.present))
+    try a.adding(b, scale: 1, within: b.presentIndices)
   }
 
   public func scaled(by factor: Double) throws(TorchError) -> Gradients {
-    Gradients(store, flat: try flat * factor, present: present)
+    try scaled(by: factor, within: presentIndices)
+  }
+
+  /// This direction with some parameters' part multiplied by a factor.
+  public func scaled(by factor: Double, within indices: [Int]) throws(TorchError) -> Gradients {
+    var result = shares
+    for index in indices {
+      if let share = shares[index] { result[index] = try share.scaled(by: factor) }
+    }
+    return Gradients(store, result)
   }
 
   /// The part that belongs to some parameters; the others become absent.
-  public func within(_ indices: [Int]) throws(TorchError) -> Gradients {
-    let kept = present.intersection(indices)
-    let result = try Gradients.none(store)
-    for range in store.ranges(of: Array(kept)) { try slice(result.flat, range).copy(from: slice(flat, range)) }
-    return Gradients(store, flat: result.flat, present: kept)
+  public func within(_ indices: [Int]) -> Gradients {
+    var kept = [Share?](repeating: nil, count: shares.count)
+    for index in indices { kept[index] = shares[index] }
+    return Gradients(store, kept)
   }
 
-  /// This direction with the part of some parameters changed by `change`, which is given their numbers in a row.
+  /// This direction with the part of some parameters changed by `change`, which is given each one's numbers in a row.
   public func mapping(
     _ indices: [Int], _ change: (Tensor) throws(TorchError) -> Tensor
   ) throws(TorchError) -> Gradients {
-    let result = try flat.cloned()
-    for range in store.ranges(of: indices.filter(present.contains)) {
-      try slice(result, range).copy(from: change(slice(flat, range)))
+    var result = shares
+    for index in indices {
+      guard let share = shares[index] else { continue }
+      result[index] = Share(share.shape, try change(share.tensor().flattened()).reshaped(share.shape))
     }
-    return Gradients(store, flat: result, present: present)
+    return Gradients(store, result)
   }
 
   /// This direction plus `scale · other` on some parameters.
   public func adding(_ other: Gradients, scale: Double, within indices: [Int]) throws(TorchError) -> Gradients {
-    let result = try flat.cloned()
-    for range in store.ranges(of: indices.filter(other.present.contains)) {
-      try slice(result, range).add(slice(other.flat, range), scale: scale)
+    var result = shares
+    for index in indices {
+      guard let more = other.shares[index] else { continue }
+      if let own = shares[index] {
+        result[index] = try own.adding(more, scale: scale)
+      } else {
+        result[index] = try more.scaled(by: scale)
+      }
     }
-    return Gradients(store, flat: result, present: present.union(other.present.intersection(indices)))
+    return Gradients(store, result)
+  }
+
+  /// This direction with another's part of some parameters in place of its own.
+  package func replacing(_ indices: [Int], by other: Gradients) -> Gradients {
+    var result = shares
+    for index in indices { result[index] = other.shares[index] }
+    return Gradients(store, result)
   }
 
   // MARK: Measures
 
   /// ⟨self, other⟩ over some parameters, or over all.
+  ///
+  /// Of two products δᵀX and εᵀX it is Σ (XXᵀδ) ∘ ε, taken so where batches are small beside the layer.
   public func dot(_ other: Gradients, within indices: [Int]? = nil) throws(TorchError) -> Double {
-    let shared = present.intersection(other.present)
-    let chosen = indices.map { shared.intersection($0) } ?? shared
     var sum = 0.0
-    for range in store.ranges(of: Array(chosen)) {
-      sum += try slice(flat, range).dot(slice(other.flat, range)).scalar()
+    for index in indices ?? Array(shares.indices) {
+      guard let share = shares[index], let otherShare = other.shares[index] else { continue }
+      sum += try share.dot(otherShare)
     }
     return sum
   }
 
   /// ‖self‖ over some parameters, or over all.
   public func norm(within indices: [Int]? = nil) throws(TorchError) -> Double {
-    try dot(self, within: indices).squareRoot()
+    try max(dot(self, within: indices), 0).squareRoot()
   }
 
   /// Whether every number is finite.
   public func isFinite() throws(TorchError) -> Bool {
     // 0 · x is 0 for every finite x, and the sum keeps what is not.
-    try (flat * 0).sum().scalar() == 0
-  }
-
-  private func slice(_ tensor: Tensor, _ range: Range<Int>) throws(TorchError) -> Tensor {
-    try tensor.narrowed(0, from: range.lowerBound, length: range.count)
+    for share in shares {
+      if let share, try (share.tensor() * 0).sum().scalar() != 0 { return false }
+    }
+    return true
   }
 }

@@ -29,12 +29,26 @@ public final class Parameter {
   public let index: Int
   /// The variable itself; it shares its memory with the store's flat buffer.
   public internal(set) var tensor: Tensor
+  /// The type that matrix products are taken in where a graph is recorded; nil: the parameter's own.
+  let productType: ElementType?
 
-  init(path: ParameterPath, index: Int, tensor: Tensor) {
+  private var rounded: (tensor: Tensor, changes: Int)?
+
+  init(path: ParameterPath, index: Int, tensor: Tensor, productType: ElementType? = nil) {
     self.path = path
     self.index = index
     self.tensor = tensor
+    self.productType = productType
     shape = tensor.shape
+  }
+
+  /// The numbers in the type of products, rounded once between two writes; no graph reaches them.
+  func inProductType() throws(TorchError) -> Tensor {
+    let changes = try tensor.changes
+    if let rounded, rounded.changes == changes { return rounded.tensor }
+    let made = try tensor.detached().to(productType)
+    rounded = (made, changes)
+    return made
   }
 
   public var count: Int { shape.reduce(1, *) }

@@ -8,6 +8,8 @@ public import Torch
 public final class ParameterStore {
   public let device: Device
   public let elementType: ElementType
+  /// The type that the layers' matrix products are taken in while a graph is recorded; nil: ``elementType``.
+  public let productType: ElementType?
   public let random: RandomSource
   public private(set) var parameters: [Parameter] = []
 
@@ -15,9 +17,17 @@ public final class ParameterStore {
   private(set) var offsets: [Int] = [0]
   private var frozen: Set<Int> = []
   private var buffer: Tensor?
+  private var scratches: [Int: Tensor] = [:]
+  private var passing: Tensor?
+  private var known: [ParameterPath: [Int]] = [:]
 
-  public init(random: RandomSource, elementType: ElementType = .float32, device: Device = .cpu) {
+  /// - Parameter productType: a type of fewer bits for the layers' products in training; parameters, sums, losses and
+  ///   optimizers keep `elementType`.
+  public init(
+    random: RandomSource, elementType: ElementType = .float32, device: Device = .cpu, productType: ElementType? = nil
+  ) {
     self.random = random
+    self.productType = productType
     self.elementType = elementType
     self.device = device
   }
@@ -35,10 +45,12 @@ public final class ParameterStore {
     precondition(indices[path] == nil, "the parameter '\(path)' exists already")
     let generator = try random.generator("initialization/\(path)")
     let value = try initializer.make(shape, generator, elementType, on: device).requiringGradient()
-    let parameter = Parameter(path: path, index: parameters.count, tensor: value)
+    let parameter = Parameter(path: path, index: parameters.count, tensor: value, productType: productType)
     parameters.append(parameter)
     indices[path] = parameter.index
     offsets.append(count + parameter.count)
+    trainable.append(parameter.index)
+    known = [:]
     buffer = nil
     return parameter
   }
@@ -57,13 +69,34 @@ public final class ParameterStore {
     return whole
   }
 
+  /// Views of a tensor like ``flat()``, one for each parameter, in its shape.
+  func views(of flat: Tensor) throws(TorchError) -> [Tensor] {
+    var views: [Tensor] = []
+    for parameter in parameters {
+      views.append(
+        try flat.narrowed(0, from: offsets[parameter.index], length: parameter.count).reshaped(parameter.shape))
+    }
+    return views
+  }
+
+  /// Memory in a parameter's shape that is used anew at every step.
+  func scratch(_ index: Int) throws(TorchError) -> Tensor {
+    if let found = scratches[index] { return found }
+    let made = try Tensor.empty(parameters[index].shape, elementType, on: device)
+    scratches[index] = made
+    return made
+  }
+
   /// The numbers of the parameters at or below `prefix`, in order.
   public func indices(within prefix: ParameterPath) -> [Int] {
-    parameters.filter { $0.path.isWithin(prefix) }.map(\.index)
+    if let found = known[prefix] { return found }
+    let found = parameters.filter { $0.path.isWithin(prefix) }.map(\.index)
+    known[prefix] = found
+    return found
   }
 
   /// Parameters that are trained.
-  public var trainable: [Int] { parameters.map(\.index).filter { !frozen.contains($0) } }
+  public private(set) var trainable: [Int] = []
 
   /// Keeps everything at or below `prefix` as it is from now on.
   public func freeze(_ prefix: ParameterPath) throws(TorchError) {
@@ -72,6 +105,7 @@ public final class ParameterStore {
       frozen.insert(index)
       try parameters[index].tensor.requiringGradient(false)
     }
+    trainable.removeAll(where: frozen.contains)
   }
 
   /// Runs of neighbouring parameters as ranges of the flat buffer.
@@ -91,6 +125,18 @@ public final class ParameterStore {
   /// A copy of all values.
   public func snapshot() throws(TorchError) -> Tensor { try flat().cloned() }
 
+  /// A copy of all values in memory that the next such copy is written to.
+  package func passingSnapshot() throws(TorchError) -> Tensor {
+    let now = try flat()
+    guard let passing, passing.count == count else {
+      let made = try now.cloned()
+      passing = made
+      return made
+    }
+    try passing.copy(from: now)
+    return passing
+  }
+
   /// Puts values back that `snapshot` copied.
   public func restore(_ snapshot: Tensor) throws(TorchError) { try flat().copy(from: snapshot) }
 
@@ -104,7 +150,7 @@ public final class ParameterStore {
     }
   }
 
-  /// ‖now − before‖ and ‖before‖ over some parameters.
+  /// ‖now − before‖ and ‖before‖ over some parameters; the difference is written over `before`.
   package func distance(
     from before: Tensor, within indices: [Int]
   ) throws(TorchError) -> (move: Double, length: Double) {
@@ -113,9 +159,9 @@ public final class ParameterStore {
     var length = 0.0
     for range in ranges(of: indices) {
       let old = try before.narrowed(0, from: range.lowerBound, length: range.count)
-      let difference = try now.narrowed(0, from: range.lowerBound, length: range.count) - old
-      move += try difference.dot(difference).scalar()
       length += try old.dot(old).scalar()
+      try old.add(now.narrowed(0, from: range.lowerBound, length: range.count), scale: -1)
+      move += try old.dot(old).scalar()
     }
     return (move.squareRoot(), length.squareRoot())
   }

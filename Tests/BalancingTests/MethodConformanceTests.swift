@@ -277,7 +277,7 @@ struct MethodConformanceTests {
   private static func defaults<Method: BalancingMethod>(_ method: Method) -> any Settings { Method.Configuration() }
 
   /// The defaults with one setting at each of its words, switched over, or at an end of its range.
-  private static func variations(_ entry: Candidate) -> [Tree] {
+  static func variations(_ entry: Candidate) -> [Tree] {
     entry.card.settings.flatMap { setting -> [Tree] in
       var values: [Tree] = setting.allowed.map { .string($0) }
       if let flag = setting.default.boolValue { values.append(.bool(!flag)) }

@@ -90,7 +90,7 @@ struct OptimizerTests {
           values += [Double](repeating: 0, count: store.parameters[index].count)
         }
       }
-      return Gradients(store, flat: try Tensor(values).to(store.elementType), present: present)
+      return try Gradients(store, flat: Tensor(values).to(store.elementType), present: present)
     }
   }
 

@@ -112,7 +112,7 @@ struct ParameterStoreTests {
     let before = try store.snapshot()
     try store.flat().add(.ones([15], .float64), scale: 0.5)
     let start: [Double] = try before.array()
-    let measured = try store.distance(from: before, within: [0, 4])
+    let measured = try store.distance(from: before.cloned(), within: [0, 4])
     let length = (start[0..<6] + start[14...]).map { $0 * $0 }.reduce(0, +).squareRoot()
     #expect(allClose([measured.move, measured.length], [0.5 * 7.0.squareRoot(), length], relative: 1e-12))
     try store.interpolate(from: before, factor: 3, within: [1, 2])

@@ -51,7 +51,7 @@ final class Report {
     try reference.ask(["do": "threads", "count": .int(threads)])
     print(headline + "\n")
 
-    try steps("paper's shape", .paper, ours: MethodRegistry.names, isPaper: true)
+    try steps(Self.paper, .paper, ours: MethodRegistry.names, isPaper: true)
     if !quick {
       try steps("small", .small, ours: Reference.methods)
       try steps("wide", .wide, ours: Reference.methods)
@@ -130,7 +130,8 @@ final class Report {
       columns: [
         "method", "ms", "against joint's bare products", "against our joint", "eager PyTorch, ms", "eager against ours",
       ])
-    for name in ["products/joint", "products/balgrad"] + ours + (isPaper ? ["products/bfloat16"] : []) {
+    let more = isPaper ? ["products/bfloat16", "joint, bfloat16", "balgrad, bfloat16"] : []
+    for name in ["products/joint", "products/balgrad"] + ours + more {
       guard let own = times[name] else { continue }
       let eager = times["eager/\(name)"]
       let label = name.hasPrefix("products/") ? "*bare products, \(name.dropFirst("products/".count))*" : name
@@ -148,17 +149,35 @@ final class Report {
     }
     let balgrad = times["balgrad"] ?? []
     target("BalGrad step against our joint step", "≤ 1.6", Spread(balgrad, over: joint)) { $0 <= 1.6 }
+    if Self.hasAMX {
+      target(
+        "BalGrad step in float32 against bfloat16", "≥ 1.5", Spread(balgrad, over: times["balgrad, bfloat16"] ?? [])
+      ) {
+        $0 >= 1.5
+      }
+    }
     target("eager BalGrad step against ours", "≥ 3", Spread(times["eager/balgrad"] ?? [], over: balgrad)) { $0 >= 3 }
   }
 
-  /// What bfloat16 can bring on this processor at all.
+  /// What bfloat16 brings on this processor: to the bare products, to two of our steps, and to the reference's.
   private func reduced(_ shape: Shape, _ count: Int) throws -> [Contestant] {
     let products = try Products(shape, .bfloat16)
-    return [
+    var contestants = [
       Contestant(name: "products/bfloat16") {
         try seconds { for _ in 0..<count { try products.joint() } } / Double(count)
       }
     ]
+    for name in ["joint", "balgrad"] {
+      let candidate = try Candidate(name, shape, precision: .bfloat16)
+      contestants.append(Contestant(name: "\(name), bfloat16") { try candidate.time(steps: count) })
+      let theirs = "bfloat16/\(name)"
+      try reference.make(theirs, name, shape, precision: "bfloat16")
+      contestants.append(
+        Contestant(name: "eager/\(name), bfloat16") { [reference] in
+          try reference.seconds(["do": "steps", "name": .string(theirs), "count": .int(count)]) / Double(count)
+        })
+    }
+    return contestants
   }
 
   // MARK: Epochs
@@ -429,9 +448,34 @@ final class Report {
       try encoder.encode(results).write(to: base.appendingPathExtension("json"), options: .atomic)
       try Data(text.utf8).write(to: base.appendingPathExtension("md"), options: .atomic)
       print("wrote \(base.lastPathComponent).json and .md")
-      if !quick { try replaceTables(by: text) }
+      if !quick {
+        try replaceTables(by: text)
+        try replaceCosts()
+      }
     } catch { print("nothing was written: \(error)") }
   }
+
+  /// Writes the costs that the methods' cards show.
+  private func replaceCosts() throws {
+    guard let times = times["steps, \(Self.paper)"], let joint = times["joint"] else { return }
+    let lines = MethodRegistry.names.compactMap { name in
+      times[name].map { "    \"\(name)\": \(number(Spread($0, over: joint).median))," }
+    }
+    let text = """
+      /// What a step of each method cost when it was last measured, as a multiple of joint training's: `make bench` writes it.
+      enum MethodCosts {
+        static let measured: [String: Double] = [
+      \(lines.joined(separator: "\n"))
+        ]
+      }
+
+      """
+    let url = Benchmark.folder.appending(path: "../Sources/Balancing/MethodCosts.swift")
+    try Data(text.utf8).write(to: url, options: .atomic)
+    print("renewed Sources/Balancing/MethodCosts.swift: make docs puts it on the methods' pages")
+  }
+
+  private static let paper = "paper's shape"
 
   /// Puts the tables where the README has its marks.
   private func replaceTables(by text: String) throws {

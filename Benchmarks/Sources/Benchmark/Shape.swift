@@ -104,7 +104,7 @@ final class Candidate {
     let adding = method as? any AddsParameters
     let attends = entry.requirements.attentionFusion
     makeSession = {
-      let store = ParameterStore(random: random)
+      let store = ParameterStore(random: random, productType: precision == .bfloat16 ? .bfloat16 : nil)
       let model = try MultimodalModel(
         modalities: shape.names, inputWidths: shape.names.map { _ in shape.width },
         embeddingWidths: shape.names.map { _ in shape.hidden }, classes: shape.classes, task: .singleLabel,

@@ -84,7 +84,7 @@ public struct AGM: BalancingMethod, Checkpointed {
     if configuration.modulate == .step { scalings = zip(branches, factors).filter { $0.1 != 1 } }
     if configuration.modulate == .gradient {
       for (branch, factor) in zip(branches, factors) where factor != 1 {
-        direction = try direction.scaling(branch, by: factor)
+        direction = try direction.scaled(by: factor, within: branch)
       }
     }
     try session.update(along: direction, scalingSteps: scalings)
@@ -104,7 +104,7 @@ public struct AGM: BalancingMethod, Checkpointed {
   /// φₘ for each modality, [B, C].
   static func responses(_ outputs: Outputs, _ batch: Batch, _ session: TrainingSession) throws -> PerModality<Tensor> {
     guard let parts = try outputs.contributions() else { return try shapley(outputs, batch, session) }
-    let one = try outputs.model(batch.inputs.map { try $1.narrowed(0, from: 0, length: 1) * 0 })
+    let one = try session.outputs(batch.inputs.map { try $1.narrowed(0, from: 0, length: 1) * 0 })
     guard let empty = try one.contributions() else { return try shapley(outputs, batch, session) }
     let share = try empty.values.dropFirst().reduce(empty.values[0]) { try $0 + $1 } / Double(parts.count)
     return try parts.map { try $1 - empty[$0] + share }

@@ -177,10 +177,10 @@ public struct BalGrad: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers 
     let own = try session.gradients(of: Tensor.stack(unimodalLosses.values).sum())
 
     let branches = model.branches
-    let balance = configuration.heads.update == .cePlusKL ? fullBalance : try fullBalance.within(branches)
+    let balance = configuration.heads.update == .cePlusKL ? fullBalance : fullBalance.within(branches)
     let aimed =
       configuration.projection.target == .fused ? target : try target.adding(own, scale: 1, within: branches)
-    let rest = configuration.projection.target == .fused ? own : try own.within(headIndices(model))
+    let rest = configuration.projection.target == .fused ? own : own.within(headIndices(model))
     let (projected, conflict) = try projected(aimed, awayFrom: balance, model)
 
     try session.note("target", target)

@@ -128,7 +128,7 @@ public struct InfoReg: BalancingMethod, ActsBetweenEpochs, Checkpointed {
   private static func drift(
     _ model: MultimodalModel, from anchor: Tensor, like gradients: Gradients
   ) throws -> Gradients {
-    Gradients(model.store, flat: try model.store.flat() - anchor, present: Set(gradients.presentIndices))
+    try Gradients(model.store, flat: try model.store.flat() - anchor, present: Set(gradients.presentIndices))
   }
 
   // MARK: State

@@ -200,7 +200,8 @@ public struct LFM: ObjectiveMethod, ActsBetweenEpochs, PredictsItsOwnWay, Checkp
       samples: Array(heldOut.samples.prefix(half)), inputs: try heldOut.inputs.map { try first($1) },
       labels: try first(heldOut.labels))
     let variables = session.model.store.trainable.map { session.model.store.parameters[$0].tensor }
-    let (target, gap, _) = try parts(session.forward(batch), batch, session)
+    // Through the whole graph, which is differentiated twice.
+    let (target, gap, _) = try parts(session.model(batch.inputs), batch, session)
     let slopes = try gradients(
       of: (target * (1 - agreement) + gap * agreement) * 2, withRespectTo: variables, creatingGraph: true)
     let directions = try gradients(of: target, withRespectTo: variables, keepingGraph: true)

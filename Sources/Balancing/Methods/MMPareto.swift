@@ -68,7 +68,7 @@ public struct MMPareto: BalancingMethod, TrainsUnimodalClassifiers {
   func combined(
     _ target: Gradients, _ unimodal: Gradients, _ model: MultimodalModel, _ report: inout StepReport
   ) throws -> Gradients {
-    let update = try target + unimodal
+    var update = try target + unimodal
     var conflicts = 0.0
     for modality in model.modalities {
       let branch = model.branch(modality)
@@ -77,7 +77,7 @@ public struct MMPareto: BalancingMethod, TrainsUnimodalClassifiers {
       let uu = try unimodal.dot(unimodal, within: branch)
       let weight = gu < 0 ? MinimumNorm.weight(gg, gu, uu) : 0.5
       if gu < 0 { conflicts += 1 }
-      try combine(target, unimodal, weight, branch, model.store, into: update)
+      update = try combined(target, unimodal, weight, branch, sum: update)
       report.scalars["weight.\(modality.name)"] = weight
       report.scalars["cosine.\(modality.name)"] = gg > 0 && uu > 0 ? gu / (gg.squareRoot() * uu.squareRoot()) : 0
     }
@@ -85,26 +85,20 @@ public struct MMPareto: BalancingMethod, TrainsUnimodalClassifiers {
     return update
   }
 
-  /// Writes γ · max(κ, 1) · h over the sum g + u that `update` holds on a branch.
-  private func combine(
-    _ target: Gradients, _ unimodal: Gradients, _ weight: Double, _ branch: [Int], _ store: ParameterStore,
-    into update: Gradients
-  ) throws {
-    var tensors: [(sum: Tensor, mix: Tensor)] = []
-    for path in branch.map({ store.parameters[$0].path }) {
-      guard let sum = try update[path], let g = try target[path], let u = try unimodal[path] else { continue }
-      // With equal weights h is the sum itself.
-      tensors.append((sum, weight == 0.5 ? sum : try g * (2 * weight) + u * (2 - 2 * weight)))
+  /// `sum`, g + u, with γ · max(κ, 1) · h in its place on a branch.
+  private func combined(
+    _ target: Gradients, _ unimodal: Gradients, _ weight: Double, _ branch: [Int], sum: Gradients
+  ) throws -> Gradients {
+    let both = branch.filter(target.presentIndices.contains).filter(unimodal.presentIndices.contains)
+    // With equal weights h is the sum itself.
+    guard weight != 0.5 else { return try sum.scaled(by: configuration.gamma, within: both) }
+    let mix = try target.within(both).scaled(by: 2 * weight).adding(unimodal, scale: 2 - 2 * weight, within: both)
+    var result = sum
+    for group in configuration.magnitude == .branch ? [both] : both.map({ [$0] }) {
+      let (long, short) = (try sum.norm(within: group), try mix.norm(within: group))
+      let stretch = short > 1e-6 * long ? max(long / short, 1) : 1
+      result = try result.replacing(group, by: mix).scaled(by: configuration.gamma * stretch, within: group)
     }
-    var lengths = try tensors.map { (sum: try $0.sum.norm().scalar(), mix: try $0.mix.norm().scalar()) }
-    if configuration.magnitude == .branch {
-      let sum = lengths.map { $0.sum * $0.sum }.reduce(0, +).squareRoot()
-      let mix = lengths.map { $0.mix * $0.mix }.reduce(0, +).squareRoot()
-      lengths = lengths.map { _ in (sum, mix) }
-    }
-    for ((sum, mix), length) in zip(tensors, lengths) {
-      let stretch = length.mix > 1e-6 * length.sum ? max(length.sum / length.mix, 1) : 1
-      try sum.copy(from: mix * (configuration.gamma * stretch))
-    }
+    return result
   }
 }

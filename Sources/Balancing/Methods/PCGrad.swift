@@ -76,7 +76,7 @@ public struct PCGrad: BalancingMethod, TrainsUnimodalClassifiers {
     _ target: Gradients, _ unimodal: Gradients, _ model: MultimodalModel, _ order: Generator?,
     _ report: inout StepReport
   ) throws -> Gradients {
-    let update = try target + unimodal
+    var update = try target + unimodal
     // By name, so that the order in which modalities are listed decides nothing.
     let modalities = model.modalities.sorted { $0.name < $1.name }
     let groups: [[[Int]]] =
@@ -91,10 +91,10 @@ public struct PCGrad: BalancingMethod, TrainsUnimodalClassifiers {
       if conflict { conflicts += 1 }
       let share = configuration.reduction == .mean ? 1 / Double(weights.count) : 1
       for (position, part) in parts.enumerated() where conflict || share != 1 {
-        for path in part.map({ model.store.parameters[$0].path }) {
-          guard let sum = try update[path], let g = try target[path], let u = try unimodal[path] else { continue }
-          try sum.copy(from: g * (share * weights[0]) + u * (share * weights[position + 1]))
-        }
+        let both = part.filter(target.presentIndices.contains).filter(unimodal.presentIndices.contains)
+        let mix = try target.within(both).scaled(by: share * weights[0])
+          .adding(unimodal, scale: share * weights[position + 1], within: both)
+        update = update.replacing(both, by: mix)
       }
     }
     report.scalars["conflict"] = conflicts / Double(groups.count)

@@ -61,7 +61,7 @@ struct GradientModulation {
       if factor == 1 { continue }
       let trained = session.model.branch(modality).filter(direction.presentIndices.contains)
       switch place {
-      case .gradient: direction = try direction.scaling(trained, by: factor)
+      case .gradient: direction = try direction.scaled(by: factor, within: trained)
       case .step: scalings.append((trained, factor))
       }
     }
@@ -87,21 +87,18 @@ struct GradientModulation {
 
   /// Normal noise on every tensor of the branches, as wide as that tensor's gradient is.
   static func noise(like gradients: Gradients, _ session: TrainingSession) throws -> Gradients {
-    let noise = try gradients.within(session.model.branches)
-    for (path, gradient) in try noise.named() {
-      // A single number has no spread.
-      let variance = try gradient.variance(correction: gradient.count > 1 ? 1 : 0)
-      let normal = try session.random("noise/\(path)").normal(gradient.shape)
-        .to(gradient.elementType, on: gradient.device)
-      try gradient.copy(from: normal * (variance.squareRoot() + 1e-8))
+    let store = session.model.store
+    var noise = gradients.within(session.model.branches)
+    for index in noise.presentIndices {
+      let path = store.parameters[index].path
+      let generator = try session.random("noise/\(path)")
+      noise = try noise.mapping([index]) { (gradient) throws(TorchError) in
+        // A single number has no spread.
+        let variance = try gradient.variance(correction: gradient.count > 1 ? 1 : 0)
+        let normal = try generator.normal(gradient.shape).to(gradient.elementType, on: gradient.device)
+        return try normal * (variance.squareRoot() + 1e-8)
+      }
     }
     return noise
-  }
-}
-
-extension Gradients {
-  /// The same with some parameters' gradients multiplied by a factor.
-  func scaling(_ indices: [Int], by factor: Double) throws(TorchError) -> Gradients {
-    try mapping(indices) { (gradient) throws(TorchError) in try gradient * factor }
   }
 }

@@ -39,6 +39,8 @@ int32_t ctorch_threads(void);
 void ctorch_set_threads(int32_t count);
 bool ctorch_has_cuda(void);
 bool ctorch_has_mps(void);
+/// Whether the processor multiplies bfloat16 numbers in hardware.
+bool ctorch_has_bfloat16(void);
 
 // Making, freeing, reading
 
@@ -55,6 +57,10 @@ ctorch_status ctorch_wrap(void *bytes, const int64_t *sizes, int32_t rank, int32
                           void *context, ctorch_tensor *out);
 /// Copies the elements, contiguous and in row-major order, to host memory of exactly `count` bytes.
 ctorch_status ctorch_read(ctorch_tensor tensor, void *bytes, size_t count);
+/// The value of a tensor of one element.
+ctorch_status ctorch_item(ctorch_tensor tensor, double *out);
+/// How often the tensor's memory has been written to, views of it included.
+ctorch_status ctorch_changes(ctorch_tensor tensor, int64_t *out);
 int32_t ctorch_rank(ctorch_tensor tensor);
 void ctorch_sizes(ctorch_tensor tensor, int64_t *sizes);
 int32_t ctorch_type(ctorch_tensor tensor);
@@ -95,6 +101,8 @@ ctorch_status ctorch_argmax(ctorch_tensor a, int64_t dimension, bool keep, ctorc
 ctorch_status ctorch_argsort(ctorch_tensor a, int64_t dimension, bool descending, ctorch_tensor *out);
 ctorch_status ctorch_variance(ctorch_tensor a, int64_t correction, ctorch_tensor *out);
 ctorch_status ctorch_dot(ctorch_tensor a, ctorch_tensor b, ctorch_tensor *out);
+/// a + scale · b
+ctorch_status ctorch_add_scaled(ctorch_tensor a, ctorch_tensor b, double scale, ctorch_tensor *out);
 /// input · weightᵀ + bias; bias may be null.
 ctorch_status ctorch_linear(ctorch_tensor input, ctorch_tensor weight, ctorch_tensor bias, ctorch_tensor *out);
 ctorch_status ctorch_cross_entropy(ctorch_tensor logits, ctorch_tensor labels, ctorch_tensor weight, bool mean,
@@ -172,11 +180,14 @@ ctorch_status ctorch_upsample_bicubic(ctorch_tensor a, int64_t height, int64_t w
 
 // Optimizer steps, in place, one pass. `step` is a float tensor of rank 0 that holds the number of this step (from 1).
 
-ctorch_status ctorch_adam_step(ctorch_tensor parameter, ctorch_tensor gradient, ctorch_tensor mean,
-                               ctorch_tensor square, ctorch_tensor step, double learning_rate, double beta1,
-                               double beta2, double weight_decay, double epsilon, bool decoupled);
-ctorch_status ctorch_sgd_step(ctorch_tensor parameter, ctorch_tensor gradient, ctorch_tensor momentum_buffer,
-                              double learning_rate, double momentum, double weight_decay, bool nesterov, bool first);
+ctorch_status ctorch_adam_step(const ctorch_tensor *parameters, const ctorch_tensor *gradients,
+                               const ctorch_tensor *means, const ctorch_tensor *squares, int32_t count,
+                               ctorch_tensor step, double learning_rate, double beta1, double beta2,
+                               double weight_decay, double epsilon, bool decoupled);
+/// `momentum_buffers` may be null.
+ctorch_status ctorch_sgd_step(const ctorch_tensor *parameters, const ctorch_tensor *gradients,
+                              const ctorch_tensor *momentum_buffers, int32_t count, double learning_rate,
+                              double momentum, double weight_decay, bool nesterov, bool first);
 
 #ifdef __cplusplus
 }

@@ -10,7 +10,11 @@ public struct Linear {
     bias = try scope.parameter("bias", [outputs], .uniform(fanIn: inputs))
   }
 
+  /// y; its product is taken in the store's product type where a graph is recorded.
   public func callAsFunction(_ input: Tensor) throws(TorchError) -> Tensor {
-    try input.linear(weight.tensor, bias.tensor)
+    guard let type = weight.productType, Autograd.isRecording else {
+      return try input.linear(weight.tensor, bias.tensor)
+    }
+    return try input.to(type).linear(weight.tensor.to(type), bias.tensor.to(type)).to(input.elementType)
   }
 }

@@ -16,6 +16,8 @@ public final class Adam: Optimizer {
   private let decoupled: Bool
   private let mean: Tensor
   private let square: Tensor
+  private let means: [Tensor]
+  private let squares: [Tensor]
   private var counts: StepCounts
 
   public init(
@@ -30,19 +32,21 @@ public final class Adam: Optimizer {
     self.decoupled = decoupled
     mean = try .zeros([store.count], store.elementType, on: store.device)
     square = try .zeros([store.count], store.elementType, on: store.device)
+    means = try store.views(of: mean)
+    squares = try store.views(of: square)
     counts = StepCounts(store)
   }
 
   public func step(_ gradients: Gradients, learningRate: Double) throws(TorchError) {
-    let flat = try store.flat()
-    for (range, step) in counts.advance(gradients) {
-      func part(_ tensor: Tensor) throws(TorchError) -> Tensor {
-        try tensor.narrowed(0, from: range.lowerBound, length: range.count)
+    _ = try store.flat()
+    for (step, indices) in counts.advance(gradients) {
+      let step = try Tensor([Float(step)], shape: [], on: store.device)
+      try gradients.visit(indices) { (indices, numbers) throws(TorchError) in
+        try OptimizerStep.adam(
+          indices.map { store.parameters[$0].tensor }, numbers, means: indices.map { means[$0] },
+          squares: indices.map { squares[$0] }, step: step, learningRate: learningRate, beta1: beta1, beta2: beta2,
+          weightDecay: weightDecay, epsilon: epsilon, decoupled: decoupled)
       }
-      try OptimizerStep.adam(
-        part(flat), part(gradients.flat), mean: part(mean), square: part(square),
-        step: Tensor([Float(step)], shape: [], on: store.device), learningRate: learningRate, beta1: beta1,
-        beta2: beta2, weightDecay: weightDecay, epsilon: epsilon, decoupled: decoupled)
     }
   }
 

@@ -12,7 +12,7 @@ public protocol Optimizer: AnyObject {
   func restore(_ state: (String) throws -> Tensor) throws
 }
 
-/// Per-parameter step counts, and the runs of neighbours that can be stepped in one call.
+/// Per-parameter step counts, and the parameters that can be stepped in one call.
 struct StepCounts {
   private(set) var counts: [Int]
 
@@ -28,15 +28,13 @@ struct StepCounts {
     }
   }
 
-  /// Counts one more step of each present parameter; neighbours in step are given together.
-  mutating func advance(_ gradients: Gradients) -> [(range: Range<Int>, step: Int)] {
+  /// Counts one more step of each present parameter; those in step are given together.
+  mutating func advance(_ gradients: Gradients) -> [(step: Int, indices: [Int])] {
     var groups: [Int: [Int]] = [:]
     for index in gradients.presentIndices {
       counts[index] += 1
       groups[counts[index], default: []].append(index)
     }
-    return groups.keys.sorted().flatMap { step in
-      gradients.store.ranges(of: groups[step] ?? []).map { ($0, step) }
-    }
+    return groups.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 }

@@ -11,6 +11,7 @@ public final class SGD: Optimizer {
   private let weightDecay: Double
   private let nesterov: Bool
   private let buffer: Tensor?
+  private let buffers: [Tensor]?
   private var counts: StepCounts
 
   public init(
@@ -21,18 +22,19 @@ public final class SGD: Optimizer {
     self.weightDecay = weightDecay
     self.nesterov = nesterov && momentum > 0
     buffer = momentum > 0 ? try .zeros([store.count], store.elementType, on: store.device) : nil
+    buffers = try buffer.map(store.views)
     counts = StepCounts(store)
   }
 
   public func step(_ gradients: Gradients, learningRate: Double) throws(TorchError) {
-    let flat = try store.flat()
-    for (range, step) in counts.advance(gradients) {
-      func part(_ tensor: Tensor) throws(TorchError) -> Tensor {
-        try tensor.narrowed(0, from: range.lowerBound, length: range.count)
+    _ = try store.flat()
+    for (step, indices) in counts.advance(gradients) {
+      try gradients.visit(indices) { (indices, numbers) throws(TorchError) in
+        try OptimizerStep.sgd(
+          indices.map { store.parameters[$0].tensor }, numbers,
+          momentumBuffers: buffers.map { buffers in indices.map { buffers[$0] } }, learningRate: learningRate,
+          momentum: momentum, weightDecay: weightDecay, nesterov: nesterov, first: step == 1)
       }
-      try OptimizerStep.sgd(
-        part(flat), part(gradients.flat), momentumBuffer: buffer.map(part), learningRate: learningRate,
-        momentum: momentum, weightDecay: weightDecay, nesterov: nesterov, first: step == 1)
     }
   }
 

@@ -1,0 +1,172 @@
+import TestSupport
+import Testing
+import Torch
+
+@testable import TorchNN
+
+/// Layers over constant inputs: outputs, products, and what is done with them.
+@Suite("Layers over constant inputs")
+struct LinearTapeTests {
+  private let store: ParameterStore
+  private let layer: Linear
+  private let head: Linear
+  private let tape = LinearTape()
+
+  /// - Returns: a store with a layer of 9 → 8, wide beside batches of 3, and one of 8 → 2 behind it.
+  init() throws {
+    Conditions.prepare()
+    store = ParameterStore(random: RandomSource(seed: 1), elementType: .float64)
+    layer = try Linear(store.root / "layer", in: 9, out: 8)
+    head = try Linear(store.root / "head", in: 8, out: 2)
+    _ = try store.flat()
+  }
+
+  private func input(_ rows: Int = 3, seed: UInt64 = 1) throws -> Tensor {
+    try Tensor(numbers(rows * 9, seed: seed), shape: [rows, 9])
+  }
+
+  /// The gradient of a loss of the head's outputs, with the tape and through the whole graph.
+  private func pair(_ input: Tensor, weight: Double = 1) throws -> (taped: Gradients, whole: Gradients) {
+    func loss(_ output: Tensor) throws -> Tensor { try (head(output) * weight).square().sum() }
+    return (
+      try Gradients(of: loss(tape(layer, input)), store, tape: tape), try Gradients(of: loss(layer(input)), store)
+    )
+  }
+
+  private func agree(_ a: Gradients, _ b: Gradients) throws -> Bool {
+    try a.presentIndices == b.presentIndices && allClose(a.flat().array(), b.flat().array(), relative: 1e-12)
+  }
+
+  @Test("have the gradients of the whole graph", arguments: [1, 3, 30])
+  func gradients(_ rows: Int) throws {
+    let (taped, whole) = try pair(input(rows))
+    #expect(taped.presentIndices == [0, 1, 2, 3])
+    #expect(try agree(taped, whole))
+  }
+
+  @Test("have inner products of those numbers, by samples or not", arguments: [1, 3, 30])
+  func products(_ rows: Int) throws {
+    let x = try input(rows)
+    let ((g, wholeG), (k, wholeK)) = (try pair(x), try pair(x, weight: -0.3))
+    for indices in [[0], [1], [0, 1], [0, 1, 2, 3]] {
+      #expect(try allClose([g.dot(k, within: indices)], [wholeG.dot(wholeK, within: indices)], relative: 1e-12))
+      #expect(try allClose([g.norm(within: indices)], [wholeG.norm(within: indices)], relative: 1e-12))
+    }
+    #expect(try allClose([g.dot(wholeK)], [wholeG.dot(wholeK)], relative: 1e-12))
+  }
+
+  @Test("keep inner products between different inputs")
+  func differentInputs() throws {
+    let ((g, wholeG), (k, wholeK)) = (try pair(input(seed: 1)), try pair(input(2, seed: 2)))
+    #expect(try allClose([g.dot(k), k.dot(g)], [wholeG.dot(wholeK), wholeK.dot(wholeG)], relative: 1e-12))
+    let (sum, wholeSum) = (try g + k, try wholeG + wholeK)
+    #expect(try allClose([sum.dot(g), sum.norm()], [wholeSum.dot(wholeG), wholeSum.norm()], relative: 1e-12))
+    #expect(try agree(sum, wholeSum))
+  }
+
+  @Test("keep sums, multiples, parts and changes")
+  func arithmetic() throws {
+    let x = try input()
+    let ((g, wholeG), (k, wholeK)) = (try pair(x), try pair(x, weight: 2))
+    func combined(_ g: Gradients, _ k: Gradients) throws -> [Gradients] {
+      [
+        try g.adding(k, scale: -0.7, within: [0, 3]), try g.scaled(by: 3) + k, g.within([0]),
+        try g.scaled(by: -1, within: [1, 0]), g.replacing([0], by: k),
+        try g.mapping([0]) { numbers throws(TorchError) in try numbers + 1 } + k,
+      ]
+    }
+    for (one, two) in zip(try combined(g, k), try combined(wholeG, wholeK)) { #expect(try agree(one, two)) }
+    // A share whose numbers are known, and one with a tensor beside its product.
+    _ = try g.named()
+    for (one, two) in zip(try combined(g, k), try combined(wholeG, wholeK)) {
+      #expect(try agree(one, two))
+      #expect(try allClose([(one + k).dot(k)], [(two + wholeK).dot(wholeK)], relative: 1e-12))
+    }
+  }
+
+  @Test("answer alike while neither input nor weights change")
+  func remembering() throws {
+    let x = try input()
+    let first = try tape(layer, x)
+    #expect(try tape(layer, x) === first)
+    #expect(try tape(layer, input()) !== first)
+    try layer.weight.tensor.scale(by: 2)
+    let scaled = try tape(layer, x)
+    #expect(scaled !== first)
+    #expect(try allClose(scaled, layer(x)))
+    tape.clear()
+    #expect(try tape(layer, x) !== scaled)
+  }
+
+  @Test("moving the model by an optimizer's step counts as a change")
+  func steps() throws {
+    let x = try input()
+    let optimizers: [any Optimizer] = [try Adam(store), try SGD(store), try SGD(store, momentum: 0.9)]
+    for optimizer in optimizers {
+      let before = try tape(layer, x)
+      try optimizer.step(pair(x).taped, learningRate: 0.1)
+      #expect(try tape(layer, x) !== before)
+      #expect(try allClose(tape(layer, x), layer(x)))
+    }
+  }
+
+  @Test("are as ever where the layer is frozen, the input is differentiated or nothing is recorded")
+  func notTaped() throws {
+    let x = try input()
+    let looked = try withoutGradients { () throws(TorchError) in try tape(layer, x) }
+    #expect(!looked.requiresGradient)
+    let variable = try input(seed: 2).requiringGradient()
+    let slope = try Torch.gradients(of: tape(layer, variable).sum(), withRespectTo: [variable])[0]
+    #expect(try #require(slope).shape == [3, 9])
+    try store.freeze("layer")
+    #expect(try !tape(layer, x).requiresGradient)
+    #expect(try pair(x).taped.presentIndices == [2, 3])
+  }
+
+  @Test("products in bfloat16 follow the weights, which keep float32, as does what is only looked at")
+  func bfloat16() throws {
+    let rounded = ParameterStore(random: RandomSource(seed: 1), productType: .bfloat16)
+    let exact = ParameterStore(random: RandomSource(seed: 1))
+    let layers = try [rounded, exact].map { try Linear($0.root / "layer", in: 9, out: 8) }
+    let x = try input().to(.float32)
+    for store in [rounded, exact] { _ = try store.flat() }
+    let (optimizer, other) = (try SGD(rounded), try SGD(exact))
+    for _ in 0..<3 {
+      let (taped, plain) = (try tape(layers[0], x), try layers[1](x))
+      #expect(taped.elementType == .float32)
+      #expect(try taped.array(of: Float.self) == layers[0](x).array())
+      #expect(try taped.array(of: Float.self) != plain.array())
+      #expect(try allClose(taped, plain, relative: 0.02, absolute: 0.05))
+      let looked = try withoutGradients { () throws(TorchError) in try layers[0](x) }
+      #expect(try looked.array(of: Float.self) == x.linear(layers[0].weight.tensor, layers[0].bias.tensor).array())
+      let g = try Gradients(of: taped.square().sum(), rounded, tape: tape)
+      let whole = try Gradients(of: plain.square().sum(), exact)
+      #expect(try g.flat().elementType == .float32)
+      #expect(try (g.flat() - whole.flat()).norm().scalar() < 0.02 * whole.norm())
+      #expect(try abs(g.dot(g) / whole.dot(whole) - 1) < 0.04)
+      try optimizer.step(g, learningRate: 0.01)
+      try other.step(whole, learningRate: 0.01)
+    }
+    #expect(rounded.parameters.allSatisfy { $0.tensor.elementType == .float32 })
+  }
+
+  @Test("an optimizer moves by products as by numbers")
+  func optimizers() throws {
+    func trained(_ taped: Bool, _ make: (ParameterStore) throws -> any Optimizer) throws -> [Double] {
+      let bench = try LinearTapeTests()
+      let optimizer = try make(bench.store)
+      for step in 0..<3 {
+        let pair = try bench.pair(bench.input(seed: UInt64(step)))
+        try optimizer.step(taped ? pair.taped : pair.whole, learningRate: 0.01)
+        bench.tape.clear()
+      }
+      return try bench.store.flat().array()
+    }
+    for make in [
+      { store in try Adam(store, weightDecay: 0.1) }, { store in try Adam(store, weightDecay: 0.1, decoupled: true) },
+      { store in try SGD(store, momentum: 0.9, nesterov: true) },
+    ] as [(ParameterStore) throws -> any Optimizer] {
+      #expect(try allClose(trained(true, make), trained(false, make), relative: 1e-9))
+    }
+  }
+}
