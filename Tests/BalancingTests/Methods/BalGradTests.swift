@@ -281,7 +281,11 @@ struct BalGradTests {
     #expect(apart.report.scalars["cosine"] == 0)
     #expect(try named(apart.part("projected")) == named(apart.part("target")))
     let expected = try named(apart.part("target") + apart.part("unimodal"))
-    #expect(try named(apart.update) == expected)
+    let update = try named(apart.update)
+    #expect(update.keys.sorted() == expected.keys.sorted())
+    for (name, numbers) in expected {
+      #expect(allClose(update[name] ?? [], numbers, relative: 1e-12, absolute: 1e-15), "\(name)")
+    }
   }
 
   @Test("modalities that predict alike do not move each other")
