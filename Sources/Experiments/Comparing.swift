@@ -27,6 +27,7 @@ extension Experiment {
     for plan in plans { _ = try RunBuilder(plan.configuration, data) }
     events(.phase("Data", data.words))
     if request.tuning != 0 { try checkTuning(request, data) }
+    let findings = try guardData(data, events: events)
     var request = request
     let lock = try FolderLock(
       inside: request.out, waiting: patience(request.wait, for: request.out, stop: stop, events: events))
@@ -43,10 +44,13 @@ extension Experiment {
         "\(plans.count) \(plans.count == 1 ? "run" : "runs"): \(request.rows.map(\.label).joined(separator: ", ")) × \(request.seeds) "
           + (request.seeds == 1 ? "seed" : "seeds")))
 
-    let summaries = try run(plans, data, jobs: request.jobs, stop: stop, events: events)
+    let summaries = try run(
+      plans, data, jobs: request.jobs, tensorboard: request.tensorboard, stop: stop, events: events)
     var results = try results(of: Array(zip(plans.map(\.label), summaries)), data)
     if let tuning { tuning.enter(&results) }
+    results.notes += findings.findings(.grave).map { "the data: \($0.what)" }
     try AtomicFile.write(Data((results.json() + "\n").utf8), to: request.out.appending(path: "results.json"))
+    try AtomicFile.write(Data((findings.json() + "\n").utf8), to: request.out.appending(path: "check.json"))
     if !request.sweepRatios.isEmpty {
       let table = try sweep(Array(zip(plans.map(\.label), summaries)), data, request.sweepRatios)
       try AtomicFile.write(Data((table.json() + "\n").utf8), to: request.out.appending(path: "sweep.json"))
@@ -128,7 +132,8 @@ extension Experiment {
   /// - Parameter mayDiverge: whether a run that diverges is left out of the answer, rather than the end of all.
   /// - Throws: the error of the first run in order that failed; the others stop where they are.
   static func run(
-    _ plans: [PlannedRun], _ data: LoadedData, jobs wanted: Int, mayDiverge: Bool = false, stop: StopFlag,
+    _ plans: [PlannedRun], _ data: LoadedData, jobs wanted: Int, mayDiverge: Bool = false, tensorboard: Bool = false,
+    stop: StopFlag,
     events: @escaping EventSink
   ) throws -> [RunSummary] {
     struct Progress {
@@ -149,7 +154,9 @@ extension Experiment {
         guard index < work.plans.count else { return }
         let plan = work.plans[index]
         do {
-          let summary = try train(plan, work.data, mayDiverge: mayDiverge, stop: stop, failed: failed) { event in
+          let summary = try train(
+            plan, work.data, mayDiverge: mayDiverge, tensorboard: tensorboard, stop: stop, failed: failed
+          ) { event in
             // One at a time, as a listener expects.
             progress.withLock { progress in
               switch event {
@@ -188,12 +195,13 @@ extension Experiment {
 
   /// One run of several; nil where it diverged and may.
   private static func train(
-    _ plan: PlannedRun, _ data: LoadedData, mayDiverge: Bool, stop: StopFlag, failed: StopFlag,
+    _ plan: PlannedRun, _ data: LoadedData, mayDiverge: Bool, tensorboard: Bool, stop: StopFlag, failed: StopFlag,
     events: @escaping EventSink
   ) throws -> RunSummary? {
     if mayDiverge, hasDiverged(plan, data) { return nil }
     var request = TrainRequest()
     request.out = plan.folder
+    request.tensorboard = tensorboard
     // Whoever is at work there will soon be done.
     request.wait = true
     do {

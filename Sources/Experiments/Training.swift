@@ -28,6 +28,7 @@ extension Experiment {
         exitStatus: .usage)
     }
     let data = try LoadedData(at: URL(filePath: configuration.dataset))
+    try guardData(data, events: events)
     return try train(configuration, resolved, data, request, stop: stop, events: events)
   }
 
@@ -57,7 +58,8 @@ extension Experiment {
     if let done = try finished(folder, builder, resolved, digest, request) { return .alreadyDone(done) }
     let checkpoint = request.again ? nil : try checkpoint(in: folder, digest, events: events)
     let run = try TrainingRun(
-      builder, resolved, in: folder, digest: digest, from: checkpoint, stop: stop, events: events)
+      builder, resolved, in: folder, digest: digest, from: checkpoint, tensorboard: request.tensorboard, stop: stop,
+      events: events)
     guard let summary = try run.run() else { return .interrupted(folder.url) }
     return .finished(summary)
   }
@@ -86,6 +88,9 @@ extension Experiment {
         remedy: "choose another --out, or --again to replace it", exitStatus: .usage)
     }
     guard found.status == .finished else { return nil }
+    if request.tensorboard, EventFile.files(in: folder.url).isEmpty {
+      try EventFile(of: folder, stepsBelow: .max).close()
+    }
     return RunSummary(folder: folder.url, record: found, evaluation: try folder.readEvaluation())
   }
 

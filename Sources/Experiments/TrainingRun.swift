@@ -21,6 +21,9 @@ final class TrainingRun: Trainer.Observer {
   private var best: Checkpoint.Best?
   private let steps: JSONLinesWriter
   private let epochs: JSONLinesWriter
+  /// For TensorBoard, where that is asked for.
+  private let board: EventFile?
+  private var lastStep = 0
   private var record: RunRecord
   private let clock = ContinuousClock()
   private let begun: ContinuousClock.Instant
@@ -36,7 +39,7 @@ final class TrainingRun: Trainer.Observer {
   /// A run in its folder, whose lock the caller has; goes on from a checkpoint where there is one.
   init(
     _ builder: RunBuilder, _ resolved: ResolvedConfiguration, in folder: RunFolder, digest: String,
-    from checkpoint: Checkpoint?, stop: StopFlag, events: @escaping EventSink
+    from checkpoint: Checkpoint?, tensorboard: Bool = false, stop: StopFlag, events: @escaping EventSink
   ) throws {
     self.builder = builder
     self.resolved = resolved
@@ -72,6 +75,9 @@ final class TrainingRun: Trainer.Observer {
     AtomicFile.removeUnfinished(in: folder.url)
     steps = try JSONLinesWriter(resuming: folder.steps, where: "step", isBelow: checkpoint?.numbers.step ?? 0)
     epochs = try JSONLinesWriter(resuming: folder.epochs, where: "epoch", isBelow: position.epoch)
+    let stepsDone = checkpoint?.numbers.step ?? 0
+    lastStep = max(stepsDone - 1, 0)
+    board = tensorboard ? try EventFile(of: folder, stepsBelow: stepsDone) : nil
   }
 
   /// Trains and evaluates; nil where it was stopped and a checkpoint waits.
@@ -106,8 +112,10 @@ final class TrainingRun: Trainer.Observer {
 
   func stepEnded(_ report: StepReport, _ clock: TrainingClock, stepsInEpoch: Int, _ position: Trainer.Position) throws {
     self.position = position
-    try steps.append(
-      StepRow(step: clock.step, epoch: clock.epoch, losses: report.losses, scalars: report.scalars))
+    let row = StepRow(step: clock.step, epoch: clock.epoch, losses: report.losses, scalars: report.scalars)
+    try steps.append(row)
+    try board?.append(row.scalarsByTag, step: row.step)
+    lastStep = row.step
     let now = self.clock.now
     if now - lastEvent > .milliseconds(200) {
       lastEvent = now
@@ -128,8 +136,12 @@ final class TrainingRun: Trainer.Observer {
         method: try (method as? any Checkpointed)?.state())
     }
     let now = clock.now
-    try epochs.append(
-      EpochRow(epoch: epoch, train: means, validation: validation, seconds: (now - epochBegun).seconds))
+    let row = EpochRow(epoch: epoch, train: means, validation: validation, seconds: (now - epochBegun).seconds)
+    try epochs.append(row)
+    try board?.append(row.scalarsByTag, step: lastStep)
+    // Somebody may be watching.
+    try epochs.flush()
+    try board?.flush()
     epochBegun = now
     lastEvent = now
     let scoreWords = score.map { "  validation \(builder.data.set.manifest.metric.title) \(percent($0))" } ?? ""
@@ -194,6 +206,7 @@ final class TrainingRun: Trainer.Observer {
   private func finish(_ status: RunStatus) throws {
     try steps.close()
     try epochs.close()
+    try board?.close()
     record.status = status
     record.ended = RunRecord.timestamp()
     record.seconds = seconds

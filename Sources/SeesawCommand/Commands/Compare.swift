@@ -62,6 +62,9 @@ struct Compare: ParsableCommand, Exemplified {
 
   @OptionGroup var lock: LockOptions
 
+  @Flag(help: "Also write TensorBoard's event files into the runs' folders.")
+  var tensorboard = false
+
   @Flag(help: "Print the results as JSON.")
   var json = false
 
@@ -90,6 +93,7 @@ struct Compare: ParsableCommand, Exemplified {
     request.settings += configuration.settings
     request.jobs = jobs ?? 0
     request.wait = lock.wait
+    request.tensorboard = tensorboard
     request.tuning = tune ?? 0
     try Comparison.run(request, recipe, prefer: prefer, json: json, output)
   }
