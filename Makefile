@@ -4,8 +4,8 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help libtorch setup build demo test kill-test full-disk-test lint format docs docs-check promises golden example \
-  bench bench-check clean
+.PHONY: help libtorch plotly setup build demo test kill-test full-disk-test lint format docs docs-check promises golden \
+  browser-test example bench bench-check clean
 
 PYTHON ?= python3
 export PYTHON
@@ -20,7 +20,10 @@ help: ## say what each verb does
 libtorch: ## fetch libtorch into .libtorch (nothing to do if LIBTORCH names one)
 	@scripts/libtorch.sh
 
-setup: libtorch ## libtorch, and the system's JPEG, PNG and WebP libraries
+plotly: ## fetch Plotly.js into .plotly, for the figures of reports
+	@scripts/plotly.sh
+
+setup: libtorch plotly ## libtorch, Plotly.js, and the system's JPEG, PNG and WebP libraries
 	@scripts/system-libraries.sh
 
 build: setup ## the command, optimized: .build/release/seesaw
@@ -59,6 +62,9 @@ docs: setup ## write the methods' pages and the README's table anew, from their 
 
 golden: ## compute the golden numbers again, with PyTorch and scikit-learn
 	@scripts/golden.sh
+
+browser-test: ## look at reports with Chromium: figures, tables, keyboard, contrast, widths, speed
+	@scripts/browser-test.sh
 
 example: setup ## build the example package, which uses Seesaw as a dependency
 	swift build --package-path Examples/UseSeesaw

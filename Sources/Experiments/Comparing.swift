@@ -232,11 +232,7 @@ extension Experiment {
   }
 
   /// A label as the name of a folder.
-  static func folderName(_ label: String) -> String {
-    let kept = label.lowercased().map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : " " }
-    let name = String(kept).split(separator: " ").joined(separator: "-")
-    return name.isEmpty || name.hasPrefix(".") ? "row-\(name)" : name
-  }
+  static func folderName(_ label: String) -> String { RunFolder.name(ofRow: label) }
 
   private static func results(
     of summaries: [(label: String, run: RunSummary)], _ data: LoadedData

@@ -126,3 +126,12 @@ extension Tree {
     }
   }
 }
+
+extension RunFolder {
+  /// The name of the folder that holds the runs of a comparison's row.
+  package static func name(ofRow label: String) -> String {
+    let kept = label.lowercased().map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : " " }
+    let name = String(kept).split(separator: " ").joined(separator: "-")
+    return name.isEmpty || name.hasPrefix(".") ? "row-\(name)" : name
+  }
+}

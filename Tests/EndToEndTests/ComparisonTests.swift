@@ -69,7 +69,10 @@ struct ComparisonTests {
       #expect(answer.out.split(separator: "\n\n").last?.hasSuffix(".\n") == true)
       #expect(answer.error.contains("\nComparing  6 runs: joint, balgrad × 3 seeds\n"))
       #expect(
-        answer.lastWords.hasPrefix("     Done  runs/compare-data/results.json, runs/compare-data/table.md   "))
+        answer.lastWords.hasPrefix(
+          "     Done  runs/compare-data/results.json, runs/compare-data/table.md, runs/compare-data/report/index.html   "
+        ))
+      #expect(try read("runs/compare-data/report/index.html", in: folder).contains("<h1>tiny</h1>"))
       #expect(try read("runs/compare-data/table.md", in: folder).contains("| full |"))
 
       let weights = "runs/compare-data/joint/seed-0/weights.safetensors"
@@ -135,7 +138,7 @@ struct ComparisonTests {
       #expect(answer.status == 0, "\(answer.error)")
       #expect(answer.out.contains("no projection") && answer.out.contains("(12.3)") && answer.out.contains("a paper"))
       #expect(answer.out.contains("share missing"))
-      #expect(answer.lastWords.hasPrefix("     Done  c/results.json, c/sweep.json, c/table.md   "))
+      #expect(answer.lastWords.hasPrefix("     Done  c/results.json, c/sweep.json, c/table.md, c/report/index.html   "))
       let results = try Tree(json: read("c/results.json", in: folder))
       let methods = try #require(results[path: "methods"]?.listValue)
       #expect(methods.map { $0[path: "name"] } == ["joint", "no projection"])
@@ -173,13 +176,23 @@ struct ComparisonTests {
     }
   }
 
-  @Test("a comparison is reported in three forms, and its runs are listed and shown")
+  @Test("a comparison is reported as a page and in three forms, and its runs are listed and shown")
   func reports() throws {
     try withData { folder in
       #expect(try Seesaw.run(three + ["--out", "c", "-q"], in: folder).status == 0)
-      let report = try Seesaw.run(["report", "c", "--out", "pages"], in: folder)
+      try Data("/* Plotly */".utf8).write(to: folder.appending(path: "plotly.min.js"))
+      let plotly = ["SEESAW_PLOTLY": folder.path]
+      let report = try Seesaw.run(["report", "c", "--out", "pages"], in: folder, environment: plotly)
       #expect(report.status == 0 && report.out == "")
-      #expect(report.error == "     Done  pages/table.md, pages/table.tex, pages/table.csv\n")
+      #expect(report.error == "     Done  pages/table.md, pages/table.tex, pages/table.csv, pages/index.html\n")
+      #expect(try read("pages/plotly.min.js", in: folder) == "/* Plotly */")
+      let page = try read("pages/index.html", in: folder)
+      #expect(page.contains("BalGrad") && !page.contains("http-equiv=\"refresh\""))
+      let wrong = try Seesaw.run(["report", "c"], in: folder, environment: ["SEESAW_PLOTLY": "nowhere"])
+      #expect(wrong.status == 66 && wrong.error.hasPrefix("error: there is no plotly.min.js in 'nowhere'"))
+      let runs = try Seesaw.run(["report", "c/joint/seed-0", "c/balgrad", "--out", "some"], in: folder)
+      #expect(runs.status == 0, "\(runs.error)")
+      #expect(try read("some/table.csv", in: folder).contains("tiny,accuracy,balgrad,full,"))
       #expect(try read("pages/table.tex", in: folder).contains("\\begin{tabular}"))
       #expect(try read("pages/table.csv", in: folder).hasPrefix("dataset,metric,method"))
       let printed = try Seesaw.run(["report", "c/results.json", "--print", "markdown"], in: folder)
@@ -207,7 +220,7 @@ struct ComparisonTests {
       let answer = try Seesaw.run(words, in: folder)
       #expect(answer.status == 0, "\(answer.error)")
       #expect(answer.out.contains("Joint training") && answer.out.contains("BalGrad"))
-      #expect(answer.lastWords.hasPrefix("     Done  demo/results.json, demo/table.md   "))
+      #expect(answer.lastWords.hasPrefix("     Done  demo/results.json, demo/table.md, demo/report/index.html   "))
       let again = try Seesaw.run(words, in: folder)
       #expect(again.status == 0 && again.out == answer.out)
       #expect(again.error.contains(" Features  demo/features, made before\n"))

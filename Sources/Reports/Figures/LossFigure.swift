@@ -1,7 +1,7 @@
 import Records
 
 /// Where a modality's loss is read from.
-private enum LossKind: CaseIterable {
+enum LossKind: CaseIterable {
   case own
   case split
   case probed

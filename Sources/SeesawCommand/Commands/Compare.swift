@@ -7,7 +7,7 @@ import Reports
 struct Compare: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract: "Train several methods with several seeds and put them side by side.",
-    discussion: "What is done already in --out is not done again.")
+    discussion: "What is done already in --out is not done again. Ends with a page: report/index.html in --out.")
 
   static let examples = [
     "seesaw compare my-data --methods joint,uniform,balgrad --seeds 10 --jobs 4 --json > results.json",
@@ -132,6 +132,10 @@ enum Comparison {
     files.append(request.out.appending(path: "table.md"))
     let page = ComparisonPage(results, recipe, sweep, prefer: prefer)
     try AtomicFile.write(Data(page.markdown.utf8), to: files[files.count - 1])
+    let report = try ReportPage.write(
+      ReportContents(reading: [request.out]), to: request.out.appending(path: "report"), markdown: page.markdown)
+    if !report.hasPlotly { output.note(ReportPage.stillness) }
+    files.append(report.page)
     try output.data(json ? results.json() : page.text(width: output.surroundings.width))
     let seconds = (ContinuousClock.now - begun) / .seconds(1)
     output.say("Done", Words.made(files.map(\.relativePath), seconds: seconds))

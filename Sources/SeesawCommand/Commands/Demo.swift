@@ -6,7 +6,7 @@ import Records
 struct Demo: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract:
-      "Do the whole work on real data: encode pictures and names of emoji, compare three methods, print the table."
+      "Do the whole work on real data: encode pictures and names of emoji, compare three methods, print the table, write a page."
   )
 
   static let examples = ["seesaw demo", "seesaw demo --seeds 2 --out my-demo"]

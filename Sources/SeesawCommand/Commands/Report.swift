@@ -1,4 +1,5 @@
 import ArgumentParser
+import Balancing
 import Experiments
 import Foundation
 import Records
@@ -6,9 +7,13 @@ import Reports
 
 struct Report: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
-    abstract: "Write a comparison's table as Markdown, LaTeX and CSV.")
+    abstract: "Write a page that shows what runs found, and the table as Markdown, LaTeX and CSV.",
+    discussion: """
+      The page is index.html; it opens without a network. Its figures move where plotly.min.js is found: in what \
+      SEESAW_PLOTLY names, beside the program, or in .plotly, which make setup fills.
+      """)
 
-  static let examples = ["seesaw report runs/demo", "seesaw report runs/demo --print latex > table.tex"]
+  static let examples = ["seesaw report runs/demo", "seesaw report runs/first runs/second --out my-report"]
 
   /// A form of the table.
   enum Form: String, CaseIterable, ExpressibleByArgument {
@@ -16,67 +21,84 @@ struct Report: ParsableCommand, Exemplified {
     case latex
     case csv
 
-    var fileName: String {
+    func text(_ contents: ReportContents) -> String {
       switch self {
-      case .markdown: "table.md"
-      case .latex: "table.tex"
-      case .csv: "table.csv"
-      }
-    }
-
-    func text(_ results: ComparisonResults) -> String {
-      switch self {
-      case .markdown: ComparisonPage(results).markdown
-      case .latex: ComparisonTable(results, titles: MethodTitles.byName).latex()
-      case .csv: CSVTable.text(results)
+      case .markdown: ComparisonPage(contents.results, nil, contents.sweep).markdown
+      case .latex: ComparisonTable(contents.results, titles: MethodTitles.byName).latex()
+      case .csv: CSVTable.text(contents.results)
       }
     }
   }
 
-  @Argument(help: "The folder of a comparison, or its results.json.")
-  var results: String
+  @Argument(help: ArgumentHelp("Folders of comparisons and runs, or that hold runs.", valueName: "folder"))
+  var folders: [String]
 
-  @Option(help: ArgumentHelp("The folder of the tables (default: beside the results).", valueName: "folder"))
+  @Option(help: ArgumentHelp("The folder of the page (default: report in the first folder).", valueName: "folder"))
   var out: String?
 
-  @Option(help: ArgumentHelp("Print one form instead: markdown, latex or csv.", valueName: "form"))
+  @Option(help: ArgumentHelp("Print one form of the table instead: markdown, latex or csv.", valueName: "form"))
   var print: Form?
 
   @OptionGroup var talk: TalkOptions
 
-  func run() throws {
-    let output = Output(talk)
-    let file = try Self.file(at: results)
-    let text = try Diagnosis.placing(file) { try String(contentsOf: file, encoding: .utf8) }
-    let comparison: ComparisonResults
-    do { comparison = try ComparisonResults(json: text, place: file.relativePath) } catch {
-      var diagnosis = Diagnosis(describing: error).placed(in: file.relativePath)
-      diagnosis.exitStatus = .input
-      throw diagnosis
-    }
-    if let print { return try output.data(print.text(comparison).trimmingSuffix("\n")) }
-    let folder = out.map { URL(filePath: $0) } ?? file.deletingLastPathComponent()
-    try Diagnosis.placing(folder) {
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    }
-    var files: [String] = []
-    for form in Form.allCases {
-      let url = folder.appending(path: form.fileName)
-      try AtomicFile.write(Data(form.text(comparison).utf8), to: url)
-      files.append(url.relativePath)
-    }
-    output.say("Done", Words.made(files))
+  func validate() throws {
+    if folders.isEmpty { throw ValidationError("Name at least one run or comparison.") }
   }
 
-  private static func file(at path: String) throws -> URL {
+  func run() throws {
+    let output = Output(talk)
+    let contents = try ReportContents(reading: folders.map { URL(filePath: $0) })
+    if let print { return try output.data(print.text(contents).trimmingSuffix("\n")) }
+    let made = try ReportPage.write(contents, to: out.map { URL(filePath: $0) } ?? beside(folders[0]))
+    if !made.hasPlotly { output.note(ReportPage.stillness) }
+    output.say("Done", Words.made((made.tables + [made.page]).map(\.relativePath)))
+  }
+
+  /// Where a report of a folder, or of its results.json, lies by itself.
+  private func beside(_ path: String) -> URL {
     let url = URL(filePath: path)
-    var isFolder: ObjCBool = false
-    let isThere = FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder)
-    let file = isFolder.boolValue ? url.appending(path: "results.json") : url
-    guard isThere, FileManager.default.fileExists(atPath: file.path) else {
-      throw Diagnosis(
-        "there are no results in '\(path)'", remedy: "seesaw compare makes them", exitStatus: .input)
+    return (url.lastPathComponent == "results.json" ? url.deletingLastPathComponent() : url).appending(path: "report")
+  }
+}
+
+/// The page that `report`, `compare` and `demo` end with.
+enum ReportPage {
+  static let stillness = "plotly.min.js was not found, so the figures stand still: make setup fetches it"
+
+  static func write(_ contents: ReportContents, to folder: URL, markdown: String? = nil) throws -> ReportFolder.Made {
+    try ReportFolder.write(
+      contents, cards: MethodRegistry.entries.map(\.card), version: Experiment.version,
+      made: String(RunRecord.timestamp().prefix(10)), plotly: PlotlyFile().locate(), to: folder,
+      markdown: markdown ?? ComparisonPage(contents.results, nil, contents.sweep).markdown)
+  }
+}
+
+/// Where Plotly is to be found.
+struct PlotlyFile {
+  var environment = ProcessInfo.processInfo.environment
+  var executable = Executable.url
+  var above = Place.aboveProgramAndHere()
+
+  /// What `SEESAW_PLOTLY` names, else the file beside the program, else that in `.plotly` of a folder above it or above
+  /// the working folder; nil where there is none.
+  func locate() throws -> URL? {
+    let name = ReportFolder.plotlyName
+    let files = FileManager.default
+    if let variable = environment["SEESAW_PLOTLY"], !variable.isEmpty {
+      let named = URL(filePath: variable)
+      var isFolder: ObjCBool = false
+      let isThere = files.fileExists(atPath: named.path, isDirectory: &isFolder)
+      let file = isFolder.boolValue ? named.appending(path: name) : named
+      guard isThere, files.fileExists(atPath: file.path) else {
+        throw Diagnosis(
+          "there is no \(name) in '\(variable)'", place: "SEESAW_PLOTLY",
+          remedy: "name the file or its folder, or unset the variable", exitStatus: .input)
+      }
+      return file
     }
-    return file
+    let candidates =
+      [executable?.deletingLastPathComponent().appending(path: name)].compactMap { $0 }
+      + above.map { $0.appending(path: ".plotly/\(name)") }
+    return candidates.first { files.fileExists(atPath: $0.path) }
   }
 }

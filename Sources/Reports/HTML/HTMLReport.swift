@@ -1,0 +1,189 @@
+import Crypto
+public import Foundation
+import Mustache
+public import Records
+
+/// A report as one page of HTML that asks the network for nothing.
+///
+/// Figures are drawn by Plotly from `plotly.min.js` beside the page; where that is not to be had, and on paper, our own
+/// pictures stand in their place.
+public struct HTMLReport {
+  let contents: ReportContents
+  let cards: [String: MethodCard]
+  let version: String
+  let made: String
+  let isStill: Bool
+  let pictures: [URL: String]
+
+  /// - Parameters:
+  ///   - cards: of the methods, by name.
+  ///   - version: of Seesaw.
+  ///   - made: the day, as the page says it.
+  ///   - isStill: whether no Plotly lies beside the page.
+  ///   - pictures: where the page finds the picture of a raw sample.
+  public init(
+    _ contents: ReportContents, cards: [MethodCard] = [], version: String = "", made: String = "",
+    isStill: Bool = false,
+    pictures: [URL: String] = [:]
+  ) {
+    self.contents = contents
+    self.cards = Dictionary(cards.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    self.version = version
+    self.made = made
+    self.isStill = isStill
+    self.pictures = pictures
+  }
+
+  /// The whole page.
+  public func html() throws -> String {
+    let library = try Self.library()
+    guard let page = library.render(try view(), withTemplate: "page") else {
+      throw Diagnosis("the page's template is not there", exitStatus: .defect)
+    }
+    return page
+  }
+
+  // MARK: The template
+
+  private static func library() throws -> MustacheLibrary {
+    MustacheContentTypes.register(PageContentType(), named: "PAGE")
+    var library = MustacheLibrary()
+    for (name, bytes) in [
+      ("page", PackageResources.page_mustache), ("figure", PackageResources.figure_mustache),
+      ("table", PackageResources.table_mustache),
+    ] {
+      library.register(try MustacheTemplate(string: String(decoding: bytes, as: UTF8.self)), named: name)
+    }
+    return library
+  }
+
+  /// Escapes what the page shows, after taking out what could disturb it.
+  private struct PageContentType: MustacheContentType {
+    func escapeText(_ text: String) -> String { PageText.escaped(text) }
+  }
+
+  private static let script = String(decoding: PackageResources.page_js, as: UTF8.self)
+
+  /// What the page may do: its own script by digest, the file beside it, pictures of its folder, and nothing else.
+  private static var policy: String {
+    let digest = Data(SHA256.hash(data: Data(script.utf8))).base64EncodedString()
+    return [
+      "default-src 'none'", "script-src 'sha256-\(digest)' 'self' file:", "style-src 'unsafe-inline'",
+      "img-src 'self' file: data: blob:", "base-uri 'none'", "form-action 'none'",
+    ].joined(separator: "; ")
+  }
+
+  // MARK: What is on it
+
+  private func view() throws -> PageView {
+    let results = contents.results
+    let sections = try [
+      scores(), balance(), sweep(), losses(), cosines(), reliance(), confusion(), calibration(), samples(), tests(),
+      provenance(), methods(),
+    ].compactMap { $0 }
+    var answer = Findings(results, titles: titles).sentences
+    if results.methods.count < 2 { answer = Array(answer.prefix(1)) }
+    return PageView(
+      title: results.dataset.isEmpty ? "Results" : results.dataset, description: answer.first ?? subtitle,
+      policy: Self.policy, isStill: isStill, rawStyle: String(decoding: PackageResources.page_css, as: UTF8.self),
+      rawScript: Self.script, subtitle: subtitle, answer: answer,
+      stillness: isStill
+        ? ["Plotly was not to be found when this page was made, so its figures stand still: make setup fetches it."]
+        : [],
+      seesaws: seesaws(), sections: sections,
+      footer: "Made by Seesaw\(version.isEmpty ? "" : " \(version)")\(made.isEmpty ? "" : " on \(made)")"
+        + ", from records alone: the same runs give the same page.")
+  }
+
+  /// What methods are called.
+  var titles: [String: String] {
+    var titles = cards.mapValues(\.title)
+    // A row that is named after its method and set otherwise is called as it is named.
+    for row in contents.results.methods where titles[row.name] == nil { titles[row.name] = row.name }
+    return titles
+  }
+
+  func title(_ name: String) -> String { titles[name] ?? name }
+
+  /// The family of a row's method.
+  func stage(_ row: ComparisonResults.MethodRow) -> Stage { cards[contents.method(of: row)]?.stage ?? .baseline }
+
+  /// What a row's lines are dashed by: its place among the rows of its family.
+  func dash(_ row: ComparisonResults.MethodRow) -> Int {
+    let kin = contents.results.methods.filter { stage($0) == stage(row) }
+    return kin.firstIndex { $0.name == row.name } ?? 0
+  }
+
+  private var subtitle: String {
+    let results = contents.results
+    let seeds = results.methods.map(\.runs.count)
+    var parts: [String] = []
+    if results.methods.count == 1, let row = results.methods.first {
+      parts.append("\(title(row.name)), \(counted(row.runs.count, "seed"))")
+    } else if let low = seeds.min(), let high = seeds.max() {
+      let each = low == high ? counted(low, "seed") : "\(low) to \(high) seeds"
+      parts.append("\(counted(results.methods.count, "method")) × \(each)")
+    }
+    if !results.metric.isEmpty { parts.append(metricTitle(results.metric)) }
+    if let data = contents.runs.first?.record.data {
+      if let test = data.counts["test"] { parts.append(counted(test, "test sample")) }
+      parts.append(data.classes.count == 1 ? "1 class" : "\(data.classes.count) classes")
+    }
+    if !contents.modalities.isEmpty { parts.append(PageText.list(contents.modalities)) }
+    return parts.joined(separator: " · ")
+  }
+
+  /// The baseline and the best balanced row on their beams, where there are two modalities.
+  private func seesaws() -> [SeesawView] {
+    let names = contents.modalities
+    let results = contents.results
+    guard names.count == 2, let baseline else { return [] }
+    var rows = [baseline]
+    if let pick = results.front?.pick(.balanced), pick.name != baseline.name, let row = results.method(pick.name) {
+      rows.append(row)
+    }
+    return rows.compactMap { row in
+      guard let first = row.mean.scores["\(names[0])-missing"], let second = row.mean.scores["\(names[1])-missing"]
+      else { return nil }
+      // The side that is missed more is the heavier one.
+      let tilt = min(max((first - second) * 40, -13), 13)
+      return SeesawView(
+        name: title(row.name),
+        words: "\(percent(first)) % without \(names[0]), \(percent(second)) % without \(names[1])",
+        tilt: fixed(tilt, 1), left: names[0], right: names[1], leftToken: Ink.modality(0).token,
+        rightToken: Ink.modality(1).token)
+    }
+  }
+
+  /// What the others are compared with.
+  var baseline: ComparisonResults.MethodRow? {
+    contents.results.method("joint") ?? contents.results.methods.first
+  }
+
+  /// The rows as figures show them: the baseline, what the preferences take, then the others.
+  var rowsByInterest: [ComparisonResults.MethodRow] {
+    let results = contents.results
+    var names = baseline.map { [$0.name] } ?? []
+    names += results.front?.picks.map(\.name) ?? []
+    names += results.methods.map(\.name)
+    var seen: Set<String> = []
+    return names.filter { seen.insert($0).inserted }.compactMap(results.method)
+  }
+
+  // MARK: Figures
+
+  func figure(_ id: String, _ chart: Chart, _ table: TableView? = nil) throws -> FigureView {
+    FigureView(
+      id: id, title: chart.title, summary: chart.summary, rawPicture: ChartSVG.text(chart),
+      rawData: isStill ? "null" : try PageText.json(PlotlyFigure(chart)), isWide: chart.isWide,
+      height: chart.isWide ? 440 : 290, aside: chart.aside, table: table)
+  }
+
+  func figure(_ id: String, _ chart: HeatChart, _ table: TableView? = nil) throws -> FigureView {
+    let rows = chart.rows.count
+    return FigureView(
+      id: id, title: chart.title, summary: chart.summary, rawPicture: ChartSVG.text(chart),
+      rawData: isStill ? "null" : try PageText.json(PlotlyFigure(chart)), isWide: chart.isWide,
+      height: min(max(rows * 15 + 150, chart.isWide ? 340 : 420), 1100), aside: nil, table: table)
+  }
+}

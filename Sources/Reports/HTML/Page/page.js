@@ -1,0 +1,274 @@
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const key = "seesaw-theme";
+  const remembered = (value) => {
+    // A page opened from a file may have no memory.
+    try {
+      if (value) localStorage.setItem(key, value);
+      return localStorage.getItem(key);
+    } catch {
+      return null;
+    }
+  };
+  const saved = remembered();
+  if (saved === "dark" || saved === "light") root.dataset.theme = saved;
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+
+  // Tables that sort: by click and by keyboard, empty cells last.
+  const makeSortable = (table) => {
+    const body = table.tBodies[0];
+    const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
+    heads.forEach((head, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const first = head.classList.contains("number") ? "descending" : "ascending";
+        const other = first === "descending" ? "ascending" : "descending";
+        const order = head.getAttribute("aria-sort") === first ? other : first;
+        heads.forEach((one) => one.removeAttribute("aria-sort"));
+        head.setAttribute("aria-sort", order);
+        const sign = order === "ascending" ? 1 : -1;
+        const keyOf = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent;
+        const rows = [...body.rows].map((row) => ({ row, key: keyOf(row) }));
+        rows.sort((a, b) => {
+          if (a.key === "" || b.key === "") return (a.key === "" ? 1 : 0) - (b.key === "" ? 1 : 0);
+          const [x, y] = [Number(a.key), Number(b.key)];
+          return sign * (Number.isNaN(x) || Number.isNaN(y) ? a.key.localeCompare(b.key) : x - y);
+        });
+        body.append(...rows.map((one) => one.row));
+      });
+    });
+  };
+
+  // Colours by name, as the theme has them.
+  let probe;
+  const colour = (name, alpha) => {
+    probe.style.color = `var(--${name})`;
+    const parts = getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3);
+    return alpha === undefined ? `rgb(${parts})` : `rgba(${parts},${alpha / 100})`;
+  };
+  const painted = (value, name) => {
+    if (Array.isArray(value)) return value.map((one) => painted(one, name));
+    if (value && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, painted(v, k)]));
+    }
+    const isColour = ["color", "fillcolor", "colorscale"].includes(name) && typeof value === "string";
+    if (!isColour || !value.startsWith("@")) return value;
+    const [token, alpha] = value.slice(1).split("/");
+    return colour(token, alpha);
+  };
+
+  const layoutOf = (figure) => {
+    const axis = {
+      gridcolor: colour("line"), linecolor: colour("edge"), zerolinecolor: colour("line"), automargin: true,
+      tickfont: { color: colour("muted"), size: 11 }, ticks: "", fixedrange: false,
+    };
+    const own = painted(figure.layout);
+    const words = { font: { color: colour("muted"), size: 12 }, standoff: 8 };
+    const axisOf = (mine) => ({ ...axis, ...mine, title: { ...words, ...mine.title } });
+    return {
+      ...own,
+      xaxis: axisOf(own.xaxis),
+      yaxis: axisOf(own.yaxis),
+      annotations: (own.annotations ?? []).map((one) => ({ font: { color: colour("muted"), size: 11 }, ...one })),
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("ink") },
+      margin: { l: 44, r: 14, t: 10, b: 40 },
+      legend: { orientation: "h", y: -0.2, yanchor: "top", x: 0, font: { size: 11.5 } },
+      hoverlabel: {
+        bgcolor: colour("sheet"), bordercolor: colour("edge"), align: "left", namelength: 40,
+        font: { color: colour("ink"), size: 12 },
+      },
+      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+    };
+  };
+  const dataOf = (figure) =>
+    painted(figure.data).map((trace) => {
+      if (trace.type !== "heatmap") return trace;
+      const rows = figure.layout.yaxis.ticktext;
+      const columns = figure.layout.xaxis.ticktext;
+      const words = { tickfont: { color: colour("muted"), size: 11 } };
+      const title = { ...trace.colorbar?.title, font: { color: colour("muted"), size: 11 }, side: "right" };
+      return {
+        ...trace,
+        text: trace.text ?? trace.z.map((row, i) => row.map((_, j) => `${rows[i]}<br>${columns[j]}`)),
+        colorbar: { ...trace.colorbar, ...words, title },
+      };
+    });
+  const config = {
+    displaylogo: false,
+    responsive: true,
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+  };
+
+  // Plotly comes when the first figure does.
+  let coming;
+  const plotly = () => {
+    coming ??= new Promise((done, fail) => {
+      const script = document.createElement("script");
+      script.src = "plotly.min.js";
+      script.onload = () => done(globalThis.Plotly);
+      script.onerror = fail;
+      document.head.append(script);
+    });
+    return coming;
+  };
+
+  const drawn = new Map();
+  const draw = async (plot, figure) => {
+    const Plotly = await plotly();
+    let live = plot.querySelector(".live");
+    if (!live) {
+      live = document.createElement("div");
+      live.className = "live";
+      live.style.height = `${plot.dataset.height}px`;
+      live.setAttribute("role", "group");
+      live.setAttribute("aria-label", plot.querySelector(".still").getAttribute("aria-label"));
+      plot.append(live);
+      plot.classList.add("drawn");
+    }
+    drawn.set(plot, figure);
+    await Plotly.react(live, dataOf(figure), layoutOf(figure), config);
+    plot.dataset.drawn = "yes";
+  };
+  const repaint = () => drawn.forEach((figure, plot) => draw(plot, figure));
+
+  // Confusion: counts are told once, as gaps and counts of what is not zero.
+  const confusion = (box) => {
+    const told = JSON.parse(box.querySelector(":scope > script").textContent);
+    const size = told.classes.length;
+    const plots = [...box.querySelectorAll(".plot")];
+    const pickers = [...box.querySelectorAll("select")];
+    const words = box.querySelector(".announce");
+    const chosen = (side, what) =>
+      pickers.find((one) => one.dataset.side === String(side) && one.dataset.what === what).value;
+    const figureOf = (method, condition) => {
+      const counts = Array.from({ length: size }, () => new Array(size).fill(0));
+      const pairs = told.counts[method][condition];
+      let place = -1;
+      for (let i = 0; i < pairs.length; i += 2) {
+        place += pairs[i];
+        counts[Math.floor(place / size)][place % size] = pairs[i + 1];
+      }
+      const sums = counts.map((row) => row.reduce((a, b) => a + b, 0));
+      const right = counts.reduce((sum, row, i) => sum + row[i], 0);
+      const all = sums.reduce((a, b) => a + b, 0);
+      const ticks = told.classes.map((_, i) => i);
+      const text = counts.map((row, i) =>
+        row.map((n, j) => `truth ${told.classes[i]}<br>taken for ${told.classes[j]}<br>${n} of ${sums[i]}`));
+      const short = told.classes.map((name) => (name.length > 18 ? `${name.slice(0, 17)}…` : name));
+      const axis = (title) => ({
+        title: { text: title }, tickvals: ticks, ticktext: short, zeroline: false, showgrid: false,
+      });
+      return {
+        share: all ? (100 * right) / all : NaN,
+        data: [{
+          type: "heatmap", x: ticks, y: ticks, text, hovertemplate: "%{text}<extra></extra>", zmin: 0, zmax: 100,
+          z: counts.map((row, i) => row.map((n) => (sums[i] ? Math.round((1000 * n) / sums[i]) / 10 : null))),
+          colorscale: [[0, "@sheet"], [1, "@accent"]], xgap: size > 30 ? 0 : 1, ygap: size > 30 ? 0 : 1,
+          colorbar: { title: { text: "% of the class" }, thickness: 10, outlinewidth: 0 },
+        }],
+        layout: {
+          xaxis: { ...axis("taken for"), tickangle: -45, tickfont: { size: size > 30 ? 8 : 11 } },
+          yaxis: { ...axis("truth"), autorange: "reversed", tickfont: { size: size > 30 ? 8 : 11 } },
+          showlegend: false,
+          hovermode: "closest",
+        },
+      };
+    };
+    const show = (side) => {
+      const [method, condition] = [chosen(side, "method"), chosen(side, "condition")];
+      const figure = figureOf(method, condition);
+      const title = `${told.methods[method]}, ${told.conditions[condition]}`;
+      plots[side].closest("figure").querySelector("figcaption").textContent = title;
+      plots[side].querySelector(".live")?.setAttribute("aria-label", `Confusion matrix of ${title}`);
+      draw(plots[side], figure);
+      return `${title}: ${figure.share.toFixed(1)} % right`;
+    };
+    const pickersBox = box.querySelector(".pickers");
+    if (pickersBox) pickersBox.hidden = false;
+    pickers.forEach((one) =>
+      one.addEventListener("change", () => (words.textContent = show(Number(one.dataset.side)))));
+    return (plot) => {
+      const side = plots.indexOf(plot);
+      if (pickers.length) show(side);
+      else draw(plot, figureOf(told.first[side][0], told.first[side][1]));
+    };
+  };
+
+  const begin = () => {
+    probe = document.createElement("span");
+    probe.hidden = true;
+    document.body.append(probe);
+
+    const button = document.getElementById("theme");
+    const words = document.getElementById("theme-words");
+    const name = () => {
+      words.textContent = isDark() ? "Light" : "Dark";
+      button.setAttribute("aria-label", `Switch to the ${isDark() ? "light" : "dark"} theme`);
+    };
+    button.hidden = false;
+    name();
+    button.addEventListener("click", () => {
+      root.dataset.theme = isDark() ? "light" : "dark";
+      remembered(root.dataset.theme);
+      name();
+      repaint();
+    });
+    system.addEventListener("change", () => {
+      name();
+      repaint();
+    });
+
+    document.querySelectorAll("table.sortable").forEach(makeSortable);
+
+    const links = new Map([...document.querySelectorAll(".contents a")].map((a) => [a.hash.slice(1), a]));
+    const seen = new IntersectionObserver(
+      (entries) => {
+        for (const entry of entries) {
+          if (!entry.isIntersecting) continue;
+          links.forEach((a) => a.removeAttribute("aria-current"));
+          links.get(entry.target.id)?.setAttribute("aria-current", "true");
+        }
+      },
+      { rootMargin: "-15% 0px -75% 0px" });
+    document.querySelectorAll("section[id]").forEach((section) => seen.observe(section));
+
+    if (document.querySelector('meta[name="figures"]')?.content === "still") return;
+    const boxes = new Map([...document.querySelectorAll("[data-confusion]")].map((box) => [box, confusion(box)]));
+    const near = new IntersectionObserver(
+      (entries) => {
+        for (const entry of entries) {
+          if (!entry.isIntersecting) continue;
+          near.unobserve(entry.target);
+          const plot = entry.target;
+          const box = plot.closest("[data-confusion]");
+          const figure = box ? null : JSON.parse(plot.parentElement.querySelector("script").textContent);
+          plotly().then(
+            () => (box ? boxes.get(box)(plot) : draw(plot, figure)),
+            () => missing());
+        }
+      },
+      { rootMargin: "400px 0px" });
+    document.querySelectorAll(".plot").forEach((plot) => near.observe(plot));
+  };
+
+  // The file beside this one is gone: what is drawn already stays, and stands still.
+  let isSaid = false;
+  const missing = () => {
+    if (isSaid) return;
+    isSaid = true;
+    const words = document.createElement("p");
+    words.className = "notice";
+    words.textContent = "plotly.min.js is not beside this page, so its figures stand still.";
+    document.querySelector(".hero").append(words);
+    document.querySelectorAll(".pickers").forEach((one) => (one.hidden = true));
+  };
+
+  document.addEventListener("DOMContentLoaded", begin);
+})();
