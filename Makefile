@@ -4,14 +4,14 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help libtorch setup build demo test lint format docs docs-check golden example bench clean
+.PHONY: help libtorch setup build demo test lint format docs docs-check golden example bench fuzz sanitize load-test clean
 
 PYTHON ?= python3
 export PYTHON
 export LIBTORCH ?= $(CURDIR)/.libtorch/torch
 
 # What is ours and formatted: only folders that are there.
-SWIFT := $(wildcard Package.swift Sources Tests Examples Benchmarks Snippets)
+SWIFT := $(wildcard Package.swift Sources Tests Fuzz Examples Benchmarks Snippets)
 
 help: ## say what each verb does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -56,5 +56,14 @@ example: setup ## build the example package, which uses Seesaw as a dependency
 bench: setup ## what a step of each method costs against joint training, and how cost grows with modalities
 	swift run -c release --package-path Benchmarks StepBenchmark
 
+fuzz: setup ## search for input that breaks a parser: TARGET=json MINUTES=10; a target is a folder of Fuzz/Corpus
+	@scripts/fuzz.sh "$(TARGET)" "$(or $(MINUTES),10)"
+
+sanitize: setup ## the C and C++ code, the parsers and their corpus under AddressSanitizer and UndefinedBehaviorSanitizer
+	@scripts/sanitize.sh
+
+load-test: build ## hundreds of runs, a million samples, a million lines: memory must stay where it is
+	@$(PYTHON) scripts/load-test.py .build/release/seesaw
+
 clean: ## remove what was built; libtorch stays
-	rm -rf .build Examples/*/.build Benchmarks/.build
+	rm -rf .build .build-fuzz .build-sanitize Examples/*/.build Benchmarks/.build

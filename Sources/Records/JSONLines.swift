@@ -22,11 +22,15 @@ public final class JSONLinesWriter {
   public init(resuming url: URL, where key: String, isBelow limit: Int) throws {
     self.url = url
     file = try Diagnosis.placing(url) {
-      let bytes = FileManager.default.fileExists(atPath: url.path) ? try Data(contentsOf: url) : Data()
+      let isThere = FileManager.default.fileExists(atPath: url.path)
+      let bytes = isThere ? try Data(contentsOf: url, options: .mappedIfSafe) : Data()
       var length = 0
-      for line in JSONLines.lines(of: bytes) {
-        guard let row = try? Tree(json: line), let number = row[path: key]?.intValue, number < limit else { break }
+      JSONLines.forEach(of: bytes) { _, line in
+        guard let row = try? Tree(json: line), let number = row[path: key]?.intValue, number < limit else {
+          return false
+        }
         length += line.utf8.count + 1
+        return true
       }
       return try PlainFile(appendingTo: url, after: length)
     }
@@ -60,23 +64,29 @@ public enum JSONLines {
   ///
   /// - Throws: a ``Diagnosis`` with file and line.
   public static func read<Row: Decodable>(_ type: Row.Type = Row.self, from url: URL) throws -> [Row] {
-    let data = try Diagnosis.placing(url) { try Data(contentsOf: url) }
-    return try lines(of: data).enumerated().map { number, line in
-      let place = "\(url.relativePath):\(number + 1)"
-      do { return try Tree(json: line).decode(type, keys: .asNamed) } catch {
+    let data = try BoundedFile.read(url, limit: BoundedFile.largestTable)
+    var rows: [Row] = []
+    try forEach(of: data) { number, line in
+      do { rows.append(try Tree(json: line).decode(type, keys: .asNamed)) } catch {
         var diagnosis = Diagnosis(describing: error)
-        diagnosis.place = place
+        diagnosis.place = "\(url.relativePath):\(number)"
         diagnosis.exitStatus = .input
         throw diagnosis
       }
+      return true
     }
+    return rows
   }
 
-  /// Whole lines only.
-  static func lines(of data: Data) -> [Substring] {
-    var lines = String(decoding: data, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+  /// Gives `body` each whole line with its number, from 1, until it answers false; one line is in memory at a time.
+  fileprivate static func forEach(of data: Data, _ body: (Int, String) throws -> Bool) rethrows {
+    var rest = data[...]
+    var number = 0
     // After the last newline comes nothing, or a line that was never finished.
-    if !lines.isEmpty { lines.removeLast() }
-    return lines
+    while let newline = rest.firstIndex(of: 0x0A) {
+      number += 1
+      guard try body(number, String(decoding: rest[..<newline], as: UTF8.self)) else { return }
+      rest = rest[(newline + 1)...]
+    }
   }
 }

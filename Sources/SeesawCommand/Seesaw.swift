@@ -35,7 +35,15 @@ protocol Exemplified: ParsableCommand {
 /// Where command lines come in, and errors leave as sentences.
 enum Door {
   /// Does what this process was asked for, and ends it.
-  static func open() -> Never { exit(open(Array(CommandLine.arguments.dropFirst()))) }
+  static func open() -> Never {
+    // Features are mapped, and a mapped file that shrinks is told of by a signal.
+    signal(SIGBUS) { _ in
+      let words: StaticString = "\nerror: a file became shorter while it was read\n"
+      _ = write(STDERR_FILENO, words.utf8Start, words.utf8CodeUnitCount)
+      _exit(ExitStatus.input.rawValue)
+    }
+    exit(open(Array(CommandLine.arguments.dropFirst())))
+  }
 
   /// Does what the arguments ask, and answers with the status to exit with.
   static func open(_ arguments: [String]) -> Int32 {
@@ -48,7 +56,7 @@ enum Door {
       let answer = answer(to: error, arguments)
       if !answer.text.isEmpty {
         let handle = answer.status == ExitStatus.done.rawValue ? FileHandle.standardOutput : FileHandle.standardError
-        try? handle.write(contentsOf: Data((Surroundings.current.last(answer.text) + "\n").utf8))
+        try? handle.write(contentsOf: Data((Surroundings.current.last(answer.text.shown) + "\n").utf8))
       }
       return answer.status
     }

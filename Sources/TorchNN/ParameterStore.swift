@@ -16,7 +16,13 @@ public final class ParameterStore {
   private var frozen: Set<Int> = []
   private var buffer: Tensor?
 
-  public init(random: RandomSource, elementType: ElementType = .float32, device: Device = .cpu) {
+  /// How many numbers all parameters may hold together; a model that a file is to fill cannot be larger than the file.
+  private let most: Int
+
+  public init(
+    random: RandomSource, elementType: ElementType = .float32, device: Device = .cpu, atMost most: Int = .max
+  ) {
+    self.most = most
     self.random = random
     self.elementType = elementType
     self.device = device
@@ -33,6 +39,12 @@ public final class ParameterStore {
   /// Makes a parameter; a path can be taken once.
   public func make(_ path: ParameterPath, _ shape: [Int], _ initializer: Initializer) throws(TorchError) -> Parameter {
     precondition(indices[path] == nil, "the parameter '\(path)' exists already")
+    var rest = most - count
+    for extent in shape.reversed() where extent > 0 { rest /= extent }
+    guard rest > 0 || shape.contains(0) else {
+      throw TorchError(
+        operation: "parameter '\(path)'", shapes: [shape], message: "larger than the file that its numbers are in")
+    }
     let generator = try random.generator("initialization/\(path)")
     let value = try initializer.make(shape, generator, elementType, on: device).requiringGradient()
     let parameter = Parameter(path: path, index: parameters.count, tensor: value)
