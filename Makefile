@@ -59,11 +59,11 @@ bench: setup ## what a step of each method costs against joint training, and how
 fuzz: setup ## search for input that breaks a parser: TARGET=json MINUTES=10; a target is a folder of Fuzz/Corpus
 	@scripts/fuzz.sh "$(TARGET)" "$(or $(MINUTES),10)"
 
-sanitize: setup ## the C and C++ code, the parsers and their corpus under AddressSanitizer and UndefinedBehaviorSanitizer
-	@scripts/sanitize.sh
+sanitize: setup ## every file of Fuzz/Corpus through its parser, C and C++ included, under AddressSanitizer
+	@scripts/fuzz.sh --corpus
 
 load-test: build ## hundreds of runs, a million samples, a million lines: memory must stay where it is
 	@$(PYTHON) scripts/load-test.py .build/release/seesaw
 
 clean: ## remove what was built; libtorch stays
-	rm -rf .build .build-fuzz .build-sanitize Examples/*/.build Benchmarks/.build
+	rm -rf .build .build-fuzz Examples/*/.build Benchmarks/.build

@@ -21,19 +21,28 @@ enum SafeYAML {
       while place < bytes.count, isSpace(place) { place += 1 }
       return place < bytes.count && bytes[place] == UInt8(ascii: ":")
     }
+    /// Where the alias's name that begins there ends; nil where none begins.
+    func nameEnd(_ start: Int) -> Int? {
+      let end = bytes[start...].firstIndex { !isNamePart($0) } ?? bytes.count
+      return end > start ? end : nil
+    }
     return bytes.indices.contains { place in
       switch bytes[place] {
       case UInt8(ascii: "?"):
         isSpace(place + 1) && (place == 0 || isSpace(place - 1) || "[{,-:?".utf8.contains(bytes[place - 1]))
       case UInt8(ascii: "]"), UInt8(ascii: "}"): colonFollows(place + 1)
-      case UInt8(ascii: "*"):
-        colonFollows(
-          bytes[(place + 1)...].firstIndex {
-            !"_-".utf8.contains($0) && !Unicode.Scalar($0).properties.isAlphabetic
-              && !(0x30...0x39).contains($0)
-          } ?? bytes.count)
+      case UInt8(ascii: "*"): nameEnd(place + 1).map(colonFollows) ?? false
       default: false
       }
+    }
+  }
+
+  private static func isNamePart(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+      true
+    default: false
     }
   }
 }

@@ -32,6 +32,7 @@ struct SafeTensorsHeader {
     try reader.table { reader, name throws(Fault) in
       guard names.insert(Array(name.utf8)).inserted else { throw Fault(what: "'\(name)' is there twice") }
       if name == "__metadata__" {
+        guard reader.peek == UInt8(ascii: "{") else { throw Fault(what: "'__metadata__' must map strings to strings") }
         try reader.table { reader, key throws(Fault) in
           guard reader.peek == UInt8(ascii: "\"") else {
             throw Fault(what: "'__metadata__' must map strings to strings")

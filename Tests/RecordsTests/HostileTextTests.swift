@@ -67,10 +67,10 @@ struct HostileTextTests {
     }
   }
 
-  @Test("ten thousand wrong settings, one with a key of a megabyte, are one short answer")
+  @Test("ten thousand wrong settings, one with a key of a thousand letters, are one short answer")
   func manyProblems() throws {
     let keys = (0..<9_000).map { "k\($0): 1\n" }.joined()
-    let file = ConfigurationFile(name: "a.yaml", text: keys + String(repeating: "x", count: 900_000) + ": 1\n")
+    let file = ConfigurationFile(name: "a.yaml", text: keys + String(repeating: "x", count: 1000) + ": 1\n")
     let error = try #require(throws: ConfigurationProblems.self) {
       try Overlay(defaults: try Tree(encoding: RunConfiguration())).resolve(files: [file])
     }
