@@ -5,14 +5,14 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help libtorch plotly setup build demo test kill-test full-disk-test lint format docs docs-check promises golden \
-  browser-test example bench bench-check clean
+  browser-test example bench bench-check fuzz sanitize load-test clean
 
 PYTHON ?= python3
 export PYTHON
 export LIBTORCH ?= $(CURDIR)/.libtorch/torch
 
 # What is ours and formatted: only folders that are there.
-SWIFT := $(wildcard Package.swift Sources Tests Examples Benchmarks Snippets)
+SWIFT := $(wildcard Package.swift Sources Tests Fuzz Examples Benchmarks Snippets)
 
 help: ## say what each verb does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -77,5 +77,14 @@ bench-check: setup ## that the PyTorch reference of the benchmark computes what 
 	@python="$$(scripts/python-environment.sh)" && swift run -c release --package-path Benchmarks Benchmark check \
 	  --python "$$python"
 
+fuzz: setup ## search for input that breaks a parser: TARGET=json MINUTES=10; a target is a folder of Fuzz/Corpus
+	@scripts/fuzz.sh "$(TARGET)" "$(or $(MINUTES),10)"
+
+sanitize: setup ## every file of Fuzz/Corpus through its parser, C and C++ included, under AddressSanitizer
+	@scripts/fuzz.sh --corpus
+
+load-test: build ## hundreds of runs, a million samples, a million lines: memory must stay where it is
+	@$(PYTHON) scripts/load-test.py .build/release/seesaw
+
 clean: ## remove what was built; libtorch stays
-	rm -rf .build Examples/*/.build Benchmarks/.build
+	rm -rf .build .build-fuzz Examples/*/.build Benchmarks/.build

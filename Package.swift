@@ -103,6 +103,10 @@ let package = Package(
 
     .target(
       name: "TestSupport", dependencies: ["Multimodal", "Torch"], path: "Tests/TestSupport", swiftSettings: settings),
+    .target(
+      name: "HostileInput", dependencies: ["Datasets", "Encoders", "Multimodal", "Records", "Reports", "Torch"],
+      path: "Tests/HostileInput", swiftSettings: settings),
+    tests("HostileInputTests", ["HostileInput"]),
     tests("TorchTests", ["Torch"]),
     tests("TorchNNTests", ["Torch", "TorchNN"]),
     tests("RecordsTests", ["Records"]),
@@ -123,3 +127,20 @@ let package = Package(
   ],
   cxxLanguageStandard: .cxx20
 )
+
+// `make fuzz` and `make sanitize` build the parsers alone, with other flags. Digests are left out there, for which some
+// hundred files of C would be instrumented.
+let part = Context.environment["SEESAW_PART"]
+if part != nil {
+  for target in package.targets where target.name == "Datasets" {
+    target.exclude = ["FileDigest.swift"]
+    target.dependencies.removeAll { if case .productItem(let name, _, _, _) = $0 { name == "Crypto" } else { false } }
+  }
+}
+if part == "fuzz" {
+  // libFuzzer brings the main.
+  package.targets.append(
+    .executableTarget(
+      name: "Fuzz", dependencies: ["HostileInput"], path: "Fuzz/Driver",
+      swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
+}

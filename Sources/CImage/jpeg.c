@@ -8,8 +8,9 @@
 
 #include "internal.h"
 
-// A progressive file may hold any number of scans, each a pass over all coefficients. Real ones have about ten.
-enum { MAXIMUM_SCANS = 200 };
+// A progressive file may hold any number of scans, each a pass over all coefficients for a handful of bytes. Real ones
+// have about ten; more are allowed to small pictures, where they take no time.
+enum { MAXIMUM_SCANS = 200, MAXIMUM_SCANS_OF_A_LARGE_PICTURE = 40, LARGE_PICTURE = 4000000 };
 
 typedef struct {
   struct jpeg_error_mgr base;
@@ -51,10 +52,14 @@ static void warn(j_common_ptr info, int level) {
 static void stay_silent(j_common_ptr info) { (void)info; }
 
 static void watch_scans(j_common_ptr info) {
-  if (!info->is_decompressor || ((j_decompress_ptr)info)->input_scan_number <= MAXIMUM_SCANS) return;
+  if (!info->is_decompressor) return;
+  const struct jpeg_decompress_struct *picture = (j_decompress_ptr)info;
+  const uint64_t pixels = (uint64_t)picture->image_width * picture->image_height;
+  const int most = pixels > LARGE_PICTURE ? MAXIMUM_SCANS_OF_A_LARGE_PICTURE : MAXIMUM_SCANS;
+  if (picture->input_scan_number <= most) return;
   error_manager *errors = (error_manager *)info->err;
   errors->status = CIMAGE_DAMAGED;
-  snprintf(errors->message, sizeof errors->message, "more than %d scans", MAXIMUM_SCANS);
+  snprintf(errors->message, sizeof errors->message, "more than %d scans", most);
   longjmp(errors->leave, 1);
 }
 

@@ -35,6 +35,29 @@ public struct DatasetManifest: Codable, Equatable, Sendable {
     }
   }
 
+  /// What is wrong with names that become files, parameters and lines on a terminal.
+  package static func faults(modalities: [String], classes: [String], task: PredictionTask) -> [String] {
+    var faults: [String] = []
+    if modalities.isEmpty { faults.append("no modality is named") }
+    if Set(modalities).count < modalities.count { faults.append("a modality is named twice") }
+    for name in modalities
+    where name.isEmpty || name.utf8.count > 100 || name == "labels"
+      || name.unicodeScalars.contains(where: { "./\\".unicodeScalars.contains($0) || $0.isHidden })
+    {
+      faults.append("'\(name.clipped(100))' cannot be a modality's name")
+    }
+    if classes.count < 2, task != .multiLabel {
+      faults.append("\(classes.count) classes, at least two are needed")
+    }
+    if let name = classes.first(where: { $0.unicodeScalars.contains(where: \.isHidden) }) {
+      faults.append("there is a control character in the class '\(name.shown.clipped(100))'")
+    }
+    if task == .binary, classes.count != 2 {
+      faults.append("a binary task has two classes, found \(classes.count)")
+    }
+    return faults
+  }
+
   /// Writes the file; it appears whole or not at all.
   public func write(to folder: URL) throws {
     let order = ["format", "name", "task", "metric", "classes", "modalities", "about"]

@@ -163,7 +163,12 @@ public final class FeatureSet {
     let url = conditionFile("\(modality.name)-missing")
     if FileManager.default.fileExists(atPath: url.path) {
       let features = try SafeTensors(reading: url).tensor(modality.name)
-      if features.rank == 2, features.shape[0] > 0 { return try features.narrowed(0, from: 0, length: 1).cloned() }
+      guard features.rank == 2, features.shape[0] > 0, features.shape[1] == train.inputs[modality].shape[1] else {
+        throw FeatureSetError(
+          folder: folder.relativePath,
+          faults: ["\(url.lastPathComponent): '\(modality.name)' has the shape \(features.shape)"])
+      }
+      return try features.narrowed(0, from: 0, length: 1).cloned()
     }
     return try .zeros([1, train.inputs[modality].shape[1]], .float32)
   }
@@ -214,19 +219,9 @@ public final class FeatureSet {
     if manifest.format != DatasetManifest.format {
       faults.append("dataset.json: the format is '\(manifest.format)', expected '\(DatasetManifest.format)'")
     }
-    if manifest.modalities.isEmpty { faults.append("dataset.json: no modality is named") }
-    if Set(manifest.modalities).count < manifest.modalities.count {
-      faults.append("dataset.json: a modality is named twice")
-    }
-    for name in manifest.modalities where name.isEmpty || name.contains(".") || name.contains("/") || name == "labels" {
-      faults.append("dataset.json: '\(name)' cannot be a modality's name")
-    }
-    if manifest.classes.count < 2, manifest.task != .multiLabel {
-      faults.append("dataset.json: \(manifest.classes.count) classes, at least two are needed")
-    }
-    if manifest.task == .binary, manifest.classes.count != 2 {
-      faults.append("dataset.json: a binary task has two classes, found \(manifest.classes.count)")
-    }
+    faults += DatasetManifest.faults(
+      modalities: manifest.modalities, classes: manifest.classes, task: manifest.task
+    ).map { "dataset.json: \($0)" }
     if manifest.metric == .auroc, manifest.task == .singleLabel, manifest.classes.count != 2 {
       faults.append("dataset.json: AUROC needs two classes, found \(manifest.classes.count)")
     }

@@ -42,6 +42,12 @@ struct NumPyArchive: Sendable {
       entries.append(entry)
     }
     guard position == list.end else { throw .init(.malformed("its list of entries is longer than it says")) }
+    // Entries that share their bytes can unpack to far more than 1032 times the file.
+    var end = 0
+    for entry in entries.sorted(by: { $0.offset < $1.offset }) {
+      guard entry.offset >= end else { throw .init(.malformed("'\(entry.name)' lies over another entry")) }
+      end = entry.offset + Self.headerSize + entry.packedSize
+    }
     self.entries = entries
   }
 
@@ -53,7 +59,8 @@ struct NumPyArchive: Sendable {
     guard try file.u32(entry.offset) == 0x0403_4B50 else {
       throw .init(.malformed("its entry is not where the list says"))
     }
-    let start = entry.offset + 30 + Int(try file.u16(entry.offset + 26)) + Int(try file.u16(entry.offset + 28))
+    let start =
+      entry.offset + Self.headerSize + Int(try file.u16(entry.offset + 26)) + Int(try file.u16(entry.offset + 28))
     guard start <= listOffset, entry.packedSize <= listOffset - start else {
       throw .init(.truncated("\(entry.packedSize) packed bytes do not fit before the archive's list"))
     }
@@ -72,6 +79,9 @@ struct NumPyArchive: Sendable {
   }
 
   // MARK: Parts
+
+  /// Of an entry, before its name.
+  private static let headerSize = 30
 
   /// The entry at a place of the list, nil where it is no array, and where the next begins.
   private static func entry(_ file: ZipBytes, at start: Int, listEnd: Int) throws(NumPyFault) -> (Entry?, Int) {

@@ -78,17 +78,23 @@ public struct NumPyFile: Sendable {
     }
   }
 
+  /// Refuses an archive whose arrays together unpack to more than may be unpacked at once.
+  package func requireRoom() throws(NumPyError) {
+    guard case .archive(let archive) = content else { return }
+    var size = 0
+    for entry in archive.entries where entry.isPacked {
+      let (sum, overflow) = size.addingReportingOverflow(entry.size)
+      guard !overflow, sum <= limit else { throw NumPyError(path, .tooLarge(bytes: sum, limit: limit)) }
+      size = sum
+    }
+  }
+
   /// All arrays of a file, in file order.
   ///
   /// - Throws: ``NumPyError``, or a `Diagnosis` where the file cannot be opened.
   public static func arrays(at url: URL) throws -> [NumPyArray] {
     let file = try NumPyFile(at: url)
-    if case .archive(let archive) = file.content {
-      let size = archive.entries.reduce(0) { $0 + ($1.isPacked ? $1.size : 0) }
-      guard size <= file.limit else {
-        throw NumPyError(file.path, .tooLarge(bytes: size, limit: file.limit))
-      }
-    }
+    try file.requireRoom()
     return try file.names.map { try file.array($0) }
   }
 }

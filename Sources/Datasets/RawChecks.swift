@@ -1,4 +1,5 @@
 import Foundation
+import Records
 
 /// From rows to samples: each is either usable or put aside with its reason.
 struct RawChecks {
@@ -9,10 +10,15 @@ struct RawChecks {
   var quarantined: [Quarantined] = []
   var notes: [String] = []
   private let rows: RawRows?
+  private let followsLinks: Bool
+  private let trueFolder: String
 
-  init(folder: URL, rows: RawRows?) {
+  init(folder: URL, rows: RawRows?, followsLinks: Bool) {
     self.folder = folder
     self.rows = rows
+    self.followsLinks = followsLinks
+    let path = Self.truePath(folder)
+    trueFolder = path.hasSuffix("/") ? path : path + "/"
   }
 
   /// A row that passed, before its split is known.
@@ -69,6 +75,9 @@ struct RawChecks {
     guard row.image != nil || row.text != nil else { return refuse("has neither a picture nor a text") }
     guard let labels = row.labels else { return refuse("has no label") }
     if labels.contains(where: \.isEmpty) { return refuse("has an empty label") }
+    if labels.contains(where: { $0.unicodeScalars.contains(where: \.isHidden) }) {
+      return refuse("has a control character in its label")
+    }
     var split: RawSplit?
     if hasSplitColumn {
       let name = row.split ?? ""
@@ -79,7 +88,7 @@ struct RawChecks {
     }
     var image: URL?
     if let path = row.image {
-      switch Self.file(path, in: folder) {
+      switch file(path) {
       case .success(let url): image = url
       case .failure(let fault): return .failure(fault)
       }
@@ -91,8 +100,8 @@ struct RawChecks {
         split: split, group: row.group))
   }
 
-  /// The picture of a path, which may not leave the folder.
-  private static func file(_ path: String, in folder: URL) -> Result<URL, Fault> {
+  /// The picture of a path, which may not leave the folder, nor by a symbolic link unless links may be followed.
+  private func file(_ path: String) -> Result<URL, Fault> {
     func refuse(_ reason: String) -> Result<URL, Fault> { .failure(Fault(reason: reason)) }
     if path.contains("://") { return refuse("'\(path)' is an address; pictures are read from files") }
     if path.hasPrefix("/") || path.hasPrefix("~") {
@@ -109,7 +118,18 @@ struct RawChecks {
     guard FileManager.default.fileExists(atPath: url.path(percentEncoded: false), isDirectory: &isFolder) else {
       return refuse("there is no picture '\(path)'\(path.contains("\\") ? "; paths are written with /" : "")")
     }
-    return isFolder.boolValue ? refuse("'\(path)' is a folder") : .success(url)
+    guard !isFolder.boolValue else { return refuse("'\(path)' is a folder") }
+    guard followsLinks || Self.truePath(url).hasPrefix(trueFolder) else {
+      return refuse("'\(path)' leads out of the folder by a symbolic link; --follow-links allows it")
+    }
+    return .success(url)
+  }
+
+  /// Without links in it; a folder's with a slash at its end.
+  private static func truePath(_ url: URL) -> String {
+    guard let path = realpath(url.path(percentEncoded: false), nil) else { return "" }
+    defer { free(path) }
+    return String(cString: path)
   }
 
   private static func rows(_ count: Int) -> String { count == 1 ? "1 row" : "\(count) rows" }

@@ -19,6 +19,7 @@ public struct RawDataset: Sendable {
   public let classes: [String]
   /// What the samples consist of: `image`, `text` or both, in that order.
   public let modalities: [RawInput.Kind]
+  private let classNumbers: [String: Int]
   /// Whether some sample has no label or more than one.
   public let isMultiLabel: Bool
   /// The rows left out, in the order of the file.
@@ -38,9 +39,11 @@ public struct RawDataset: Sendable {
       throw RawDatasetError(
         place: place, faults: [.shares(validation: settings.validationShare, test: settings.testShare)])
     }
-    let rows = RawRows(try Data(contentsOf: file), isCSV: file.pathExtension.lowercased() == "csv")
+    let rows = RawRows(
+      try BoundedFile.read(file, limit: BoundedFile.largestTable), isCSV: file.pathExtension.lowercased() == "csv")
     guard rows.faults.isEmpty else { throw RawDatasetError(place: place, faults: rows.faults) }
-    var checks = RawChecks(folder: file.deletingLastPathComponent(), rows: rows)
+    var checks = RawChecks(
+      folder: file.deletingLastPathComponent(), rows: rows, followsLinks: settings.followLinks)
     checks.run(settings)
     try self.init(checks, file: file, settings: settings)
   }
@@ -54,7 +57,8 @@ public struct RawDataset: Sendable {
     self.quarantined = checks.quarantined.sorted { $0.row < $1.row }
     self.notes = checks.notes
     self.isMultiLabel = checks.samples.contains { $0.labels.count != 1 }
-    self.classes = Self.ordered(Set(checks.samples.flatMap(\.labels)))
+    self.classes = Self.ordered(Set(checks.samples.lazy.flatMap(\.labels)))
+    self.classNumbers = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, $0) })
     self.modalities = RawInput.Kind.allCases.filter { kind in
       checks.samples.contains { kind == .image ? $0.imagePath != nil : $0.text != nil }
     }
@@ -65,12 +69,15 @@ public struct RawDataset: Sendable {
     }
   }
 
+  /// More classes than any data set has; a column of names or texts taken for labels has more.
+  static let mostClasses = 100_000
+
   /// The samples of a split, in the order of the file.
   public func samples(in split: RawSplit) -> [RawSample] { samples.filter { $0.split == split } }
 
   /// The places of a sample's labels in ``classes``, ascending.
   public func labelNumbers(of sample: RawSample) -> [Int] {
-    sample.labels.compactMap { classes.firstIndex(of: $0) }.sorted()
+    sample.labels.compactMap { classNumbers[$0] }.sorted()
   }
 
   /// The data set without the samples that a closer look refuses, such as those whose picture cannot be decoded.
@@ -91,7 +98,7 @@ public struct RawDataset: Sendable {
           ? diagnosis.what : "\(diagnosis.what): \(diagnosis.found.joined(separator: ", "))"
       }
     }
-    var checks = RawChecks(folder: folder, rows: nil)
+    var checks = RawChecks(folder: folder, rows: nil, followsLinks: settings.followLinks)
     checks.rowCount = samples.count + quarantined.count
     checks.hasSplitColumn = true
     checks.quarantined = quarantined
@@ -143,6 +150,7 @@ public struct RawDataset: Sendable {
     if rowCount == 0 { return faults + [.noRows] }
     if samples.isEmpty { return faults + [.nothingUsable(rows: rowCount)] }
     if modalities.isEmpty { faults.append(.noInputColumn(found: [])) }
+    if classes.count > Self.mostClasses { return faults + [.tooManyClasses(classes.count)] }
     if classes.count == 1, !isMultiLabel { faults.append(.onlyOneClass(classes[0])) }
     for split in [RawSplit.train, .test] where !samples.contains(where: { $0.split == split }) {
       faults.append(.emptySplit(split, hasColumn: hasSplitColumn))

@@ -58,6 +58,7 @@ public enum RawDatasetFault: Equatable, Sendable {
   /// Every row was left out.
   case nothingUsable(rows: Int)
   case onlyOneClass(String)
+  case tooManyClasses(Int)
   case emptySplit(RawSplit, hasColumn: Bool)
   /// Classes of other splits that training never sees, with their first rows.
   case classesNotInTraining([String: [Int]])
@@ -80,6 +81,8 @@ public enum RawDatasetFault: Equatable, Sendable {
     case .noRows: "there are no rows"
     case .nothingUsable(let rows): "not one of \(rows) rows can be used"
     case .onlyOneClass(let name): "every row has the label '\(name)'"
+    case .tooManyClasses(let count):
+      "there are \(count) different labels, more than the \(RawDataset.mostClasses) that are read"
     case .emptySplit(let split, _): "there are no \(split.rawValue) rows"
     case .classesNotInTraining(let classes):
       classes.count == 1
@@ -93,7 +96,10 @@ public enum RawDatasetFault: Equatable, Sendable {
   var evidence: [String] {
     switch self {
     case .noLabelColumn(let found, _), .noInputColumn(let found):
-      ["columns: " + (found.isEmpty ? "none" : found.map { "'\($0)'" }.joined(separator: ", "))]
+      [
+        "columns: " + (found.isEmpty ? "none" : found.prefix(40).map { "'\($0)'" }.joined(separator: ", "))
+          + (found.count > 40 ? " and \(found.count - 40) more" : "")
+      ]
     case .classesNotInTraining(let classes):
       classes.sorted { $0.key < $1.key }.prefix(10).map { name, rows in
         "'\(name)' on line \(rows.prefix(3).map(String.init).joined(separator: ", "))\(rows.count > 3 ? ", …" : "")"
@@ -120,6 +126,7 @@ public enum RawDatasetFault: Equatable, Sendable {
     case .noRows: nil
     case .nothingUsable: nil
     case .onlyOneClass: "there must be two classes to tell apart"
+    case .tooManyClasses: "is 'label' the column of the classes?"
     case .emptySplit(let split, let hasColumn):
       hasColumn
         ? "write '\(split.rawValue)' in the column 'split' of some rows, or remove the column to have a split drawn"

@@ -55,13 +55,14 @@ struct RawRows {
     checkColumns(header)
     guard faults.isEmpty else { return }
     let ignored = header.filter { !Self.known.contains($0.lowercased()) && !$0.isEmpty }
-    if !ignored.isEmpty { notes.append("columns not used: \(ignored.joined(separator: ", "))") }
+    if !ignored.isEmpty { notes.append("columns not used: \(Self.listed(ignored))") }
     rows = csv.records.dropFirst().map { Self.row($0, width: header.count, places: places) }
   }
 
   private static func row(_ record: RawCSV.Record, width: Int, places: [String: Int]) -> Row {
     var row = Row(number: record.line)
     row.fault = record.fault
+    if record.fields.reduce(0, { $0 + $1.count }) > longest { row.fault = tooLong }
     if row.fault == nil, record.fields.count < width || record.fields.dropFirst(width).contains(where: { !$0.isEmpty })
     {
       row.fault = "has \(record.fields.count) fields where the header has \(width)"
@@ -109,12 +110,19 @@ struct RawRows {
         return
       }
       var row = Row(number: number)
-      if let text = String(validating: line, as: UTF8.self) {
+      if line.count > Self.longest {
+        row.fault = Self.tooLong
+      } else if let text = String(validating: line, as: UTF8.self) {
         do {
           guard case .table(let object) = try Tree(json: text) else { throw Diagnosis("is not a JSON object") }
-          names.formUnion(object.keys)
           row.read(object)
-          ignored.formUnion(object.keys.filter { !Self.known.contains($0) })
+          // A key of its own in every row must not gather without end.
+          if names.count < Self.mostKeys {
+            names.formUnion(object.keys)
+            ignored.formUnion(object.keys.filter { !Self.known.contains($0) })
+          } else {
+            names.formUnion(object.keys.filter(Self.known.contains))
+          }
         } catch {
           row.fault = Self.reason(error)
         }
@@ -130,7 +138,7 @@ struct RawRows {
     columns = names.intersection(Self.known)
     // With no readable object, the rows themselves are what is wrong.
     if !names.isEmpty { checkColumns(names.sorted()) }
-    if !ignored.isEmpty { notes.append("keys not used: \(ignored.sorted().joined(separator: ", "))") }
+    if !ignored.isEmpty { notes.append("keys not used: \(Self.listed(ignored.sorted()))") }
   }
 
   private static func reason(_ error: any Error) -> String {
@@ -138,7 +146,16 @@ struct RawRows {
     return diagnosis.place.map { "\(diagnosis.what) (\($0))" } ?? diagnosis.what
   }
 
+  private static func listed(_ names: [String]) -> String {
+    names.prefix(40).joined(separator: ", ") + (names.count > 40 ? " and \(names.count - 40) more" : "")
+  }
+
   // MARK: Both
+
+  /// The longest row in bytes; a longer one is put aside.
+  private static let longest = LineReader.limit
+  private static let mostKeys = 10_000
+  private static let tooLong = "is longer than \(LineReader.limit >> 20) MiB"
 
   private mutating func checkColumns(_ found: [String]) {
     if !columns.contains("label") {

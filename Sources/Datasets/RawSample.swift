@@ -69,6 +69,8 @@ public struct Quarantined: Sendable, Equatable, Codable {
 public struct RawDatasetSettings: Settings {
   /// Make an error of any row that would be left out.
   public var strict = false
+  /// Take pictures also where a symbolic link leads out of the folder.
+  public var followLinks = false
   /// The share of rows drawn for validation where no column says, in 0…1.
   public var validationShare = 0.1
   /// The share of rows drawn for testing where no column says, in 0…1.

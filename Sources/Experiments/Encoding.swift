@@ -48,6 +48,7 @@ private struct EncodingWork {
     let overlay = Overlay(defaults: try Tree(encoding: EncodeSettings()))
     var settings = try overlay.resolve(settings: request.settings).tree.decode(EncodeSettings.self)
     settings.data.strict = settings.data.strict || request.strict
+    settings.data.followLinks = settings.data.followLinks || request.followLinks
     try settings.impairments.check()
     for level in settings.noiseLevels where !(0...1).contains(level) {
       throw Diagnosis("the noise level \(level) is not from 0 to 1", exitStatus: .usage)

@@ -79,6 +79,7 @@ struct ImportArrays {
         found = file.names.map { name in (name, { ImportArray(name, try file.tensor(name)) }) }
       } else {
         let file = try NumPyFile(at: url)
+        try file.requireRoom()
         found = file.names.map { name in (name, { ImportArray(name, try file.array(name)) }) }
       }
     }

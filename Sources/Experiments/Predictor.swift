@@ -1,4 +1,5 @@
 import Balancing
+import Datasets
 import Encoders
 public import Foundation
 import Multimodal
@@ -41,6 +42,13 @@ public final class Predictor {
       throw Diagnosis(
         "the weights do not say what they predict", place: folder.weights.relativePath, exitStatus: .input)
     }
+    let faults = DatasetManifest.faults(
+      modalities: record.data.modalities, classes: record.data.classes, task: task)
+    guard faults.isEmpty else {
+      throw Diagnosis(
+        "the run's record does not describe a model", place: folder.record.relativePath, found: faults,
+        exitStatus: .input)
+    }
     let shapes = try modalities.map { modality in
       let name = "\(modality.name).embedding.weight"
       guard let shape = weights.entry(name)?.shape, shape.count == 2 else {
@@ -49,21 +57,38 @@ public final class Predictor {
       return shape
     }
     let elementType: ElementType = configuration.training.precision == .float64 ? .float64 : .float32
-    let store = ParameterStore(random: RandomSource(seed: configuration.seed), elementType: elementType)
-    model = try MultimodalModel(
-      modalities: modalities, inputWidths: shapes.map { $0[1] }, embeddingWidths: shapes.map { $0[0] },
-      classes: record.data.classes.count, task: task, store: store,
-      fusion: RunBuilder.fusion(configuration.model.fusion))
-    let fresh = try MethodRegistry.entry(configuration.methodName)(configuration.methodSettings)
-    try RunBuilder.addParameters(of: fresh, to: model)
-    try model.store.load(weights)
-    method = try ModelFile.restored(fresh, in: folder)
+    // Before anything is made: what the record asks for cannot be more than the file has.
+    let store = ParameterStore(
+      random: RandomSource(seed: configuration.seed), elementType: elementType,
+      atMost: weights.entries.reduce(0) { $0 + $1.shape.reduce(1, *) })
+    do {
+      model = try MultimodalModel(
+        modalities: modalities, inputWidths: shapes.map { $0[1] }, embeddingWidths: shapes.map { $0[0] },
+        classes: record.data.classes.count, task: task, store: store,
+        fusion: RunBuilder.fusion(configuration.model.fusion))
+      let fresh = try MethodRegistry.entry(configuration.methodName)(configuration.methodSettings)
+      try RunBuilder.addParameters(of: fresh, to: model)
+      try model.store.load(weights)
+      method = try ModelFile.restored(fresh, in: folder)
+    } catch let error where Diagnosis(describing: error).exitStatus == .defect {
+      throw Diagnosis(
+        "the weights are not of the model that the record describes", place: folder.weights.relativePath,
+        found: ["\(error)"], exitStatus: .input)
+    }
     classes = record.data.classes
     let evaluation = try folder.readEvaluation()
     metric = evaluation.metric
     scores = evaluation.scores
     let missingFile = try SafeTensors(reading: run.appending(path: "missing.safetensors"))
-    missing = try PerModality(modalities) { try missingFile.tensor($0.name).array(of: Float.self) }
+    missing = try PerModality(modalities, shapes.map { $0[1] }).map { modality, width in
+      let values: [Float] = try missingFile.tensor(modality.name).array()
+      guard values.count == width else {
+        throw Diagnosis(
+          "what stands for a missing '\(modality.name)' is \(values.count) wide, the model was built for \(width)",
+          place: missingFile.path, exitStatus: .input)
+      }
+      return values
+    }
     var encoders: [String: any RawEncoder] = [:]
     for modality in modalities {
       let url = run.appending(path: "encoders/\(modality.name).safetensors")

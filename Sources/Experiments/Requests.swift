@@ -111,6 +111,8 @@ public struct EncodeRequest: Sendable {
   public var settings: [String] = []
   /// Refuses where a sample would be quarantined.
   public var strict = false
+  /// Takes pictures also where a symbolic link leads out of the folder.
+  public var followLinks = false
   public var metric: String?
   public var name: String?
   /// Encodes anew although the same is there.
@@ -196,22 +198,6 @@ public struct GradientReport: Sendable, Codable, Equatable {
   /// The norm of the update direction by parameter.
   public var updateNorms: [String: Double]
   public var out: String?
-}
-
-/// One sample to be predicted; what is nil is absent.
-public struct PredictionInput: Sendable {
-  public var id: String?
-  public var image: URL?
-  public var text: String?
-  /// Features by modality, for models over features that were made elsewhere.
-  public var features: [String: [Float]] = [:]
-
-  public init(id: String? = nil, image: URL? = nil, text: String? = nil, features: [String: [Float]] = [:]) {
-    self.id = id
-    self.image = image
-    self.text = text
-    self.features = features
-  }
 }
 
 /// A prediction, and how far it may be trusted.

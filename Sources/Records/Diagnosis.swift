@@ -41,10 +41,10 @@ public struct Diagnosis: Error, Equatable, Sendable {
   public init(
     _ what: String, place: String? = nil, found: [String] = [], remedy: String? = nil, exitStatus: ExitStatus = .failed
   ) {
-    self.what = what
-    self.place = place
-    self.found = found
-    self.remedy = remedy
+    self.what = what.clipped()
+    self.place = place?.clipped()
+    self.found = found.map { $0.clipped() }
+    self.remedy = remedy?.clipped()
     self.exitStatus = exitStatus
   }
 
@@ -214,12 +214,15 @@ package enum FileTrouble: Equatable, Sendable {
 ///
 /// Near enough is a third of the longer spelling, and at least two edits (a swap of neighbours counts as one).
 public func nearest(to name: String, in candidates: some Sequence<String>) -> String? {
+  // Nobody mistypes a name as long as this; comparing takes time with the product of the lengths.
+  guard name.utf8.count <= 200 else { return nil }
   let wanted = name.tolerantKey
   var best: (name: String, distance: Int)?
-  for candidate in candidates {
+  for candidate in candidates where candidate.utf8.count <= 200 {
     let other = candidate.tolerantKey
-    let distance = editDistance(wanted, other)
     let length = max(wanted.count, other.count)
+    guard abs(wanted.count - other.count) <= max(2, length / 3) else { continue }
+    let distance = editDistance(wanted, other)
     guard distance < length, distance <= max(2, length / 3) else { continue }
     if best.map({ distance < $0.distance }) ?? true { best = (candidate, distance) }
   }

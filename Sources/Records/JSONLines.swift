@@ -22,7 +22,8 @@ public final class JSONLinesWriter {
   public init(resuming url: URL, where key: String, isBelow limit: Int) throws {
     self.url = url
     file = try Diagnosis.placing(url) {
-      let bytes = FileManager.default.fileExists(atPath: url.path) ? try Data(contentsOf: url) : Data()
+      let isThere = FileManager.default.fileExists(atPath: url.path)
+      let bytes = isThere ? try Data(contentsOf: url, options: .mappedIfSafe) : Data()
       return try PlainFile(appendingTo: url, after: JSONLines.beginning(of: bytes, where: key, isBelow: limit).length)
     }
   }
@@ -68,44 +69,48 @@ public enum JSONLines {
   ///
   /// - Throws: a ``Diagnosis`` with file and line.
   public static func read<Row: Decodable>(_ type: Row.Type = Row.self, from url: URL) throws -> [Row] {
-    let data = try Diagnosis.placing(url) { try Data(contentsOf: url) }
-    return try lines(of: data).enumerated().map { number, line in
-      let place = "\(url.relativePath):\(number + 1)"
-      do { return try Tree(json: line).decode(type, keys: .asNamed) } catch {
+    let data = try BoundedFile.read(url, limit: BoundedFile.largestTable)
+    var rows: [Row] = []
+    try forEach(of: data) { number, line in
+      do { rows.append(try Tree(json: line).decode(type, keys: .asNamed)) } catch {
         var diagnosis = Diagnosis(describing: error)
-        diagnosis.place = place
+        diagnosis.place = "\(url.relativePath):\(number)"
         diagnosis.exitStatus = .input
         throw diagnosis
       }
+      return true
     }
+    return rows
   }
 
   /// Whether a file begins with the rows 0, 1, … `count` − 1 by `key`, each whole.
   public static func holds(_ count: Int, by key: String, in url: URL) -> Bool {
     guard count > 0 else { return true }
-    guard let bytes = try? Data(contentsOf: url) else { return false }
+    guard let bytes = try? Data(contentsOf: url, options: .mappedIfSafe) else { return false }
     return beginning(of: bytes, where: key, isBelow: count).rows == count
   }
 
   /// How many rows come before the first whose `key` is not below `limit`, or that is not whole; and their bytes.
   static func beginning(of bytes: Data, where key: String, isBelow limit: Int) -> (rows: Int, length: Int) {
     var (rows, length) = (0, 0)
-    // What comes after the last newline is no line.
-    for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast() {
-      guard let text = String(bytes: line, encoding: .utf8), let row = try? Tree(json: text),
-        let number = row[path: key]?.intValue, number < limit
-      else { break }
+    forEach(of: bytes) { _, line in
+      guard let row = try? Tree(json: line), let number = row[path: key]?.intValue, number < limit else { return false }
       rows += 1
-      length += line.count + 1
+      length += line.utf8.count + 1
+      return true
     }
     return (rows, length)
   }
 
-  /// Whole lines only.
-  static func lines(of data: Data) -> [Substring] {
-    var lines = String(decoding: data, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+  /// Gives `body` each whole line with its number, from 1, until it answers false; one line is in memory at a time.
+  fileprivate static func forEach(of data: Data, _ body: (Int, String) throws -> Bool) rethrows {
+    var rest = data[...]
+    var number = 0
     // After the last newline comes nothing, or a line that was never finished.
-    if !lines.isEmpty { lines.removeLast() }
-    return lines
+    while let newline = rest.firstIndex(of: 0x0A) {
+      number += 1
+      guard try body(number, String(decoding: rest[..<newline], as: UTF8.self)) else { return }
+      rest = rest[(newline + 1)...]
+    }
   }
 }

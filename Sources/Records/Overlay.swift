@@ -16,7 +16,11 @@ public struct ConfigurationFile: Equatable, Sendable {
   /// - Throws: a ``Diagnosis`` where it cannot be read, is not UTF-8 or is larger than a mebibyte.
   public init(reading url: URL) throws {
     name = url.relativePath
-    let data = try Diagnosis.placing(url) { try Data(contentsOf: url) }
+    // Not only regular files: a shell may put a pipe here.
+    let data = try Diagnosis.placing(url) {
+      let handle = try FileHandle(forReadingFrom: url)
+      return try handle.read(upToCount: 1 << 20 + 1) ?? Data()
+    }
     guard data.count <= 1 << 20 else {
       throw Diagnosis("a configuration of more than a mebibyte", place: name, exitStatus: .usage)
     }
@@ -149,7 +153,7 @@ private struct OverlayWork {
   static func root(of file: ConfigurationFile) throws -> Node? {
     // A JSON file may be indented with tabs, which YAML forbids; outside of texts they are only space to JSON.
     let text = file.text.first { !$0.isWhitespace } == "{" ? file.text.replacing("\t", with: " ") : file.text
-    guard let root = try Yams.compose(yaml: text) else { return nil }
+    guard let root = try SafeYAML.compose(text) else { return nil }
     guard case .mapping(let pairs) = root,
       let format = pairs.first(where: { $0.key.scalar?.string == "format" })?.value.scalar?.string,
       format.hasPrefix("seesaw-run/")
@@ -171,7 +175,7 @@ private struct OverlayWork {
 
   /// A value as typed: quoted and flow values are YAML, anything else is one plain scalar, whatever is in it.
   static func node(ofValue text: String) throws -> Node? {
-    if let first = text.first, "[{\"'".contains(first) { return try Yams.compose(yaml: text) }
+    if let first = text.first, "[{\"'".contains(first) { return try SafeYAML.compose(text) }
     return Node(text, Tag(.implicit), .plain)
   }
 

@@ -61,7 +61,7 @@ public struct Recipe: Settings {
 
   /// Refuses what no row has: the rows are a list, whose elements an overlay takes as they come.
   private static func checkRows(of file: ConfigurationFile) throws {
-    guard case .mapping(let root)? = try Yams.compose(yaml: file.text),
+    guard case .mapping(let root)? = try SafeYAML.compose(file.text),
       case .sequence(let rows)? = root.first(where: { $0.key.scalar?.string.tolerantKey == "rows" })?.value
     else { return }
     let known = Row.CodingKeys.allCases.map(\.rawValue)

@@ -113,7 +113,7 @@ extension Tree {
   ///
   /// - Throws: a ``Diagnosis`` that names the file.
   public static func read<T: Decodable>(_ type: T.Type = T.self, from url: URL) throws -> T {
-    let data = try Diagnosis.placing(url) { try Data(contentsOf: url) }
+    let data = try BoundedFile.read(url, limit: BoundedFile.largestRecord)
     do {
       return try Tree(json: String(decoding: data, as: UTF8.self), place: url.relativePath).decode(type, keys: .asNamed)
     } catch {

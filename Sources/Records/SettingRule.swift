@@ -70,12 +70,14 @@ public struct ConfigurationProblems: Diagnosable, Equatable {
   public var diagnosis: Diagnosis {
     let sources = Set(problems.map(\.source))
     let place = sources.count == 1 ? problems.first?.source : nil
-    let rows = problems.map { problem in
+    // A file can hold thousands, with keys of any length.
+    let most = 20
+    let rows = problems.prefix(most).map { problem in
       var position: [String] = []
       if place == nil, let source = problem.source { position.append(source) }
       if let line = problem.line { position.append("\(line)") }
       if problem.line != nil, let column = problem.column { position.append("\(column)") }
-      return [position.joined(separator: ":"), problem.path, problem.what]
+      return [position.joined(separator: ":").clipped(100), problem.path.clipped(100), problem.what]
     }
     let widths = (0..<2).map { column in rows.map { $0[column].count }.max() ?? 0 }
     let found = rows.map { row in
@@ -85,7 +87,8 @@ public struct ConfigurationProblems: Diagnosable, Equatable {
     }
     let count = problems.count
     return Diagnosis(
-      count == 1 ? "1 setting cannot be used" : "\(count) settings cannot be used", place: place, found: found,
+      count == 1 ? "1 setting cannot be used" : "\(count) settings cannot be used", place: place,
+      found: found + (count > most ? ["  and \(count - most) more"] : []),
       remedy: remedy, exitStatus: .usage)
   }
 }

@@ -3,7 +3,7 @@ import Foundation
 /// A configuration, or anything read from YAML or JSON, as a tree.
 ///
 /// `int` and `number` are kept apart, so that a fraction is never taken where a whole number is meant.
-public indirect enum Tree: Sendable, Equatable {
+public enum Tree: Sendable, Equatable {
   case null
   case bool(Bool)
   case int(Int)

@@ -48,6 +48,16 @@ extension Tree {
   }
 }
 
+extension Unicode.Scalar {
+  /// A control character, or one that turns the direction of a line: a terminal obeys it where a person sees nothing.
+  package var isHidden: Bool {
+    switch value {
+    case 0..<0x20, 0x7F...0x9F, 0x061C, 0x200E...0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF: true
+    default: false
+    }
+  }
+}
+
 private struct JSONWriter {
   let layout: JSONLayout
   let ranks: [String: Int]
@@ -98,7 +108,7 @@ private struct JSONWriter {
       case "\n": out += "\\n"
       case "\r": out += "\\r"
       case "\t": out += "\\t"
-      case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+      case _ where scalar.isHidden:
         let digits = String(scalar.value, radix: 16)
         out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
       default: out.unicodeScalars.append(scalar)
@@ -134,7 +144,12 @@ private struct JSONReader {
   }
 
   mutating func skipSpace() {
-    while at < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[at]) { at += 1 }
+    while at < bytes.count {
+      switch bytes[at] {
+      case 0x20, 0x09, 0x0A, 0x0D: at += 1
+      default: return
+      }
+    }
   }
 
   mutating func take(_ byte: Character) -> Bool {

@@ -66,7 +66,7 @@ enum Door {
       do {
         let handle = isData ? FileHandle.standardOutput : FileHandle.standardError
         if !answer.text.isEmpty {
-          try handle.write(contentsOf: Data((Surroundings.current.last(answer.text) + "\n").utf8))
+          try handle.write(contentsOf: Data((Surroundings.current.last(answer.text.shown) + "\n").utf8))
         }
         return answer.status
       } catch {

@@ -31,6 +31,8 @@ public struct SafeTensors {
   public let entries: [Entry]
 
   let file: MappedFile
+  /// In `entries`, by name.
+  private let places: [String: Int]
 
   public var names: [String] { entries.map(\.name) }
 
@@ -46,22 +48,15 @@ public struct SafeTensors {
     }
     let start = 8 + Int(length)
     guard start <= bytes.count else { throw SafeTensorsError(path, .truncated(expected: start, found: bytes.count)) }
-    let header = Data(bytes: bytes.baseAddress.unsafelyUnwrapped + 8, count: Int(length))
-    guard let table = try? JSONDecoder().decode([String: HeaderValue].self, from: header) else {
-      throw SafeTensorsError(path, .malformed("its header is not a JSON object"))
-    }
+    let header: SafeTensorsHeader
+    do {
+      header = try SafeTensorsHeader(UnsafeRawBufferPointer(rebasing: bytes[8..<start]))
+    } catch { throw SafeTensorsError(path, .malformed(error.what)) }
 
-    var metadata: [String: String] = [:]
     var entries: [(entry: Entry, end: Int)] = []
-    for (name, value) in table {
-      if name == "__metadata__" {
-        guard case .strings(let strings) = value else {
-          throw SafeTensorsError(path, .malformed("'__metadata__' must map strings to strings"))
-        }
-        metadata = strings
-        continue
-      }
-      entries.append(try Self.entry(name, value, path: path, dataStart: start))
+    entries.reserveCapacity(header.tensors.count)
+    for (name, fields) in header.tensors {
+      entries.append(try Self.entry(name, fields, path: path, dataStart: start))
     }
     entries.sort { ($0.entry.offset, $0.end, $0.entry.name) < ($1.entry.offset, $1.end, $1.entry.name) }
     var position = start
@@ -78,8 +73,9 @@ public struct SafeTensors {
     guard position == bytes.count else {
       throw SafeTensorsError(path, .malformed("\(bytes.count - position) bytes follow the last tensor"))
     }
-    self.metadata = metadata
+    metadata = header.metadata
     self.entries = entries.map(\.entry)
+    places = Dictionary(entries.enumerated().map { ($1.entry.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// The tensor of that name, over the mapped bytes.
@@ -100,7 +96,7 @@ public struct SafeTensors {
       .cloned().viewed(as: entry.type, shape: entry.shape)
   }
 
-  public func entry(_ name: String) -> Entry? { entries.first { $0.name == name } }
+  public func entry(_ name: String) -> Entry? { places[name].map { entries[$0] } }
 
   /// Writes tensors in the given order; the file appears whole or not at all.
   public static func write(_ tensors: [(String, Tensor)], metadata: [String: String] = [:], to url: URL) throws {
@@ -160,22 +156,21 @@ public struct SafeTensors {
   private static let largestHeader: UInt64 = 100_000_000
 
   private static func entry(
-    _ name: String, _ value: HeaderValue, path: String, dataStart: Int
+    _ name: String, _ fields: SafeTensorsHeader.Fields, path: String, dataStart: Int
   ) throws(SafeTensorsError) -> (Entry, Int) {
     func malformed(_ what: String) -> SafeTensorsError {
       SafeTensorsError(path, .malformed("tensor '\(name)' \(what)"))
     }
-    guard case .tensor(let fields) = value, fields.offsets.count == 2 else {
-      throw malformed("needs dtype, shape and data_offsets")
-    }
     let (typeName, shape, offsets) = (fields.type, fields.shape, fields.offsets)
     guard let type = ElementType(safeTensorsName: typeName) else { throw malformed("has the type '\(typeName)'") }
-    var size = type.byteCount
+    // Also what a dimension of zero hides must fit, for strides are computed from it.
+    var most = type.byteCount
     for extent in shape {
-      let (product, overflow) = size.multipliedReportingOverflow(by: extent)
+      let (product, overflow) = most.multipliedReportingOverflow(by: max(extent, 1))
       guard extent >= 0, !overflow else { throw malformed("has the shape \(shape)") }
-      size = product
+      most = product
     }
+    let size = shape.contains(0) ? 0 : most
     let (start, tooFar) = dataStart.addingReportingOverflow(offsets[0])
     let (end, tooFarToo) = dataStart.addingReportingOverflow(offsets[1])
     guard offsets[0] >= 0, offsets[1] >= offsets[0], !tooFar, !tooFarToo, end - start == size else {
@@ -199,35 +194,6 @@ public struct SafeTensors {
         throw SafeTensorsError.unwritable(url.path)
       }
       written += count
-    }
-  }
-}
-
-/// What stands under a name in the header.
-private enum HeaderValue: Decodable {
-  case tensor(Fields)
-  case strings([String: String])
-  case neither
-
-  struct Fields: Decodable {
-    let type: String
-    let shape: [Int]
-    let offsets: [Int]
-
-    enum CodingKeys: String, CodingKey {
-      case type = "dtype"
-      case shape
-      case offsets = "data_offsets"
-    }
-  }
-
-  init(from decoder: any Decoder) throws {
-    if let fields = try? Fields(from: decoder) {
-      self = .tensor(fields)
-    } else if let strings = try? [String: String](from: decoder) {
-      self = .strings(strings)
-    } else {
-      self = .neither
     }
   }
 }

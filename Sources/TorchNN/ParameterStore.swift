@@ -21,11 +21,16 @@ public final class ParameterStore {
   private var passing: Tensor?
   private var known: [ParameterPath: [Int]] = [:]
 
+  /// How many numbers all parameters may hold together; a model that a file is to fill cannot be larger than the file.
+  private let most: Int
+
   /// - Parameter productType: a type of fewer bits for the layers' products in training; parameters, sums, losses and
   ///   optimizers keep `elementType`.
   public init(
-    random: RandomSource, elementType: ElementType = .float32, device: Device = .cpu, productType: ElementType? = nil
+    random: RandomSource, elementType: ElementType = .float32, device: Device = .cpu, productType: ElementType? = nil,
+    atMost most: Int = .max
   ) {
+    self.most = most
     self.random = random
     self.productType = productType
     self.elementType = elementType
@@ -43,6 +48,12 @@ public final class ParameterStore {
   /// Makes a parameter; a path can be taken once.
   public func make(_ path: ParameterPath, _ shape: [Int], _ initializer: Initializer) throws(TorchError) -> Parameter {
     precondition(indices[path] == nil, "the parameter '\(path)' exists already")
+    var rest = most - count
+    for extent in shape.reversed() where extent > 0 { rest /= extent }
+    guard rest > 0 || shape.contains(0) else {
+      throw TorchError(
+        operation: "parameter '\(path)'", shapes: [shape], message: "larger than the file that its numbers are in")
+    }
     let generator = try random.generator("initialization/\(path)")
     let value = try initializer.make(shape, generator, elementType, on: device).requiringGradient()
     let parameter = Parameter(path: path, index: parameters.count, tensor: value, productType: productType)

@@ -131,6 +131,19 @@ import Testing
     #expect(try NumPyFile(at: url).array("zeros").count == 500_000)
   }
 
+  @Test("entries that share their bytes are refused, and a sum of entries beyond the limit too")
+  func overlapping() throws {
+    let whole = try bytes("packed.npz")
+    let second = try place([1, 2], in: whole, 1)
+    let error = problem(patched(whole, at: second + 42, [0, 0, 0, 0]))
+    guard case .malformed(let reason)? = error, reason.hasSuffix("lies over another entry") else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(throws: Never.self) { try NumPyFile(whole, path: "a.npz", limit: 1000).requireRoom() }
+    #expect(throws: NumPyError.self) { try NumPyFile(whole, path: "a.npz", limit: 200).requireRoom() }
+  }
+
   @Test("other packing and encryption are refused")
   func methods() throws {
     let error = problem(try bytes("lzma.npz"))

@@ -29,6 +29,60 @@ import Testing
     }
   }
 
+  @Test("a symbolic link within the folder is followed, one that leads out of it only where that is allowed")
+  func links() throws {
+    try withTemporaryFolder { folder in
+      let files = FileManager.default
+      let data = folder.appending(path: "data")
+      try files.createDirectory(at: data.appending(path: "in"), withIntermediateDirectories: true)
+      for name in ["data/in/a.png", "secret.png"] { try Data().write(to: folder.appending(path: name)) }
+      try files.createSymbolicLink(atPath: data.appending(path: "near.png").path, withDestinationPath: "in/a.png")
+      try files.createSymbolicLink(atPath: data.appending(path: "far.png").path, withDestinationPath: "../secret.png")
+      try files.createSymbolicLink(atPath: data.appending(path: "up").path, withDestinationPath: "..")
+      try files.createSymbolicLink(atPath: folder.appending(path: "alias").path, withDestinationPath: "data")
+      var rows = "image,label,split\n"
+      for (number, path) in ["in/a.png", "near.png", "far.png", "up/secret.png"].enumerated() {
+        rows += "\(path),\(number % 2 == 0 ? "x" : "y"),\(number < 2 ? "train" : "test")\n"
+      }
+      rows += "in/a.png,x,test\n"
+      try Data(rows.utf8).write(to: data.appending(path: "samples.csv"))
+      // The folder itself may be reached by a link.
+      for place in ["data", "alias"] {
+        let found = try RawDataset(at: folder.appending(path: place))
+        #expect(found.samples.map(\.row) == [2, 3, 6])
+        #expect(found.quarantined.map(\.row) == [4, 5])
+        #expect(
+          found.quarantined.first?.reason
+            == "'far.png' leads out of the folder by a symbolic link; --follow-links allows it")
+      }
+      var settings = RawDatasetSettings()
+      settings.followLinks = true
+      #expect(try RawDataset(at: data, settings: settings).samples.count == 5)
+    }
+  }
+
+  @Test("a row of many megabytes and a label with a control character are put aside, the others read")
+  func strangeRows() throws {
+    let long = String(repeating: "x", count: LineReader.limit + 1)
+    let lines = ["a", "b", "a", "b", "a", "b"].map { "{\"text\":\"t\",\"label\":\"\($0)\"}\n" }.joined()
+    let strange = "{\"text\":\"t\",\"label\":\"\\u001b[31m\"}\n{\"text\":\"\(long)\",\"label\":\"a\"}\n"
+    let data = try read(lines + strange, as: "samples.jsonl")
+    #expect(data.samples.count == 6)
+    #expect(
+      data.quarantined.map(\.reason) == ["has a control character in its label", "is longer than 16 MiB"])
+    let csv = try read("text,label\nt,a\nt,b\nt,a\nt,b\n\"\(long)\",a\n")
+    #expect(csv.quarantined.map(\.reason) == ["is longer than 16 MiB"])
+  }
+
+  @Test("a hundred thousand columns, and a hundred thousand classes, are a short answer")
+  func tooMuch() throws {
+    let columns = (0..<100_000).map { "c\($0)" }.joined(separator: ",")
+    let error = try #require(throws: RawDatasetError.self) { try read(columns + "\n") }
+    #expect(error.diagnosis.description.utf8.count < 5_000)
+    let rows = (0...100_000).map { "t,\($0),train\n" }.joined()
+    #expect(faults("text,label,split\n" + rows) == [.tooManyClasses(100_001)])
+  }
+
   private func faults(
     _ text: String, as name: String = "samples.csv", settings: RawDatasetSettings = .init()
   ) -> [RawDatasetFault] {

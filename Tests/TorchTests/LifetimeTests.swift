@@ -22,6 +22,20 @@ struct LifetimeTests {
     }
   }
 
+  /// Tests run beside each other, so that only the end shows what is left: whichever test lost a tensor, this process
+  /// then ends with a failure.
+  @Test("no tensor is left when all tests are over")
+  func atTheEnd() {
+    let isRegistered = atexit {
+      let left = Tensor.liveCount
+      guard left != 0 else { return }
+      let words = "error: \(left) tensors are left at the end of the tests: something holds them for ever\n"
+      try? FileHandle.standardError.write(contentsOf: Data(words.utf8))
+      _exit(1)
+    }
+    #expect(isRegistered == 0)
+  }
+
   @Test("a refused call leaves no tensor behind")
   func refused() async {
     await #expect(processExitsWith: .success) {

@@ -183,6 +183,22 @@ struct HostileFile: Sendable, CustomTestStringConvertible {
     HostileFile(
       "JSON of 100,000 levels", .malformed, "",
       bytes(header: "{\"x\":" + String(repeating: "[", count: 100_000) + String(repeating: "]", count: 100_000) + "}")),
+    HostileFile(
+      "a name twice", .malformed, "'x' is there twice",
+      bytes(
+        header: "{\"x\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"
+          + "\"\\u0078\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}")),
+    HostileFile(
+      "a field twice", .malformed, "'x'",
+      tensor("\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]")),
+    HostileFile(
+      "sixty-five dimensions", .malformed, "'x'",
+      tensor(
+        "\"dtype\":\"U8\",\"shape\":[" + Array(repeating: "1", count: 65).joined(separator: ",")
+          + "],\"data_offsets\":[0,1]", data: 1)),
+    HostileFile(
+      "strides beyond all numbers behind a dimension of zero", .malformed, "'x'",
+      tensor("\"dtype\":\"F32\",\"shape\":[0,9223372036854775807],\"data_offsets\":[0,0]", data: 0)),
     HostileFile("a tensor that is a number", .malformed, "'x'", bytes(header: "{\"x\":1}")),
     HostileFile("no type", .malformed, "'x'", tensor("\"shape\":[1],\"data_offsets\":[0,4]")),
     HostileFile("no shape", .malformed, "'x'", tensor("\"dtype\":\"F32\",\"data_offsets\":[0,4]")),

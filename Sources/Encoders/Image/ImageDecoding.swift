@@ -14,6 +14,24 @@ extension RGBImage {
   /// - Parameter pixelLimit: a picture with more pixels is refused before any of them is decoded.
   /// - Throws: ``ImageError``; also for a file that is cut off, of which nothing is shown.
   public init(decoding data: Data, pixelLimit: Int = RGBImage.pixelLimit) throws(ImageError) {
+    // Decoding takes up to 14 bytes a pixel. Pictures of a usual size are decoded side by side, larger ones in turn, so
+    // that memory does not grow with the number of threads.
+    do { try self.init(decoded: data, pixelLimit: min(pixelLimit, Self.usualPixels)) } catch {
+      guard case .tooLarge(let width, let height, _) = error, pixelLimit > Self.usualPixels else { throw error }
+      let (pixels, isTooMany) = width.multipliedReportingOverflow(by: height)
+      guard !isTooMany, pixels <= pixelLimit else {
+        throw .tooLarge(width: width, height: height, limit: pixelLimit)
+      }
+      Self.oneLargePicture.lock()
+      defer { Self.oneLargePicture.unlock() }
+      try self.init(decoded: data, pixelLimit: pixelLimit)
+    }
+  }
+
+  private static let usualPixels = 16_000_000
+  private static let oneLargePicture = NSLock()
+
+  private init(decoded data: Data, pixelLimit: Int) throws(ImageError) {
     guard !data.isEmpty else { throw .empty }
     var picture = cimage_picture()
     defer { cimage_free_picture(&picture) }
@@ -41,9 +59,11 @@ extension RGBImage {
 
   /// A picture from a file.
   ///
-  /// - Throws: ``ImageError``, or Foundation's error where the file cannot be read.
+  /// - Throws: ``ImageError``, or a `Diagnosis` where the file cannot be read, is no regular file or has more bytes than
+  ///   any picture.
   public init(contentsOf file: URL, pixelLimit: Int = RGBImage.pixelLimit) throws {
-    try self.init(decoding: Data(contentsOf: file), pixelLimit: pixelLimit)
+    try self.init(
+      decoding: BoundedFile.read(file, limit: BoundedFile.largestPicture), pixelLimit: pixelLimit)
   }
 
   private static func name(of format: cimage_format) -> String? {

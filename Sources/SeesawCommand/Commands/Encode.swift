@@ -56,6 +56,9 @@ struct Encode: ParsableCommand, Exemplified {
   @Flag(help: "Refuse the data where a sample cannot be used.")
   var strict = false
 
+  @Flag(help: "Take pictures also where a symbolic link leads out of the folder.")
+  var followLinks = false
+
   @Option(help: ArgumentHelp("accuracy, auroc, macro-f1 or weighted-f1.", valueName: "metric"))
   var metric: String?
 
@@ -83,6 +86,7 @@ struct Encode: ParsableCommand, Exemplified {
     request.rescale = rescale
     request.settings = settings
     request.strict = strict
+    request.followLinks = followLinks
     request.metric = metric
     request.name = name
     request.again = again

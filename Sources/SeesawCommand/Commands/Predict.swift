@@ -98,8 +98,8 @@ struct PredictionEntry {
       if text.allSatisfy(\.isWhitespace) { return nil }
       do {
         let tree = try Tree(json: text)
-        id = tree.tableValue.flatMap { PredictionLine.id($0["id"]) }
-        input = .success(try PredictionLine.input(tree))
+        id = PredictionInput.id(ofLine: tree)
+        input = .success(try PredictionInput(line: tree))
       } catch { input = .failure(Diagnosis(describing: error)) }
     }
   }
@@ -139,63 +139,14 @@ struct PredictionEntry {
 
 /// JSON in and out of `predict`.
 enum PredictionLine {
-  static let keys = ["id", "image", "text", "features"]
-
-  static func input(_ tree: Tree) throws -> PredictionInput {
-    guard let table = tree.tableValue else { throw Diagnosis("the line is not a JSON object", exitStatus: .input) }
-    for key in table.keys.sorted() where !keys.contains(key) {
-      let near = nearest(to: key, in: keys).map { "; did you mean '\($0)'?" } ?? ""
-      throw Diagnosis("'\(key)' is not one of \(Words.list(keys))\(near)", exitStatus: .input)
-    }
-    var input = PredictionInput(id: id(table["id"]))
-    input.image = try text(table["image"], "image").map { URL(filePath: $0) }
-    input.text = try text(table["text"], "text")
-    if let tree = table["features"], tree != .null { input.features = try features(tree) }
-    guard input.image != nil || input.text != nil || !input.features.isEmpty else {
-      throw Diagnosis("there is no image, text or features to predict from", exitStatus: .input)
-    }
-    return input
-  }
-
-  /// A name, which may be written as a number.
-  static func id(_ tree: Tree?) -> String? {
-    switch tree {
-    case .string(let text): text
-    case .int, .number: tree?.json()
-    default: nil
-    }
-  }
-
-  private static func text(_ tree: Tree?, _ key: String) throws -> String? {
-    switch tree {
-    case nil, .null: return nil
-    case .string(let text): return text
-    default: throw Diagnosis("'\(key)' is not a text", exitStatus: .input)
-    }
-  }
-
-  static func features(_ tree: Tree) throws -> [String: [Float]] {
-    guard let table = tree.tableValue else {
-      throw Diagnosis("'features' is not a table of modality and list of numbers", exitStatus: .input)
-    }
-    return try table.filter { $0.value != .null }.reduce(into: [:]) { features, entry in
-      features[entry.key] = try entry.value.listValue.map { list in
-        try list.map { element in
-          guard let value = element.numberValue else {
-            throw Diagnosis("'features.\(entry.key)' holds something that is not a number", exitStatus: .input)
-          }
-          return Float(value)
-        }
-      }
-      guard features[entry.key] != nil else {
-        throw Diagnosis("'features.\(entry.key)' is not a list of numbers", exitStatus: .input)
-      }
-    }
-  }
-
   static func features(reading url: URL) throws -> [String: [Float]] {
-    let text = try Diagnosis.placing(url) { try String(contentsOf: url, encoding: .utf8) }
-    do { return try features(Tree(json: text, place: url.relativePath)) } catch {
+    let data = try BoundedFile.read(url, limit: BoundedFile.largestRecord)
+    do {
+      guard let text = String(validating: data, as: UTF8.self) else {
+        throw Diagnosis("the file is not UTF-8 text", place: url.relativePath)
+      }
+      return try PredictionInput.features(Tree(json: text, place: url.relativePath))
+    } catch {
       var diagnosis = Diagnosis(describing: error).placed(in: url.relativePath)
       diagnosis.exitStatus = .input
       throw diagnosis

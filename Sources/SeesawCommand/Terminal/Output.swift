@@ -55,13 +55,13 @@ final class Output: Sendable {
   /// Nobody reads standard output any more.
   struct NobodyListens: Error {}
 
-  /// Prints data and a newline.
+  /// Prints data and a newline; control characters, which names may hold, are written out.
   ///
   /// - Throws: ``NobodyListens``, or a `Diagnosis` where stdout takes no more.
   func data(_ text: String) throws {
     clear()
     do {
-      try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
+      try FileHandle.standardOutput.write(contentsOf: Data((text.shown + "\n").utf8))
     } catch {
       if Self.isBrokenPipe(error) { throw NobodyListens() }
       throw Diagnosis(describing: error).placed(in: "standard output")
@@ -85,7 +85,7 @@ final class Output: Sendable {
   /// Says a word and a sentence.
   func say(_ word: String, _ sentence: String) {
     guard !quiet else { return }
-    let line = Words.phase(word, sentence)
+    let line = Words.phase(word, sentence.shown)
     guard surroundings.colour else { return talk(line) }
     let coloured = word == "Note" ? Colour.yellow(word) : Colour.green(word)
     talk(line.replacing(word, with: coloured, maxReplacements: 1))
@@ -112,14 +112,14 @@ final class Output: Sendable {
     guard !quiet else { return }
     state.withLock { state in
       guard surroundings.redraws else {
-        if state.filter.admits(line) { Self.write(line.line + "\n") }
+        if state.filter.admits(line) { Self.write(line.line.shown + "\n") }
         return
       }
       let now = ContinuousClock.now
       if let last = state.lastDrawn, now - last < Self.redrawEvery, line.done < line.total { return }
       state.lastDrawn = now
       state.isDrawn = true
-      Self.write("\r" + line.drawn(width: surroundings.talkWidth) + "\u{1B}[K")
+      Self.write("\r" + line.drawn(width: surroundings.talkWidth).shown + "\u{1B}[K")
     }
   }
 

@@ -1,9 +1,8 @@
 import Foundation
-import Records
 
 /// Lines of a stream as they come, in constant memory.
-struct LineReader {
-  enum Line: Equatable {
+package struct LineReader {
+  package enum Line: Equatable {
     case text(String)
     /// More bytes than ``LineReader/limit``; they are passed over.
     case tooLong
@@ -11,7 +10,7 @@ struct LineReader {
   }
 
   /// The longest line in bytes.
-  static let limit = 16 << 20
+  package static let limit = 16 << 20
   private static let portion = 1 << 16
 
   private let descriptor: Int32
@@ -21,10 +20,10 @@ struct LineReader {
   private var isAtEnd = false
   private var isFirst = true
 
-  init(descriptor: Int32) { self.descriptor = descriptor }
+  package init(descriptor: Int32) { self.descriptor = descriptor }
 
   /// At least one line, and of what has arrived at most so many; nil at the end.
-  mutating func next(upTo count: Int) throws -> [Line]? {
+  package mutating func next(upTo count: Int) throws -> [Line]? {
     while lines.isEmpty, !isAtEnd { try read() }
     guard !lines.isEmpty else { return nil }
     let portion = Array(lines.prefix(count))

@@ -1,8 +1,7 @@
 import Foundation
+import Records
 import TestSupport
 import Testing
-
-@testable import SeesawCommand
 
 @Suite("Lines of a stream")
 struct LineReaderTests {

@@ -1,0 +1,37 @@
+package import Foundation
+
+/// Files that others wrote, read without trust in their size or kind.
+package enum BoundedFile {
+  /// All bytes of a file.
+  ///
+  /// - Parameter limit: in bytes; a longer file is refused before it is read.
+  /// - Throws: a ``Diagnosis``, also for what is no regular file: a device never ends, and a pipe may never begin.
+  package static func read(_ url: URL, limit: Int) throws -> Data {
+    try Diagnosis.placing(url) {
+      let descriptor = open(url.path(percentEncoded: false), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+      guard descriptor >= 0 else { throw PlainFile.lastError() }
+      let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+      var information = stat()
+      guard fstat(descriptor, &information) == 0 else { throw PlainFile.lastError() }
+      switch information.st_mode & S_IFMT {
+      case S_IFREG: break
+      case S_IFDIR: throw POSIXError(.EISDIR)
+      default: throw Diagnosis("not a regular file", place: url.relativePath, exitStatus: .input)
+      }
+      guard information.st_size <= limit else {
+        throw Diagnosis(
+          "the file is too long: \(information.st_size) bytes, where at most \(limit) are read",
+          place: url.relativePath, exitStatus: .input)
+      }
+      // What is added to it from now on is not read.
+      return try handle.read(upToCount: Int(information.st_size)) ?? Data()
+    }
+  }
+
+  /// What a file of samples may take: a quarter of the machine's memory, for its rows take several times as much.
+  package static let largestTable = Int(clamping: ProcessInfo.processInfo.physicalMemory / 4)
+  /// What a record, a manifest or a comparison may take.
+  package static let largestRecord = 256 << 20
+  /// What a picture may take.
+  package static let largestPicture = 512 << 20
+}

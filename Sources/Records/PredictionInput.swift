@@ -1,0 +1,78 @@
+public import Foundation
+
+/// One sample to be predicted; what is nil is absent.
+public struct PredictionInput: Sendable {
+  public var id: String?
+  public var image: URL?
+  public var text: String?
+  /// Features by modality, for models over features that were made elsewhere.
+  public var features: [String: [Float]] = [:]
+
+  public init(id: String? = nil, image: URL? = nil, text: String? = nil, features: [String: [Float]] = [:]) {
+    self.id = id
+    self.image = image
+    self.text = text
+    self.features = features
+  }
+}
+
+// A sample as a line of JSON: {"id": …, "image": path, "text": …, "features": {"image": [...]}}.
+extension PredictionInput {
+  private static let keys = ["id", "image", "text", "features"]
+
+  /// The sample that a line describes; what is null is absent.
+  ///
+  /// - Throws: a ``Diagnosis`` that says what the line has and should not, or lacks.
+  package init(line tree: Tree) throws {
+    guard let table = tree.tableValue else { throw Diagnosis("the line is not a JSON object", exitStatus: .input) }
+    for key in table.keys.sorted() where !Self.keys.contains(key) {
+      let near = nearest(to: key, in: Self.keys).map { "; did you mean '\($0)'?" } ?? ""
+      throw Diagnosis("'\(key)' is not one of id, image, text and features\(near)", exitStatus: .input)
+    }
+    self.init(id: Self.id(ofLine: tree))
+    image = try Self.text(table["image"], "image").map { path in
+      guard !path.contains("\0") else { throw Diagnosis("a zero byte in the path of the image", exitStatus: .input) }
+      return URL(filePath: path)
+    }
+    text = try Self.text(table["text"], "text")
+    if let tree = table["features"], tree != .null { features = try Self.features(tree) }
+    guard image != nil || text != nil || !features.isEmpty else {
+      throw Diagnosis("there is no image, text or features to predict from", exitStatus: .input)
+    }
+  }
+
+  /// A line's name, which may be written as a number.
+  package static func id(ofLine tree: Tree) -> String? {
+    switch tree.tableValue?["id"] {
+    case .string(let text): text
+    case .some(let number) where number.numberValue != nil: number.json()
+    default: nil
+    }
+  }
+
+  private static func text(_ tree: Tree?, _ key: String) throws -> String? {
+    switch tree {
+    case nil, .null: return nil
+    case .string(let text): return text
+    default: throw Diagnosis("'\(key)' is not a text", exitStatus: .input)
+    }
+  }
+
+  /// Features by modality, from a table of lists of numbers.
+  package static func features(_ tree: Tree) throws -> [String: [Float]] {
+    guard let table = tree.tableValue else {
+      throw Diagnosis("'features' is not a table of modality and list of numbers", exitStatus: .input)
+    }
+    return try table.filter { $0.value != .null }.reduce(into: [:]) { features, entry in
+      guard let list = entry.value.listValue else {
+        throw Diagnosis("'features.\(entry.key)' is not a list of numbers", exitStatus: .input)
+      }
+      features[entry.key] = try list.map { element in
+        guard let value = element.numberValue else {
+          throw Diagnosis("'features.\(entry.key)' holds something that is not a number", exitStatus: .input)
+        }
+        return Float(value)
+      }
+    }
+  }
+}

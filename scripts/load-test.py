@@ -1,0 +1,152 @@
+"""Loads the built command until it would show: many runs in one process, a million samples, a million lines.
+
+    scripts/load-test.py [COMMAND] [--quick]
+
+Prints a Markdown table of what was measured against its bound, and ends with 1 where a bound is broken. `--quick` does a
+fiftieth of it. Needs Linux, for the memory and the open files of a process are read from /proc.
+"""
+
+import array
+import json
+import os
+import pathlib
+import random
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+arguments = [a for a in sys.argv[1:] if a != "--quick"]
+quick = "--quick" in sys.argv
+command = os.path.abspath(arguments[0] if arguments else ".build/release/seesaw")
+scale = 50 if quick else 1
+MIB = 1 << 20
+rows = []
+failed = False
+
+
+def write_tensors(path, tensors):
+    """Safetensors; `tensors` are name, type, shape and an iterable of bytes."""
+    header, at = {}, 0
+    for name, kind, shape, size, _ in tensors:
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [at, at + size]}
+        at += size
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for *_, parts in tensors:
+            for part in parts:
+                file.write(part)
+
+
+def features(count, width, classes, seed):
+    """Float16 rows in portions: a class's own pattern, with a sign of chance."""
+    generator = random.Random(seed)
+    patterns = []
+    for label in range(classes):
+        for _ in range(16):
+            values = [(1.5 if column % classes == label else 0) + generator.gauss(0, 1) for column in range(width)]
+            patterns.append(struct.pack(f"<{width}e", *values))
+    for start in range(0, count, 10_000):
+        part = range(start, min(start + 10_000, count))
+        yield b"".join(patterns[(i % classes) * 16 + generator.randrange(16)] for i in part)
+
+
+def write_data(folder, counts, width=64, classes=4):
+    folder.mkdir(parents=True)
+    manifest = {
+        "format": "seesaw-features/1", "name": folder.name, "task": "single-label", "metric": "accuracy",
+        "classes": [f"c{i}" for i in range(classes)], "modalities": ["image", "text"], "about": {},
+    }
+    (folder / "dataset.json").write_text(json.dumps(manifest))
+    for number, (split, count) in enumerate(counts.items()):
+        labels = array.array("q", (i % classes for i in range(count)))
+        size = count * width * 2
+        write_tensors(
+            folder / f"{split}.safetensors",
+            [
+                ("image", "F16", [count, width], size, features(count, width, classes, 2 * number)),
+                ("text", "F16", [count, width], size, features(count, width, classes, 2 * number + 1)),
+                ("labels", "I64", [count], 8 * count, [labels.tobytes()]),
+            ],
+        )
+
+
+def watch(words, folder, stdin=None):
+    """Runs the command; the seconds it took, and its memory and open files over time."""
+    begun = time.monotonic()
+    samples, most_files = [], 0
+    with open(folder / "out", "wb") as out, open(folder / "error", "wb") as error:
+        source = open(stdin, "rb") if stdin else subprocess.DEVNULL
+        process = subprocess.Popen([command, *words], stdin=source, stdout=out, stderr=error, cwd=folder)
+        while process.poll() is None:
+            try:
+                fields = dict(
+                    line.split(":", 1) for line in open(f"/proc/{process.pid}/status") if line.startswith(("VmRSS", "RssAnon"))
+                )
+                samples.append(int(fields["RssAnon"].split()[0]) * 1024)
+                most_files = max(most_files, len(os.listdir(f"/proc/{process.pid}/fd")))
+            except (OSError, KeyError):
+                pass
+            time.sleep(0.02)
+    if process.returncode != 0:
+        sys.exit(f"load-test: seesaw {' '.join(words)} ended with {process.returncode}:\n{(folder / 'error').read_text()[-2000:]}")
+    return time.monotonic() - begun, samples or [0], most_files
+
+
+def report(what, measured, value, bound, unit):
+    global failed
+    held = value <= bound
+    failed |= not held
+    rows.append(f"| {what} | {measured} | {value:.0f} {unit} | {bound:.0f} {unit} | {'held' if held else '**broken**'} |")
+    print(rows[-1], flush=True)
+
+
+def main():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="seesaw-load-"))
+    try:
+        print("| what | measured | value | bound | |\n|---|---|---:|---:|---|")
+        write_data(folder / "tiny", {"train": 96, "validation": 24, "test": 48}, width=16)
+
+        runs = 500 // scale
+        methods = ["joint", "balgrad", "ogm", "uniform", "mmpareto"]
+        fast = ["--set", "training.epochs=2", "--set", "model.embedding_width=16"]
+        seconds, samples, files = watch(
+            ["compare", "tiny", "--methods", ",".join(methods), "--seeds", str(max(1, runs // len(methods))), "--out", "c", "-q"]
+            + fast, folder)
+        early = max(samples[len(samples) // 10 : len(samples) // 5] or samples)
+        late = max(samples[-max(1, len(samples) // 5) :])
+        report(f"compare of {runs} runs, one process", f"growth of memory from a fifth of them to all, {seconds:.0f} s",
+               (late - early) / MIB, 32, "MiB")
+        report(f"compare of {runs} runs, one process", "open files at most", files, 64, "")
+
+        lines = 1_000_000 // scale
+        one = json.dumps({"features": {"image": [0.5] * 16, "text": [0.25] * 16}})
+        for count, name in [(lines // 100, "few"), (lines, "many")]:
+            with open(folder / name, "w") as file:
+                for i in range(count):
+                    file.write('{"id":%d,%s\n' % (i, one[1:]))
+        _, few, _ = watch(["predict", "c/balgrad/seed-0"], folder, folder / "few")
+        seconds, many, _ = watch(["predict", "c/balgrad/seed-0"], folder, folder / "many")
+        answered = sum(1 for _ in open(folder / "out", "rb"))
+        if answered != lines:
+            sys.exit(f"load-test: {answered} answers to {lines} lines")
+        report(f"predict on {lines:,} lines", f"memory beyond that of {lines // 100:,} lines, {lines / seconds:,.0f} lines/s",
+               (max(many) - max(few)) / MIB, 32, "MiB")
+
+        samples_count = 1_000_000 // scale
+        write_data(folder / "large", {"train": samples_count, "validation": samples_count // 50, "test": samples_count // 50})
+        size = sum(path.stat().st_size for path in (folder / "large").iterdir())
+        seconds, memory, _ = watch(
+            ["train", "large", "--method", "balgrad", "--out", "l", "-q", "--set", "training.epochs=1", "--set",
+             "training.batch_size=1024", "--set", "model.embedding_width=32"], folder)
+        report(f"train and evaluate {samples_count:,} samples ({size / MIB:.0f} MiB)", f"memory of its own at most, {seconds:.0f} s",
+               max(memory) / MIB, 768, "MiB")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(1 if failed else 0)
+
+
+main()
