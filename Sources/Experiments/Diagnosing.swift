@@ -173,7 +173,8 @@ private struct DiagnosisWork {
   private func baselineRow(_ method: String) -> ComparisonRow {
     guard let run else {
       return ComparisonRow(
-        label: method, method: method, settings: request.settings + ["training.probe.form=conflicts"])
+        label: method, method: method,
+        settings: request.settings + ["training.probe.form=conflicts", "training.probe.every=2"])
     }
     var settings = run.configuration[path: "method"] ?? [:]
     settings[path: "name"] = nil

@@ -310,7 +310,7 @@ struct DiagnosisWords {
       }
       if doubtful.isEmpty {
         return [
-          "Nothing, for nothing is wrong: no modality lies unused, fusing does no harm, and confidence holds with a "
+          "Nothing, for nothing is wrong: what training left unused is not missed, fusing does no harm, and confidence holds with a "
             + "modality missing. What is lost without one is what only that one tells. \(method) will do."
         ]
       }
