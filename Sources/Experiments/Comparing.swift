@@ -44,6 +44,7 @@ extension Experiment {
       try EventFile(of: RunFolder(summary.folder), stepsBelow: .max).close()
     }
     var results = try results(of: Array(zip(plans.map(\.label), summaries)), data)
+    try testSamples(&results, Array(zip(plans.map(\.label), summaries)), data)
     if let tuning { tuning.enter(&results) }
     results.notes += findings.findings(.grave).map { "the data: \($0.what)" }
     try Diagnosis.placing(request.out) {
@@ -272,7 +273,7 @@ extension Experiment {
   }
 
   /// Means over all epochs of what tells how training went: conflicts, cosines, relative updates.
-  private static func trainingMeans(_ folder: URL) throws -> [String: Double] {
+  static func trainingMeans(_ folder: URL) throws -> [String: Double] {
     let epochs = try RunFolder(folder).readEpochs()
     var means: [String: Double] = [:]
     for name in Set(epochs.flatMap(\.train.keys)) {

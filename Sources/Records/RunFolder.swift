@@ -30,6 +30,10 @@ public struct RunFolder: Hashable, Sendable {
   public var epochs: URL { url.appendingPathComponent("epochs.jsonl") }
   /// An ``EvaluationTable``.
   public var evaluation: URL { url.appendingPathComponent("evaluation.json") }
+  /// A ``RunEvidence``: confusion, calibration, Shapley values, telling samples.
+  public var evidence: URL { url.appendingPathComponent("evidence.json") }
+  /// Class probabilities [N, C] by condition, and `labels`, of the test split.
+  public var predictions: URL { url.appendingPathComponent("predictions.safetensors") }
   /// The selected weights.
   public var weights: URL { url.appendingPathComponent("weights.safetensors") }
   /// What a run goes on from: weights, optimizer, method and place, in one file, so that they cannot disagree.
@@ -53,8 +57,13 @@ public struct RunFolder: Hashable, Sendable {
     try write(value, to: evaluation, order: EvaluationTable.keyOrder + value.conditions)
   }
 
+  public func write(_ value: RunEvidence) throws {
+    try write(value, to: evidence, order: RunEvidence.keyOrder + value.conditions.map(\.condition))
+  }
+
   public func readRecord() throws -> RunRecord { try read(record) }
   public func readEvaluation() throws -> EvaluationTable { try read(evaluation) }
+  public func readEvidence() throws -> RunEvidence { try read(evidence) }
   public func readSteps() throws -> [StepRow] { try JSONLines.read(from: steps) }
   public func readEpochs() throws -> [EpochRow] { try JSONLines.read(from: epochs) }
 
