@@ -9,12 +9,20 @@ public struct SampleOrigin: Codable, Equatable, Sendable {
   public var text: String?
   /// The names of its classes.
   public var label: [String]
+  /// Of the raw file, from 1.
+  public var line: Int?
+  /// Whom it belongs to, such as a speaker, a film or a family of products.
+  public var group: String?
 
-  public init(id: String, image: String? = nil, text: String? = nil, label: [String]) {
+  public init(
+    id: String, image: String? = nil, text: String? = nil, label: [String], line: Int? = nil, group: String? = nil
+  ) {
     self.id = id
     self.image = image
     self.text = text
     self.label = label
+    self.line = line
+    self.group = group
   }
 
   /// Of a sample of a raw data set; a picture outside of its folder keeps its whole path.
@@ -24,7 +32,7 @@ public struct SampleOrigin: Codable, Equatable, Sendable {
     let base = root.hasSuffix("/") ? root : root + "/"
     self.init(
       id: sample.id, image: path.map { $0.hasPrefix(base) ? String($0.dropFirst(base.count)) : $0 }, text: sample.text,
-      label: sample.labels)
+      label: sample.labels, line: sample.row, group: sample.group)
   }
 
   /// Writes a line for each sample; the file appears whole or not at all.

@@ -95,7 +95,7 @@ extension Experiment {
   /// Names what a check depends on.
   private static func key(of data: LoadedData) throws -> String {
     var lines = ["check 1"] + data.digests.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-    for name in ["quarantine.jsonl"] {
+    for name in ["quarantine.jsonl"] + RawSplit.allCases.map({ "\($0.rawValue).samples.jsonl" }) {
       let file = data.set.folder.appending(path: name)
       if FileManager.default.fileExists(atPath: file.path) { lines.append(try FileDigest.sha256(of: file)) }
     }

@@ -47,6 +47,7 @@ extension Experiment {
     let summaries = try run(
       plans, data, jobs: request.jobs, tensorboard: request.tensorboard, stop: stop, events: events)
     var results = try results(of: Array(zip(plans.map(\.label), summaries)), data)
+    try testSamples(&results, Array(zip(plans.map(\.label), summaries)), data)
     if let tuning { tuning.enter(&results) }
     results.notes += findings.findings(.grave).map { "the data: \($0.what)" }
     try AtomicFile.write(Data((results.json() + "\n").utf8), to: request.out.appending(path: "results.json"))

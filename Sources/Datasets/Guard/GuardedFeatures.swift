@@ -11,9 +11,16 @@ extension GuardedSamples {
       + [("validation", set.validation), ("test", set.test)].compactMap { name, split in split.map { (name, $0) } }
     let classes = set.manifest.classes
     var rows: [Row] = []
-    for (number, (_, split)) in all.enumerated() {
+    for (number, (name, split)) in all.enumerated() {
+      let origins = try set.origins(of: name)
       let labels = try Self.labels(split, set.manifest)
-      for row in 0..<split.count { rows.append(Row(split: number, row: row, labels: labels[row])) }
+      for row in 0..<split.count {
+        let origin = origins?[row]
+        rows.append(
+          Row(
+            split: number, row: row, line: origin?.line, id: origin?.id, group: origin?.group, labels: labels[row],
+            text: origin?.text))
+      }
     }
     let channels = try set.modalities.map { modality in
       try Channel(modality, all.map { $0.split.inputs[modality] }, set, settings)
