@@ -124,6 +124,26 @@ public final class FeatureSet {
     return (split, zeroFeatures)
   }
 
+  /// The validation split with some modalities missing; nil where there is none.
+  ///
+  /// What stands for a missing modality is the one row of its `missing` condition, which no test sample made, or zeros.
+  /// A condition with a row for each test sample says nothing of other samples: there, too, zeros stand.
+  public func validation(without absent: Set<Modality>) throws -> FeatureSplit? {
+    guard var split = validation else { return nil }
+    for modality in modalities where absent.contains(modality) {
+      split = try split.replacing(modality, with: missingForAll(modality))
+    }
+    return split
+  }
+
+  private func missingForAll(_ modality: Modality) throws -> Tensor {
+    let url = conditionFile("\(modality.name)-missing")
+    let zeros = try Tensor.zeros([1, train.inputs[modality].shape[1]], .float32)
+    guard FileManager.default.fileExists(atPath: url.path) else { return zeros }
+    let features = try SafeTensors(reading: url).tensor(modality.name)
+    return features.rank == 2 && features.shape[0] == 1 ? features : zeros
+  }
+
   /// What stands for a modality that is not there, [1, Dₘ]: the one row of its `missing` condition, or zeros.
   public func missingFeatures(_ modality: Modality) throws -> Tensor {
     let url = conditionFile("\(modality.name)-missing")

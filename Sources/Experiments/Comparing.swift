@@ -259,7 +259,7 @@ extension Experiment {
   }
 
   /// Means over all epochs of what tells how training went: conflicts, cosines, relative updates.
-  private static func trainingMeans(_ folder: URL) throws -> [String: Double] {
+  static func trainingMeans(_ folder: URL) throws -> [String: Double] {
     let epochs = try RunFolder(folder).readEpochs()
     var means: [String: Double] = [:]
     for name in Set(epochs.flatMap(\.train.keys)) {

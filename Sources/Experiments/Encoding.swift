@@ -225,6 +225,8 @@ private struct EncodingWork {
       let labels = try labels(data.samples(in: split), data)
       try SafeTensors.write(
         features + [("labels", labels)], to: work.appending(path: "\(split.rawValue).safetensors"))
+      let origins = data.samples(in: split).map { SampleOrigin($0, in: data.folder) }
+      try SampleOrigin.write(origins, of: split.rawValue, to: work)
       for (name, _) in features {
         try files.removeItem(at: work.appending(path: "\(split.rawValue).\(name).safetensors"))
       }
@@ -272,7 +274,9 @@ private struct EncodingWork {
       metric: asked ?? DatasetManifest.usualMetric(task),
       about: [
         "key": .string(key), "quarantined": .int(data.quarantined.count), "notes": .list(notes.map(Tree.string)),
-        "impairments": try Tree(encoding: settings.impairments), "seesaw": .string(Experiment.version),
+        "impairments": try Tree(encoding: settings.impairments),
+        "raw": .string(data.folder.standardizedFileURL.path(percentEncoded: false)),
+        "seesaw": .string(Experiment.version),
       ])
   }
 

@@ -13,8 +13,12 @@ extension Experiment {
     run: URL, data: URL? = nil, events: EventSink = { _ in }
   ) throws -> EvaluationTable {
     let (builder, model, method) = try finishedRun(run, data: data.map(LoadedData.init(at:)), events: events)
-    let table = try evaluation(builder, model, method)
-    if data == nil { try RunFolder(run).write(table) }
+    let (table, trial) = try evaluation(builder, model, method)
+    let folder = RunFolder(run)
+    if data == nil {
+      try folder.write(table)
+      try keepEvidence(table, trial, in: folder)
+    }
     return table
   }
 
@@ -48,10 +52,18 @@ extension Experiment {
     return (builder, model, try ModelFile.method(builder, in: folder))
   }
 
-  /// The scores of a model under every condition that was asked for.
+  /// Keeps predictions and what they show in a run's folder, where that is wished for and something was scored.
+  static func keepEvidence(_ table: EvaluationTable, _ trial: ModelTrial, in folder: RunFolder) throws {
+    guard trial.builder.configuration.evaluation.evidence, table.conditions.contains(Condition.full) else { return }
+    let steps = (try? folder.readSteps()) ?? []
+    try trial.write(table, parting: Parting(steps, modalities: table.modalities), to: folder)
+  }
+
+  /// The scores of a model under every condition that was asked for, and the predictions behind them.
   static func evaluation(
     _ builder: RunBuilder, _ model: MultimodalModel, _ method: any BalancingMethod
-  ) throws -> EvaluationTable {
+  ) throws -> (table: EvaluationTable, trial: ModelTrial) {
+    let trial = ModelTrial(builder, model, method)
     let set = builder.data.set
     let evaluator = builder.evaluator
     var notes: [String] = []
@@ -78,6 +90,7 @@ extension Experiment {
       let (logits, labels) = try evaluator.allLogits(model, prepared) { outputs in
         [try predict(outputs)] + (withHeads ? try outputs.unimodal().values : [])
       }
+      trial.keep(try Predictions(task: set.manifest.task, logits: logits[0], labels: labels), under: name)
       var found = try evaluator.metrics(logits[0], labels)
       scores[name] = try evaluator.score(found)
       for (modality, unimodal) in zip(model.modalities, logits.dropFirst()) {
@@ -85,18 +98,19 @@ extension Experiment {
       }
       metrics[name] = found
     }
-    let values = set.test == nil ? nil : try ModalityValues(builder, model, method, known: scores)
+    let values = set.test == nil ? nil : try ModalityValues(trial, known: scores)
     if let note = values?.note { notes.append(note) }
     zeroFeatures += (values?.zeroFeatures ?? []).filter { !zeroFeatures.contains($0) }
     if !zeroFeatures.isEmpty {
       notes.append("features of a missing modality are zeros in \(zeroFeatures.joined(separator: ", "))")
     }
-    return EvaluationTable(
+    let table = EvaluationTable(
       dataset: set.manifest.name, metric: set.manifest.metric.rawValue, modalities: set.manifest.modalities,
       conditions: conditions, scores: scores, metrics: metrics, shapley: values?.shapley, samples: set.test?.count,
       missing: values?.shapley != nil || conditions.contains { $0.hasSuffix("-missing") }
         ? (zeroFeatures.isEmpty ? "encoded" : "zero-features") : nil,
       notes: notes)
+    return (table, trial)
   }
 
   private static func check(_ set: FeatureSet, fits record: RunRecord, in folder: RunFolder) throws {

@@ -21,32 +21,20 @@ struct ModalityValues {
   static let mostModalities = 6
 
   /// - Parameter known: scores by condition that need not be measured again.
-  init(
-    _ builder: RunBuilder, _ model: MultimodalModel, _ method: any BalancingMethod, known: [String: Double]
-  ) throws {
-    let set = builder.data.set
-    let modalities = set.modalities
+  init(_ trial: ModelTrial, known: [String: Double]) throws {
+    let modalities = trial.modalities
     guard modalities.count <= Self.mostModalities else {
       note =
         "what each modality adds was not measured: with \(modalities.count) of them there are too many sets to try, "
         + "\(Self.mostModalities) is the most"
       return
     }
-    var zeros: Set<Modality> = []
-    var worths: [Double] = []
-    for present in try Shapley.coalitions(of: modalities) {
-      let absent = Set(modalities).subtracting(present)
-      let condition = absent.isEmpty ? Condition.full : absent.count == 1 ? "\(absent.first?.name ?? "")-missing" : ""
-      if let score = known[condition] {
-        worths.append(score)
-        continue
-      }
-      let (split, zeroFeatures) = try set.test(without: absent)
-      zeros.formUnion(zeroFeatures)
-      let (logits, labels) = try builder.evaluator.logits(
-        model, split.prepared(builder.elementType, on: builder.device), prediction(of: method, absent: absent))
-      worths.append(try builder.evaluator.score(builder.evaluator.metrics(logits, labels)))
+    let worths = try Shapley.coalitions(of: modalities).enumerated().map { number, present in
+      let absent = modalities.filter { !present.contains($0) }
+      let condition = absent.isEmpty ? Condition.full : absent.count == 1 ? "\(absent[0].name)-missing" : ""
+      return try known[condition] ?? trial.score(present: UInt64(number))
     }
+    let zeros = trial.zeroFeatures
     let values = try Shapley.values(worths)
     shapley = Dictionary(uniqueKeysWithValues: zip(modalities.map(\.name), values))
     zeroFeatures = modalities.filter(zeros.contains).map { "\($0.name)-missing" }

@@ -214,8 +214,10 @@ final class TrainingRun: Trainer.Observer {
       record.notes.append("no validation split: nothing was selected, the weights are the last epoch's")
     }
     try ModelFile.write(builder, session.model, method, to: folder)
-    let table = try Experiment.evaluation(builder, session.model, method)
+    let (table, trial) = try Experiment.evaluation(builder, session.model, method)
     try folder.write(table)
+    try steps.flush()
+    try Experiment.keepEvidence(table, trial, in: folder)
     try finish(.finished)
     try? FileManager.default.removeItem(at: folder.checkpoint)
     return RunSummary(folder: folder.url, record: record, evaluation: table)

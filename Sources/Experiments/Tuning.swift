@@ -140,7 +140,7 @@ extension Experiment {
   }
 
   /// The validation score of the epoch whose weights a run kept.
-  private static func validationScore(_ folder: RunFolder, _ metric: String) throws -> Double? {
+  static func validationScore(_ folder: RunFolder, _ metric: String) throws -> Double? {
     let selected = try folder.readRecord().selectedEpoch
     return try folder.readEpochs().first { $0.epoch == selected }?.validation[metric]
   }

@@ -46,6 +46,67 @@ public enum Shapley {
     return try (0..<players).map { try values.selected(0, $0).reshaped(worths[0].shape) }
   }
 
+  /// The values of many games at once, from the worths of each coalition in all of them.
+  ///
+  /// - Returns: for each player its value in each game.
+  public static func values(_ worths: [[Double]]) throws(GameSizeError) -> [[Double]] {
+    let players = try players(worths.count)
+    return (0..<players).map { player in
+      var values = [Double](repeating: 0, count: worths.first?.count ?? 0)
+      for without in worths.indices where without >> player & 1 == 0 {
+        let weight = weight(without.nonzeroBitCount, of: players)
+        let with = without | 1 << player
+        for game in values.indices { values[game] += weight * (worths[with][game] - worths[without][game]) }
+      }
+      return values
+    }
+  }
+
+  /// Values and their standard errors from random orders of joining, for games with too many players to try every coalition.
+  ///
+  /// Each order adds one unbiased estimate of every value; the standard error is that of their mean. A coalition is asked
+  /// for once however many orders pass through it.
+  ///
+  /// - Parameters:
+  ///   - permutations: at least two.
+  ///   - worth: of a coalition, given by its members' bits, in each of many games.
+  /// - Returns: for each player its value and standard error in each game.
+  public static func sampled(
+    players: Int, permutations: Int, using numbers: inout SeededNumbers, worth: (UInt64) throws -> [Double]
+  ) throws -> (values: [[Double]], standardErrors: [[Double]]) {
+    precondition(1...63 ~= players && permutations > 1, "sampling needs 1 to 63 players and two permutations or more")
+    var known: [UInt64: [Double]] = [:]
+    func value(_ coalition: UInt64) throws -> [Double] {
+      if let found = known[coalition] { return found }
+      let found = try worth(coalition)
+      known[coalition] = found
+      return found
+    }
+    let games = try value(0).count
+    var sums = [[Double]](repeating: [Double](repeating: 0, count: games), count: players)
+    var squares = sums
+    for _ in 0..<permutations {
+      var coalition: UInt64 = 0
+      var before = try value(coalition)
+      for player in numbers.permutation(players) {
+        coalition |= 1 << UInt64(player)
+        let after = try value(coalition)
+        for game in 0..<games {
+          let added = after[game] - before[game]
+          sums[player][game] += added
+          squares[player][game] += added * added
+        }
+        before = after
+      }
+    }
+    let n = Double(permutations)
+    let values = sums.map { $0.map { $0 / n } }
+    let errors = zip(squares, values).map { squares, means in
+      zip(squares, means).map { (max($0 / n - $1 * $1, 0) / (n - 1)).squareRoot() }
+    }
+    return (values, errors)
+  }
+
   /// |S|! (M−|S|−1)! / M!, which is one over M times the number of ways to choose |S| of the M − 1 others.
   private static func weight(_ size: Int, of players: Int) -> Double {
     var ways = 1.0

@@ -153,6 +153,8 @@ public struct EvaluationSettings: Settings {
   public var batchSize = 1024
   /// Empty is every condition there is.
   public var conditions: [String] = []
+  /// Whether predictions and what they show are kept: 4 bytes × samples × classes × conditions, and `evidence.json`.
+  public var evidence = true
   public init() {}
 }
 

@@ -12,7 +12,8 @@ struct Seesaw: ParsableCommand {
       "Find out which modality a multimodal classifier leans on, and train one that stands on all of them.",
     version: Experiment.version,
     groupedSubcommands: [
-      CommandGroup(name: "Work", subcommands: [Demo.self, Compare.self, Train.self, Evaluate.self, Predict.self]),
+      CommandGroup(
+        name: "Work", subcommands: [Demo.self, Diagnose.self, Compare.self, Train.self, Evaluate.self, Predict.self]),
       CommandGroup(name: "Data", subcommands: [Encode.self, Import.self]),
       CommandGroup(
         name: "Look",

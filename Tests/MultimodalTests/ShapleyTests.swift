@@ -116,4 +116,46 @@ struct ShapleyTests {
     }
     #expect("\(error)" == "Shapley values need 1 to 10 players and 2ᴹ coalitions; there are 11 players")
   }
+
+  @Test("many games at once have the values that each has by itself")
+  func many() throws {
+    let games = (0..<5).map { numbers(16, seed: UInt64($0 + 1)) }
+    let together = try Shapley.values((0..<16).map { coalition in games.map { $0[coalition] } })
+    for (game, worths) in games.enumerated() {
+      #expect(try allClose(together.map { $0[game] }, Shapley.values(worths), relative: 1e-12))
+    }
+    #expect(throws: GameSizeError.self) { try Shapley.values([[1.0], [2.0], [3.0]]) }
+  }
+
+  @Test("values from random orders lie within their error bars of the exact ones, about as often as they should")
+  func sampled() throws {
+    let players = 5
+    var (inside, all) = (0, 0)
+    for seed in 1...40 as ClosedRange<UInt64> {
+      let worths = numbers(1 << players, seed: seed)
+      let exact = try Shapley.values(worths)
+      var random = SeededNumbers(seed: seed, stream: "orders")
+      let found = try Shapley.sampled(players: players, permutations: 60, using: &random) { [worths[Int($0)], 1] }
+      for player in 0..<players {
+        all += 1
+        if abs(found.values[player][0] - exact[player]) <= 2 * found.standardErrors[player][0] { inside += 1 }
+        // In a game that is worth the same to everybody nobody adds anything, and that is certain.
+        #expect(found.values[player][1] == 0 && found.standardErrors[player][1] == 0)
+      }
+      // Every order gives all away, so that the sum is exact.
+      #expect(allClose([found.values.map { $0[0] }.reduce(0, +)], [worths[31] - worths[0]], relative: 1e-9))
+    }
+    #expect((180...199).contains(inside), "\(inside) of \(all)")
+  }
+
+  @Test("a coalition is asked for once, however many orders pass through it")
+  func once() throws {
+    var asked: [UInt64] = []
+    var random = SeededNumbers(seed: 1, stream: "orders")
+    _ = try Shapley.sampled(players: 4, permutations: 50, using: &random) {
+      asked.append($0)
+      return [0]
+    }
+    #expect(asked.count == Set(asked).count && asked.count <= 16)
+  }
 }

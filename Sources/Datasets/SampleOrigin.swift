@@ -1,0 +1,63 @@
+public import Foundation
+import Records
+
+/// Which raw sample a row of features was made of: a line of `<split>.samples.jsonl`.
+public struct SampleOrigin: Codable, Equatable, Sendable {
+  public var id: String
+  /// Relative to the raw data's folder.
+  public var image: String?
+  public var text: String?
+  /// The names of its classes.
+  public var label: [String]
+
+  public init(id: String, image: String? = nil, text: String? = nil, label: [String]) {
+    self.id = id
+    self.image = image
+    self.text = text
+    self.label = label
+  }
+
+  /// Of a sample of a raw data set; a picture outside of its folder keeps its whole path.
+  public init(_ sample: RawSample, in folder: URL) {
+    let root = folder.standardizedFileURL.path(percentEncoded: false)
+    let path = sample.imagePath?.standardizedFileURL.path(percentEncoded: false)
+    let base = root.hasSuffix("/") ? root : root + "/"
+    self.init(
+      id: sample.id, image: path.map { $0.hasPrefix(base) ? String($0.dropFirst(base.count)) : $0 }, text: sample.text,
+      label: sample.labels)
+  }
+
+  /// Writes a line for each sample; the file appears whole or not at all.
+  public static func write(_ origins: [SampleOrigin], of split: String, to folder: URL) throws {
+    var text = ""
+    for origin in origins { text += try Tree(encoding: origin, keys: .asNamed).json() + "\n" }
+    try AtomicFile.write(Data(text.utf8), to: folder.appending(path: fileName(split)))
+  }
+
+  static func fileName(_ split: String) -> String { "\(split).samples.jsonl" }
+}
+
+extension FeatureSet {
+  /// The raw samples of a split's rows, in order; nil where the features do not say, as when they were made elsewhere.
+  ///
+  /// - Throws: a `Diagnosis` where the file cannot be read, or has another number of lines than the split has rows.
+  public func origins(of split: String) throws -> [SampleOrigin]? {
+    let url = folder.appending(path: SampleOrigin.fileName(split))
+    guard FileManager.default.fileExists(atPath: url.path) else { return nil }
+    let origins = try JSONLines.read(SampleOrigin.self, from: url)
+    guard origins.count == counts[split] else {
+      throw Diagnosis(
+        "the file does not belong to these features", place: url.relativePath,
+        found: ["\(origins.count) samples, and \(counts[split] ?? 0) rows of features"],
+        remedy: "encode the data anew, or remove the file", exitStatus: .input)
+    }
+    return origins
+  }
+
+  /// The folder of the raw data, where the features say it and it is still there.
+  public var rawFolder: URL? {
+    guard let path = manifest.about[path: "raw"]?.stringValue else { return nil }
+    let url = URL(filePath: path, relativeTo: folder).standardizedFileURL
+    return FileManager.default.fileExists(atPath: url.path) ? url : nil
+  }
+}

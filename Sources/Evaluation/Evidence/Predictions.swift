@@ -1,0 +1,106 @@
+public import Multimodal
+public import Records
+public import Torch
+
+/// What a model says of a split's samples under one condition, beside the truth; on plain arrays.
+public struct Predictions: Sendable, Equatable {
+  public let task: PredictionTask
+  public let classes: Int
+  /// A class number a sample; of several labels 0 and 1, samples × classes, flat.
+  public let truth: [Int]
+  /// Of each class, samples × classes, flat.
+  public let probabilities: [Double]
+  public let count: Int
+
+  /// - Throws: ``MetricError`` where the tables do not fit each other, or a probability is not a number.
+  public init(task: PredictionTask, classes: Int, truth: [Int], probabilities: [Double]) throws {
+    count = try Metrics.rows(probabilities.count, classes: classes)
+    try Metrics.same(truth.count, task == .multiLabel ? probabilities.count : count)
+    let most = task == .multiLabel ? 2 : classes
+    for (place, label) in truth.enumerated() where !(0..<most).contains(label) {
+      throw MetricError.labelOutOfRange(
+        row: task == .multiLabel ? place / classes : place, label: label, classes: most)
+    }
+    if let place = probabilities.firstIndex(where: \.isNaN) { throw MetricError.notANumber(row: place / classes) }
+    self.task = task
+    self.classes = classes
+    self.truth = truth
+    self.probabilities = probabilities
+  }
+
+  /// Of logits [N, C] and labels as the task has them.
+  public init(task: PredictionTask, logits: Tensor, labels: Tensor) throws {
+    try self.init(
+      task: task, classes: logits.shape[1], truth: labels.array(),
+      probabilities: task.probabilities(logits.to(.float64)).array())
+  }
+
+  /// The classes that a sample has.
+  public func labels(of row: Int) -> [Int] {
+    task == .multiLabel ? (0..<classes).filter { truth[row * classes + $0] == 1 } : [truth[row]]
+  }
+
+  /// The classes that are predicted: the most probable, the first of equals; of several labels all above one half.
+  public func predicted(_ row: Int) -> [Int] {
+    let base = row * classes
+    if task == .multiLabel { return (0..<classes).filter { probabilities[base + $0] > 0.5 } }
+    var best = 0
+    for column in 1..<max(classes, 1) where probabilities[base + column] > probabilities[base + best] { best = column }
+    return [best]
+  }
+
+  /// Whether exactly the sample's classes are predicted.
+  public func isRight(_ row: Int) -> Bool { predicted(row) == labels(of: row) }
+
+  /// The probability that is given to the truth; of several labels its mean over them.
+  public func trueProbability(_ row: Int) -> Double {
+    guard task == .multiLabel else { return probabilities[row * classes + truth[row]] }
+    let places = (row * classes)..<((row + 1) * classes)
+    return places.reduce(0) { $0 + (truth[$1] == 1 ? probabilities[$1] : 1 - probabilities[$1]) } / Double(classes)
+  }
+
+  /// The probability of what is predicted; of several labels the mean of each label's own yes or no.
+  public func confidence(_ row: Int) -> Double {
+    let base = row * classes
+    guard task == .multiLabel else { return probabilities[base + predicted(row)[0]] }
+    return (0..<classes).reduce(0) { $0 + max(probabilities[base + $1], 1 - probabilities[base + $1]) }
+      / Double(classes)
+  }
+
+  /// Confidence of each decision and whether it was right: one a sample, or one for each of its labels.
+  public var decisions: [(confidence: Double, isRight: Bool)] {
+    guard task == .multiLabel else { return (0..<count).map { (confidence($0), isRight($0)) } }
+    return zip(truth, probabilities).map { (max($1, 1 - $1), ($1 > 0.5) == ($0 == 1)) }
+  }
+
+  public var reliability: Reliability {
+    let decisions = decisions
+    return Reliability(confidences: decisions.map(\.confidence), correct: decisions.map(\.isRight))
+  }
+
+  /// Rows are the truth; nil where a sample may have several labels.
+  public var confusion: ConfusionMatrix? {
+    guard task != .multiLabel else { return nil }
+    return ConfusionMatrix(truth: truth, predictions: (0..<count).map { predicted($0)[0] }, classes: classes)
+  }
+
+  /// Of each label; nil where a sample has one.
+  public var labelCounts: [LabelCounts]? {
+    guard task == .multiLabel else { return nil }
+    return (0..<classes).map { label in
+      let places = stride(from: label, to: truth.count, by: classes)
+      func count(_ isTrue: Bool, _ isGiven: Bool) -> Int {
+        places.count { (truth[$0] == 1) == isTrue && (probabilities[$0] > 0.5) == isGiven }
+      }
+      return LabelCounts(
+        truePositives: count(true, true), falsePositives: count(false, true), falseNegatives: count(true, false),
+        trueNegatives: count(false, false))
+    }
+  }
+
+  /// What an evidence file keeps of a condition.
+  public func evidence(_ condition: String, score: Double) -> RunEvidence.UnderCondition {
+    RunEvidence.UnderCondition(
+      condition: condition, score: score, confusion: confusion, labelCounts: labelCounts, reliability: reliability)
+  }
+}

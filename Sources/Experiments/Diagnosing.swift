@@ -1,0 +1,553 @@
+import Balancing
+import Datasets
+import Evaluation
+public import Foundation
+import Multimodal
+public import Records
+import Torch
+
+/// A diagnosis as it is asked for.
+public struct DiagnoseRequest: Sendable {
+  /// The folder of a feature set, or of a finished run.
+  public var subject: URL
+  /// Where models that are trained for it lie, to be found again.
+  public var out: URL
+  /// Of every model that is trained: 0, 1, 2, ….
+  public var seeds = 3
+  /// Trains with one seed and tries no methods.
+  public var quick = false
+  /// What to try where something is wrong; empty takes ``Experiment/usuallyTried``.
+  public var methods: [String] = []
+  /// Telling samples of each kind.
+  public var samples = 3
+  /// Of models for a data set; a run's have its own settings.
+  public var files: [URL] = []
+  public var settings: [String] = []
+  /// Trainings at the same time, each a process of its own.
+  public var jobs = 1
+  /// The program that runs one training, for `jobs` > 1.
+  public var executable: URL?
+  /// Trains anew what is there already.
+  public var again = false
+
+  public init(subject: URL, out: URL) {
+    self.subject = subject
+    self.out = out
+  }
+}
+
+extension Experiment {
+  /// What a diagnosis tries where something is wrong: methods that differ in kind, and are cheap.
+  public static let usuallyTried = ["uniform", "balgrad", "modality-dropout", "mmpareto", "ume"]
+
+  /// Finds out which modality a model leans on, how strongly, since when, what that costs, and what helps.
+  ///
+  /// For a data set it trains joint training; for a run it takes the run's own weights and records. Each modality is
+  /// trained alone besides, and where something is wrong a few methods are tried and chosen among by validation score.
+  /// Models lie in `out` and are not trained twice; the answer itself is returned, not written.
+  ///
+  /// - Throws: `CancellationError` where it was stopped; what is finished stays.
+  public static func diagnose(
+    _ request: DiagnoseRequest, stop: StopFlag = StopFlag(), events: @escaping EventSink = { _ in }
+  ) throws -> ModelDiagnosis {
+    guard request.seeds >= 1 else {
+      throw Diagnosis("the number of seeds is \(request.seeds), must be at least 1", exitStatus: .usage)
+    }
+    guard request.samples >= 0 else {
+      throw Diagnosis("the number of samples is \(request.samples), must be at least 0", exitStatus: .usage)
+    }
+    return try DiagnosisWork(request, stop: stop, events: events).answer()
+  }
+}
+
+/// One call of `diagnose`.
+private struct DiagnosisWork {
+  let request: DiagnoseRequest
+  let stop: StopFlag
+  let events: EventSink
+  let data: LoadedData
+  /// Of the diagnosed run; nil where a data set is diagnosed.
+  let run: RunRecord?
+  /// Configuration files under every training.
+  let files: [URL]
+  let seeds: Int
+
+  var set: FeatureSet { data.set }
+  var names: [String] { data.set.manifest.modalities }
+  var modalities: [Modality] { data.set.modalities }
+
+  init(_ request: DiagnoseRequest, stop: StopFlag, events: @escaping EventSink) throws {
+    self.request = request
+    self.stop = stop
+    self.events = events
+    seeds = request.quick ? 1 : request.seeds
+    let folder = RunFolder(request.subject)
+    run = folder.exists ? try folder.readRecord() : nil
+    if run != nil, !(request.files.isEmpty && request.settings.isEmpty) {
+      throw Diagnosis(
+        "a run has its own settings", place: request.subject.relativePath,
+        remedy: "leave --config and --set out, or diagnose the data", exitStatus: .usage)
+    }
+    data = try LoadedData(at: run.map { URL(filePath: $0.data.path) } ?? request.subject)
+    guard data.set.test != nil else {
+      throw Diagnosis(
+        "the data set has no test split", place: data.set.folder.relativePath,
+        remedy: "add test.safetensors: nothing can be scored without it", exitStatus: .input)
+    }
+    guard data.set.modalities.count > 1 else {
+      throw Diagnosis(
+        "the data has one modality, and nothing else to lean on", place: data.set.folder.relativePath,
+        found: ["it is '\(data.set.manifest.modalities[0])'"], exitStatus: .usage)
+    }
+    for method in request.methods { _ = try MethodRegistry.entry(method) }
+    let files = FileManager.default
+    if request.again {
+      for name in Self.kept where files.fileExists(atPath: request.out.appending(path: name).path) {
+        try Diagnosis.placing(request.out) { try files.removeItem(at: request.out.appending(path: name)) }
+      }
+    }
+    try Diagnosis.placing(request.out) {
+      try files.createDirectory(at: request.out, withIntermediateDirectories: true)
+    }
+    guard let run else {
+      self.files = request.files
+      return
+    }
+    var tree = run.configuration
+    for key in ["dataset", "seed", "method"] { tree[path: key] = nil }
+    let url = request.out.appending(path: "configuration.json")
+    try AtomicFile.write(Data((tree.json(.pretty) + "\n").utf8), to: url)
+    self.files = [url]
+  }
+
+  /// What a diagnosis leaves in its folder besides the answer.
+  private static let kept = ["runs", "held-out", "held-out-runs", "probes"]
+
+  func answer() throws -> ModelDiagnosis {
+    let method = try run?.configuration.decode(RunConfiguration.self).methodName ?? JointTraining.card.name
+    events(.phase("Data", data.words))
+    let own = run == nil ? [baselineRow(method)] : []
+    let alone = aloneRows
+    events(
+      .phase(
+        "Training",
+        (run == nil ? "joint training and each modality alone" : "each modality alone")
+          + (seeds == 1 ? ", one seed" : ", \(seeds) seeds each")))
+    let trained = try train(own + alone, on: data, in: "runs")
+    let subjects = run == nil ? trained[own[0].label] ?? [] : []
+    let folders = run == nil ? subjects.map(\.folder) : [request.subject]
+
+    events(.phase("Looking", "predictions with every set of modalities, linear probes, gradients"))
+    var trials: [ModelTrial] = []
+    var tables: [EvaluationTable] = []
+    for folder in folders {
+      try checkStop()
+      let (builder, model, method) = try Experiment.finishedRun(folder, data: data, events: quiet)
+      let (table, trial) = try Experiment.evaluation(builder, model, method)
+      tables.append(table)
+      trials.append(trial)
+    }
+    let aloneModels = try alone.map { row in
+      try (trained[row.label] ?? []).map { summary in
+        let (builder, model, method) = try Experiment.finishedRun(summary.folder, data: data, events: quiet)
+        return ModelTrial(builder, model, method)
+      }
+    }
+    let aloneOnTest = try aloneModels.enumerated().map { place, models in
+      try models.map { try $0.predictions(only: place) }
+    }
+    var diagnosis = try findings(
+      method, folders, trials, tables, aloneOnTest, alone.map { trained[$0.label] ?? [] })
+    guard diagnosis.problems.contains(where: \.isOfTraining), !request.quick else { return diagnosis }
+    diagnosis.trial = try tryMethods(method)
+    return diagnosis
+  }
+
+  private func checkStop() throws { if stop.isRequested { throw CancellationError() } }
+
+  private var quiet: EventSink { { [events] event in if case .note = event { events(event) } } }
+
+  // MARK: Training
+
+  /// The diagnosed model's own method.
+  private func baselineRow(_ method: String) -> ComparisonRow {
+    guard let run else {
+      return ComparisonRow(
+        label: method, method: method, settings: request.settings + ["training.probe.form=conflicts"])
+    }
+    var settings = run.configuration[path: "method"] ?? [:]
+    settings[path: "name"] = nil
+    return ComparisonRow(
+      label: method, method: method, settings: Recipe.words(["method": settings]).filter { !$0.hasPrefix("method={") })
+  }
+
+  private var aloneRows: [ComparisonRow] {
+    names.enumerated().map { place, name in
+      let isShared = names.count { Experiment.folderName($0) == Experiment.folderName(name) } > 1
+      return ComparisonRow(
+        label: isShared ? "\(name) alone \(place)" : "\(name) alone", method: UnimodalTraining.card.name,
+        settings: request.settings + ["method.modality=\(Tree.string(name).json())"])
+    }
+  }
+
+  /// The runs of some rows with every seed, by label; what is finished in the folder is taken as it is.
+  ///
+  /// - Parameter mayDiverge: whether a row of which a run diverges is left out, rather than the end of all.
+  private func train(
+    _ rows: [ComparisonRow], on data: LoadedData, in folder: String, mayDiverge: Bool = false
+  ) throws -> [String: [RunSummary]] {
+    var compare = CompareRequest(
+      data: data.set.folder, rows: rows, seeds: seeds, out: request.out.appending(path: folder))
+    compare.files = files
+    compare.jobs = request.jobs
+    compare.executable = request.executable
+    let plans = try Experiment.plans(of: compare)
+    let relay: EventSink = { [events] event in
+      if case .progress(_, let done, let total, let detail) = event {
+        events(.progress(label: "Training", done: done, total: total, detail: detail))
+      }
+    }
+    let summaries =
+      request.jobs > 1
+      ? try Experiment.runAsProcesses(plans, data, compare, mayDiverge: mayDiverge, stop: stop, events: relay)
+      : try Experiment.runHere(plans, data, mayDiverge: mayDiverge, stop: stop, events: relay)
+    let byFolder = Dictionary(
+      summaries.map { ($0.folder.standardizedFileURL, $0) }, uniquingKeysWith: { first, _ in first })
+    var found: [String: [RunSummary]] = [:]
+    for plan in plans {
+      if let summary = byFolder[plan.folder.standardizedFileURL] { found[plan.label, default: []].append(summary) }
+    }
+    return found
+  }
+
+  // MARK: Findings
+
+  private func findings(
+    _ method: String, _ folders: [URL], _ trials: [ModelTrial], _ tables: [EvaluationTable],
+    _ alone: [[Predictions]], _ aloneRuns: [[RunSummary]]
+  ) throws -> ModelDiagnosis {
+    let manifest = set.manifest
+    let samples = set.test?.count ?? 0
+    let conditions = try set.conditions()
+    var bootstrap = Bootstrap(samples: samples)
+    for condition in conditions {
+      bootstrap.add("score:\(condition)", try trials.map { try $0.measure(under: condition) })
+      bootstrap.add(
+        "error:\(condition)", try trials.map { try $0.predictions(under: condition).weightedCalibrationError() })
+      bootstrap.add("sure:\(condition)", try trials.map { try $0.predictions(under: condition).weightedOverconfidence })
+    }
+    let game = Game(modalities: names.count, samples: samples)
+    let singles = names.indices.map { UInt64(1) << UInt64($0) }
+    for present in Swift.Set(game.coalitions + singles).sorted() {
+      try checkStop()
+      bootstrap.add("worth:\(present)", try trials.map { try $0.measure(present: present) })
+    }
+    let metric = manifest.metric
+    func measures(_ predictions: [Predictions]) -> [Bootstrap.Measure] {
+      predictions.map { predictions in
+        let score = WeightedScore(predictions, metric: metric)
+        return { score($0) }
+      }
+    }
+    for (name, predictions) in zip(names, alone) { bootstrap.add("alone:\(name)", measures(predictions)) }
+    bootstrap.add("chance", measures([try constantPrediction()]))
+    for modality in modalities {
+      bootstrap.add(
+        "probe:\(modality.name)", measures(try zip(trials, folders).map { try probe($0, RunFolder($1), modality) }))
+    }
+
+    let means = bootstrap.means
+    let adds = game.values { means["worth:\($0)"] ?? .nan }
+    let top = adds.indices.max { (adds[$0], $1) < (adds[$1], $0) } ?? 0
+    let least = adds.indices.filter { $0 != top }.min { adds[$0] < adds[$1] } ?? 0
+    let (best, chosenBy) = try bestAlone(aloneRuns, means)
+    let estimates = bootstrap.estimates(levels: ["above": 0.05 / Double(names.count)]) { v in
+      derived(v, conditions, game, top: top, least: least, best: best)
+    }
+    func estimate(_ name: String) -> Estimate { estimates[name] ?? Estimate(.nan) }
+    func byName(_ names: [String], _ prefix: String) -> [String: Estimate] {
+      Dictionary(names.map { ($0, estimate("\(prefix):\($0)")) }, uniquingKeysWith: { first, _ in first })
+    }
+    let training = try folders.map { try Experiment.trainingMeans($0) }
+    func trainingMean(_ name: String) -> Double? { Statistics.mean(training.compactMap { $0[name] }) }
+    let updates = Dictionary(
+      names.compactMap { name in trainingMean("update.\(name)").map { (name, $0) } },
+      uniquingKeysWith: { first, _ in first }
+    )
+    let worth = names.map { name in
+      let others = Statistics.mean(updates.filter { $0.key != name }.map(\.value))
+      return ModelDiagnosis.Worth(
+        adds: estimate("adds:\(name)"), lost: estimate("lost:\(name)"), only: estimate("only:\(name)"),
+        alone: estimate("alone:\(name)"), aloneAboveChance: estimate("aloneAboveChance:\(name)"),
+        unused: estimate("unused:\(name)"), probe: estimate("probe:\(name)"),
+        speed: updates[name].flatMap { own in others.flatMap { $0 > 0 ? own / $0 : nil } })
+    }
+    let total = adds.reduce(0, +)
+    let above = estimate("above")
+    let leaning = ModelDiagnosis.Leaning(
+      verdict: verdict(above, learned: estimate("fullAboveChance")), modality: names[top], above: above,
+      strength: total > 0 ? above.value / total : 0)
+    let impaired = conditions.filter { $0 != Condition.full }
+    let partings = folders.compactMap { folder in
+      (try? RunFolder(folder).readSteps()).flatMap { Parting($0, modalities: names) }
+    }
+    let aloneNamed = zip(names, alone).compactMap { name, predictions in predictions.first.map { (name, $0) } }
+    var notes: [String] = []
+    for note in (run?.notes ?? []) + (tables.first?.notes ?? []) where !notes.contains(note) { notes.append(note) }
+    return ModelDiagnosis(
+      subject: run == nil ? .data : .run, place: request.subject.relativePath, dataset: manifest.name,
+      task: manifest.task.rawValue, metric: manifest.metric.rawValue, method: method, modalities: names,
+      classes: manifest.classes.count, samples: samples, seeds: trials.map(\.builder.configuration.seed),
+      quick: request.quick, missing: tables.first?.missing, chance: means["chance"] ?? .nan,
+      scores: byName(conditions, "score"), conditions: conditions, leaning: leaning,
+      worth: Dictionary(zip(names, worth), uniquingKeysWith: { first, _ in first }),
+      gap: ModelDiagnosis.GapParts(
+        strong: names[top], weak: names[least], model: estimate("gap.model"), data: estimate("gap.data"),
+        training: estimate("gap.training")),
+      partings: partings,
+      transfer: ModelDiagnosis.Transfer(
+        impaired: byName(impaired, "transfer"), best: names[best], chosenBy: chosenBy, fused: estimate("fused")),
+      calibration: Dictionary(
+        conditions.map { condition in
+          (
+            condition,
+            ModelDiagnosis.Calibration(
+              error: estimate("error:\(condition)"), overconfidence: estimate("sure:\(condition)"))
+          )
+        }, uniquingKeysWith: { first, _ in first }),
+      gradients: ModelDiagnosis.Gradients(
+        conflict: trainingMean("probe.conflict") ?? trainingMean("conflict"),
+        cosine: trainingMean("probe.cosine") ?? trainingMean("cosine"), updates: updates),
+      evidence: try trials[0].evidence(
+        tables[0], parting: partings.first, alone: aloneNamed, samples: request.samples),
+      notes: notes)
+  }
+
+  /// Everything that is made of the measures' means.
+  private func derived(
+    _ v: [String: Double], _ conditions: [String], _ game: Game, top: Int, least: Int, best: Int
+  ) -> [String: Double] {
+    var out: [String: Double] = [:]
+    for (name, value) in v where !name.hasPrefix("worth:") { out[name] = value }
+    guard let full = v["score:full"], let chance = v["chance"] else { return out }
+    out["fullAboveChance"] = full - chance
+    for condition in conditions where condition != Condition.full {
+      out["transfer:\(condition)"] = v["score:\(condition)"].map { $0 - full }
+    }
+    for (place, name) in names.enumerated() {
+      out["lost:\(name)"] = v["score:\(name)-missing"].map { full - $0 }
+      let only = v["worth:\(UInt64(1) << UInt64(place))"]
+      out["only:\(name)"] = only
+      out["aloneAboveChance:\(name)"] = v["alone:\(name)"].map { $0 - chance }
+      out["unused:\(name)"] = v["alone:\(name)"].flatMap { alone in only.map { alone - $0 } }
+    }
+    let adds = game.values { v["worth:\($0)"] ?? .nan }
+    for (name, value) in zip(names, adds) where value.isFinite { out["adds:\(name)"] = value }
+    let others = adds.indices.filter { $0 != top }.map { adds[$0] }
+    let above = adds[top] - others.reduce(0, +) / Double(others.count)
+    if above.isFinite { out["above"] = above }
+    let (strong, weak) = (names[top], names[least])
+    if let a = out["only:\(strong)"], let b = out["only:\(weak)"], let c = out["alone:\(strong)"],
+      let d = out["alone:\(weak)"]
+    {
+      out["gap.model"] = a - b
+      out["gap.data"] = c - d
+      out["gap.training"] = (a - b) - (c - d)
+    }
+    out["fused"] = out["alone:\(names[best])"].map { full - $0 }
+    return out
+  }
+
+  private func verdict(_ above: Estimate, learned: Estimate) -> ModelDiagnosis.Verdict {
+    guard learned.isAbove(0) else { return .learnedNothing }
+    guard let interval = above.interval95 else { return .unclear }
+    if interval.low > 0 { return above.value >= ModelDiagnosis.smallestDifference ? .leans : .even }
+    return max(abs(interval.low), abs(interval.high)) <= ModelDiagnosis.widestEven ? .even : .unclear
+  }
+
+  /// The modality whose models are best, and on which split.
+  private func bestAlone(_ runs: [[RunSummary]], _ means: [String: Double]) throws -> (Int, String) {
+    let metric = set.manifest.metric.rawValue
+    let scores = try runs.map { runs in
+      Statistics.mean(try runs.compactMap { try Experiment.validationScore(RunFolder($0.folder), metric) })
+    }
+    if scores.allSatisfy({ $0 != nil }) {
+      return (scores.indices.max { (scores[$0] ?? 0) < (scores[$1] ?? 0) } ?? 0, "validation")
+    }
+    let onTest = names.map { means["alone:\($0)"] ?? 0 }
+    return (onTest.indices.max { onTest[$0] < onTest[$1] } ?? 0, "test")
+  }
+
+  /// The classes' frequencies in training, for every test sample.
+  private func constantPrediction() throws -> Predictions {
+    let task = set.manifest.task
+    let classes = set.manifest.classes.count
+    let count = Double(set.train.count)
+    let shares: [Double]
+    if task == .multiLabel {
+      shares = try set.train.labels.to(.float64).mean(0).array()
+    } else {
+      let labels: [Int] = try set.train.labels.array()
+      shares = (0..<classes).map { label in Double(labels.count { $0 == label }) / count }
+    }
+    guard let test = set.test else { throw MetricError.noSamples }
+    return try Predictions(
+      task: task, classes: classes, truth: test.labels.array(),
+      probabilities: (0..<test.count).flatMap { _ in shares })
+  }
+
+  /// What a linear probe of a model says, from its file where it was trained before.
+  private func probe(_ trial: ModelTrial, _ run: RunFolder, _ modality: Modality) throws -> Predictions {
+    try checkStop()
+    let seed = trial.builder.configuration.seed
+    let folder = request.out.appending(path: "probes")
+    let place = modalities.firstIndex(of: modality) ?? 0
+    let url = folder.appending(path: "\(place)-seed-\(seed).safetensors")
+    let key = FileDigest.sha256(
+      of: "\(modality.name) \(try FileDigest.sha256(of: run.weights)) "
+        + data.digests.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: " "))
+    let test = set.test
+    if let file = try? SafeTensors(reading: url), file.metadata["key"] == key, let test {
+      return try Predictions(
+        task: set.manifest.task, classes: set.manifest.classes.count, truth: test.labels.array(),
+        probabilities: file.tensor("probabilities").array())
+    }
+    let found = try LinearProbe(trial: trial, modality: modality).predictions()
+    try Diagnosis.placing(folder) {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    }
+    try SafeTensors.write(
+      [("probabilities", try Tensor(found.probabilities, shape: [found.count, found.classes]))],
+      metadata: ["key": key], to: url)
+    return found
+  }
+
+  // MARK: What to try
+
+  private func tryMethods(_ method: String) throws -> ModelDiagnosis.Trial? {
+    var data = data
+    let hasValidation = set.validation != nil
+    if !hasValidation { data = try HeldOutData.make(of: data, in: request.out.appending(path: "held-out")) }
+    let folder = hasValidation ? "runs" : "held-out-runs"
+    let baseline = baselineRow(method)
+    let wanted = try (request.methods.isEmpty ? Experiment.usuallyTried : request.methods)
+      .map { try MethodRegistry.entry($0).card.name }.filter { $0 != baseline.label }
+    let rows = wanted.compactMap { row(for: $0, data) }
+    guard !rows.isEmpty else { return nil }
+    events(
+      .phase(
+        "Trying",
+        "\(rows.map(\.label).joined(separator: ", ")), \(seeds == 1 ? "one seed" : "\(seeds) seeds each"); "
+          + (hasValidation ? "the validation split chooses" : "a held-out part of the training split chooses")))
+    let trained = try train([baseline] + rows, on: data, in: folder, mayDiverge: true)
+    guard let own = trained[baseline.label], own.count == seeds else { return nil }
+    let complete = rows.filter { trained[$0.label]?.count == seeds }
+    for row in rows where !complete.contains(row) {
+      events(.note("'\(row.label)' diverged and is left out"))
+    }
+    var bootstrap = Bootstrap(samples: set.test?.count ?? 0)
+    var validation: [String: (full: Double, missing: Double)] = [:]
+    for row in [baseline] + complete {
+      let trials = try (trained[row.label] ?? []).map { summary in
+        try checkStop()
+        let (builder, model, method) = try Experiment.finishedRun(summary.folder, data: data, events: quiet)
+        return ModelTrial(builder, model, method)
+      }
+      bootstrap.add("full:\(row.label)", try trials.map { try $0.measure(under: Condition.full) })
+      bootstrap.add(
+        "missing:\(row.label)",
+        try trials.map { trial in
+          let parts = try names.map { try trial.measure(under: "\($0)-missing") }
+          return { weights in
+            let scores = parts.compactMap { $0(weights) }
+            return scores.count == parts.count ? Statistics.mean(scores) : nil
+          }
+        })
+      let full = try trials.map { try $0.validationScore(absent: []) }
+      let missing = try trials.map { trial in
+        Statistics.mean(try modalities.map { try trial.validationScore(absent: [$0]) }) ?? .nan
+      }
+      validation[row.label] = (Statistics.mean(full) ?? .nan, Statistics.mean(missing) ?? .nan)
+    }
+    let estimates = bootstrap.estimates { v in
+      var out: [String: Double] = [:]
+      for row in complete {
+        for kind in ["full", "missing"] {
+          out["\(kind):\(row.label)"] = v["\(kind):\(row.label)"].flatMap { own in
+            v["\(kind):\(baseline.label)"].map { own - $0 }
+          }
+        }
+      }
+      return out
+    }
+    func tried(_ label: String) -> ModelDiagnosis.Tried {
+      ModelDiagnosis.Tried(
+        name: label, validationFull: validation[label]?.full ?? .nan,
+        validationMissing: validation[label]?.missing ?? .nan,
+        full: estimates["full:\(label)"] ?? Estimate(0), missing: estimates["missing:\(label)"] ?? Estimate(0))
+    }
+    let first = tried(baseline.label)
+    let methods = complete.map { tried($0.label) }
+    let best = methods.filter { $0.validationFull >= first.validationFull - ModelDiagnosis.tolerance - 1e-9 }
+      .max { $0.validationMissing < $1.validationMissing }
+    return ModelDiagnosis.Trial(
+      baseline: first, methods: methods, seeds: seeds,
+      chosen: best.flatMap { $0.validationMissing > first.validationMissing ? $0.name : nil },
+      heldOut: hasValidation ? nil : HeldOutData.share)
+  }
+
+  /// A method as a row, where it can work on this data with these settings.
+  private func row(for method: String, _ data: LoadedData) -> ComparisonRow? {
+    do {
+      let entry = try MethodRegistry.entry(method)
+      let row = ComparisonRow(
+        label: method, method: method,
+        settings: request.settings + (entry.defaults[path: "modulate"] == nil ? [] : ["method.modulate=step"]))
+      var compare = CompareRequest(data: data.set.folder, rows: [row], seeds: 1, out: request.out)
+      compare.files = files
+      for plan in try Experiment.plans(of: compare) { _ = try RunBuilder(plan.configuration, data) }
+      return row
+    } catch {
+      events(.note("'\(method)' is not tried: \(Diagnosis(describing: error).what)"))
+      return nil
+    }
+  }
+}
+
+/// The game of modalities: which sets are played, and what each player is worth.
+private struct Game {
+  let players: Int
+  /// Orders of joining; nil where every set is played.
+  private let orders: [[Int]]?
+  let coalitions: [UInt64]
+
+  init(modalities: Int, samples: Int) {
+    players = modalities
+    guard modalities > ModalityValues.mostModalities else {
+      orders = nil
+      coalitions = Array(0..<(1 << UInt64(modalities)))
+      return
+    }
+    var numbers = SeededNumbers(seed: 0, stream: "shapley")
+    let count = ModelTrial.permutations(samples: samples, modalities: modalities)
+    let drawn = (0..<count).map { _ in numbers.permutation(modalities) }
+    orders = drawn
+    coalitions = Array(Swift.Set(drawn.flatMap(Self.path))).sorted()
+  }
+
+  /// The sets that an order passes through, from nobody to everybody.
+  private static func path(_ order: [Int]) -> [UInt64] {
+    order.reduce(into: [0]) { $0.append(($0.last ?? 0) | 1 << UInt64($1)) }
+  }
+
+  /// What each player adds.
+  func values(_ worth: (UInt64) -> Double) -> [Double] {
+    guard let orders else { return (try? Shapley.values(coalitions.map(worth))) ?? [] }
+    var sums = [Double](repeating: 0, count: players)
+    for order in orders {
+      let worths = Self.path(order).map(worth)
+      for (place, player) in order.enumerated() { sums[player] += worths[place + 1] - worths[place] }
+    }
+    return sums.map { $0 / Double(orders.count) }
+  }
+}

@@ -1,0 +1,64 @@
+import Datasets
+import Evaluation
+import Foundation
+import Multimodal
+import Records
+import Torch
+
+/// A feature set whose validation split is a part of another's training split, for data that has none.
+///
+/// The test split and its conditions are the same files. Which samples are held out depends on the labels and on nothing
+/// else, so that the same data gives the same split.
+enum HeldOutData {
+  /// Of each class, or of all samples where these have several labels.
+  static let share = 0.15
+
+  /// Makes the set in a folder, or finds it there.
+  ///
+  /// - Parameter loaded: the data without a validation split.
+  static func make(of loaded: LoadedData, in folder: URL) throws -> LoadedData {
+    let mark = folder.appending(path: "made-of")
+    let key = loaded.digests.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)\n" }.joined()
+    if (try? String(contentsOf: mark, encoding: .utf8)) == key { return try LoadedData(at: folder) }
+    let files = FileManager.default
+    let set = loaded.set
+    try Diagnosis.placing(folder) {
+      if files.fileExists(atPath: folder.path) { try files.removeItem(at: folder) }
+      try files.createDirectory(at: folder, withIntermediateDirectories: true)
+      for file in try set.files() where file.lastPathComponent != "train.safetensors" {
+        let target = folder.appending(path: file.lastPathComponent)
+        do { try files.linkItem(at: file, to: target) } catch { try files.copyItem(at: file, to: target) }
+      }
+    }
+    let held = try heldOut(set)
+    let isHeld = Set(held)
+    let kept = (0..<set.train.count).filter { !isHeld.contains($0) }
+    for (name, rows) in [("train", kept), ("validation", held)] {
+      let index = try Tensor(rows)
+      try SafeTensors.write(
+        set.train.inputs.map { ($0.0.name, try $0.1.indexed(0, by: index)) }
+          + [("labels", try set.train.labels.indexed(0, by: index))],
+        to: folder.appending(path: "\(name).safetensors"))
+    }
+    try AtomicFile.write(Data(key.utf8), to: mark)
+    return try LoadedData(at: folder)
+  }
+
+  /// The numbers of the training samples that are held out, ascending.
+  static func heldOut(_ set: FeatureSet) throws -> [Int] {
+    let groups: [[Int]]
+    if set.manifest.task == .multiLabel {
+      groups = [Array(0..<set.train.count)]
+    } else {
+      let labels: [Int] = try set.train.labels.array()
+      groups = set.manifest.classes.indices.map { label in labels.indices.filter { labels[$0] == label } }
+    }
+    var numbers = SeededNumbers(seed: 0, stream: "held-out")
+    var held: [Int] = []
+    for group in groups where group.count > 1 {
+      let count = max(1, Int((share * Double(group.count)).rounded()))
+      held += numbers.sample(count, of: group.count).map { group[$0] }
+    }
+    return held.sorted()
+  }
+}

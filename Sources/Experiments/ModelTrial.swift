@@ -1,0 +1,192 @@
+import Balancing
+import Datasets
+import Evaluation
+import Foundation
+import Multimodal
+import Records
+import Torch
+
+/// A finished model's predictions on the test split: under each condition, and with each set of modalities there.
+///
+/// What was asked for once is kept. Sets are numbered by their members: modality m is there where bit m is set.
+final class ModelTrial {
+  let builder: RunBuilder
+  let model: MultimodalModel
+  let method: any BalancingMethod
+  private var known: [String: Predictions] = [:]
+  private var worths: [UInt64: [Double]] = [:]
+  private var measures: [UInt64: WeightedScore] = [:]
+  /// The modalities for whose missing features zeros stood.
+  private(set) var zeroFeatures: Set<Modality> = []
+
+  init(_ builder: RunBuilder, _ model: MultimodalModel, _ method: any BalancingMethod) {
+    self.builder = builder
+    self.model = model
+    self.method = method
+  }
+
+  var set: FeatureSet { builder.data.set }
+  var modalities: [Modality] { self.set.modalities }
+  private var everything: UInt64 { 1 << UInt64(modalities.count) - 1 }
+
+  /// Keeps predictions that were made elsewhere.
+  func keep(_ predictions: Predictions, under condition: String) { known[condition] = predictions }
+
+  /// What the model says under a condition.
+  func predictions(under condition: String) throws -> Predictions {
+    if let found = known[condition] { return found }
+    let (split, absent, zero) = try set.test(under: condition)
+    if zero { zeroFeatures.formUnion(absent) }
+    let found = try predictions(on: split, absent: absent)
+    known[condition] = found
+    return found
+  }
+
+  /// What the model says with only those modalities there.
+  func predictions(present: UInt64) throws -> Predictions {
+    let absent = Set(modalities.indices.filter { present >> UInt64($0) & 1 == 0 }.map { modalities[$0] })
+    if absent.isEmpty { return try predictions(under: Condition.full) }
+    if absent.count == 1, let one = absent.first { return try predictions(under: "\(one.name)-missing") }
+    let (split, zeros) = try set.test(without: absent)
+    zeroFeatures.formUnion(zeros)
+    return try predictions(on: split, absent: absent)
+  }
+
+  /// What the model says with nothing but one modality there.
+  func predictions(only modality: Int) throws -> Predictions { try predictions(present: 1 << UInt64(modality)) }
+
+  private func predictions(on split: FeatureSplit, absent: Set<Modality>) throws -> Predictions {
+    let (logits, labels) = try builder.evaluator.logits(
+      model, split.prepared(builder.elementType, on: builder.device), prediction(of: method, absent: absent))
+    return try Predictions(task: set.manifest.task, logits: logits, labels: labels)
+  }
+
+  /// The score with only those modalities there.
+  func score(present: UInt64) throws -> Double { try worth(present)[0] }
+
+  /// The score with only those modalities there, with samples weighted.
+  func measure(present: UInt64) throws -> Bootstrap.Measure {
+    _ = try worth(present)
+    guard let found = measures[present] else { return { _ in nil } }
+    return { found($0) }
+  }
+
+  /// The score under a condition, with samples weighted.
+  func measure(under condition: String) throws -> Bootstrap.Measure {
+    let found = WeightedScore(try predictions(under: condition), metric: set.manifest.metric)
+    return { found($0) }
+  }
+
+  /// The score on the validation split with some modalities missing.
+  func validationScore(absent: Set<Modality>) throws -> Double {
+    guard let split = try set.validation(without: absent) else { throw MetricError.noSamples }
+    let (logits, labels) = try builder.evaluator.logits(
+      model, split.prepared(builder.elementType, on: builder.device), prediction(of: method, absent: absent))
+    return try builder.evaluator.score(builder.evaluator.metrics(logits, labels))
+  }
+
+  /// The score of a set of modalities, and the probability that each sample's truth is given.
+  private func worth(_ present: UInt64) throws -> [Double] {
+    if let found = worths[present] { return found }
+    let predictions = try predictions(present: present)
+    let weighted = WeightedScore(predictions, metric: set.manifest.metric)
+    guard let score = weighted([Double](repeating: 1, count: predictions.count)) else {
+      throw MetricError.oneClassOnly(label: predictions.truth.first ?? 0)
+    }
+    measures[present] = weighted
+    let found = [score] + (0..<predictions.count).map(predictions.trueProbability)
+    worths[present] = found
+    return found
+  }
+
+  /// How many orders of joining are tried where there are too many modalities for all sets.
+  static func permutations(samples: Int, modalities: Int) -> Int {
+    max(8, min(64, 4_000_000 / max(samples * modalities, 1)))
+  }
+
+  /// What each modality adds.
+  func shares() throws -> ShapleyShares {
+    let names = modalities.map(\.name)
+    var values: [[Double]]
+    var errors: [[Double]]?
+    var permutations: Int?
+    if modalities.count <= ModalityValues.mostModalities {
+      values = try Shapley.values((0...everything).map(worth))
+    } else {
+      let count = Self.permutations(samples: set.test?.count ?? 0, modalities: modalities.count)
+      var numbers = SeededNumbers(seed: UInt64(bitPattern: Int64(builder.configuration.seed)), stream: "shapley")
+      let sampled = try Shapley.sampled(
+        players: modalities.count, permutations: count, using: &numbers, worth: worth)
+      (values, errors, permutations) = (sampled.values, sampled.standardErrors, count)
+    }
+    let full = try predictions(under: Condition.full)
+    let members = (0..<full.classes).map { label in (0..<full.count).filter { full.labels(of: $0).contains(label) } }
+    func byName<Value>(_ value: (Int) -> Value) -> [String: Value] {
+      Dictionary(names.enumerated().map { ($1, value($0)) }, uniquingKeysWith: { first, _ in first })
+    }
+    return ShapleyShares(
+      permutations: permutations,
+      score: byName { .init(values[$0][0], standardError: errors?[$0][0]) },
+      probability: byName { player in
+        // Orders are shared by all samples, so that the errors of their values do not average out.
+        let error = errors.map { $0[player].dropFirst().reduce(0, +) / Double(full.count) }
+        return .init(values[player].dropFirst().reduce(0, +) / Double(full.count), standardError: error)
+      },
+      classes: byName { player in
+        members.map { rows in
+          rows.isEmpty ? nil : rows.reduce(0) { $0 + values[player][$1 + 1] } / Double(rows.count)
+        }
+      },
+      samples: byName { .init(Array(values[$0].dropFirst())) })
+  }
+
+  // MARK: What is kept of a run
+
+  /// Everything that the predictions show.
+  ///
+  /// - Parameter alone: each modality's own predictions; nil takes the model's with nothing else there.
+  func evidence(
+    _ table: EvaluationTable, parting: Parting?, alone: [(modality: String, predictions: Predictions)]? = nil,
+    samples limit: Int? = nil
+  ) throws -> RunEvidence {
+    let manifest = set.manifest
+    let shares = try shares()
+    let own = try alone ?? modalities.enumerated().map { ($1.name, try predictions(only: $0)) }
+    let all = try table.conditions.map { ($0, try predictions(under: $0)) }
+    let weak = manifest.modalities.min { (shares.score[$0]?.value ?? 0) < (shares.score[$1]?.value ?? 0) }
+    let telling = TellingSamples(
+      conditions: Dictionary(all, uniquingKeysWith: { first, _ in first }), alone: own,
+      weak: modalities.count > 1 ? weak : nil, classes: manifest.classes)
+    let origins = try set.origins(of: "test")
+    return RunEvidence(
+      dataset: manifest.name, task: manifest.task.rawValue, metric: manifest.metric.rawValue,
+      samples: set.test?.count ?? 0, classes: manifest.classes, modalities: manifest.modalities,
+      conditions: all.map { $1.evidence($0, score: table.scores[$0] ?? .nan) }, shapley: shares, parting: parting,
+      alone: alone == nil ? .onlyPresent : .trainedAlone,
+      telling: telling.clearest(limit ?? max(1, 12 / (modalities.count + 2))).map { sample in
+        guard let origin = origins?[sample.row] else { return sample }
+        var sample = sample
+        sample.id = origin.id
+        sample.image = origin.image
+        sample.text = origin.text.map(Self.shortened)
+        return sample
+      },
+      raw: set.rawFolder?.path(percentEncoded: false), notes: table.notes)
+  }
+
+  /// A page shows no more of a text.
+  private static func shortened(_ text: String) -> String { text.count > 400 ? text.prefix(399) + "…" : text }
+
+  /// Writes what a run keeps of its predictions: `predictions.safetensors` and `evidence.json`.
+  func write(_ table: EvaluationTable, parting: Parting?, to folder: RunFolder) throws {
+    let all = try table.conditions.map { ($0, try predictions(under: $0)) }
+    guard let full = all.first?.1, let labels = set.test?.labels else { return }
+    try SafeTensors.write(
+      [("labels", labels)]
+        + all.map { name, predictions in
+          (name, try Tensor(predictions.probabilities.map(Float.init), shape: [full.count, full.classes]))
+        },
+      metadata: ["format": "seesaw-predictions/1", "task": set.manifest.task.rawValue], to: folder.predictions)
+    try folder.write(evidence(table, parting: parting))
+  }
+}

@@ -1,0 +1,382 @@
+import Records
+
+/// The sentences of a diagnosis, one rule each.
+struct DiagnosisWords {
+  let diagnosis: ModelDiagnosis
+  let titles: [String: String]
+
+  init(_ diagnosis: ModelDiagnosis, titles: [String: String]) {
+    self.diagnosis = diagnosis
+    self.titles = titles
+  }
+
+  var paragraphs: [DiagnosisText.Paragraph] {
+    let parts = [
+      ("Leans on", leaning), ("Since", since), ("Costs", costs), ("Why", why), ("Harm", harm), ("Trust", trust),
+      ("Try", advice),
+    ]
+    return parts.compactMap { heading, sentences in
+      sentences.isEmpty ? nil : DiagnosisText.Paragraph(heading: heading, text: sentences.joined(separator: " "))
+    }
+  }
+
+  // MARK: Leans on
+
+  private var leaning: [String] {
+    let leaning = diagnosis.leaning
+    let interval = "95 % interval \(range(leaning.above))"
+    switch leaning.verdict {
+    case .learnedNothing:
+      return [
+        "Nothing that can be told: with everything there it reaches \(score(Condition.full)), and a constant prediction "
+          + "\(percent(diagnosis.chance)) %, which is the same within noise."
+      ]
+    case .leans:
+      return ["\(leaning.modality), \(strength): it adds \(shares): \(points(leaning.above.value)) more (\(interval))."]
+    case .even:
+      let lead = leaning.above.isAbove(0) ? "No modality by more than a little" : "No modality beyond noise"
+      return [
+        "\(lead): \(leaning.modality) adds \(shares); the difference is \(points(leaning.above.value)) (\(interval))."
+      ]
+    case .unclear:
+      guard leaning.above.interval95 != nil else { return ["The evidence does not tell: nothing could be resampled."] }
+      return [
+        "The evidence does not tell: \(leaning.modality) adds \(shares), and the difference may lie anywhere from "
+          + "\(range(leaning.above)) points (95 % interval). More test samples would narrow that."
+      ]
+    }
+  }
+
+  /// From `almost alone` to `slightly`, by the share of what all add.
+  private var strength: String {
+    switch diagnosis.leaning.strength {
+    case 0.8...: "almost alone"
+    case 0.4...: "strongly"
+    case 0.15...: "clearly"
+    default: "slightly"
+    }
+  }
+
+  /// `61.2 points of accuracy and image 5.1`.
+  private var shares: String {
+    let top = diagnosis.leaning.modality
+    let own = "\(points(diagnosis.worth[top]?.adds.value ?? .nan)) of \(metric)"
+    let others = diagnosis.modalities.filter { $0 != top }
+    let values = others.map { diagnosis.worth[$0]?.adds.value ?? .nan }
+    guard others.count > 1, let low = values.min(), let high = values.max() else {
+      return "\(own) and \(others.first ?? "") \(percent(values.first ?? .nan))"
+    }
+    let mean = values.reduce(0, +) / Double(values.count)
+    return "\(own), the other \(others.count) between \(percent(low)) and \(percent(high)), \(percent(mean)) on average"
+  }
+
+  // MARK: Since
+
+  private var since: [String] {
+    guard diagnosis.leaning.verdict != .learnedNothing else { return [] }
+    let models = diagnosis.seeds.count
+    let groups = Dictionary(grouping: diagnosis.partings) { [$0.ahead, $0.behind] }
+    guard let group = groups.values.max(by: { ($0.count, $1[0].ahead) < ($1.count, $0[0].ahead) }) else {
+      return ["No moment: the modalities' training losses do not part for good, or were not recorded."]
+    }
+    guard 2 * group.count > models else {
+      return ["No common moment: the modalities' training losses part for good in \(group.count) of \(models) models."]
+    }
+    let first = group[0]
+    let steps = group.map { $0.step + 1 }.sorted()
+    let epochs = group.map { $0.epoch + 1 }.sorted()
+    let when =
+      steps.last == 1
+      ? "The first steps"
+      : "\(span("Step", steps)) of \(first.steps) (\(span("epoch", epochs)) of \(first.epochs))"
+        + (steps.first == steps.last ? "" : ", by seed")
+    let end = Statistics.mean(group.compactMap { $0.end[first.ahead] }).map { fixed($0, 2) } ?? "–"
+    let other = Statistics.mean(group.compactMap { $0.end[first.behind] }).map { fixed($0, 2) } ?? "–"
+    var sentences = ["\(when): from there \(losses(first)). At the end they are \(end) and \(other)."]
+    if diagnosis.leaning.verdict == .leans, first.ahead != diagnosis.leaning.modality, diagnosis.modalities.count == 2 {
+      sentences.append("It leans on \(diagnosis.leaning.modality) all the same.")
+    }
+    return sentences
+  }
+
+  private func span(_ word: String, _ values: [Int]) -> String {
+    guard let low = values.first, let high = values.last else { return word }
+    return low == high ? "\(word) \(low)" : "\(word) \(low) to \(high)"
+  }
+
+  private func losses(_ parting: Parting) -> String {
+    switch parting.losses {
+    case .probe:
+      "the training loss of a classifier on \(parting.ahead)'s embedding stays below that on \(parting.behind)'s"
+    case .own: "the training loss of \(parting.ahead)'s own classifier stays below \(parting.behind)'s"
+    case .split: "the training loss of \(parting.ahead)'s part of the fused logits stays below \(parting.behind)'s"
+    }
+  }
+
+  // MARK: Costs
+
+  private var costs: [String] {
+    guard diagnosis.leaning.verdict != .learnedNothing else { return [] }
+    let sorted = diagnosis.modalities.compactMap { name in diagnosis.worth[name].map { (name: name, lost: $0.lost) } }
+      .sorted { $0.lost.value > $1.lost.value }
+    let shown = sorted.count > 3 ? 2 : sorted.count
+    var sentences = sorted.prefix(shown).enumerated().map { place, entry in
+      guard entry.lost.isAbove(0) else {
+        return entry.lost.isBelow(0)
+          ? "Without \(entry.name) it is better, see Harm."
+          : "Without \(entry.name) nothing is lost beyond noise (\(range(entry.lost)))."
+      }
+      let lead = "Without \(entry.name) it reaches \(score("\(entry.name)-missing"))"
+      return place == 0
+        ? "\(lead) instead of \(score(Condition.full)): \(points(entry.lost.value)) lost (\(range(entry.lost)))."
+        : "\(lead), \(points(entry.lost.value)) lost (\(range(entry.lost)))."
+    }
+    if shown < sorted.count {
+      sentences.append("Without any other at most \(points(max(0, sorted[shown].lost.value))) are lost.")
+    }
+    return sentences
+  }
+
+  // MARK: Why
+
+  private var why: [String] {
+    var sentences: [String] = []
+    let ranked = diagnosis.modalities.compactMap { name in diagnosis.worth[name].map { (name: name, worth: $0) } }
+      .sorted { $0.worth.alone.value > $1.worth.alone.value }
+    if ranked.count > 3, let first = ranked.first, let last = ranked.last {
+      sentences.append(
+        "Trained alone, the modalities reach from \(share(last.worth.alone)) (\(last.name)) to "
+          + "\(share(first.worth.alone)) (\(first.name)).")
+    } else {
+      let list = joined(ranked.enumerated().map { "\($1.name)\($0 == 0 ? " reaches" : "") \(share($1.worth.alone))" })
+      sentences.append("Trained alone, \(list).")
+    }
+    let silent = ranked.filter { !$0.worth.isInformative }.map(\.name)
+    if !silent.isEmpty {
+      sentences.append(
+        "Of these \(joined(silent)) \(silent.count == 1 ? "is" : "are") no better than a constant prediction "
+          + "(\(percent(diagnosis.chance)) %) beyond noise: the data, as it is encoded, gives nothing to lean on there."
+      )
+    }
+    guard diagnosis.leaning.verdict != .learnedNothing else { return sentences }
+    sentences += gap + unused
+    return sentences
+  }
+
+  private var gap: [String] {
+    guard let gap = diagnosis.gap, gap.model.isAbove(0), gap.model.value >= ModelDiagnosis.smallestDifference else {
+      return []
+    }
+    let between =
+      diagnosis.modalities.count == 2
+      ? "between them in this model" : "between \(gap.strong) and \(gap.weak) in this model"
+    if gap.training.isAbove(0), gap.training.value >= ModelDiagnosis.smallestDifference {
+      guard gap.data.value > 0 else {
+        return [
+          "In this model \(gap.strong) by itself is \(points(gap.model.value)) ahead of \(gap.weak), and trained alone it is "
+            + "not: the whole gap comes of training them together."
+        ]
+      }
+      return [
+        "Of the \(points(gap.model.value)) \(between), \(percent(gap.data.value)) lie in the data and "
+          + "\(percent(gap.training.value)) (\(range(gap.training))) in training them together."
+      ]
+    }
+    if gap.training.isBelow(0), gap.training.value <= -ModelDiagnosis.smallestDifference {
+      return [
+        "The \(points(gap.model.value)) \(between) are fewer than the \(percent(gap.data.value)) of models trained alone: "
+          + "the gap lies in the data, and training narrows it."
+      ]
+    }
+    return [
+      "The \(points(gap.model.value)) \(between) lie in the data: models trained alone are \(percent(gap.data.value)) apart."
+    ]
+  }
+
+  private var unused: [String] {
+    let names = diagnosis.problems.compactMap { problem -> String? in
+      if case .unused(let name) = problem { name } else { nil }
+    }.sorted { (diagnosis.worth[$0]?.unused.value ?? 0) > (diagnosis.worth[$1]?.unused.value ?? 0) }
+    guard let name = names.first, let worth = diagnosis.worth[name] else { return [] }
+    var text =
+      "With nothing but \(name) this model reaches \(share(worth.only)), \(points(worth.unused.value)) "
+      + "(\(range(worth.unused))) less than one of \(name) alone"
+    if let probe = worth.probe, probe.value.isFinite {
+      let isHeld = probe.value >= worth.alone.value - ModelDiagnosis.shortfall
+      text +=
+        isHeld
+        ? ", although its embedding holds it: a linear probe there reaches \(share(probe))."
+        : "; its embedding holds less, too: a linear probe there reaches \(share(probe))."
+    } else {
+      text += "."
+    }
+    let others = names.dropFirst().compactMap { name in
+      diagnosis.worth[name].map { "\(name) (\(points($0.unused.value)))" }
+    }
+    return [text] + (others.isEmpty ? [] : ["So it is with \(joined(Array(others)))."])
+  }
+
+  // MARK: Harm
+
+  private var harm: [String] {
+    guard diagnosis.leaning.verdict != .learnedNothing else { return [] }
+    let fused = diagnosis.transfer.fused
+    let best = diagnosis.transfer.best
+    var sentences: [String] = []
+    if fused.isBelow(0) {
+      sentences.append(
+        "Together the modalities are \(points(-fused.value)) worse than \(best) trained alone (\(range(fused))): "
+          + "negative transfer.")
+    } else if fused.isAbove(0) {
+      sentences.append(
+        "None of fusing: together the modalities beat the best alone, \(best), by \(points(fused.value)) "
+          + "(\(range(fused))).")
+    } else {
+      sentences.append(
+        "Together the modalities are neither better nor worse than \(best) trained alone beyond noise "
+          + "(\(signed(fused.value)), \(range(fused))).")
+    }
+    let harmful = diagnosis.problems.compactMap { problem -> String? in
+      if case .impaired(let condition) = problem { condition } else { nil }
+    }
+    for condition in harmful.prefix(2) {
+      guard let change = diagnosis.transfer.impaired[condition] else { continue }
+      let parts = Condition(condition, modalities: diagnosis.modalities)
+      sentences.append(
+        "With \(parts.modality ?? "") \(parts.kind) it is \(points(change.value)) better (\(range(change))): as it is used "
+          + "here, \(parts.modality ?? "") does harm.")
+    }
+    if harmful.isEmpty { sentences.append("No impairment makes it better beyond noise.") }
+    return sentences
+  }
+
+  // MARK: Trust
+
+  private var trust: [String] {
+    var sentences: [String] = []
+    if let full = diagnosis.calibration[Condition.full] {
+      sentences.append("With everything there it is \(surety(full.overconfidence)) (ECE \(percent(full.error.value))).")
+    }
+    let missing = diagnosis.modalities.compactMap { name in
+      diagnosis.calibration["\(name)-missing"].map { (name: name, calibration: $0) }
+    }.sorted { $0.calibration.overconfidence.value > $1.calibration.overconfidence.value }
+    let doubtful = missing.filter { entry in
+      diagnosis.problems.contains(.overconfident("\(entry.name)-missing"))
+    }
+    for entry in doubtful.prefix(2) {
+      sentences.append(
+        "Without \(entry.name) it is \(surety(entry.calibration.overconfidence)) "
+          + "(ECE \(percent(entry.calibration.error.value))): do not act on its confidence there.")
+    }
+    let rest = missing.filter { entry in !doubtful.prefix(2).contains { $0.name == entry.name } }
+    if rest.count == 1 {
+      sentences.append("Without \(rest[0].name) it is \(surety(rest[0].calibration.overconfidence)).")
+    } else if doubtful.count > 2 {
+      sentences.append("So it is, less so, without \(joined(doubtful.dropFirst(2).map(\.name))).")
+    } else if !rest.isEmpty {
+      sentences.append("Without any \(doubtful.isEmpty ? "" : "other ")it is not too sure by more than a little.")
+    }
+    return sentences
+  }
+
+  /// `31.0 points (27.2 to 35.1) surer than right`, `about as sure as right`.
+  private func surety(_ surplus: Estimate) -> String {
+    if surplus.value >= ModelDiagnosis.overconfidence, surplus.isAbove(0) {
+      return "\(points(surplus.value)) surer than right (\(range(surplus)))"
+    }
+    if surplus.value <= -ModelDiagnosis.overconfidence, surplus.isBelow(0) {
+      return "\(points(-surplus.value)) less sure than right"
+    }
+    return "about as sure as right (\(signed(surplus.value)))"
+  }
+
+  // MARK: Try
+
+  private var advice: [String] {
+    if diagnosis.leaning.verdict == .learnedNothing {
+      return ["No method before the data is looked at: labels, encoders, and whether there are enough samples."]
+    }
+    let problems = diagnosis.problems
+    let method = title(diagnosis.method)
+    guard problems.contains(where: \.isOfTraining) else {
+      let doubtful = problems.compactMap { problem -> String? in
+        if case .overconfident(let condition) = problem {
+          Condition(condition, modalities: diagnosis.modalities).modality
+        } else {
+          nil
+        }
+      }
+      if doubtful.isEmpty {
+        return [
+          "Nothing, for nothing is wrong: no modality lies unused, fusing does no harm, and confidence holds with a "
+            + "modality missing. What is lost without one is what only that one tells. \(method) will do."
+        ]
+      }
+      return [
+        "No other training: no modality lies unused and fusing does no harm. Only its confidence without "
+          + "\(joined(doubtful)) misleads: ask for more of it there, or leave those cases to a person."
+      ]
+    }
+    guard let trial = diagnosis.trial else {
+      return [
+        diagnosis.quick
+          ? "Nothing was tried, to be quick; without --quick a few methods are."
+          : "Nothing could be tried: no other method works on this data with these settings."
+      ]
+    }
+    return tried(trial, method)
+  }
+
+  private func tried(_ trial: ModelDiagnosis.Trial, _ method: String) -> [String] {
+    let count = trial.methods.count == 1 ? "The one method" : "None of \(trial.methods.count) methods"
+    let place = trial.heldOut == nil ? "the validation split" : "held-out training samples"
+    guard let pick = trial.pick else {
+      return trial.methods.count == 1
+        ? ["\(count) tried is not better than \(method) on \(place) with a modality missing. Keep \(method)."]
+        : ["\(count) tried is better than \(method) on \(place) with a modality missing. Keep \(method)."]
+    }
+    let seeds = trial.seeds == 1 ? "one seed" : "\(trial.seeds) seeds"
+    let effect =
+      "\(signed(pick.missing.value)) points of \(metric) with a modality missing (\(range(pick.missing))), "
+      + "\(signed(pick.full.value)) with everything there (\(range(pick.full)))"
+    guard trial.helps else {
+      return [
+        "\(title(pick.name)) is the best of \(trial.methods.count) on \(place), but what it brings on the test split is "
+          + "\(pick.missing.isAbove(0) ? "little" : "within noise"): \(effect), \(seeds). Nothing tried helps surely."
+      ]
+    }
+    let price =
+      pick.full.isBelow(0) && pick.full.value <= -ModelDiagnosis.smallestDifference ? "That has its price. " : ""
+    return [
+      "\(title(pick.name)), chosen among \(trial.methods.count) by \(place). On the test split it brings \(effect); "
+        + "\(seeds), against \(method). \(price)seesaw train … --method \(pick.name)"
+    ]
+  }
+
+  // MARK: Words
+
+  private var metric: String { metricTitle(diagnosis.metric) }
+
+  private func title(_ name: String) -> String { titles[name] ?? name }
+
+  private func score(_ condition: String) -> String {
+    diagnosis.scores[condition].map { "\(percent($0.value)) %" } ?? "–"
+  }
+
+  private func share(_ estimate: Estimate) -> String { "\(percent(estimate.value)) %" }
+
+  private func points(_ fraction: Double) -> String {
+    let text = percent(fraction)
+    return text == "1.0" || text == "-1.0" ? "\(text) point" : "\(text) points"
+  }
+
+  /// `51.0 to 60.9`; a dash where there is no interval.
+  private func range(_ estimate: Estimate) -> String {
+    estimate.interval95.map { "\(percent($0.low)) to \(percent($0.high))" } ?? "no interval"
+  }
+
+  private func joined(_ names: [String]) -> String {
+    guard let last = names.last, names.count > 1 else { return names.first ?? "" }
+    return names.dropLast().joined(separator: ", ") + " and " + last
+  }
+}

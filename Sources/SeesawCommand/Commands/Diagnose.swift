@@ -1,0 +1,97 @@
+import ArgumentParser
+import Experiments
+import Foundation
+import Records
+import Reports
+
+struct Diagnose: ParsableCommand, Exemplified {
+  static let configuration = CommandConfiguration(
+    abstract: "Say which modality a model leans on, how strongly, since when, what that costs and what helps.",
+    discussion: """
+      Of a data set it trains joint training; of a run it takes the run's own model. Each modality is trained alone \
+      besides, and where something is wrong a few methods are tried, chosen by the validation split. What is done already \
+      in --out is not done again.
+      """)
+
+  static let examples = ["seesaw diagnose my-data", "seesaw diagnose runs/first --samples 10 --json > diagnosis.json"]
+
+  @Argument(help: ArgumentHelp("The folder of a feature set or of a finished run.", valueName: "data|run"))
+  var subject: String
+
+  @Option(help: ArgumentHelp("The folder of models and answer (default: runs/diagnose-<name>).", valueName: "folder"))
+  var out: String?
+
+  @Option(help: ArgumentHelp("How many seeds: 0, 1, 2, …", valueName: "number"))
+  var seeds = 3
+
+  @Flag(help: "One seed, and no methods tried.")
+  var quick = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Methods to try where something is wrong (default: \(Experiment.usuallyTried.joined(separator: ","))).",
+      valueName: "a,b"))
+  var methods: String?
+
+  @Option(help: ArgumentHelp("Telling samples of each kind.", valueName: "number"))
+  var samples = 2
+
+  @Option(help: ArgumentHelp("Trainings at the same time, each a process of its own.", valueName: "number"))
+  var jobs = 1
+
+  @OptionGroup var configuration: ConfigurationOptions
+
+  @Flag(help: "Train anew what is there already.")
+  var again = false
+
+  @Flag(help: "Print the diagnosis as JSON.")
+  var json = false
+
+  @OptionGroup var talk: TalkOptions
+
+  func validate() throws {
+    if seeds < 1 { throw ValidationError("--seeds is \(seeds); at least 1 is needed.") }
+    if samples < 0 { throw ValidationError("--samples is \(samples); at least 0 is needed.") }
+    if jobs < 1 { throw ValidationError("--jobs is \(jobs); at least 1 is needed.") }
+  }
+
+  func run() throws {
+    let output = Output(talk)
+    let begun = ContinuousClock.now
+    let folder = RunFolder(URL(filePath: subject)).exists ? URL(filePath: subject) : try Place.features(subject)
+    let target = URL(filePath: out ?? "runs/diagnose-\(Self.name(of: folder))")
+    var request = DiagnoseRequest(subject: folder, out: target)
+    request.seeds = seeds
+    request.quick = quick
+    request.methods = try methods.map(Listed.methods) ?? []
+    request.samples = samples
+    request.jobs = jobs
+    request.files = configuration.urls
+    request.settings = configuration.settings
+    request.executable = Executable.url
+    request.again = again
+    var diagnosis: ModelDiagnosis
+    do {
+      diagnosis = try Experiment.diagnose(request, stop: Interruption.flag(), events: output.events)
+    } catch is CancellationError {
+      output.clear()
+      throw Comparison.interrupted(target.relativePath)
+    }
+    let text = DiagnosisText(diagnosis, titles: MethodTitles.byName)
+    diagnosis.words = text.paragraphs.map { "\($0.heading): \($0.text)" }
+    try diagnosis.write(to: target)
+    output.clear()
+    try output.data(json ? diagnosis.json() : text.text(width: output.surroundings.width))
+    let seconds = (ContinuousClock.now - begun) / .seconds(1)
+    output.say(
+      "Done", Words.made([target.appending(path: ModelDiagnosis.fileName).relativePath], seconds: seconds))
+  }
+
+  /// A name for what is made of a data set or a run: `emoji`, or `balgrad-seed-0` for a run in a comparison.
+  static func name(of folder: URL) -> String {
+    let name = Place.name(of: folder)
+    guard RunFolder(folder).exists else { return name }
+    let above = Place.name(of: folder.standardizedFileURL.deletingLastPathComponent())
+    return name.hasPrefix("seed-") ? "\(above)-\(name)" : name
+  }
+}
