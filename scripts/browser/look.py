@@ -99,7 +99,7 @@ def theme(page):
 
 
 def pickers(page):
-    select = page.locator(".confusion select").first
+    select = page.locator(".confusion select[data-what=condition]").first
     if select.count() == 0 or not select.is_visible():
         return
     wait_until(page, "document.querySelector('.confusion .plot').dataset.drawn === 'yes'")

@@ -78,13 +78,13 @@ public struct HTMLReport {
   private func view() throws -> PageView {
     let results = contents.results
     let sections = try [
-      scores(), balance(), sweep(), losses(), cosines(), reliance(), confusion(), calibration(), samples(), tests(),
+      diagnosis(), scores(), balance(), sweep(), losses(), cosines(), reliance(), confusion(), calibration(), samples(),
+      tests(),
       provenance(), methods(),
     ].compactMap { $0 }
-    var answer = Findings(results, titles: titles).sentences
-    if results.methods.count < 2 { answer = Array(answer.prefix(1)) }
+    let answer = answer
     return PageView(
-      title: results.dataset.isEmpty ? "Results" : results.dataset, description: answer.first ?? subtitle,
+      title: results.dataset.isEmpty ? "Results" : results.dataset, description: answer.first?.words ?? subtitle,
       policy: Self.policy, isStill: isStill, rawStyle: String(decoding: PackageResources.page_css, as: UTF8.self),
       rawScript: Self.script, subtitle: subtitle, answer: answer,
       stillness: isStill
@@ -93,6 +93,15 @@ public struct HTMLReport {
       seesaws: seesaws(), sections: sections,
       footer: "Made by Seesaw\(version.isEmpty ? "" : " \(version)")\(made.isEmpty ? "" : " on \(made)")"
         + ", from records alone: the same runs give the same page.")
+  }
+
+  /// The diagnosis where there is one, else what the comparison found.
+  private var answer: [AnswerView] {
+    if let diagnosis = contents.diagnosis {
+      return DiagnosisText(diagnosis, titles: titles).paragraphs.map { AnswerView(about: $0.heading, words: $0.text) }
+    }
+    let found = Findings(contents.results, titles: titles)
+    return (contents.results.methods.count < 2 ? [found.leaning] : found.sentences).map { AnswerView(words: $0) }
   }
 
   /// What methods are called.

@@ -11,12 +11,18 @@ struct PageView {
   let rawScript: String
   /// What it is a report of, as `emoji · accuracy · 28 methods × 3 seeds`.
   let subtitle: String
-  let answer: [String]
+  let answer: [AnswerView]
   /// Said where figures stand still.
   let stillness: [String]
   let seesaws: [SeesawView]
   let sections: [SectionView]
   let footer: String
+}
+
+/// A paragraph of the answer, with what it is about in front where it is said.
+struct AnswerView {
+  var about: String?
+  let words: String
 }
 
 /// A part of the page under a heading.

@@ -32,18 +32,21 @@ public struct ReportContents: Sendable {
   public var results: ComparisonResults
   public var sweep: SweepTable?
   public var tuning: TuningTable?
+  public var diagnosis: ModelDiagnosis?
   public var runs: [ReportedRun]
 
   public init(
-    results: ComparisonResults, sweep: SweepTable? = nil, tuning: TuningTable? = nil, runs: [ReportedRun] = []
+    results: ComparisonResults, sweep: SweepTable? = nil, tuning: TuningTable? = nil,
+    diagnosis: ModelDiagnosis? = nil, runs: [ReportedRun] = []
   ) {
     self.results = results
     self.sweep = sweep
     self.tuning = tuning
+    self.diagnosis = diagnosis
     self.runs = runs
   }
 
-  /// Reads folders of comparisons, folders of runs, or folders that hold them.
+  /// Reads folders of comparisons, of diagnoses and of runs, or folders that hold runs.
   ///
   /// - Throws: a ``Diagnosis`` where there is no run, or the runs are of different data.
   public init(reading places: [URL]) throws {
@@ -56,6 +59,7 @@ public struct ReportContents: Sendable {
     var named: [(label: String, folder: RunFolder)] = []
     for source in sources { named += try source.comparedRuns(isAlone: sources.count == 1) }
     named += try Source.looseRuns(sources)
+    diagnosis = try Self.read(ModelDiagnosis.self, ModelDiagnosis.fileName, sources)
     let budget = max(100, Self.mostSteps / max(named.count, 1))
     runs = try named.map { try ReportedRun(label: $0.label, $0.folder, steps: budget) }
     let data = Set(runs.map { "\($0.record.data.name): \($0.record.data.modalities), \($0.record.data.classes)" })
@@ -76,14 +80,11 @@ public struct ReportContents: Sendable {
   /// More steps than these change no histogram that a person reads.
   static let mostSteps = 60_000
 
-  /// A file of the only comparison there is.
+  /// A file of the only comparison or diagnosis there is.
   private static func read<T: Decodable>(_ type: T.Type, _ name: String, _ sources: [Source]) throws -> T? {
-    let files = sources.compactMap { source -> URL? in
-      guard case .comparison(let folder) = source else { return nil }
-      let file = folder.appending(path: name)
-      return FileManager.default.fileExists(atPath: file.path) ? file : nil
-    }
-    return files.count == 1 && sources.count == 1 ? try Tree.read(type, from: files[0]) : nil
+    let files = Set(sources.compactMap(\.home)).map { $0.appending(path: name) }
+    guard files.count == 1, FileManager.default.fileExists(atPath: files[0].path) else { return nil }
+    return try Tree.read(type, from: files[0])
   }
 
   /// The comparison that a number of runs makes.
@@ -168,7 +169,16 @@ extension ReportedRun {
 /// Where runs come from.
 private enum Source {
   case comparison(URL)
-  case run(URL)
+  /// A run, and the folder of the diagnosis that made it.
+  case run(URL, of: URL?)
+
+  /// The folder with the files that speak of all its runs.
+  var home: URL? {
+    switch self {
+    case .comparison(let folder): folder
+    case .run(_, let folder): folder
+    }
+  }
 
   static func found(at place: URL) throws -> [Source] {
     let files = FileManager.default
@@ -178,11 +188,12 @@ private enum Source {
       throw Diagnosis("there is no folder '\(place.relativePath)'", exitStatus: .input)
     }
     if isThere(folder.appending(path: "results.json")) { return [.comparison(folder)] }
+    if isThere(folder.appending(path: ModelDiagnosis.fileName)) { return try diagnosed(folder) }
     var runs: [Source] = []
     var waiting = [folder]
     while let next = waiting.popLast() {
       if RunFolder(next).exists {
-        runs.append(.run(next))
+        runs.append(.run(next, of: nil))
         continue
       }
       let names = (try? files.contentsOfDirectory(atPath: next.path)) ?? []
@@ -197,6 +208,22 @@ private enum Source {
       }
     }
     return runs
+  }
+
+  /// The runs of the models that a diagnosis speaks of, and of the methods it tried; not of single modalities.
+  private static func diagnosed(_ folder: URL) throws -> [Source] {
+    let diagnosis = try Tree.read(ModelDiagnosis.self, from: folder.appending(path: ModelDiagnosis.fileName))
+    let methods = [diagnosis.method] + (diagnosis.trial?.methods.map(\.name) ?? [])
+    let runs = methods.flatMap { name in
+      diagnosis.seeds.map { seed in
+        RunFolder(folder.appending(path: "runs/\(RunFolder.name(ofRow: name))/seed-\(seed)"))
+      }
+    }.filter(\.exists)
+    let own = RunFolder(URL(filePath: diagnosis.place))
+    let all = (diagnosis.subject == .run && own.exists ? [own] : []) + runs
+    return try all.filter { try $0.readRecord().data.modalities == diagnosis.modalities }.map {
+      .run($0.url, of: folder)
+    }
   }
 
   /// A comparison's runs with the rows they belong to.
@@ -215,7 +242,7 @@ private enum Source {
   static func looseRuns(_ sources: [Source]) throws -> [(label: String, folder: RunFolder)] {
     let runs = try sources.compactMap {
       source -> (method: String, settings: String, words: String, folder: RunFolder)? in
-      guard case .run(let url) = source else { return nil }
+      guard case .run(let url, _) = source else { return nil }
       let record = try RunFolder(url).readRecord()
       var settings = record.configuration
       settings[path: "seed"] = nil

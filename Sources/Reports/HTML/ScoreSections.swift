@@ -110,13 +110,22 @@ extension HTMLReport {
           name: "front", ink: .faint, dash: 2, x: edge.map { front.balance($0) * 100 }, y: edge.map { $0.full * 100 }),
         at: 0)
     }
+    // Closer than this, points would look as far apart as noise can throw them.
+    func bounds(_ values: [Double]) -> ClosedRange<Double> {
+      let (low, high) = (values.min() ?? 0, values.max() ?? 1)
+      let half = max((high - low) * 0.56, 2)
+      return (low + high) / 2 - half...(low + high) / 2 + half
+    }
     let text = FrontText(results, titles: titles)
     let names = edge.map { title($0.name) }
     let chart = Chart(
       title: "Score against balance",
       across: front.by == .imbalance
         ? "imbalance of the modalities, in points" : "gap when a modality is missing, in points",
-      up: "\(metricTitle(results.metric)) in %", series: series, isWide: true,
+      up: "\(metricTitle(results.metric)) in %", series: series,
+      xBounds: bounds(front.points.map { front.balance($0) * 100 }),
+      yBounds: bounds(front.points.map { $0.full * 100 }),
+      isWide: true,
       summary: "Each method as a point; up and to the left is better. Beaten by no other: \(PageText.list(names)).")
     let columns = ["full", "Avg. missing", "gap missing", "imbalance"].map { TableView.Column(words: $0) }
     let rows = front.points.map { point in

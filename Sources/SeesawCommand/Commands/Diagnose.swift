@@ -81,9 +81,14 @@ struct Diagnose: ParsableCommand, Exemplified {
     try diagnosis.write(to: target)
     output.clear()
     try output.data(json ? diagnosis.json() : text.text(width: output.surroundings.width))
+    let report = try ReportPage.write(
+      ReportContents(reading: [target]), to: target.appending(path: "report"), markdown: text.markdown)
+    if !report.hasPlotly { output.note(ReportPage.stillness) }
     let seconds = (ContinuousClock.now - begun) / .seconds(1)
     output.say(
-      "Done", Words.made([target.appending(path: ModelDiagnosis.fileName).relativePath], seconds: seconds))
+      "Done",
+      Words.made(
+        [target.appending(path: ModelDiagnosis.fileName), report.page].map(\.relativePath), seconds: seconds))
   }
 
   /// A name for what is made of a data set or a run: `emoji`, or `balgrad-seed-0` for a run in a comparison.

@@ -1,0 +1,42 @@
+import Foundation
+import Records
+import TestSupport
+import Testing
+
+@testable import Reports
+
+@Suite("The page of a diagnosis")
+struct DiagnosisPageTests {
+  private let diagnosis: ModelDiagnosis = {
+    func worth(_ value: Double) -> ModelDiagnosis.Worth {
+      let estimate = Estimate(value, interval95: Interval(low: value - 0.02, high: value + 0.02))
+      return ModelDiagnosis.Worth(
+        adds: estimate, lost: estimate, only: estimate, alone: estimate, aloneAboveChance: estimate, unused: Estimate(0)
+      )
+    }
+    return ModelDiagnosis(
+      subject: .data, place: "/data/made", dataset: "made", task: "single-label", metric: "accuracy", method: "joint",
+      modalities: ["image", "text"], classes: 3, samples: 40, seeds: [0], quick: true, chance: 0.33,
+      scores: ["full": Estimate(0.8)], conditions: ["full"],
+      leaning: ModelDiagnosis.Leaning(
+        verdict: .leans, modality: "text", above: Estimate(0.3, interval95: Interval(low: 0.2, high: 0.4)),
+        strength: 0.6),
+      worth: ["image": worth(0.1), "text": worth(0.4)],
+      transfer: ModelDiagnosis.Transfer(impaired: [:], best: "text", chosenBy: "validation", fused: Estimate(0.1)),
+      calibration: [:], gradients: ModelDiagnosis.Gradients(),
+      evidence: HTMLReportTests.evidence(["<b>cat</b>", "dog", "bird"], 0))
+  }()
+
+  @Test("answers with the diagnosis's own words, and shows its tables")
+  func page() throws {
+    var contents = HTMLReportTests.contents()
+    contents.diagnosis = diagnosis
+    let page = try HTMLReport(contents, cards: HTMLReportTests.cards).html()
+    let words = DiagnosisText(diagnosis).paragraphs
+    let first = try #require(words.first)
+    #expect(page.contains("<b>\(first.heading)</b> \(PageText.escaped(first.text))"))
+    #expect(page.contains("<section id=\"diagnosis\""))
+    #expect(page.contains("&lt;b&gt;cat&lt;/b&gt;") && !page.contains("<b>cat</b>"))
+    for table in DiagnosisText(diagnosis).tables { #expect(page.contains(PageText.escaped(table.title))) }
+  }
+}
