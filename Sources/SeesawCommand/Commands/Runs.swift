@@ -122,7 +122,7 @@ struct Runs: ParsableCommand, Exemplified {
       // All are looked at before any is removed.
       let records = try runs.map { run in
         let record = try run.readRecord()
-        guard try !Self.isAtWork(run, record) else {
+        guard run.holder == nil else {
           throw Diagnosis(
             "the run is at work", place: run.url.relativePath, remedy: "stop it first, or wait: seesaw watch shows it",
             exitStatus: .usage)
@@ -146,8 +146,6 @@ struct Runs: ParsableCommand, Exemplified {
     }
 
     /// Whether a process writes there.
-    private static func isAtWork(_ run: RunFolder, _ record: RunRecord) throws -> Bool { record.status == .running }
-
     private static func words(_ run: RunFolder, _ record: RunRecord) -> String {
       let method = record.configuration[path: "method.name"]?.stringValue ?? "–"
       return "\(run.url.relativePath) · \(record.data.name) · \(method) · \(record.status.rawValue)"

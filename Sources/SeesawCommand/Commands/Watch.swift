@@ -99,7 +99,7 @@ struct WatchedRun {
   init(_ run: RunFolder) throws {
     folder = run.url.relativePath
     record = try run.readRecord()
-    status = record.status
+    status = run.status(of: record)
     epochs = FileManager.default.fileExists(atPath: run.epochs.path) ? try run.readEpochs() : []
   }
 
