@@ -196,8 +196,10 @@ public struct BalGrad: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers 
     let lengths = targetNorm * balanceNorm
     report.scalars = [
       "ramp": ramp, "dot": dot, "cosine": lengths > 0 ? dot / lengths : 0, "norm.target": targetNorm,
-      "norm.balance": balanceNorm, "norm.unimodal": try own.norm(within: branches), "conflict": conflict ? 1 : 0,
+      "norm.balance": balanceNorm, "conflict": conflict ? 1 : 0,
     ]
+    // Nothing is decided by it, and it costs as much as the other two lengths.
+    if session.isMeasured { report.scalars["norm.unimodal"] = try own.norm(within: branches) }
     for (position, modality) in model.modalities.enumerated() {
       report.losses[modality.name] = try unimodalLosses.values[position].scalar()
       report.scalars["weight.\(modality.name)"] = weights[position]
