@@ -147,12 +147,13 @@ struct MethodConformanceTests {
     let tolerance = Conditions.elementType == .float64 ? 1e-8 : 2e-2
     var bench = try bench(entry, setting)
     bench.plainDescent = true
-    let width = bench.embeddingWidth
+    // Not by way of the bench, which holds what captures this.
+    let (width, fusesByAttention) = (bench.embeddingWidth, bench.fusesByAttention)
     let (modalities, turned) = (bench.data.modalities, Array(bench.data.modalities.reversed()))
 
     /// The columns of a fused classifier over features side by side belong to the modalities in order.
     func reversed(_ weights: [Double], count: Int) -> [Double] {
-      if bench.fusesByAttention { return weights }
+      if fusesByAttention { return weights }
       let row = width * count
       var result: [Double] = []
       for start in stride(from: 0, to: weights.count, by: row) {

@@ -38,7 +38,7 @@ struct DiagnoseTests {
       let lines = try String(contentsOf: folder.appending(path: "data/test.samples.jsonl"), encoding: .utf8)
       #expect(
         lines.split(separator: "\n").first
-          == #"{"id":"test-0","image":"test-0.png","label":["cat"],"text":"a cat, number 0"}"#)
+          == #"{"id":"test-0","image":"test-0.png","label":["cat"],"line":10,"text":"a cat, number 0"}"#)
       #expect(lines.split(separator: "\n").count == 4)
       let trained = try Seesaw.run(["train", "data", "--out", "run"] + settings, in: folder)
       #expect(trained.status == 0, "\(trained.error)")

@@ -15,6 +15,8 @@ private func essence(_ folder: URL, named name: String) throws -> [String: Strin
   }
   var found: [String: String] = [:]
   for path in try FileManager.default.subpathsOfDirectory(atPath: folder.path) {
+    // Pages are made of the records, and name the folder.
+    if path.hasPrefix("report/") { continue }
     let url = folder.appending(path: path)
     guard let data = try? Data(contentsOf: url) else { continue }
     if path.hasSuffix(".safetensors") {

@@ -15,7 +15,8 @@ struct DiagnosisPageTests {
       )
     }
     return ModelDiagnosis(
-      subject: .data, place: "/data/made", dataset: "made", task: "single-label", metric: "accuracy", method: "joint",
+      subject: .data, place: "/data/made", data: "/data/made", dataset: "made", task: "single-label",
+      metric: "accuracy", method: "joint",
       modalities: ["image", "text"], classes: 3, samples: 40, seeds: [0], quick: true, chance: 0.33,
       scores: ["full": Estimate(0.8)], conditions: ["full"],
       leaning: ModelDiagnosis.Leaning(
