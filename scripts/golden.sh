@@ -12,6 +12,6 @@ if ! cmp -s scripts/reference/requirements.txt "$environment/requirements.txt"; 
   cp scripts/reference/requirements.txt "$environment/requirements.txt"
 fi
 cd scripts
-for name in balgrad optimizers losses scores statistics numpy_fixtures ogm agm mmpareto pcgrad cml mbsd mmcosine; do
+for name in balgrad optimizers losses scores statistics numpy_fixtures ogm agm mmpareto pcgrad cml mbsd mmcosine tensorboard_reader; do
   "../$environment/bin/python" -B -m "reference.$name"
 done

@@ -23,6 +23,7 @@ struct RawChecks {
     let text: String?
     let labels: [String]
     let split: RawSplit?
+    let group: String?
   }
 
   mutating func run(_ settings: RawDatasetSettings) {
@@ -36,18 +37,21 @@ struct RawChecks {
       switch check(row, &owners) {
       case .success(let sample): passed.append(sample)
       case .failure(let fault):
-        quarantined.append(Quarantined(row: row.number, id: row.id, reason: fault.reason))
+        quarantined.append(
+          Quarantined(
+            row: row.number, id: row.id, reason: fault.reason, split: row.split.flatMap(RawSplit.init(named:))))
       }
     }
     let drawn =
       hasSplitColumn
       ? []
       : RawSplitting.splits(
-        ids: passed.map(\.id), strata: passed.map { $0.labels.sorted().joined(separator: "|") }, settings: settings)
+        ids: passed.map(\.id), strata: passed.map { $0.labels.sorted().joined(separator: "|") },
+        groups: passed.map(\.group), settings: settings)
     samples = passed.enumerated().map { index, sample in
       RawSample(
         id: sample.id, row: sample.row, imagePath: sample.image, text: sample.text, labels: sample.labels,
-        split: sample.split ?? drawn[index])
+        split: sample.split ?? drawn[index], group: sample.group)
     }
     addNotes(settings)
   }
@@ -84,7 +88,7 @@ struct RawChecks {
     return .success(
       Passed(
         id: id, row: row.number, image: image, text: row.text, labels: labels.filter { seen.insert($0).inserted },
-        split: split))
+        split: split, group: row.group))
   }
 
   /// The picture of a path, which may not leave the folder.
@@ -116,9 +120,10 @@ struct RawChecks {
     if !quarantined.isEmpty { notes.append(Self.note(leftOut: quarantined.count)) }
     if !hasSplitColumn, !samples.isEmpty {
       let (validation, test) = (settings.validationShare, settings.testShare)
+      let grouped = samples.contains { $0.group != nil } ? ", each group whole" : ""
       let shares = [1 - validation - test, validation, test].map { "\(Int(($0 * 100).rounded()))" }
       notes.append(
-        "no column says which split a row belongs to: \(shares.joined(separator: "/")) % were drawn by class, with seed "
+        "no column says which split a row belongs to: \(shares.joined(separator: "/")) % were drawn by class\(grouped), with seed "
           + "\(settings.splitSeed)")
     } else if !samples.isEmpty, !samples.contains(where: { $0.split == .validation }) {
       notes.append("no validation rows: nothing is selected, the last epoch counts")

@@ -97,7 +97,8 @@ public struct RawDataset: Sendable {
     checks.quarantined = quarantined
     for (sample, reason) in zip(samples, reasons) {
       if let reason {
-        checks.quarantined.append(Quarantined(row: sample.row, id: sample.id, reason: reason))
+        checks.quarantined.append(
+          Quarantined(row: sample.row, id: sample.id, reason: reason, split: sample.split))
       } else {
         checks.samples.append(sample)
       }

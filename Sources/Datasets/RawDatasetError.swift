@@ -108,7 +108,7 @@ public enum RawDatasetFault: Equatable, Sendable {
     case .noSampleFile(let isFeatureSet):
       isFeatureSet
         ? "this is a feature set already; it needs no encoding"
-        : "write one with the columns image, text, label and, if you like, id and split"
+        : "write one with the columns image, text, label and, if you like, id, split and group"
     case .twoSampleFiles: "name the one you mean"
     case .unknownFileKind: "convert it"
     case .otherEncoding: "save it as UTF-8"

@@ -10,6 +10,7 @@ struct RawRows {
     var image: String?
     var text: String?
     var split: String?
+    var group: String?
     /// Empty for an explicit empty list; `nil` where nothing is said.
     var labels: [String]?
     var fault: String?
@@ -22,7 +23,7 @@ struct RawRows {
   /// What makes the whole file unreadable.
   var faults: [RawDatasetFault] = []
 
-  static let known = ["image", "text", "label", "id", "split"]
+  static let known = ["image", "text", "label", "id", "split", "group"]
 
   init(_ data: Data, isCSV: Bool) {
     var bytes = [UInt8](data)
@@ -79,6 +80,7 @@ struct RawRows {
     row.image = present(texts["image"].map(trimmed))
     row.text = present(texts["text"])
     row.split = texts["split"].map(trimmed)
+    row.group = present(texts["group"].map(trimmed))
     if let label = present(texts["label"].map(trimmed)) {
       if label.hasPrefix("["), label.hasSuffix("]") {
         if let tree = try? Tree(json: label) {
@@ -161,6 +163,7 @@ extension RawRows.Row {
     image = RawRows.present(text(object["image"], "image").map(RawRows.trimmed))
     text = RawRows.present(text(object["text"], "text"))
     split = text(object["split"], "split").map(RawRows.trimmed)
+    group = RawRows.present(word(object["group"], "group").map(RawRows.trimmed))
     if let label = object["label"] { read(label: label) }
   }
 

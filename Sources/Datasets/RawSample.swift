@@ -14,14 +14,19 @@ public struct RawSample: Sendable, Equatable {
   /// The names of its classes, each once; one for a single-label task.
   public let labels: [String]
   public let split: RawSplit
+  /// The `group` column: whom the sample belongs to, such as a speaker, a film or a family of products.
+  public let group: String?
 
-  public init(id: String, row: Int, imagePath: URL?, text: String?, labels: [String], split: RawSplit) {
+  public init(
+    id: String, row: Int, imagePath: URL?, text: String?, labels: [String], split: RawSplit, group: String? = nil
+  ) {
     self.id = id
     self.row = row
     self.imagePath = imagePath
     self.text = text
     self.labels = labels
     self.split = split
+    self.group = group
   }
 }
 
@@ -49,11 +54,14 @@ public struct Quarantined: Sendable, Equatable, Codable {
   public let id: String?
   /// The reason, in a few words.
   public let reason: String
+  /// Its split, where the row names one.
+  public let split: RawSplit?
 
-  public init(row: Int, id: String?, reason: String) {
+  public init(row: Int, id: String?, reason: String, split: RawSplit? = nil) {
     self.row = row
     self.id = id
     self.reason = reason
+    self.split = split
   }
 }
 

@@ -23,6 +23,7 @@ extension Experiment {
     let data = try LoadedData(at: request.data)
     for plan in plans { _ = try RunBuilder(plan.configuration, data) }
     events(.phase("Data", data.words))
+    let findings = try guardData(data, events: events)
     var request = request
     var tuning: TuningTable?
     if request.tuning != 0 {
@@ -38,13 +39,18 @@ extension Experiment {
     let summaries =
       request.jobs > 1
       ? try runAsProcesses(plans, data, request, stop: stop, events: events)
-      : try runHere(plans, data, stop: stop, events: events)
+      : try runHere(plans, data, tensorboard: request.tensorboard, stop: stop, events: events)
+    for summary in summaries where request.tensorboard && EventFile.files(in: summary.folder).isEmpty {
+      try EventFile(of: RunFolder(summary.folder), stepsBelow: .max).close()
+    }
     var results = try results(of: Array(zip(plans.map(\.label), summaries)), data)
     if let tuning { tuning.enter(&results) }
+    results.notes += findings.findings(.grave).map { "the data: \($0.what)" }
     try Diagnosis.placing(request.out) {
       try FileManager.default.createDirectory(at: request.out, withIntermediateDirectories: true)
     }
     try AtomicFile.write(Data((results.json() + "\n").utf8), to: request.out.appending(path: "results.json"))
+    try AtomicFile.write(Data((findings.json() + "\n").utf8), to: request.out.appending(path: "check.json"))
     if !request.sweepRatios.isEmpty {
       let table = try sweep(Array(zip(plans.map(\.label), summaries)), data, request.sweepRatios)
       try AtomicFile.write(Data((table.json() + "\n").utf8), to: request.out.appending(path: "sweep.json"))
@@ -114,12 +120,14 @@ extension Experiment {
   ///
   /// - Parameter mayDiverge: whether a run that diverges is left out of the answer, rather than the end of all.
   static func runHere(
-    _ plans: [PlannedRun], _ data: LoadedData, mayDiverge: Bool = false, stop: StopFlag, events: @escaping EventSink
+    _ plans: [PlannedRun], _ data: LoadedData, mayDiverge: Bool = false, tensorboard: Bool = false, stop: StopFlag,
+    events: @escaping EventSink
   ) throws -> [RunSummary] {
     var summaries: [RunSummary] = []
     for (number, plan) in plans.enumerated() {
       var request = TrainRequest()
       request.out = plan.folder
+      request.tensorboard = tensorboard
       let relay: EventSink = { event in
         switch event {
         case .progress(_, _, _, let detail):
@@ -176,6 +184,7 @@ extension Experiment {
         let process = Process()
         process.executableURL = executable
         process.arguments = ["train", "--config", file.path, "--out", plan.folder.path, "--quiet"]
+        if request.tensorboard { process.arguments?.append("--tensorboard") }
         process.standardOutput = FileHandle.nullDevice
         process.standardError = try FileHandle(forWritingTo: errors)
         try process.run()

@@ -17,6 +17,8 @@ public struct TrainRequest: Sendable {
   public var resume = false
   /// Runs anew although the same run is finished.
   public var again = false
+  /// Also writes TensorBoard's event file into the run's folder; of a finished run from its records.
+  public var tensorboard = false
 
   public init(data: URL? = nil) { self.data = data }
 }
@@ -69,6 +71,8 @@ public struct CompareRequest: Sendable {
   ///
   /// The first trial is the row as it is; every row has the same number of them.
   public var tuning = 0
+  /// Also writes TensorBoard's event files into the runs' folders.
+  public var tensorboard = false
   /// Ratios of impaired test samples to try besides, as in ``SweepRequest``; none where it is empty.
   public var sweepRatios: [Double] = []
 

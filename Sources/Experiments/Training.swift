@@ -28,6 +28,7 @@ extension Experiment {
         exitStatus: .usage)
     }
     let data = try LoadedData(at: URL(filePath: configuration.dataset))
+    try guardData(data, events: events)
     return try train(configuration, resolved, data, request, stop: stop, events: events)
   }
 
@@ -62,6 +63,9 @@ extension Experiment {
           remedy: "choose another --out, or --again to replace it", exitStatus: .usage)
       }
       if found.status == .finished {
+        if request.tensorboard, EventFile.files(in: folder.url).isEmpty {
+          try EventFile(of: folder, stepsBelow: .max).close()
+        }
         return .alreadyDone(RunSummary(folder: folder.url, record: found, evaluation: try folder.readEvaluation()))
       }
       resuming = FileManager.default.fileExists(atPath: folder.checkpoint.path)
@@ -70,7 +74,8 @@ extension Experiment {
       try? FileManager.default.removeItem(at: folder.checkpoint)
     }
     let run = try TrainingRun(
-      builder, resolved, in: folder, digest: digest, resuming: resuming, stop: stop, events: events)
+      builder, resolved, in: folder, digest: digest, resuming: resuming,
+      tensorboard: request.tensorboard, stop: stop, events: events)
     guard let summary = try run.run() else { return .interrupted(folder.url) }
     return .finished(summary)
   }

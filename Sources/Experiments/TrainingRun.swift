@@ -21,6 +21,9 @@ final class TrainingRun: Trainer.Observer {
   private var best: Checkpoint.Best?
   private let steps: JSONLinesWriter
   private let epochs: JSONLinesWriter
+  /// For TensorBoard, where that is asked for.
+  private let board: EventFile?
+  private var lastStep = 0
   private var record: RunRecord
   private let clock = ContinuousClock()
   private let begun: ContinuousClock.Instant
@@ -38,7 +41,7 @@ final class TrainingRun: Trainer.Observer {
   /// A run in its folder; goes on from a checkpoint where `resuming`.
   init(
     _ builder: RunBuilder, _ resolved: ResolvedConfiguration, in folder: RunFolder, digest: String, resuming: Bool,
-    stop: StopFlag, events: @escaping EventSink
+    tensorboard: Bool = false, stop: StopFlag, events: @escaping EventSink
   ) throws {
     self.builder = builder
     self.resolved = resolved
@@ -79,6 +82,8 @@ final class TrainingRun: Trainer.Observer {
       resuming
       ? try JSONLinesWriter(resuming: folder.epochs, where: "epoch", isBelow: epochsDone)
       : try JSONLinesWriter(folder.epochs)
+    lastStep = max(stepsDone - 1, 0)
+    board = tensorboard ? try EventFile(of: folder, stepsBelow: stepsDone) : nil
     try folder.write(record)
   }
 
@@ -113,8 +118,10 @@ final class TrainingRun: Trainer.Observer {
 
   func stepEnded(_ report: StepReport, _ clock: TrainingClock, stepsInEpoch: Int, _ position: Trainer.Position) throws {
     self.position = position
-    try steps.append(
-      StepRow(step: clock.step, epoch: clock.epoch, losses: report.losses, scalars: report.scalars))
+    let row = StepRow(step: clock.step, epoch: clock.epoch, losses: report.losses, scalars: report.scalars)
+    try steps.append(row)
+    try board?.append(row.scalarsByTag, step: row.step)
+    lastStep = row.step
     let now = self.clock.now
     if now - lastEvent > .milliseconds(200) {
       lastEvent = now
@@ -135,8 +142,12 @@ final class TrainingRun: Trainer.Observer {
         method: try (method as? any Checkpointed)?.state())
     }
     let now = clock.now
-    try epochs.append(
-      EpochRow(epoch: epoch, train: means, validation: validation, seconds: (now - epochBegun).seconds))
+    let row = EpochRow(epoch: epoch, train: means, validation: validation, seconds: (now - epochBegun).seconds)
+    try epochs.append(row)
+    try board?.append(row.scalarsByTag, step: lastStep)
+    // Somebody may be watching.
+    try epochs.flush()
+    try board?.flush()
     epochBegun = now
     lastEvent = now
     let scoreWords = score.map { "  validation \(builder.data.set.manifest.metric.title) \(percent($0))" } ?? ""
@@ -194,6 +205,7 @@ final class TrainingRun: Trainer.Observer {
   private func finish(_ status: RunStatus) throws {
     try steps.close()
     try epochs.close()
+    try board?.close()
     record.status = status
     record.ended = RunRecord.timestamp()
     record.seconds = seconds

@@ -130,7 +130,7 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     public var imbalance: Double?
   }
 
-  /// A paired t-test of two methods over their common seeds.
+  /// A test of two methods over their common seeds, and over the test samples where predictions were kept.
   public struct Test: Codable, Equatable, Sendable {
     /// First and second.
     public var methods: [String]
@@ -138,12 +138,55 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     public var quantity: String
     /// The second's mean less the first's.
     public var difference: Double
+    /// Of a paired t-test over seeds, by itself.
     public var p: Double
+    /// That p, corrected by Holm over ``family``.
+    public var adjusted: Double?
+    /// How many tests it was corrected for: of one quantity, those against the baseline; of two other methods, all.
+    public var family: Int?
     /// Of the difference.
     public var interval95: Interval?
     /// Common seeds.
     public var seeds: Int?
+    /// The same over seeds and test samples; `nil` where predictions were not kept.
+    public var joint: SeedsAndSamples?
+
+    public init(
+      methods: [String], quantity: String, difference: Double, p: Double, interval95: Interval? = nil,
+      seeds: Int? = nil, joint: SeedsAndSamples? = nil
+    ) {
+      self.methods = methods
+      self.quantity = quantity
+      self.difference = difference
+      self.p = p
+      self.interval95 = interval95
+      self.seeds = seeds
+      self.joint = joint
+    }
+
+    /// What decides: the corrected p over seeds and samples where there is one, else that over seeds.
+    public var decisive: Double { joint.map { $0.adjusted ?? $0.p } ?? adjusted ?? p }
+
+    /// Whether a difference so large is more than noise, corrected for the number of methods.
+    public var isBeyondNoise: Bool { decisive < ComparisonResults.significance }
+
+    /// Whether the second is better than the first beyond noise; gaps are better small.
+    public var isImprovement: Bool { isBeyondNoise && (quantity.hasPrefix("gap.") ? difference < 0 : difference > 0) }
+
+    /// The same test the other way round.
+    public var reversed: Test {
+      var copy = self
+      copy.methods = methods.reversed()
+      copy.difference = -difference
+      copy.interval95 = interval95?.negated
+      copy.joint?.interval95 = joint?.interval95.negated ?? Interval(low: 0, high: 0)
+      copy.joint?.samplesInterval95 = joint?.samplesInterval95.negated ?? Interval(low: 0, high: 0)
+      return copy
+    }
   }
+
+  /// Differences less likely than this by chance, after correction, are called beyond noise.
+  public static let significance = 0.05
 
   public var dataset: String
   public var metric: String
@@ -183,10 +226,48 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     let tested = Self.tests(between: self.methods)
     tests = tested.tests
     self.notes += tested.notes
-    if self.methods.count > 2, !tests.isEmpty {
-      self.notes.append("p values are of single tests, not corrected for there being \(tests.count) of them")
-    }
+    adjust()
     front = Front(self.methods)
+  }
+
+  /// What others are compared with: `joint` where it is there, else the first.
+  public var baseline: String? { method("joint") != nil ? "joint" : methods.first?.name }
+
+  /// Corrects every test for the number of tests in its family, by Holm.
+  ///
+  /// Of one quantity, the tests against the baseline are a family: whether a method changes anything. A test of two other
+  /// methods is corrected for all pairs of that quantity.
+  public mutating func adjust() {
+    for quantity in Set(tests.map(\.quantity)) {
+      let all = tests.indices.filter { tests[$0].quantity == quantity }
+      let against = all.filter { tests[$0].methods.contains(baseline ?? "") }
+      for (family, isAgainst) in [(all, false), (against, true)] {
+        let seeds = Statistics.holm(family.map { tests[$0].p })
+        let known = family.filter { tests[$0].joint != nil }
+        let joint = Statistics.holm(known.compactMap { tests[$0].joint?.p })
+        for (place, index) in family.enumerated() where isAgainst || !against.contains(index) {
+          tests[index].adjusted = seeds[place]
+          tests[index].family = family.count
+        }
+        for (place, index) in known.enumerated() where isAgainst || !against.contains(index) {
+          tests[index].joint?.adjusted = joint[place]
+        }
+      }
+    }
+  }
+
+  /// The tests of a quantity against one method, each corrected for how many they are; in the order of the methods.
+  public func tests(against name: String, _ quantity: String) -> [Test] {
+    var found = methods.filter { $0.name != name }.compactMap { test(name, $0.name, quantity) }
+    let seeds = Statistics.holm(found.map(\.p))
+    let known = found.indices.filter { found[$0].joint != nil }
+    let joint = Statistics.holm(known.compactMap { found[$0].joint?.p })
+    for (place, value) in seeds.enumerated() {
+      found[place].adjusted = value
+      found[place].family = found.count
+    }
+    for (place, index) in known.enumerated() { found[index].joint?.adjusted = joint[place] }
+    return found
   }
 
   private static func row(of method: MethodRuns, modalities: [String], unimodal: [Int: Double]) -> MethodRow {
@@ -259,11 +340,7 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
   public func test(_ first: String, _ second: String, _ quantity: String) -> Test? {
     for test in tests where test.quantity == quantity {
       if test.methods == [first, second] { return test }
-      if test.methods == [second, first] {
-        return Test(
-          methods: [first, second], quantity: quantity, difference: -test.difference, p: test.p,
-          interval95: test.interval95.map { Interval(low: -$0.high, high: -$0.low) }, seeds: test.seeds)
-      }
+      if test.methods == [second, first] { return test.reversed }
     }
     return nil
   }
@@ -273,8 +350,9 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     "negativeTransfer", "worseThanUnimodal", "shapley", "imbalance", "training", "seconds", "mean", "interval95",
     "tests",
     "quantity",
-    "difference", "p",
-    "seeds", "front", "by", "points", "full", "averageMissing", "gapMissing", "beatenBy", "picks", "preference",
+    "difference", "p", "adjusted", "family",
+    "seeds", "joint", "front", "by", "points", "full", "averageMissing", "gapMissing", "beatenBy", "picks",
+    "preference",
     "runnerUp", "withinNoise", "missing", "notes",
   ]
 

@@ -88,6 +88,9 @@ public struct Interval: Codable, Equatable, Sendable {
   public var halfWidth: Double { (high - low) / 2 }
 
   public func contains(_ value: Double) -> Bool { low <= value && value <= high }
+
+  /// Of the numbers with the other sign.
+  public var negated: Interval { Interval(low: -high, high: -low) }
 }
 
 /// Student's t distribution.

@@ -10,13 +10,13 @@ public struct Findings: Equatable, Sendable {
   public var sentences: [String] { [leaning, narrowing] }
 
   /// Differences less likely than this by chance are called beyond noise; with several methods after Holm's correction.
-  public static let significance = 0.05
+  public static let significance = ComparisonResults.significance
 
   /// - Parameters:
   ///   - baseline: the name of the method to compare with; by default `joint` where it is there, else the first.
   ///   - titles: what to call a method, by name.
   public init(_ results: ComparisonResults, baseline: String? = nil, titles: [String: String] = [:]) {
-    let name = baseline ?? (results.method("joint") != nil ? "joint" : results.methods.first?.name) ?? ""
+    let name = baseline ?? results.baseline ?? ""
     guard let row = results.method(name), !row.runs.isEmpty else {
       leaning = "Nothing was measured to say which modality a model leans on."
       narrowing = "No method can be compared."
@@ -93,12 +93,13 @@ private struct Judge {
     guard !others.isEmpty, let before = baseline.mean.gap[kind] else {
       return "No other method was compared on that gap."
     }
+    let found = results.tests(against: baseline.name, "gap.\(kind)")
     let tests = others.compactMap { other in
-      results.test(baseline.name, other.name, "gap.\(kind)").map { (method: other, test: $0) }
+      found.first { $0.methods.last == other.name }.map { (method: other, test: $0) }
     }
     guard !tests.isEmpty else { return untested(others, before) }
 
-    let clear = beyondNoise(tests.map(\.test))
+    let clear = tests.map(\.test.isBeyondNoise)
     let narrower = zip(tests, clear).filter { $1 && $0.test.difference < 0 }.map(\.0)
       .sorted { $0.test.difference < $1.test.difference }
     if let best = narrower.first {
@@ -136,16 +137,6 @@ private struct Judge {
     return "\(why): that gap is \(points(before)) for \(title(baseline.name)), and for \(gaps)."
   }
 
-  /// Which tests hold at 5 % when there are so many of them (Holm, Scandinavian Journal of Statistics 1979).
-  func beyondNoise(_ tests: [ComparisonResults.Test]) -> [Bool] {
-    var holds = [Bool](repeating: false, count: tests.count)
-    for (rank, i) in tests.indices.sorted(by: { tests[$0].p < tests[$1].p }).enumerated() {
-      guard tests[i].p * Double(tests.count - rank) < Findings.significance else { break }
-      holds[i] = true
-    }
-    return holds
-  }
-
   /// Means over the common seeds, so that their distance is the difference that was tested.
   func change(_ method: ComparisonResults.MethodRow, _ test: ComparisonResults.Test) -> String {
     let common = Set(baseline.runs.map(\.seed)).intersection(method.runs.map(\.seed))
@@ -153,10 +144,9 @@ private struct Judge {
       Statistics.mean(
         baseline.runs.filter { common.contains($0.seed) }.compactMap { $0.quantities[test.quantity] }) ?? .nan
     let interval =
-      test.interval95.map { "95 % interval of the change \(percent($0.low)) to \(percent($0.high)), " } ?? ""
-    let count = test.seeds.map { ", \(seeds($0))" } ?? ""
-    let p = test.p < 0.001 ? "p < 0.001" : "p = \(fixed(test.p, 3))"
-    return "from \(points(before)) to \(points(before + test.difference)) (\(interval)\(p)\(count))"
+      (test.joint?.interval95 ?? test.interval95)
+      .map { "95 % interval of the change \(percent($0.low)) to \(percent($0.high)), " } ?? ""
+    return "from \(points(before)) to \(points(before + test.difference)) (\(interval)\(testWords(test)))"
   }
 
   /// What it does to the scores, so that a gap narrowed by spoiling the better side shows.
@@ -171,8 +161,18 @@ private struct Judge {
     return "its \(metric) goes \(parts.joined(separator: ", "))"
   }
 
+  /// `p = 0.012 corrected for 3 methods, 5 seeds and 317 test samples`.
+  func testWords(_ test: ComparisonResults.Test) -> String {
+    let count = [test.seeds.map(seeds), test.joint.map { "\($0.samples) test samples" }].compactMap { $0 }
+    let corrected = (test.family ?? 1) > 1 ? " corrected for \(test.family ?? 1) methods" : ""
+    return pWords(test.decisive) + corrected + (count.isEmpty ? "" : ", " + count.joined(separator: " and "))
+  }
+
   func joined(_ names: [String]) -> String {
     guard let last = names.last, names.count > 1 else { return names.first ?? "" }
     return names.dropLast().joined(separator: ", ") + " and " + last
   }
 }
+
+/// `p < 0.001`, `p = 0.012`.
+func pWords(_ p: Double) -> String { p < 0.001 ? "p < 0.001" : "p = \(fixed(p, 3))" }

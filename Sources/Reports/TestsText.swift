@@ -1,32 +1,48 @@
 public import Records
 
-/// The paired tests of a comparison as a table: every row against the first.
+/// The tests of a comparison as a table: every row against the first.
 public struct TestsText: Equatable, Sendable {
   private let header: [String]
   private let rows: [[String]]
+  private let basis: String
 
   /// nil where nothing could be tested: with one seed or one row.
   public init?(_ results: ComparisonResults, titles: [String: String] = [:]) {
     guard let first = results.methods.first else { return nil }
-    let quantities = ComparisonResults.testedQuantities.filter { quantity in
-      results.methods.dropFirst().contains { results.test(first.name, $0.name, quantity) != nil }
+    let columns = ComparisonResults.testedQuantities.map {
+      (quantity: $0, tests: results.tests(against: first.name, $0))
     }
-    guard !quantities.isEmpty else { return nil }
-    header = ["against \(titles[first.name] ?? first.name)"] + quantities
+    .filter { !$0.tests.isEmpty }
+    guard !columns.isEmpty else { return nil }
+    header = ["against \(titles[first.name] ?? first.name)"] + columns.map(\.quantity)
     rows = results.methods.dropFirst().map { row in
       [titles[row.name] ?? row.name]
-        + quantities.map { quantity in
-          guard let test = results.test(first.name, row.name, quantity) else { return "–" }
+        + columns.map { column in
+          guard let test = column.tests.first(where: { $0.methods.last == row.name }) else { return "–" }
           let sign = test.difference < 0 ? "" : "+"
-          let p = test.p < 0.001 ? "p < 0.001" : "p = \(fixed(test.p, 3))"
-          return "\(sign)\(percent(test.difference)) (\(p))"
+          let mark = test.isBeyondNoise ? (test.isImprovement ? " ▲" : " ▼") : ""
+          return "\(sign)\(percent(test.difference)) (\(pWords(test.decisive)))\(mark)"
         }
     }
+    let tests = columns.flatMap(\.tests)
+    let joint = tests.compactMap(\.joint)
+    let over =
+      joint.isEmpty
+      ? "a paired t-test over seeds"
+      : "a test over seeds and test samples"
+        + (joint.count < tests.count ? " (over seeds alone where predictions lack)" : "")
+    let count = columns.map(\.tests.count).max() ?? 1
+    basis =
+      "Points of difference, and p of \(over)\(count > 1 ? ", corrected for \(count) methods (Holm)" : ""). "
+      + "▲ is better and ▼ worse beyond noise (p below \(fixed(ComparisonResults.significance, 2))); "
+      + "what has no sign cannot be told from noise."
   }
 
-  /// For a page: points of difference, and p of the paired t-test over seeds.
+  /// For a terminal.
+  public var text: String { alignedRows([header] + rows) + "\n\n" + basis }
+
+  /// For a page.
   public var markdown: String {
-    Markdown.table(header.map(Markdown.escaped), rows.map { $0.map(Markdown.escaped) })
-      + "\n\nPoints of difference, and p of a paired t-test over seeds, each test by itself.\n"
+    Markdown.table(header.map(Markdown.escaped), rows.map { $0.map(Markdown.escaped) }) + "\n\n\(basis)\n"
   }
 }

@@ -14,10 +14,12 @@ struct Seesaw: ParsableCommand {
     groupedSubcommands: [
       CommandGroup(
         name: "Work", subcommands: [Demo.self, Diagnose.self, Compare.self, Train.self, Evaluate.self, Predict.self]),
-      CommandGroup(name: "Data", subcommands: [Encode.self, Import.self]),
+      CommandGroup(name: "Data", subcommands: [Encode.self, Import.self, Check.self]),
       CommandGroup(
         name: "Look",
-        subcommands: [Methods.self, Config.self, Runs.self, Report.self, Figures.self, Gradients.self, Doctor.self]),
+        subcommands: [
+          Methods.self, Config.self, Runs.self, Watch.self, Report.self, Figures.self, Gradients.self, Doctor.self,
+        ]),
     ])
 
   static let examples = ["seesaw demo", "seesaw compare my-data --methods joint,balgrad --seeds 5"]

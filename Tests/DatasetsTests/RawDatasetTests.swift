@@ -50,6 +50,25 @@ import Testing
 
     """
 
+  @Test(
+    "the column 'group' says whom a sample belongs to, and a drawn split keeps groups whole", arguments: [true, false])
+  func group(isCSV: Bool) throws {
+    let rows = (0..<40).map { (id: $0, label: $0 % 2 == 0 ? "x" : "y", group: $0 / 4) }
+    let text =
+      isCSV
+      ? "id,text,label,group\n" + rows.map { "\($0.id),words,\($0.label),film \($0.group)\n" }.joined()
+      : rows.map {
+        #"{"id": \#($0.id), "text": "words", "label": "\#($0.label)", "group": "film \#($0.group)"}"# + "\n"
+      }
+      .joined()
+    let data = try read(text, as: isCSV ? "samples.csv" : "samples.jsonl")
+    #expect(data.samples.map(\.group) == rows.map { "film \($0.group)" })
+    for members in Dictionary(grouping: data.samples, by: \.group).values {
+      #expect(Set(members.map(\.split)).count == 1)
+    }
+    #expect(data.notes.contains { $0.contains("drawn by class, each group whole") })
+  }
+
   @Test("a plain CSV is read, row by row")
   func plain() throws {
     let data = try read(base)

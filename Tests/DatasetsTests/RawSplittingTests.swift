@@ -40,6 +40,17 @@ import Testing
     #expect(splits[..<40].contains(.test))
   }
 
+  @Test("a group is never divided, and the shares are kept")
+  func groups() {
+    let groups = (0..<1000).map { $0 < 900 ? "film \($0 / 9)" : nil }
+    let splits = RawSplitting.splits(ids: ids, strata: strata, groups: groups, settings: .init())
+    let halves = Dictionary(grouping: ids.indices, by: { groups[$0] ?? "alone \($0)" })
+    #expect(halves.values.allSatisfy { rows in Set(rows.map { splits[$0] }).count == 1 })
+    #expect(abs(splits.count { $0 == .test } - 200) < 30)
+    #expect(abs(splits.count { $0 == .validation } - 100) < 30)
+    #expect(splits == RawSplitting.splits(ids: ids, strata: strata, groups: groups, settings: .init()))
+  }
+
   @Test("other shares are kept")
   func otherShares() {
     var settings = RawDatasetSettings()

@@ -104,13 +104,68 @@ struct ComparisonResultsTests {
     #expect(results.tests.map(\.difference) == [0])
   }
 
-  @Test("with more than one pair of methods a note says that p values are not corrected")
-  func manyTests() {
-    let runs = [(0, 0.1), (1, 0.2)].map { MeasuredRun(seed: $0, scores: ["full": $1]) }
-    let results = ComparisonResults(
+  /// Four methods whose scores move apart, `joint` not the first of them.
+  private static func family() -> ComparisonResults {
+    let shifts = ["a": 0.02, "joint": 0, "b": 0.01, "c": 0.03]
+    let wobbles = [
+      "a": [0.004, -0.003, 0.001, 0.006, -0.002], "joint": [0.001, 0.002, -0.004, 0, 0.003],
+      "b": [-0.003, 0.005, 0.002, -0.001, 0], "c": [0.002, -0.006, 0.003, 0.001, 0.004],
+    ]
+    return ComparisonResults(
       dataset: "d", metric: "accuracy", modalities: [], conditions: ["full"],
-      methods: ["a", "b", "c"].map { MethodRuns(name: $0, runs: runs) })
-    #expect(results.notes == ["p values are of single tests, not corrected for there being 3 of them"])
+      methods: ["a", "joint", "b", "c"].map { name in
+        MethodRuns(
+          name: name,
+          runs: (0..<5).map { seed in
+            let wobble = wobbles[name]?[seed] ?? 0
+            return MeasuredRun(
+              seed: seed, scores: ["full": 0.7 + 0.01 * Double(seed % 3) + (shifts[name] ?? 0) + wobble])
+          })
+      })
+  }
+
+  @Test("tests against joint are corrected for their number, others for all pairs")
+  func corrected() throws {
+    let results = Self.family()
+    let against = results.tests.filter { $0.methods.contains("joint") }
+    #expect(against.count == 3 && against.allSatisfy { $0.family == 3 })
+    #expect(against.map(\.adjusted) == Statistics.holm(against.map(\.p)).map { $0 })
+    let all = Statistics.holm(results.tests.map(\.p))
+    for (test, adjusted) in zip(results.tests, all) where !test.methods.contains("joint") {
+      #expect(test.family == 6 && test.adjusted == adjusted)
+    }
+    // Asked about another method, its tests are the family.
+    let others = results.tests(against: "a", "full")
+    #expect(others.map(\.methods) == [["a", "joint"], ["a", "b"], ["a", "c"]])
+    #expect(others.map(\.adjusted) == Statistics.holm(others.map(\.p)).map { $0 })
+  }
+
+  @Test("a test over seeds and samples decides where there is one, and turns with the methods")
+  func joint() throws {
+    var results = Self.family()
+    let index = try #require(results.tests.firstIndex { $0.methods == ["a", "joint"] })
+    #expect(results.tests[index].decisive == results.tests[index].adjusted)
+    let bySeed = [-0.02, -0.03, -0.01, -0.02, -0.02]
+    results.tests[index].joint = SeedsAndSamples(
+      bySeed: bySeed, replicates: (0..<400).map { -0.02 + 0.0005 * Double($0 - 200) }, samples: 300)
+    results.adjust()
+    let test = results.tests[index]
+    let joint = try #require(test.joint)
+    #expect(test.decisive == joint.adjusted && joint.adjusted == joint.p && joint.p > 0.5 && !test.isBeyondNoise)
+    let turned = try #require(results.test("joint", "a", "full")?.joint)
+    #expect(turned.interval95 == joint.interval95.negated && turned.p == joint.p)
+    #expect(turned.samplesInterval95 == joint.samplesInterval95.negated)
+    #expect(try ComparisonResults(json: results.json()) == results)
+  }
+
+  @Test("better is higher, but a gap is better small, and neither is better within noise")
+  func improvement() {
+    func test(_ quantity: String, _ difference: Double, _ p: Double) -> ComparisonResults.Test {
+      ComparisonResults.Test(methods: ["a", "b"], quantity: quantity, difference: difference, p: p)
+    }
+    #expect(test("full", 0.1, 0.01).isImprovement && !test("full", -0.1, 0.01).isImprovement)
+    #expect(test("gap.missing", -0.1, 0.01).isImprovement && !test("gap.missing", 0.1, 0.01).isImprovement)
+    #expect(!test("full", 0.1, 0.06).isImprovement)
   }
 
   @Test("below the best single modality is told where single modalities were trained")

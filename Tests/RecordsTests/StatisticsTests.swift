@@ -14,6 +14,15 @@ struct StatisticsTests {
     let twoSidedTail: [[Double]]
     let quantile: [[Double]]
     let paired: [Pair]
+    struct Table: Decodable {
+      let counts: [[Int]]
+      let statistic, p, strength: Double
+      let degreesOfFreedom: Int
+    }
+    let chiSquareTail: [[Double]]
+    let chiSquare: [Table]
+    struct Corrected: Decodable { let p, adjusted: [Double] }
+    let holm: [Corrected]
   }
 
   let golden: Golden
@@ -108,5 +117,73 @@ struct StatisticsTests {
       #expect(abs(logGamma(Double(n)) - sum) < 1e-12 * max(1, sum))
       sum += log(Double(n))
     }
+  }
+
+  // MARK: Chi-square and Holm
+
+  @Test("the chi-square distribution's tail is SciPy's to ten digits")
+  func chiSquareTail() {
+    #expect(golden.chiSquareTail.count == 36)
+    for row in golden.chiSquareTail {
+      #expect(near(ChiSquareTest.tail(row[0], degreesOfFreedom: row[1]), row[2], 1e-9), "\(row)")
+    }
+  }
+
+  @Test("tests of tables are SciPy's, with Cramér's V")
+  func chiSquare() throws {
+    for table in golden.chiSquare {
+      let test = try #require(ChiSquareTest(table.counts))
+      #expect(near(test.statistic, table.statistic, 1e-12) && near(test.p, table.p, 1e-9))
+      #expect(test.degreesOfFreedom == table.degreesOfFreedom && near(test.strength, table.strength, 1e-12))
+    }
+  }
+
+  @Test("rare columns are taken together, and a table of one row or column is not tested")
+  func rareColumns() throws {
+    let test = try #require(ChiSquareTest([[50, 40, 1, 2, 3], [60, 40, 2, 1, 3]]))
+    #expect(test.degreesOfFreedom == 2)
+    #expect(ChiSquareTest([[50, 40]]) == nil && ChiSquareTest([[50], [40]]) == nil)
+    #expect(ChiSquareTest([[50, 40], [0, 0]]) == nil)
+  }
+
+  @Test("Holm's correction is statsmodels'")
+  func holm() {
+    for golden in golden.holm {
+      for (ours, theirs) in zip(Statistics.holm(golden.p), golden.adjusted) { #expect(near(ours, theirs, 1e-12)) }
+    }
+    #expect(Statistics.holm([]).isEmpty)
+  }
+
+  // MARK: Seeds and samples
+
+  @Test("with steady seeds the error is that of the samples, with steady samples that of the seeds")
+  func seedsAndSamples() throws {
+    // Replicates with a standard deviation of 0.01.
+    let spread = [-1.0, 1, -1, 1].flatMap { [Double](repeating: 0.05 + 0.01 * $0, count: 100) }
+    let deviation = try #require(Statistics.standardDeviation(spread))
+    let samples = try #require(SeedsAndSamples(bySeed: [0.05, 0.05, 0.05], replicates: spread, samples: 401))
+    #expect(near(samples.degreesOfFreedom, 400))
+    #expect(near(samples.p, StudentT(degreesOfFreedom: 400).twoSidedTail(0.05 / deviation), 1e-9))
+
+    let bySeed = [0.03, 0.05, 0.08]
+    let seeds = try #require(
+      SeedsAndSamples(bySeed: bySeed, replicates: [Double](repeating: 0.0533, count: 400), samples: 401))
+    let paired = try #require(Statistics.pairedTest([0, 0, 0], bySeed))
+    #expect(near(seeds.p, paired.p, 1e-9) && near(seeds.degreesOfFreedom, 2))
+    #expect(near(seeds.interval95.low, paired.interval95.low, 1e-9))
+
+    // Both together are less sure than either.
+    let both = try #require(SeedsAndSamples(bySeed: bySeed, replicates: spread, samples: 401))
+    #expect(both.p >= seeds.p && both.p > samples.p && both.interval95.halfWidth > samples.interval95.halfWidth)
+    #expect(both.degreesOfFreedom > 2 && both.degreesOfFreedom < 402)
+  }
+
+  @Test("one seed is tested over the samples, and no difference at all has p of 1")
+  func oneSeed() throws {
+    let one = try #require(SeedsAndSamples(bySeed: [0.02], replicates: [0.01, 0.02, 0.03], samples: 50))
+    #expect(one.degreesOfFreedom == 49 && one.seeds == 1)
+    #expect(SeedsAndSamples(bySeed: [0, 0], replicates: [0, 0, 0], samples: 50)?.p == 1)
+    #expect(SeedsAndSamples(bySeed: [0.1, 0.1], replicates: [0.1, 0.1], samples: 50) == nil)
+    #expect(SeedsAndSamples(bySeed: [], replicates: [0, 1], samples: 50) == nil)
   }
 }

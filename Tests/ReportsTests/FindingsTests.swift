@@ -129,7 +129,8 @@ struct FindingsTests {
     #expect(
       findings([Fixture.joint, Fixture.same, Fixture.wider]).narrowing
         == "None of 2 methods narrows that gap beyond noise, and agm widens it; the smallest is ogm-ge's: from 30.4 "
-        + "points to 30.4 points (95 % interval of the change -1.8 to 1.8, p = 0.967, 4 seeds).")
+        + "points to 30.4 points (95 % interval of the change -1.8 to 1.8, p = 0.967 corrected for 2 methods, 4 seeds)."
+    )
   }
 
   @Test("a p below 0.05 that does not survive that many methods is noise")

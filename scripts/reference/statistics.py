@@ -1,6 +1,6 @@
-"""Numbers that the statistics and metrics are held to, computed by SciPy and NumPy.
+"""Numbers that the statistics and metrics are held to, computed by SciPy, statsmodels and NumPy.
 
-Run it with SciPy 1.17 to write Tests/Golden/statistics.json and Tests/Golden/metrics.json anew:
+Run it with SciPy 1.17 and statsmodels 0.14 to write Tests/Golden/statistics.json and Tests/Golden/metrics.json anew:
 
     python3 scripts/reference/statistics.py
 """
@@ -11,6 +11,7 @@ import pathlib
 import numpy as np
 import scipy
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 tests = pathlib.Path(__file__).resolve().parents[2] / "Tests"
 
@@ -53,6 +54,68 @@ def paired():
                 "deviation": float(first.std(ddof=1)),
                 "meanLow": float(mean[0]),
                 "meanHigh": float(mean[1]),
+            }
+        )
+    return cases
+
+
+def chi_square():
+    random = np.random.default_rng(17)
+    tails = [
+        [x, k, float(stats.chi2.sf(x, k))]
+        for k in [1, 2, 5, 17, 60, 400]
+        for x in [1e-3, 0.5, 3.84, 12.0, 61.0, 450.0]
+    ]
+    tables = []
+    for rows, columns in [(2, 2), (3, 4), (3, 9)]:
+        table = random.integers(20, 90, (rows, columns))
+        result = stats.chi2_contingency(table, correction=False)
+        strength = np.sqrt(result.statistic / (table.sum() * (min(rows, columns) - 1)))
+        tables.append(
+            {
+                "counts": table.tolist(),
+                "statistic": float(result.statistic),
+                "degreesOfFreedom": int(result.dof),
+                "p": float(result.pvalue),
+                "strength": float(strength),
+            }
+        )
+    return {"chiSquareTail": tails, "chiSquare": tables}
+
+
+def holm():
+    random = np.random.default_rng(19)
+    cases = [[0.01], [0.04, 0.01, 0.03], [0.5, 0.5], [0.0, 1.0, 0.2], random.uniform(0, 0.2, 12).round(4).tolist()]
+    return [
+        {"p": case, "adjusted": [float(x) for x in multipletests(case, method="holm")[1]]} for case in cases
+    ]
+
+
+def bits(values):
+    return "".join(str(int(value)) for value in values)
+
+
+def bootstrap():
+    """SciPy's own bootstrap of a paired difference of two accuracies: its standard error and percentiles."""
+    random = np.random.default_rng(23)
+    cases = []
+    for count, first, second in [(60, 0.7, 0.8), (317, 0.75, 0.78)]:
+        hard = random.uniform(0, 1, count)
+        a = (hard + random.normal(0, 0.2, count) < first).astype(float)
+        b = (hard + random.normal(0, 0.2, count) < second).astype(float)
+        result = stats.bootstrap(
+            (a, b), lambda x, y, axis: y.mean(axis) - x.mean(axis), paired=True, n_resamples=20000,
+            method="percentile", random_state=random, vectorized=True,
+        )
+        bca = stats.bootstrap(
+            (a, b), lambda x, y, axis: y.mean(axis) - x.mean(axis), paired=True, n_resamples=20000,
+            method="BCa", random_state=random, vectorized=True,
+        )
+        cases.append(
+            {
+                "first": bits(a), "second": bits(b), "error": float(result.standard_error),
+                "low": float(result.confidence_interval.low), "high": float(result.confidence_interval.high),
+                "bcaLow": float(bca.confidence_interval.low), "bcaHigh": float(bca.confidence_interval.high),
             }
         )
     return cases
@@ -112,5 +175,8 @@ def auroc():
     return cases
 
 
-write("Golden/statistics.json", {"scipy": scipy.__version__, **student(), "paired": paired()})
+write(
+    "Golden/statistics.json",
+    {"scipy": scipy.__version__, **student(), "paired": paired(), **chi_square(), "holm": holm(), "bootstrap": bootstrap()},
+)
 write("Golden/metrics.json", {"scipy": scipy.__version__, "metrics": metrics(), "auroc": auroc()})

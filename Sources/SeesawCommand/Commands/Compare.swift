@@ -60,6 +60,9 @@ struct Compare: ParsableCommand, Exemplified {
 
   @OptionGroup var configuration: ConfigurationOptions
 
+  @Flag(help: "Also write TensorBoard's event files into the runs' folders.")
+  var tensorboard = false
+
   @Flag(help: "Print the results as JSON.")
   var json = false
 
@@ -87,6 +90,7 @@ struct Compare: ParsableCommand, Exemplified {
     request.files = configuration.urls
     request.settings += configuration.settings
     request.jobs = jobs
+    request.tensorboard = tensorboard
     request.tuning = tune ?? 0
     try Comparison.run(request, recipe, prefer: prefer, json: json, output)
   }

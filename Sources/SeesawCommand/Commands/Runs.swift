@@ -5,22 +5,49 @@ import Records
 
 struct Runs: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
-    abstract: "Look at runs: list them, or show one.", subcommands: [List.self, Show.self])
+    abstract: "Look at runs: list, show and compare them, and remove them.",
+    subcommands: [List.self, Show.self, Diff.self, Remove.self])
 
-  static let examples = ["seesaw runs ls", "seesaw runs show runs/first"]
+  static let examples = ["seesaw runs ls --sort scores.full --reverse", "seesaw runs diff runs/first runs/second"]
 
   struct List: ParsableCommand, Exemplified {
     static let configuration = CommandConfiguration(commandName: "ls", abstract: "List the runs below a folder.")
 
-    static let examples = ["seesaw runs ls", "seesaw runs ls runs/demo --json"]
+    static let examples = [
+      "seesaw runs ls --where method.name=balgrad --where 'training.epochs>10' --sort scores.full --reverse",
+      "seesaw runs ls runs/demo --json",
+    ]
 
     @Argument(help: "A folder.")
     var folder = "runs"
+
+    @Option(
+      name: .customLong("where"),
+      help: ArgumentHelp(
+        "Only runs of which that holds: a setting or fact, then = != < <= > >= or ~ (contains), then a value; may be "
+          + "repeated.", valueName: "condition"))
+    var conditions: [String] = []
+
+    @Option(
+      help: ArgumentHelp(
+        "Sort by a setting or fact, such as scores.full, gap.missing, seconds or optimizer.learning_rate.",
+        valueName: "path"))
+    var sort: String?
+
+    @Flag(help: "The other way round.")
+    var reverse = false
+
+    @Option(help: ArgumentHelp("At most so many.", valueName: "number"))
+    var limit: Int?
 
     @Flag(help: "Print the list as JSON.")
     var json = false
 
     @OptionGroup var talk: TalkOptions
+
+    func validate() throws {
+      if let limit, limit < 1 { throw ValidationError("--limit is \(limit); at least 1 is needed.") }
+    }
 
     func run() throws {
       let output = Output(talk)
@@ -28,16 +55,112 @@ struct Runs: ParsableCommand, Exemplified {
       guard FileManager.default.fileExists(atPath: root.path) else {
         throw Diagnosis("there is no folder '\(folder)'", exitStatus: .input)
       }
+      let wanted = try conditions.map(RunCondition.init)
       let found = RunRow.below(root)
       for problem in found.problems { output.note(problem) }
+      let rows = try RunRow.selected(found.rows, wanted, sort: sort, reverse: reverse, limit: limit)
       if json {
-        try output.json(found.rows, order: RunRow.keyOrder)
-      } else if found.rows.isEmpty {
-        output.note("there are no runs below '\(folder)'")
+        try output.json(rows, order: RunRow.keyOrder)
+      } else if rows.isEmpty {
+        output.note(
+          found.rows.isEmpty
+            ? "there are no runs below '\(folder)'"
+            : "none of \(Words.plural(found.rows.count, "run")) below '\(folder)' is so")
       } else {
-        try output.data(RunRow.text(found.rows))
+        try output.data(RunRow.text(rows))
       }
     }
+  }
+
+  struct Diff: ParsableCommand, Exemplified {
+    static let configuration = CommandConfiguration(
+      abstract: "Show what differs between two runs, and only that: settings, versions, data, scores.")
+
+    static let examples = ["seesaw runs diff runs/first runs/second", "seesaw runs diff runs/a runs/b --json"]
+
+    @Argument(help: ArgumentHelp("The folder of a run.", valueName: "run"))
+    var first: String
+
+    @Argument(help: ArgumentHelp("The folder of another.", valueName: "run"))
+    var second: String
+
+    @Flag(help: "Print the differences as JSON.")
+    var json = false
+
+    @OptionGroup var talk: TalkOptions
+
+    func run() throws {
+      let output = Output(talk)
+      let difference = try RunDifference(Runs.folder(first), Runs.folder(second))
+      if json {
+        try output.json(difference, order: RunDifference.keyOrder)
+      } else {
+        try output.data(difference.text)
+      }
+    }
+  }
+
+  struct Remove: ParsableCommand, Exemplified {
+    static let configuration = CommandConfiguration(
+      commandName: "rm", abstract: "Remove runs, with everything in their folders.",
+      discussion: "Asks on a terminal; elsewhere --yes is needed. A run that is at work is not removed.")
+
+    static let examples = ["seesaw runs rm runs/first", "seesaw runs rm runs/first runs/second --yes"]
+
+    @Argument(help: ArgumentHelp("The folders of runs.", valueName: "run"))
+    var folders: [String]
+
+    @Flag(name: .shortAndLong, help: "Do not ask.")
+    var yes = false
+
+    @OptionGroup var talk: TalkOptions
+
+    func run() throws {
+      let output = Output(talk)
+      var seen: Set<String> = []
+      let runs = try folders.map(Runs.folder).filter { seen.insert($0.url.standardizedFileURL.path).inserted }
+      // All are looked at before any is removed.
+      let records = try runs.map { run in
+        let record = try run.readRecord()
+        guard try !Self.isAtWork(run, record) else {
+          throw Diagnosis(
+            "the run is at work", place: run.url.relativePath, remedy: "stop it first, or wait: seesaw watch shows it",
+            exitStatus: .usage)
+        }
+        return record
+      }
+      if !yes {
+        guard output.surroundings.redraws, isatty(STDIN_FILENO) == 1 else {
+          throw Diagnosis(
+            "nobody is here to be asked", found: ["\(Words.plural(runs.count, "run")) would be removed"],
+            remedy: "--yes removes without asking", exitStatus: .usage)
+        }
+        for (run, record) in zip(runs, records) { output.say("Run", Self.words(run, record)) }
+        output.say("Remove", "\(runs.count == 1 ? "it" : "all \(runs.count)"), for good? [y/N]")
+        guard let answer = readLine(), ["y", "yes"].contains(answer.lowercased()) else {
+          throw Diagnosis("nothing was removed", exitStatus: .interrupted)
+        }
+      }
+      for run in runs { try Diagnosis.placing(run.url) { try FileManager.default.removeItem(at: run.url) } }
+      output.say("Done", "removed \(runs.map(\.url.relativePath).joined(separator: ", "))")
+    }
+
+    /// Whether a process writes there.
+    private static func isAtWork(_ run: RunFolder, _ record: RunRecord) throws -> Bool { record.status == .running }
+
+    private static func words(_ run: RunFolder, _ record: RunRecord) -> String {
+      let method = record.configuration[path: "method.name"]?.stringValue ?? "–"
+      return "\(run.url.relativePath) · \(record.data.name) · \(method) · \(record.status.rawValue)"
+    }
+  }
+
+  /// The folder of a run; anything else is refused.
+  static func folder(_ path: String) throws -> RunFolder {
+    let run = RunFolder(URL(filePath: path))
+    guard run.exists else {
+      throw Diagnosis("there is no run here", place: path, remedy: "seesaw runs ls lists them", exitStatus: .input)
+    }
+    return run
   }
 
   struct Show: ParsableCommand, Exemplified {
@@ -55,10 +178,7 @@ struct Runs: ParsableCommand, Exemplified {
 
     func run() throws {
       let output = Output(talk)
-      let run = RunFolder(URL(filePath: folder))
-      guard run.exists else {
-        throw Diagnosis("there is no run here", place: folder, remedy: "seesaw runs ls lists them", exitStatus: .input)
-      }
+      let run = try Runs.folder(folder)
       let record = try run.readRecord()
       let evaluation = FileManager.default.fileExists(atPath: run.evaluation.path) ? try run.readEvaluation() : nil
       if json {
@@ -98,7 +218,7 @@ struct Runs: ParsableCommand, Exemplified {
 }
 
 /// A run in a list.
-struct RunRow: Codable, Equatable {
+struct RunRow: Encodable, Equatable {
   var folder: String
   var dataset: String
   var method: String
@@ -108,21 +228,25 @@ struct RunRow: Codable, Equatable {
   /// On the test split with everything there.
   var full: Double?
   var seconds: Double?
+  /// What it was chosen or sorted by, besides.
+  var values: [String: Tree] = [:]
+  /// Everything that can be asked of it.
+  private var facts: RunFacts
 
-  static let keyOrder = ["folder", "dataset", "method", "seed", "status", "metric", "full", "seconds"]
+  static let keyOrder = ["folder", "dataset", "method", "seed", "status", "metric", "full", "seconds", "values"]
 
-  /// The runs below a folder, itself included, by path; and what could not be read.
-  static func below(_ root: URL) -> (rows: [RunRow], problems: [String]) {
-    var rows: [RunRow] = []
-    var problems: [String] = []
+  private enum CodingKeys: String, CodingKey {
+    case folder, dataset, method, seed, status, metric, full, seconds, values
+  }
+
+  /// The runs below a folder, itself included, by path.
+  static func folders(below root: URL) -> [RunFolder] {
+    var found: [RunFolder] = []
     var folders = [root]
     while let folder = folders.popLast() {
       let run = RunFolder(folder)
       if run.exists {
-        do { rows.append(try RunRow(run)) } catch {
-          let diagnosis = Diagnosis(describing: error)
-          problems.append("\(diagnosis.what), in \(diagnosis.place ?? folder.relativePath)")
-        }
+        found.append(run)
         continue
       }
       let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
@@ -133,6 +257,19 @@ struct RunRow: Codable, Equatable {
         // A link could lead round in a circle.
         let isLink = (try? FileManager.default.destinationOfSymbolicLink(atPath: child.path)) != nil
         if isThere, isFolder.boolValue, !isLink { folders.append(child) }
+      }
+    }
+    return found
+  }
+
+  /// The same as rows, and what could not be read.
+  static func below(_ root: URL) -> (rows: [RunRow], problems: [String]) {
+    var rows: [RunRow] = []
+    var problems: [String] = []
+    for run in folders(below: root) {
+      do { rows.append(try RunRow(run)) } catch {
+        let diagnosis = Diagnosis(describing: error)
+        problems.append("\(diagnosis.what), in \(diagnosis.place ?? run.url.relativePath)")
       }
     }
     return (rows, problems)
@@ -149,15 +286,59 @@ struct RunRow: Codable, Equatable {
     metric = evaluation?.metric
     full = evaluation?.scores[Condition.full]
     seconds = record.seconds
+    facts = RunFacts(record, evaluation, status: status)
   }
 
+  /// The rows that are so, in order.
+  ///
+  /// - Throws: a `Diagnosis` where no run knows a path; it names the nearest that some run knows.
+  static func selected(
+    _ rows: [RunRow], _ conditions: [RunCondition], sort: String? = nil, reverse: Bool = false, limit: Int? = nil
+  ) throws -> [RunRow] {
+    let asked = conditions.map(\.path) + (sort.map { [$0] } ?? [])
+    for path in asked where !rows.isEmpty && !rows.contains(where: { $0.facts[path] != nil }) {
+      let near = nearest(to: path, in: Set(rows.flatMap(\.facts.paths)).sorted())
+      throw Diagnosis(
+        "no run has '\(path)'", remedy: near.map { "did you mean '\($0)'?" } ?? "seesaw runs show RUN --json shows all",
+        exitStatus: .usage)
+    }
+    var found = rows.filter { row in conditions.allSatisfy { $0.holds(for: row.facts[$0.path]) } }
+    if let sort {
+      // Runs that are alike stay in the order of their paths.
+      found = found.enumerated().sorted { a, b in
+        let (x, y) = (a.element.facts[sort], b.element.facts[sort])
+        // What is not there comes last either way.
+        if x == nil || y == nil { return y == nil && x != nil || (x == nil) == (y == nil) && a.offset < b.offset }
+        if Tree.precedes(x, y) { return !reverse }
+        if Tree.precedes(y, x) { return reverse }
+        return a.offset < b.offset
+      }.map(\.element)
+    } else if reverse {
+      found.reverse()
+    }
+    let columns = asked.filter { !shown.contains($0) }
+    for index in found.indices {
+      for path in columns { found[index].values[path] = found[index].facts[path] }
+    }
+    return limit.map { Array(found.prefix($0)) } ?? found
+  }
+
+  /// What has a column of its own.
+  private static let shown: Set = ["method.name", "seed", "status", "scores.full", "seconds", "data.name"]
+
   static func text(_ rows: [RunRow]) -> String {
+    let columns = Set(rows.flatMap(\.values.keys)).sorted()
     let cells = rows.map { row in
       [
         row.folder, row.dataset, row.method, row.seed.map { "\($0)" } ?? "–", row.status.rawValue,
         row.full.map { "\(Words.percent($0)) \(row.metric ?? "")" } ?? "–", row.seconds.map(Words.duration) ?? "–",
       ]
+        + columns.map { path in
+          guard let value = row.values[path] else { return "–" }
+          let isScore = ["scores.", "average.", "gap."].contains(where: path.hasPrefix)
+          return isScore ? value.numberValue.map(Words.percent) ?? "–" : value.plainWord
+        }
     }
-    return Columns.text([["run", "data", "method", "seed", "status", "full", "time"]] + cells, right: [3])
+    return Columns.text([["run", "data", "method", "seed", "status", "full", "time"] + columns] + cells, right: [3])
   }
 }

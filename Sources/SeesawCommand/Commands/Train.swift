@@ -35,6 +35,9 @@ struct Train: ParsableCommand, Exemplified {
   @Flag(help: "Train anew although the same run is finished.")
   var again = false
 
+  @Flag(help: "Also write TensorBoard's event file into the run's folder.")
+  var tensorboard = false
+
   @Flag(help: "Print the evaluation as JSON.")
   var json = false
 
@@ -53,6 +56,7 @@ struct Train: ParsableCommand, Exemplified {
     request.settings = configuration.settings
     request.resume = resume
     request.again = again
+    request.tensorboard = tensorboard
     switch try Experiment.train(request, stop: Interruption.flag(), events: output.events) {
     case .finished(let summary):
       try show(summary, output)

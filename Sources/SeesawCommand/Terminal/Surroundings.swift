@@ -6,6 +6,8 @@ struct Surroundings: Equatable, Sendable {
   var colour = false
   /// Whether a line may be drawn again in its place.
   var redraws = false
+  /// Whether what is on stdout may be drawn again in its place.
+  var redrawsData = false
   /// Columns of a table on stdout.
   var width = Surroundings.pipeWidth
   /// Columns of the talk on stderr.
@@ -22,6 +24,7 @@ struct Surroundings: Equatable, Sendable {
     let isPlain = environment["TERM"] == "dumb"
     redraws = errorIsTerminal && !isPlain
     colour = redraws && (environment["NO_COLOR"] ?? "").isEmpty
+    redrawsData = outIsTerminal && !isPlain
     if outIsTerminal { width = columns(STDOUT_FILENO) ?? Self.pipeWidth }
     if errorIsTerminal { talkWidth = columns(STDERR_FILENO) ?? Self.pipeWidth }
   }

@@ -1,0 +1,158 @@
+public import Datasets
+import Encoders
+public import Foundation
+import Multimodal
+public import Records
+import Torch
+
+/// A data set to be looked through, as asked for.
+public struct CheckRequest: Sendable {
+  /// The folder of a feature set, or a folder or file of raw samples.
+  public var data: URL
+  /// `key=value` over `CheckSettings`.
+  public var settings: [String] = []
+
+  public init(data: URL) { self.data = data }
+}
+
+/// What a check can be told by `--set`.
+public struct CheckSettings: Settings {
+  public var compare = GuardSettings()
+  public var data = RawDatasetSettings()
+  /// 0 takes one a core.
+  public var threads = 0
+  public init() {}
+}
+
+extension Experiment {
+  /// Looks through a data set for what would make its scores mean less than they seem: copies and groups across splits,
+  /// labels that leak into texts, modalities that are not there.
+  ///
+  /// - Throws: a `Diagnosis` where there is no such data; `CancellationError` where it was stopped.
+  public static func check(
+    _ request: CheckRequest, stop: StopFlag = StopFlag(), events: EventSink = { _ in }
+  ) throws -> DataFindings {
+    let overlay = Overlay(defaults: try Tree(encoding: CheckSettings()))
+    let settings = try overlay.resolve(settings: request.settings).tree.decode(CheckSettings.self)
+    let manifest = request.data.appending(path: "dataset.json")
+    guard FileManager.default.fileExists(atPath: manifest.path) else {
+      return try checkRaw(request.data, settings, stop: stop, events: events)
+    }
+    let data = try LoadedData(at: request.data)
+    events(.phase("Data", data.words))
+    var findings = try ProtocolGuard.findings(GuardedSamples(data.set, settings.compare), settings.compare)
+    findings.key = try key(of: data)
+    if settings.compare == GuardSettings() { keep(findings, in: data.set.folder) }
+    return findings
+  }
+
+  /// The same in its short form, for the start of a training: what was found on this data before, else found now, in a
+  /// fraction of a second; and told, as far as it is of weight.
+  @discardableResult
+  package static func guardData(_ folder: URL, events: EventSink = { _ in }) throws -> DataFindings {
+    try guardData(LoadedData(at: folder), events: events)
+  }
+
+  @discardableResult
+  static func guardData(_ data: LoadedData, events: EventSink) throws -> DataFindings {
+    let key = try key(of: data)
+    let findings: DataFindings
+    if let found: DataFindings = try? Tree.read(from: checkFile(in: data.set.folder)), found.key == key {
+      findings = found
+    } else {
+      var found = try ProtocolGuard.findings(GuardedSamples(data.set, .quick), .quick)
+      found.key = key
+      keep(found, in: data.set.folder)
+      findings = found.shortened(to: keptCases)
+    }
+    for line in warnings(findings, data.set.folder) { events(.note(line)) }
+    return findings
+  }
+
+  /// What to say before a training: two findings at most, and how to see the others.
+  static func warnings(_ findings: DataFindings, _ folder: URL) -> [String] {
+    let grave = findings.findings(.grave)
+    let others = findings.findings(.warning)
+    let shown = grave.isEmpty ? others.prefix(1) : grave.prefix(2)
+    guard !shown.isEmpty else { return [] }
+    let rest = grave.count + others.count - shown.count
+    let more =
+      "seesaw check \(folder.relativePath) " + (rest > 0 ? "says where, and \(rest) more" : "says where")
+    return shown.dropLast().map { "the data: \($0.what)" }
+      + shown.suffix(1).map { "the data: \($0.what); \(more)" }
+  }
+
+  /// More cases of a finding than this are counted and not kept beside the data.
+  private static let keptCases = 100
+
+  private static func checkFile(in folder: URL) -> URL { folder.appending(path: ".check.json") }
+
+  /// Keeps what was found beside the data; in a folder that takes no files it is found again next time.
+  private static func keep(_ findings: DataFindings, in folder: URL) {
+    try? AtomicFile.write(Data((findings.shortened(to: keptCases).json() + "\n").utf8), to: checkFile(in: folder))
+  }
+
+  /// Names what a check depends on.
+  private static func key(of data: LoadedData) throws -> String {
+    var lines = ["check 1"] + data.digests.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    for name in ["quarantine.jsonl"] {
+      let file = data.set.folder.appending(path: name)
+      if FileManager.default.fileExists(atPath: file.path) { lines.append(try FileDigest.sha256(of: file)) }
+    }
+    return FileDigest.sha256(of: lines.joined(separator: "\n"))
+  }
+
+  // MARK: Raw samples
+
+  /// Pictures decoded at a time.
+  private static let portion = 256
+
+  private static func checkRaw(
+    _ location: URL, _ settings: CheckSettings, stop: StopFlag, events: EventSink
+  ) throws -> DataFindings {
+    guard FileManager.default.fileExists(atPath: location.path) else {
+      throw Diagnosis(
+        "there is no data '\(location.relativePath)'", remedy: "name a feature set, or a folder of raw samples",
+        exitStatus: .input)
+    }
+    var data = try RawDataset(at: location, settings: settings.data)
+    events(.phase("Data", "\(data.name) · \(grouped(data.samples.count)) samples, \(data.classes.count) classes"))
+    let samples = data.samples
+    var looks: [String: Result<GuardedSamples.Picture, Diagnosis>] = [:]
+    if data.modalities.contains(.image) {
+      for start in stride(from: 0, to: samples.count, by: portion) {
+        if stop.isRequested { throw CancellationError() }
+        let part = Array(samples[start..<min(start + portion, samples.count)])
+        let found = try parallelMap(part.count, threads: settings.threads) { look(at: part[$0]) }
+        for (sample, look) in zip(part, found) { looks[sample.id] = look }
+        events(
+          .progress(
+            label: "Pictures", done: start + part.count, total: samples.count, detail: "read and compared from afar"))
+      }
+    }
+    let results = looks
+    data = try data.quarantining(threads: 1, settings: settings.data) { sample in _ = try results[sample.id]?.get() }
+    let pictures = data.samples.map { try? results[$0.id]?.get() }
+    return try ProtocolGuard.findings(GuardedSamples(data, pictures: pictures, settings.compare), settings.compare)
+  }
+
+  private static func look(at sample: RawSample) -> Result<GuardedSamples.Picture, Diagnosis>? {
+    guard let file = sample.imagePath else { return nil }
+    do {
+      let bytes = try Data(contentsOf: file)
+      let print = PerceptualPrint(of: try RGBImage(decoding: bytes))
+      return .success(
+        GuardedSamples.Picture(
+          content: ContentDigest(bytes), steps: print.steps, isMissing: print.isBlack || print.isBlank))
+    } catch { return .failure(Diagnosis(describing: error)) }
+  }
+}
+
+extension DataFindings {
+  /// With so many cases of each finding.
+  fileprivate func shortened(to count: Int) -> DataFindings {
+    var copy = self
+    for index in copy.findings.indices { copy.findings[index].cases = Array(findings[index].cases.prefix(count)) }
+    return copy
+  }
+}

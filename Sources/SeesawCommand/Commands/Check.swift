@@ -1,0 +1,57 @@
+import ArgumentParser
+import Experiments
+import Foundation
+import Records
+import Reports
+
+struct Check: ParsableCommand, Exemplified {
+  static let configuration = CommandConfiguration(
+    abstract: "Look through a data set for what would make its scores mean less than they seem.",
+    discussion: """
+      Copies and groups across splits, labels that leak into texts, labels that differ between splits, modalities that \
+      are not there. It also runs, shortly, before every training.
+      """)
+
+  static let examples = ["seesaw check my-data", "seesaw check my-samples --strict --json > check.json"]
+
+  @Argument(help: "The folder of a feature set, or a folder or file of raw samples.")
+  var data: String
+
+  @Flag(help: "Fail where something grave is found.")
+  var strict = false
+
+  @Option(
+    name: .customLong("set"),
+    help: ArgumentHelp(
+      "A setting, such as compare.near_features=0.98, compare.near_pictures=0.95 or compare.work=1e13; may be repeated.",
+      valueName: "key=value"))
+  var settings: [String] = []
+
+  @Flag(help: "Print everything that was found as JSON, with all rows.")
+  var json = false
+
+  @OptionGroup var talk: TalkOptions
+
+  func run() throws {
+    let output = Output(talk)
+    var request = CheckRequest(data: URL(filePath: data))
+    request.settings = settings
+    let findings = try Experiment.check(request, stop: Interruption.flag(), events: output.events)
+    try output.data(json ? findings.json() : CheckText(findings, width: output.surroundings.width).text)
+    let counts = DataFindings.Severity.allCases.map { "\(findings.findings($0).count) \(Self.noun($0))" }
+    output.say("Done", "\(counts.joined(separator: ", "))   \(Words.duration(findings.seconds))")
+    if strict, findings.isGrave {
+      throw Diagnosis(
+        "the data has \(Words.plural(findings.findings(.grave).count, "grave finding"))", place: data,
+        found: findings.findings(.grave).map(\.what), exitStatus: .failed)
+    }
+  }
+
+  private static func noun(_ severity: DataFindings.Severity) -> String {
+    switch severity {
+    case .grave: "grave"
+    case .warning: "warnings"
+    case .remark: "remarks"
+    }
+  }
+}

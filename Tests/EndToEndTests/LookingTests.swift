@@ -1,0 +1,136 @@
+import Foundation
+import Records
+import TestSupport
+import Testing
+
+@Suite("seesaw check, watch and runs")
+struct LookingTests {
+  /// Features of which one test sample is in training, too.
+  private func withLeak(_ body: (URL) throws -> Void) throws {
+    try withTemporaryFolder { folder in
+      var data = TinyFeatures()
+      for (name, width) in TinyFeatures.widths {
+        guard let row = data.splits["train"]?[name]?.bytes.prefix(4 * width) else { continue }
+        data.splits["test"]?[name]?.bytes.replaceSubrange(0..<(4 * width), with: row)
+      }
+      try data.write(to: folder.appending(path: "data"))
+      try body(folder)
+    }
+  }
+
+  @Test("a copy across splits is told in words and as JSON; with --strict it fails")
+  func check() throws {
+    try withLeak { folder in
+      let words = try Seesaw.run(["check", "data"], in: folder)
+      #expect(words.status == 0 && words.out.hasPrefix("Grave: scores on this data are not what they seem\n"))
+      #expect(words.out.contains("1 test sample is a copy of one in an earlier split"))
+      #expect(words.out.contains("image and text alike: test row 0 is train"))
+      #expect(words.lastWords.hasPrefix("     Done  1 grave, "))
+      let strict = try Seesaw.run(["check", "data", "--strict", "--json"], in: folder)
+      #expect(strict.status == 1 && strict.error.contains("error: the data has 1 grave finding"))
+      let first = try strict.json()[path: "findings"]?.listValue?.first
+      #expect(first?[path: "kind"] == "identical-across-splits" && first?[path: "count"] == 1)
+      let nothing = try Seesaw.run(["check", "nowhere"], in: folder)
+      #expect(nothing.status == 66)
+      let wrong = try Seesaw.run(["check", "data", "--set", "compare.near_feature=1"], in: folder)
+      #expect(wrong.status == 64 && wrong.error.contains("near_features"))
+    }
+  }
+
+  @Test("training and comparing say what is grave before they begin, and a comparison keeps it")
+  func before() throws {
+    try withLeak { folder in
+      let answer = try Seesaw.run(["train", "data", "--method", "joint", "--out", "run"] + quick, in: folder)
+      #expect(answer.status == 0, "\(answer.error)")
+      let said = answer.error.split(separator: "\n").filter { $0.contains("the data: ") }
+      #expect(
+        said.count == 1 && said[0].contains("copy of one in an earlier split") && said[0].contains("seesaw check"))
+      let compare = try Seesaw.run(
+        ["compare", "data", "--methods", "joint", "--seeds", "1", "--out", "out", "--json"] + quick, in: folder)
+      #expect(compare.status == 0, "\(compare.error)")
+      let notes = try compare.json()[path: "notes"]?.listValue?.compactMap(\.stringValue) ?? []
+      #expect(notes.contains { $0.hasPrefix("the data: 1 test sample is a copy") })
+      let kept: DataFindings = try Tree.read(from: folder.appending(path: "out/check.json"))
+      #expect(kept.isGrave)
+    }
+  }
+
+  @Test("raw samples are checked with their pictures, and every line is told")
+  func raw() throws {
+    try withTemporaryFolder { folder in
+      var raw = TinyRaw()
+      raw.rows[7].text = raw.rows[1].text.uppercased() + "!"
+      try raw.write(to: folder.appending(path: "raw"))
+      let copy = folder.appending(path: "raw/\(raw.rows[7].image)")
+      try FileManager.default.removeItem(at: copy)
+      try FileManager.default.copyItem(at: folder.appending(path: "raw/\(raw.rows[1].image)"), to: copy)
+      let answer = try Seesaw.run(["check", "raw", "--json"], in: folder)
+      #expect(answer.status == 0, "\(answer.error)")
+      let kinds = try answer.json()[path: "findings"]?.listValue?.compactMap { $0[path: "kind"]?.stringValue } ?? []
+      #expect(kinds.contains("near-across-splits") && kinds.contains("class-name-in-text"), "\(kinds)")
+    }
+  }
+
+  @Test("event files are written while training, the same after going on, and of a finished run")
+  func tensorboard() throws {
+    try withTemporaryFolder { folder in
+      try TinyFeatures().write(to: folder.appending(path: "data"))
+      let run = ["train", "data", "--method", "balgrad", "--out", "run"] + quick
+      #expect(try Seesaw.run(run + ["--tensorboard"], in: folder).status == 0)
+      let file = try #require(EventFile.files(in: folder.appending(path: "run")).first)
+      let scalars = try EventFile.read(file)
+      let losses = scalars.filter { $0.tag == "loss/fused" }
+      #expect(losses.map(\.step) == Array(0..<9) && losses.allSatisfy { $0.value.isFinite })
+      #expect(scalars.filter { $0.tag == "validation/accuracy" }.map(\.step) == [2, 5, 8])
+      // Of a run that is finished, the records have it all.
+      try FileManager.default.removeItem(at: file)
+      #expect(try Seesaw.run(run + ["--tensorboard"], in: folder).status == 0)
+      let again = try EventFile.read(#require(EventFile.files(in: folder.appending(path: "run")).first))
+      #expect(again.map { "\($0.tag) \($0.step) \($0.value)" } == scalars.map { "\($0.tag) \($0.step) \($0.value)" })
+    }
+  }
+
+  @Test("a run that has ended is watched once, as lines on a pipe; its curves are shown with --once")
+  func watch() throws {
+    try withTemporaryFolder { folder in
+      try TinyFeatures().write(to: folder.appending(path: "data"))
+      for method in ["joint", "balgrad"] {
+        let train = ["train", "data", "--method", method, "--out", "runs/\(method)"] + quick
+        #expect(try Seesaw.run(train, in: folder).status == 0)
+      }
+      let lines = try Seesaw.run(["watch", "runs/joint"], in: folder)
+      #expect(lines.status == 0)
+      let told = lines.out.split(separator: "\n")
+      #expect(told.count == 4 && told[0].hasPrefix("epoch 1/3  loss fused ") && told[3] == "finished")
+      let curves = try Seesaw.run(["watch", "runs/joint", "--once"], in: folder).out
+      #expect(curves.hasPrefix("tiny · joint · seed 0 · epoch 3/3 · finished") && curves.contains("best validation"))
+      #expect(!curves.contains("\u{1B}"))
+      let table = try Seesaw.run(["watch", "runs", "--once"], in: folder).out
+      #expect(table.contains("runs/balgrad") && table.hasSuffix("2 of 2 runs ended\n"))
+      #expect(try Seesaw.run(["watch", "nowhere"], in: folder).status == 66)
+
+      let diff = try Seesaw.run(["runs", "diff", "runs/joint", "runs/balgrad"], in: folder)
+      #expect(diff.status == 0 && diff.out.contains("method.name") && !diff.out.contains("training.epochs"))
+      let listed = try Seesaw.run(
+        ["runs", "ls", "--where", "method.name=balgrad", "--sort", "scores.full", "--json"], in: folder)
+      #expect(try listed.json().listValue?.map { $0[path: "folder"] } == ["runs/balgrad"])
+    }
+  }
+
+  @Test("runs are removed only where that is meant: no other folder, none at work, and not without a yes")
+  func remove() throws {
+    try withTemporaryFolder { folder in
+      try TinyFeatures().write(to: folder.appending(path: "data"))
+      let train = ["train", "data", "--method", "joint", "--out", "run"] + quick
+      #expect(try Seesaw.run(train, in: folder).status == 0)
+      func isThere(_ name: String) -> Bool { FileManager.default.fileExists(atPath: folder.appending(path: name).path) }
+      let unasked = try Seesaw.run(["runs", "rm", "run"], in: folder)
+      #expect(unasked.status == 64 && unasked.error.contains("--yes") && isThere("run"))
+      // With one that is no run, none is removed.
+      let wrong = try Seesaw.run(["runs", "rm", "run", "data", "--yes"], in: folder)
+      #expect(wrong.status == 66 && isThere("run") && isThere("data"))
+      #expect(try Seesaw.run(["runs", "rm", "run", "--yes"], in: folder).status == 0)
+      #expect(!isThere("run"))
+    }
+  }
+}
