@@ -86,7 +86,9 @@ enum ChartSVG {
         guard let value, value.isFinite, value != 0 else { continue }
         let ink: Ink
         switch chart.scale {
-        case .sequential(let one): ink = one
+        case .sequential(let one):
+          guard value > 0 else { continue }
+          ink = one
         case .diverging(let low, let high, _): ink = value < 0 ? low : high
         }
         out.box(

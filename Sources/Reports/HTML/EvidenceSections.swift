@@ -83,7 +83,7 @@ extension HTMLReport {
             "reliance-\(number)",
             HeatChart(
               title: title(entry.row.name), across: "", up: "class", rows: classes, columns: names,
-              values: classes.indices.map { index in columns.map { $0[index].map { max($0, 0) * 100 } } },
+              values: classes.indices.map { index in columns.map { $0[index].map { $0 * 100 } } },
               scale: .sequential(.text), unit: "points", isWide: shown.count == 1 && names.count > 3,
               summary: "Shapley value of each modality for each class, with \(title(entry.row.name))."),
             relianceTable([entry], classes)))

@@ -79,7 +79,7 @@ public struct HTMLReport {
     let results = contents.results
     let sections = try [
       diagnosis(), scores(), balance(), sweep(), losses(), cosines(), reliance(), confusion(), calibration(), samples(),
-      tests(),
+      data(), tests(),
       provenance(), methods(),
     ].compactMap { $0 }
     let answer = answer

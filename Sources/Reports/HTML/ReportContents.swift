@@ -32,16 +32,19 @@ public struct ReportContents: Sendable {
   public var results: ComparisonResults
   public var sweep: SweepTable?
   public var tuning: TuningTable?
+  /// What a guard found in the data.
+  public var check: DataFindings?
   public var diagnosis: ModelDiagnosis?
   public var runs: [ReportedRun]
 
   public init(
-    results: ComparisonResults, sweep: SweepTable? = nil, tuning: TuningTable? = nil,
+    results: ComparisonResults, sweep: SweepTable? = nil, tuning: TuningTable? = nil, check: DataFindings? = nil,
     diagnosis: ModelDiagnosis? = nil, runs: [ReportedRun] = []
   ) {
     self.results = results
     self.sweep = sweep
     self.tuning = tuning
+    self.check = check
     self.diagnosis = diagnosis
     self.runs = runs
   }
@@ -75,6 +78,7 @@ public struct ReportContents: Sendable {
     }
     sweep = try Self.read(SweepTable.self, "sweep.json", sources)
     tuning = try Self.read(TuningTable.self, "tuning.json", sources)
+    check = try Self.read(DataFindings.self, "check.json", sources)
   }
 
   /// More steps than these change no histogram that a person reads.

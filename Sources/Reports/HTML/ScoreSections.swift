@@ -294,34 +294,26 @@ extension HTMLReport {
 extension HTMLReport {
   /// What the tests rest on, in a sentence.
   private var testBasis: String {
-    "Student's paired test over common seeds, which share the order of the data and the initial weights; corrected by "
-      + "Holm for the number of methods."
+    let hasSamples = contents.results.tests.contains { $0.joint != nil }
+    return "Student's paired test over common seeds, which share the order of the data and the initial weights"
+      + (hasSamples ? ", and a test over seeds and test samples together, whose corrected p decides" : "")
+      + "; corrected by Holm for the number of methods."
   }
 
   /// Difference with its interval, p, and p corrected.
   private func cells(of test: ComparisonResults.Test) -> [TableView.Cell] {
-    let corrected = corrected(test)
-    let isGap = test.quantity.hasPrefix("gap.")
-    let isBetter = isGap ? test.difference < 0 : test.difference > 0
-    let kind = corrected < Findings.significance ? (isBetter ? " better" : " worse") : ""
-    let interval = test.interval95.map { "\(percent($0.low)) to \(percent($0.high))".replacing("-", with: "−") }
+    let corrected = test.decisive
+    let kind = test.isBeyondNoise ? (test.isImprovement ? " better" : " worse") : ""
+    let interval = (test.joint?.interval95 ?? test.interval95).map {
+      "\(percent($0.low)) to \(percent($0.high))".replacing("-", with: "−")
+    }
     return [
       TableView.Cell(
         words: PageText.signed(percent(test.difference)), aside: interval, value: "\(test.difference)",
         kind: "figures edge\(kind)"),
-      TableView.Cell(words: PageText.probability(test.p), value: "\(test.p)", kind: "figures"),
+      TableView.Cell(
+        words: PageText.probability(test.joint?.p ?? test.p), value: "\(test.joint?.p ?? test.p)", kind: "figures"),
       TableView.Cell(words: PageText.probability(corrected), value: "\(corrected)", kind: "figures"),
     ]
-  }
-
-  /// Holm's correction over the tests of one quantity.
-  private func corrected(_ test: ComparisonResults.Test) -> Double {
-    let family = contents.results.tests.filter { $0.quantity == test.quantity }.map(\.p).sorted()
-    var worst = 0.0
-    for (rank, p) in family.enumerated() {
-      worst = max(worst, min(1, p * Double(family.count - rank)))
-      if p == test.p { return worst }
-    }
-    return test.p
   }
 }

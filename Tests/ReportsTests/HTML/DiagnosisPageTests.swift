@@ -41,3 +41,34 @@ struct DiagnosisPageTests {
     for table in DiagnosisText(diagnosis).tables { #expect(page.contains(PageText.escaped(table.title))) }
   }
 }
+
+@Suite("What a guard found, on the page")
+struct DataSectionTests {
+  @Test("findings are told worst first, with their cases and what to do")
+  func findings() throws {
+    var contents = HTMLReportTests.contents()
+    let copies = DataFindings.Case(samples: [
+      .init(split: "train", row: 3), .init(split: "test", row: 5, id: "<i>five</i>"),
+    ])
+    contents.check = DataFindings(
+      dataset: "made", path: "/data", form: "features", counts: ["test": 9], modalities: ["image"], classes: ["a"],
+      findings: [
+        .init(.imbalance, .remark, "one class is large", count: 1),
+        .init(
+          .identicalAcrossSplits, .grave, "2 samples are in two splits", remedy: "remove them", count: 2,
+          cases: [copies]),
+      ], looked: ["every row"])
+    let page = try HTMLReport(contents).html()
+    let parts = [
+      "<section id=\"data\"", "2 samples are in two splits", "remove them", "train row 3, test row 5 (&lt;i&gt;",
+      "one class is large", "every row",
+    ]
+    var rest = page[...]
+    for part in parts {
+      let place = try #require(rest.range(of: part), "\(part)")
+      rest = rest[place.upperBound...]
+    }
+    contents.check?.findings = []
+    #expect(try HTMLReport(contents).html().contains("Nothing was found"))
+  }
+}
