@@ -152,6 +152,10 @@ public final class TrainingSession {
     return TrainingDiverged(sign, step: clock.step, epoch: clock.epoch, parameter: culprit?.0)
   }
 
+  /// Whether this step tells also what costs time and decides nothing: when it is taken apart, and now and then in
+  /// training.
+  public var isMeasured: Bool { measuresUpdates || inspection != nil }
+
   /// Whether updates are measured: how far each modality's branch moves, over the length of its weights.
   var measuresUpdates = false
   private var relativeUpdates: [String: Double] = [:]
