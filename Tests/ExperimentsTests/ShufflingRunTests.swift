@@ -133,7 +133,8 @@ struct ShufflingRunTests {
       request.jobs = 2
       request.settings = ["training.epochs=4", "training.batch_size=8"]
       let error = #expect(throws: Diagnosis.self) { try Experiment.compare(request) }
-      #expect(error?.what.contains("not numbers") == true || error?.what.contains("not a number") == true, "\(error?.what ?? "")")
+      let what = error?.what ?? ""
+      #expect(what.contains("not numbers") || what.contains("not a number"), "\(what)")
     }
   }
 }
