@@ -126,6 +126,8 @@ private struct DiagnosisWork {
   func answer() throws -> ModelDiagnosis {
     let method = try run?.configuration.decode(RunConfiguration.self).methodName ?? JointTraining.card.name
     events(.phase("Data", data.words))
+    let checked = try Experiment.guardData(data, events: events)
+    try AtomicFile.write(Data((checked.json() + "\n").utf8), to: request.out.appending(path: "check.json"))
     let own = run == nil ? [baselineRow(method)] : []
     let alone = aloneRows
     events(
@@ -158,6 +160,7 @@ private struct DiagnosisWork {
     }
     var diagnosis = try findings(
       method, folders, trials, tables, aloneOnTest, alone.map { trained[$0.label] ?? [] })
+    diagnosis.notes += checked.findings(.grave).map { "the data: \($0.what)" }
     guard diagnosis.problems.contains(where: \.isOfTraining), !request.quick else { return diagnosis }
     diagnosis.trial = try tryMethods(method)
     return diagnosis
