@@ -62,7 +62,7 @@ let package = Package(
     target("Multimodal", ["Torch", "TorchNN"]),
 
     // Plain records and pages
-    target("Records", ["Yams"]),
+    target("Records", [crypto, "Yams"]),
     target("Reports", ["Records", crypto, mustache], resources: [.embedInCode("HTML/Page")]),
 
     // Pixels and words
@@ -128,15 +128,8 @@ let package = Package(
   cxxLanguageStandard: .cxx20
 )
 
-// `make fuzz` and `make sanitize` build the parsers alone, with other flags. Digests are left out there, for which some
-// hundred files of C would be instrumented.
+// `make fuzz` builds the parsers with a main of libFuzzer's.
 let part = Context.environment["SEESAW_PART"]
-if part != nil {
-  for target in package.targets where target.name == "Datasets" {
-    target.exclude = ["FileDigest.swift"]
-    target.dependencies.removeAll { if case .productItem(let name, _, _, _) = $0 { name == "Crypto" } else { false } }
-  }
-}
 if part == "fuzz" {
   // libFuzzer brings the main.
   package.targets.append(

@@ -33,11 +33,7 @@ public struct SampleReplicates: Sendable {
     var numbers = SeededNumbers(seed: seed, stream: "test/samples")
     var found = [[String: [Double]]](repeating: [:], count: runs.count)
     for start in stride(from: 0, to: count, by: Self.portion) {
-      let weights = (start..<min(start + Self.portion, count)).map { _ in
-        var weights = [Double](repeating: 0, count: samples)
-        for _ in 0..<samples { weights[numbers.uniform(below: samples)] += 1 }
-        return weights
-      }
+      let weights = (start..<min(start + Self.portion, count)).map { _ in numbers.timesDrawn(samples) }
       let values = try parallelMap(runs.count, threads: threads) { run in
         weights.map { weights in
           let scores = runs[run].compactMapValues { $0(weights) }

@@ -60,6 +60,13 @@ public struct SeededNumbers: RandomNumberGenerator, Sendable {
     return radius * cos(2 * .pi * uniform())
   }
 
+  /// How often each of `count` things comes when as many are drawn with replacement, as a bootstrap does.
+  public mutating func timesDrawn(_ count: Int) -> [Double] {
+    var times = [Double](repeating: 0, count: count)
+    for _ in 0..<count { times[uniform(below: count)] += 1 }
+    return times
+  }
+
   /// The numbers 0..<count in random order.
   public mutating func permutation(_ count: Int) -> [Int] { sample(count, of: count) }
 

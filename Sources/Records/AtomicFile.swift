@@ -143,3 +143,45 @@ final class PlainFile {
     guard close(closing) == 0 else { throw Self.lastError() }
   }
 }
+
+/// A file that grows at its end, in portions: what is appended waits until there is enough of it. One thread at a time.
+final class GrowingFile {
+  private let url: URL
+  private let file: PlainFile
+  private var waiting = Data()
+
+  private static let portion = 1 << 16
+
+  /// Goes on after the first `length` bytes, of a file that may be missing; what follows them is cut off.
+  init(_ url: URL, after length: Int) throws {
+    self.url = url
+    file = try Diagnosis.placing(url) { try PlainFile(appendingTo: url, after: length) }
+  }
+
+  deinit { try? flush() }
+
+  func append(_ data: Data) throws {
+    waiting += data
+    if waiting.count >= Self.portion { try flush() }
+  }
+
+  /// Hands what is waiting to the system, so that another process can read it.
+  func flush() throws {
+    guard !waiting.isEmpty else { return }
+    let data = waiting
+    waiting = Data()
+    try Diagnosis.placing(url) { try file.append(data) }
+  }
+
+  /// Writes what is waiting and forces it to disk.
+  func synchronize() throws {
+    try flush()
+    try Diagnosis.placing(url) { try file.synchronize() }
+  }
+
+  /// Writes the rest and closes; nothing may be appended after.
+  func close(synchronizing: Bool) throws {
+    try flush()
+    try Diagnosis.placing(url) { try file.finish(synchronizing: synchronizing) }
+  }
+}

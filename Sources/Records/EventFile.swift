@@ -21,11 +21,8 @@ public final class EventFile {
     }
   }
 
-  private let url: URL
-  private let file: PlainFile
-  private var waiting = Data()
+  private let file: GrowingFile
 
-  private static let portion = 1 << 16
   private static let prefix = "events.out.tfevents."
   private static let suffix = ".seesaw"
 
@@ -34,27 +31,22 @@ public final class EventFile {
   /// - Parameter limit: 0 begins anew.
   public init(in folder: URL, keepingStepsBelow limit: Int, time: Double = Date().timeIntervalSince1970) throws {
     let found = Self.files(in: folder)
-    var place = folder.appendingPathComponent("\(Self.prefix)\(String(format: "%010d", Int(time)))\(Self.suffix)")
-    var kept = 0
+    var url = folder.appendingPathComponent("\(Self.prefix)\(String(format: "%010d", Int(time)))\(Self.suffix)")
+    var length = 0
     if limit > 0, let last = found.last {
-      place = last
-      kept = Self.length(of: try Diagnosis.placing(last) { try Data(contentsOf: last) }, stepsBelow: limit)
+      url = last
+      length = Self.length(of: try Diagnosis.placing(last) { try Data(contentsOf: last) }, stepsBelow: limit)
     }
-    let url = place
-    let length = kept
     // TensorBoard reads all files of a folder as one run.
     for old in found where old.lastPathComponent != url.lastPathComponent {
       try Diagnosis.placing(old) { try FileManager.default.removeItem(at: old) }
     }
-    self.url = url
-    file = try Diagnosis.placing(url) { try PlainFile(appendingTo: url, after: length) }
-    if kept == 0 {
-      waiting = TFRecord.framed(EventMessage(time: time, step: 0, version: "brain.Event:2").encoded)
+    file = try GrowingFile(url, after: length)
+    if length == 0 {
+      try file.append(TFRecord.framed(EventMessage(time: time, step: 0, version: "brain.Event:2").encoded))
       try flush()
     }
   }
-
-  deinit { try? flush() }
 
   /// The event files of ours in a folder, oldest first.
   public static func files(in folder: URL) -> [URL] {
@@ -71,24 +63,15 @@ public final class EventFile {
     throws
   {
     guard !values.isEmpty else { return }
-    waiting += TFRecord.framed(
-      EventMessage(time: time, step: step, values: values.map { ($0.tag, Float($0.value)) }).encoded)
-    if waiting.count >= Self.portion { try flush() }
+    try file.append(
+      TFRecord.framed(EventMessage(time: time, step: step, values: values.map { ($0.tag, Float($0.value)) }).encoded))
   }
 
   /// Hands what is waiting to the system, so that TensorBoard can read it.
-  public func flush() throws {
-    guard !waiting.isEmpty else { return }
-    let data = waiting
-    waiting = Data()
-    try Diagnosis.placing(url) { try file.append(data) }
-  }
+  public func flush() throws { try file.flush() }
 
   /// Writes the rest and closes; nothing may be appended after.
-  public func close() throws {
-    try flush()
-    try Diagnosis.placing(url) { try file.finish(synchronizing: false) }
-  }
+  public func close() throws { try file.close(synchronizing: false) }
 
   /// Every scalar of a file, in order; a last record that was never finished is passed over.
   ///

@@ -4,31 +4,19 @@ public import Foundation
 ///
 /// Rows are gathered and written in portions; ``flush()`` writes what is waiting. One thread at a time.
 public final class JSONLinesWriter {
-  private let url: URL
-  private let file: PlainFile
-  private var waiting = Data()
-
-  private static let portion = 1 << 16
+  private let file: GrowingFile
 
   /// Begins the file anew.
-  public init(_ url: URL) throws {
-    self.url = url
-    file = try Diagnosis.placing(url) { try PlainFile(appendingTo: url, after: 0) }
-  }
+  public init(_ url: URL) throws { file = try GrowingFile(url, after: 0) }
 
   /// Goes on with a file: keeps its rows up to the first whose `key` is not below `limit`, or that is not whole.
   ///
   /// A missing file is begun.
   public init(resuming url: URL, where key: String, isBelow limit: Int) throws {
-    self.url = url
-    file = try Diagnosis.placing(url) {
-      let isThere = FileManager.default.fileExists(atPath: url.path)
-      let bytes = isThere ? try Data(contentsOf: url, options: .mappedIfSafe) : Data()
-      return try PlainFile(appendingTo: url, after: JSONLines.beginning(of: bytes, where: key, isBelow: limit).length)
-    }
+    let isThere = FileManager.default.fileExists(atPath: url.path)
+    let bytes = try Diagnosis.placing(url) { isThere ? try Data(contentsOf: url, options: .mappedIfSafe) : Data() }
+    file = try GrowingFile(url, after: JSONLines.beginning(of: bytes, where: key, isBelow: limit).length)
   }
-
-  deinit { try? flush() }
 
   public func append(_ row: some Encodable) throws {
     try append(Tree(encoding: row, keys: .asNamed))
@@ -37,30 +25,16 @@ public final class JSONLinesWriter {
   /// A step's row, of which there are many: past the encoder, which would cost as much as a small step.
   public func append(_ row: StepRow) throws { try append(row.tree) }
 
-  private func append(_ row: Tree) throws {
-    waiting += Data((row.json() + "\n").utf8)
-    if waiting.count >= Self.portion { try flush() }
-  }
+  private func append(_ row: Tree) throws { try file.append(Data((row.json() + "\n").utf8)) }
 
   /// Hands what is waiting to the system, so that another process can read it.
-  public func flush() throws {
-    guard !waiting.isEmpty else { return }
-    let data = waiting
-    waiting = Data()
-    try Diagnosis.placing(url) { try file.append(data) }
-  }
+  public func flush() throws { try file.flush() }
 
   /// Writes what is waiting and forces it to disk.
-  public func synchronize() throws {
-    try flush()
-    try Diagnosis.placing(url) { try file.synchronize() }
-  }
+  public func synchronize() throws { try file.synchronize() }
 
   /// Writes the rest, forces it to disk and closes; nothing may be appended after.
-  public func close() throws {
-    try flush()
-    try Diagnosis.placing(url) { try file.finish(synchronizing: true) }
-  }
+  public func close() throws { try file.close(synchronizing: true) }
 }
 
 /// Reads files of one JSON value a line.

@@ -1,5 +1,5 @@
-import Crypto
 import Foundation
+import Records
 
 /// Which files a checkpoint was read from, and what was in them.
 struct CheckpointStamp: Codable, Equatable, Sendable {
@@ -21,13 +21,13 @@ struct CheckpointStamp: Codable, Equatable, Sendable {
     files = try Set(names).sorted().compactMap { name in
       let url = folder.appending(path: name)
       guard let facts = Self.facts(of: url) else { return nil }
-      return File(name: name, size: facts.size, modified: facts.modified, sha256: try Self.digest(of: url))
+      return File(name: name, size: facts.size, modified: facts.modified, sha256: try FileDigest.sha256(of: url))
     }
   }
 
   /// One digest for all of it.
   var digest: String {
-    Self.hexadecimal(SHA256.hash(data: Data(files.map { "\($0.name) \($0.sha256)" }.joined(separator: "\n").utf8)))
+    FileDigest.sha256(of: files.map { "\($0.name) \($0.sha256)" }.joined(separator: "\n"))
   }
 
   /// - Throws: ``CheckpointError/noFolder(_:)``, ``CheckpointError/changed(file:in:)``.
@@ -41,7 +41,7 @@ struct CheckpointStamp: Codable, Equatable, Sendable {
       guard let facts = Self.facts(of: url) else { throw CheckpointError.noFile(file.name, in: folder) }
       // Untouched files need not be read again.
       if facts == (file.size, file.modified) { continue }
-      guard facts.size == file.size, try Self.digest(of: url) == file.sha256 else {
+      guard facts.size == file.size, try FileDigest.sha256(of: url) == file.sha256 else {
         throw CheckpointError.changed(file: file.name, in: folder)
       }
     }
@@ -52,17 +52,5 @@ struct CheckpointStamp: Codable, Equatable, Sendable {
       let size = found[.size] as? Int, let date = found[.modificationDate] as? Date
     else { return nil }
     return (size, date.timeIntervalSinceReferenceDate)
-  }
-
-  private static func digest(of url: URL) throws -> String {
-    let file = try FileHandle(forReadingFrom: url)
-    defer { try? file.close() }
-    var hash = SHA256()
-    while let data = try file.read(upToCount: 4 << 20), !data.isEmpty { hash.update(data: data) }
-    return hexadecimal(hash.finalize())
-  }
-
-  private static func hexadecimal(_ digest: SHA256.Digest) -> String {
-    digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 }

@@ -48,8 +48,7 @@ public struct Bootstrap {
     var numbers = SeededNumbers(seed: seed, stream: "bootstrap")
     let sizes = Set(measures.values.map(\.count)).sorted()
     for _ in 0..<count {
-      var weights = [Double](repeating: 0, count: samples)
-      for _ in 0..<samples { weights[numbers.uniform(below: samples)] += 1 }
+      let weights = numbers.timesDrawn(samples)
       var drawn: [Int: [Int]] = [:]
       for size in sizes { drawn[size] = (0..<size).map { _ in numbers.uniform(below: size) } }
       for (name, value) in derive(measures.compactMapValues { mean($0, weights, drawn: drawn[$0.count]) }) {

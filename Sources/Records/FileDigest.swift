@@ -1,6 +1,5 @@
 package import Crypto
 public import Foundation
-import Records
 
 /// SHA-256 of files and texts, in hexadecimal.
 public enum FileDigest {
