@@ -144,7 +144,9 @@ final class PlainFile {
   }
 }
 
-/// A file that grows at its end, in portions: what is appended waits until there is enough of it. One thread at a time.
+/// A file that grows at its end, in portions.
+///
+/// What is appended waits until there is enough of it. One thread at a time.
 final class GrowingFile {
   private let url: URL
   private let file: PlainFile
