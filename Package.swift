@@ -16,6 +16,12 @@ let settings: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+// `make fuzz` builds the parsers with a main of libFuzzer's, `make sanitize` the tests of what calls C and C++; in both
+// every undefined step of our C and C++ ends the process.
+let part = Context.environment["SEESAW_PART"]
+let strictness =
+  part == nil ? [] : ["-fsanitize=undefined", "-fno-sanitize=vptr,function", "-fno-sanitize-recover=all"]
+
 // CUDA's library registers itself when it is loaded, so it is linked although nothing of ours names it.
 let cudaLinking = hasCUDA ? ["-Xlinker", "--no-as-needed", "-ltorch_cuda", "-Xlinker", "--as-needed"] : []
 
@@ -50,7 +56,7 @@ let package = Package(
     // The world of tensors
     .target(
       name: "CTorch",
-      cxxSettings: [.unsafeFlags(["-isystem", "\(libtorch)/include"])],
+      cxxSettings: [.unsafeFlags(["-isystem", "\(libtorch)/include"] + strictness)],
       linkerSettings: [
         .unsafeFlags(
           ["-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib", "-ltorch_cpu", "-lc10"]
@@ -73,6 +79,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .target(
       name: "CImage", dependencies: ["CLibJPEG", "CLibPNG", "CLibWebP"],
+      cSettings: strictness.isEmpty ? [] : [.unsafeFlags(strictness)],
       linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("webp")]),
     target("Encoders", ["CImage", "Records", "Torch", "Multimodal", crypto]),
     target("Datasets", ["CZlib", "Records", "Torch", "Multimodal", crypto]),
@@ -128,12 +135,18 @@ let package = Package(
   cxxLanguageStandard: .cxx20
 )
 
-// `make fuzz` builds the parsers with a main of libFuzzer's.
-let part = Context.environment["SEESAW_PART"]
 if part == "fuzz" {
   // libFuzzer brings the main.
   package.targets.append(
     .executableTarget(
       name: "Fuzz", dependencies: ["HostileInput"], path: "Fuzz/Driver",
       swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
+}
+if part == "sanitize" {
+  let kept: Set = [
+    "CTorch", "Torch", "TorchNN", "Multimodal", "Records", "CLibJPEG", "CLibPNG", "CLibWebP", "CImage", "Encoders",
+    "TestSupport", "TorchTests", "TorchNNTests", "EncodersTests",
+  ]
+  package.products = []
+  package.targets.removeAll { !kept.contains($0.name) }
 }

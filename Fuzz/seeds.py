@@ -1,8 +1,16 @@
-"""Writes the first files of the corpus: small ones that reach every branch, and known attacks. The fuzzer adds more."""
+"""Writes the first files of the corpus: small ones that reach every branch, and known attacks. The fuzzer adds more.
+
+    Fuzz/seeds.py [COMMAND]
+
+With the command (.build/release/seesaw) also those that are folders of its own making: `dataset` and `report`.
+"""
 
 import json
 import pathlib
 import struct
+import subprocess
+import sys
+import tempfile
 import zlib
 
 here = pathlib.Path(__file__).parent
@@ -183,3 +191,152 @@ put("records", "steps", '{"step":1,"epoch":0,"losses":{"fused":0.5},"scalars":{"
 put("records", "epochs", '{"epoch":0,"train":{"a":1},"validation":{},"seconds":0.1}\n{"epoch":1')
 put("records", "deep", '{"format":"seesaw-run/1","configuration":' + '{"a":' * 200)
 put("records", "wrong", '{"format":"seesaw-run/2","classes":[1,2,{}],"selectedEpoch":1e300}')
+put("records", "manifest", json.dumps({"format": "seesaw-features/1", "name": "d", "task": "binary", "metric": "auroc",
+                                      "classes": ["a", "b"], "modalities": ["image", "text"], "about": {"raw": "../raw"}}))
+put("records", "samples", '{"id":"a","image":"../b.png","text":"x\\u001b","label":["a"],"line":1,"group":"g"}\n' * 3)
+
+
+def folder(files, head=""):
+    """Files of a folder one after the other, each after a line with its name."""
+    parts = [head.encode()]
+    for name, text in files.items():
+        if not isinstance(text, (bytes, str)):
+            text = json.dumps(text)
+        parts += [f"==> {name}\n".encode(), text if isinstance(text, bytes) else text.encode()]
+    return b"".join(parts)
+
+
+golden = root / "Tests/Golden"
+marks = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
+pieces = {piece: i for i, piece in enumerate(marks + ["the", "qu", "##ick", "b", "##r", "##own", "a", ",", ".", "3"])}
+template = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[CLS]"}}, {"Sequence": {"id": "A"}},
+                                                     {"SpecialToken": {"id": "[SEP]"}}]}
+word_piece = {
+    "model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab": pieces, "max_input_chars_per_word": 100},
+    "normalizer": {"type": "BertNormalizer", "lowercase": True}, "pre_tokenizer": {"type": "BertPreTokenizer"},
+    "post_processor": template, "added_tokens": [{"id": i, "content": mark, "special": True} for i, mark in enumerate(marks)],
+    "truncation": {"max_length": 16}, "padding": {"pad_id": 3},
+}
+letters = {letter: i for i, letter in enumerate("abcdehioqrtu\u0120")}
+letters |= {"th": 20, "the": 21, "\u0120b": 22, "<s>": 23, "</s>": 24, "<unk>": 25}
+joins = {"model": {"type": "BPE", "vocab": letters, "merges": ["t h", ["th", "e"], "\u0120 b"], "unk_token": "<unk>"},
+         "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Replace", "pattern": {"String": "x"},
+                                                                             "content": "yy"}, {"type": "Strip"}]},
+         "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": True},
+         "post_processor": {"type": "RobertaProcessing", "cls": ["<s>", 23], "sep": ["</s>", 24]},
+         "added_tokens": [{"id": 23, "content": "<s>", "lstrip": True, "single_word": True, "normalized": True}]}
+vocabulary = "\n".join(marks + ["the", "quick", "##s", "a"]) + "\n"
+put("tokenizer", "word-piece", folder({"tokenizer.json": word_piece, "tokenizer_config.json": {"model_max_length": 1e30}}))
+put("tokenizer", "joins", folder({"tokenizer.json": joins}))
+put("tokenizer", "vocabulary", folder({
+    "vocab.txt": vocabulary, "tokenizer_config.json": {"do_lower_case": False, "truncation_side": "left"},
+    "special_tokens_map.json": {"unk_token": {"content": "[UNK]"}}, "sentence_bert_config.json": {"max_seq_length": 8},
+    "config.json": {"max_position_embeddings": 12}}))
+clip = {c: i for i, c in enumerate(["t", "h", "e</w>", "th", "the</w>", "<|startoftext|>", "<|endoftext|>"])}
+put("tokenizer", "clip", folder({"vocab.json": clip, "merges.txt": "#version: 0.2\nt h\nth e</w>\n"}))
+roberta = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "t": 4, "h": 5, "th": 6, "<mask>": 7}
+put("tokenizer", "roberta", folder({
+    "vocab.json": roberta, "merges.txt": "t h\n", "config.json": {"model_type": "roberta", "max_position_embeddings": 20}}))
+put("tokenizer", "padding-overflow", folder({
+    "vocab.txt": vocabulary, "config.json": {"model_type": "roberta", "max_position_embeddings": 9, "pad_token_id": 2**63 - 1}}))
+put("tokenizer", "length-negative", folder({"vocab.txt": vocabulary, "tokenizer_config.json": {"model_max_length": -1e30}}))
+grow = {"type": "Replace", "pattern": {"String": "e"}, "content": "e" * 50}
+put("tokenizer", "texts-that-explode", folder({
+    "tokenizer.json": dict(joins, normalizer={"type": "Sequence", "normalizers": [grow] * 40})}))
+word = dict(word_piece["model"], max_input_chars_per_word=2**62)
+put("tokenizer", "long-words", folder({"tokenizer.json": dict(word_piece, model=word)}) + b"e" * 4000)
+word = dict(word_piece["model"], continuing_subword_prefix="#" * 5000)
+put("tokenizer", "long-prefix", folder({"tokenizer.json": dict(word_piece, model=word)}))
+put("tokenizer", "ends-too-long", folder({"tokenizer.json": dict(word_piece, truncation={"max_length": 3}, post_processor={
+    "type": "Sequence", "processors": [template] * 5})}))
+
+for name in ["bert", "clip", "vit", "resnet", "roberta", "sentence"]:
+    put("checkpoint", name, folder({
+        "config.json": (golden / f"encoders/{name}/config.json").read_text(), "vocab.txt": vocabulary,
+        "preprocessor_config.json": {"image_processor_type": "ViTImageProcessor", "size": {"height": 32, "width": 32}}}, name))
+modules = (golden / "encoders/sentence/modules.json").read_text()
+put("checkpoint", "modules", folder({
+    "modules.json": modules, "1_Pooling/config.json": {"pooling_mode": ["cls", "max"]},
+    "2_Dense/config.json": {"in_features": 16, "out_features": 8, "activation_function": "torch.nn.ReLU"},
+    "config_sentence_transformers.json": {"prompts": {"q": "query: "}, "default_prompt_name": "q"}}, "sentence"))
+put("checkpoint", "modules-outside", folder({"modules.json": modules.replace("1_Pooling", "../../1_Pooling")}, "sentence"))
+vit = json.loads((golden / "encoders/vit/config.json").read_text())
+processors = {
+    "stretched": {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 2**27}},
+    "crop-of-terabytes": {"image_processor_type": "CLIPImageProcessor", "crop_size": {"height": 2**28, "width": 2**28}},
+    "share-of-nothing": {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 224}, "crop_pct": 1e-300},
+    "deviation": {"image_processor_type": "ViTImageProcessor", "image_std": [1e-300, 1, 1], "size": 8},
+    "clip": {"image_processor_type": "CLIPImageProcessorFast", "size": 24, "crop_size": 20, "resample": 3, "image_mean": 0.5},
+}
+for name, processor in processors.items():
+    put("checkpoint", f"picture-{name}", folder({"config.json": vit, "preprocessor_config.json": processor}, "vit"))
+put("checkpoint", "timm", folder({"config.json": {
+    "architecture": "resnet18", "pretrained_cfg": {"input_size": [3, 64, 64], "crop_pct": 1e-9, "mean": [1, 2, 3]}}}, "resnet"))
+put("checkpoint", "huge", folder({"config.json": dict(vit, hidden_size=2**28, num_hidden_layers=2**28, image_size=65536)}, "vit"))
+text = json.loads((golden / "encoders/roberta/config.json").read_text())
+put("checkpoint", "padding", folder({"config.json": dict(text, pad_token_id=2**63 - 1), "vocab.txt": vocabulary}, "roberta"))
+put("checkpoint", "places", folder({"config.json": text, "vocab.txt": vocabulary,
+                                    "sentence_bert_config.json": {"max_seq_length": 1}}, "bert"))
+put("checkpoint", "padding-without-row", folder({"tokenizer.json": dict(word_piece, padding={"pad_id": 2**40})}, "bert"))
+put("checkpoint", "index", folder({"model.safetensors.index.json": {"weight_map": {"a": "../b.safetensors"}}}, "bert"))
+
+
+def numbers(*shape):
+    count = 1
+    for size in shape:
+        count *= size
+    return struct.pack(f"<{count}f", *[(7 * i % 11) / 3 - 1.5 for i in range(count)])
+
+
+def split(count, **others):
+    labels = struct.pack(f"<{count}q", *[i % 2 for i in range(count)])
+    table, data = {}, b""
+    for name, (kind, shape, part) in {"image": ("F32", [count, 3], numbers(count, 3)), "text": (
+            "F32", [count, 2], numbers(count, 2)), "labels": ("I64", [count], labels), **others}.items():
+        table[name] = entry(kind, shape, len(data), len(data) + len(part))
+        data += part
+    return tensors(table, data)
+
+
+manifest = {"format": "seesaw-features/1", "name": "d", "task": "single-label", "metric": "accuracy", "classes": ["a", "b"],
+            "modalities": ["image", "text"], "about": {"raw": "../raw"}}
+splits = {"train.safetensors": split(6), "validation.safetensors": split(4), "test.safetensors": split(4)}
+origin = "".join(json.dumps({"id": str(i), "text": "a b", "label": ["a"], "line": i, "group": "g"}) + "\n" for i in range(6))
+put("dataset", "whole", folder({"dataset.json": manifest, **splits}))
+put("dataset", "samples", folder({"dataset.json": manifest, "train.samples.jsonl": origin, **splits,
+                                  "quarantine.jsonl": '{"row":3,"id":"x","reason":"y"}\n'}))
+put("dataset", "conditions", folder({
+    "dataset.json": manifest, **splits, "test@image-missing.safetensors": tensors({"image": entry("F32", [1, 3], 0, 12)}, bytes(12)),
+    "test@image-noisy.safetensors": tensors({"image": entry("F32", [4, 3], 0, 48)}, bytes(48))}))
+put("dataset", "binary", folder({"dataset.json": dict(manifest, task="binary", metric="auroc"), **splits}))
+put("dataset", "several", folder({"dataset.json": dict(manifest, task="multi-label", metric="macro_f1"), **{
+    name: split(4, labels=("U8", [4, 2], b"\0\1\1\0\1\1\0\0")) for name in splits}}))
+put("dataset", "names", folder({"dataset.json": dict(manifest, modalities=["../image", "te\x1b[31mxt"], classes=["\u202e", ""]),
+                                **splits}))
+put("dataset", "not-finite", folder({"dataset.json": manifest, **splits, "test.safetensors": split(
+    4, text=("F32", [4, 2], b"\0\0\xc0\x7f" * 8))}))
+put("dataset", "labels-outside", folder({"dataset.json": manifest, **splits, "train.safetensors": split(
+    6, labels=("I64", [6], struct.pack("<6q", 0, 1, 2, -1, 2**62, 0)))}))
+
+if len(sys.argv) > 1:
+    command = pathlib.Path(sys.argv[1]).resolve()
+    with tempfile.TemporaryDirectory() as work:
+        work = pathlib.Path(work)
+        (work / "data").mkdir()
+        (work / "data/dataset.json").write_text(json.dumps(manifest))
+        for name, data in {**splits, "train.safetensors": split(24)}.items():
+            (work / "data" / name).write_bytes(data)
+        quick = ["-q", "--set", "training.epochs=2", "--set", "model.embedding_width=4", "--set", "training.threads=1",
+                 "--set", "training.batch_size=8"]
+        for name, words in {
+            "compare": ["compare", "data", "--methods", "joint,balgrad", "--seeds", "1", "--tune", "2", "--sweep"],
+            "diagnose": ["diagnose", "data", "--quick"],
+        }.items():
+            subprocess.run([command, *words, "--out", name, *quick], cwd=work, check=True, stdout=subprocess.DEVNULL)
+            found = [p for p in sorted((work / name).rglob("*.json*")) if "report" not in p.parts and "tuning" not in p.parts]
+            found = [p for p in found if name == "compare" or "joint" in p.parts or p.parent == work / name]
+            put("report", name, folder({str(p.relative_to(work / name)): p.read_bytes() for p in found}))
+        whole = (corpus / "report/compare").read_bytes()
+        put("report", "markup", whole.replace(b'"joint"', b'"<script>alert(1)</script>"').replace(b'"a"', b'"</script>&"'))
+        put("report", "numbers", whole.replace(b'"seconds": 0', b'"seconds": 1e300').replace(b'"epoch":1', b'"epoch":9e18'))
+        put("report", "results-alone", whole[: whole.index(b"==> sweep.json")][whole.index(b"==> results.json"):])

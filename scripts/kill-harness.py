@@ -104,8 +104,8 @@ def essence(path):
 
 def contents(folder):
     names = sorted(p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
-    # A page is made of the records, and names its folder and the day.
-    names = [name for name in names if name.parts[0] != "report"]
+    # A page is made of the records, and names its folder and the day; what is left half-written there counts.
+    names = [name for name in names if name.parts[0] != "report" or name.name.startswith(".")]
     return {str(n): n for n in names}
 
 

@@ -74,10 +74,10 @@ def write_data(folder, counts, width=64, classes=4):
         )
 
 
-def watch(words, folder, stdin=None):
-    """Runs the command; the seconds it took, and its memory and open files over time."""
+def watch(words, folder, stdin=None, done=lambda: 0):
+    """Runs the command; the seconds it took, its memory over time beside what was `done` by then, and its open files."""
     begun = time.monotonic()
-    samples, most_files = [], 0
+    samples, most_files, count = [], 0, 0
     with open(folder / "out", "wb") as out, open(folder / "error", "wb") as error:
         source = open(stdin, "rb") if stdin else subprocess.DEVNULL
         process = subprocess.Popen([command, *words], stdin=source, stdout=out, stderr=error, cwd=folder)
@@ -86,14 +86,20 @@ def watch(words, folder, stdin=None):
                 fields = dict(
                     line.split(":", 1) for line in open(f"/proc/{process.pid}/status") if line.startswith(("VmRSS", "RssAnon"))
                 )
-                samples.append(int(fields["RssAnon"].split()[0]) * 1024)
+                if len(samples) % 10 == 0:
+                    count = done()
+                samples.append((int(fields["RssAnon"].split()[0]) * 1024, count))
                 most_files = max(most_files, len(os.listdir(f"/proc/{process.pid}/fd")))
             except (OSError, KeyError):
                 pass
             time.sleep(0.02)
     if process.returncode != 0:
         sys.exit(f"load-test: seesaw {' '.join(words)} ended with {process.returncode}:\n{(folder / 'error').read_text()[-2000:]}")
-    return time.monotonic() - begun, samples or [0], most_files
+    return time.monotonic() - begun, samples or [(0, 0)], most_files
+
+
+def peak(samples):
+    return max(memory for memory, _ in samples)
 
 
 def report(what, measured, value, bound, unit):
@@ -115,11 +121,14 @@ def main():
         fast = ["--set", "training.epochs=2", "--set", "model.embedding_width=16"]
         seconds, samples, files = watch(
             ["compare", "tiny", "--methods", ",".join(methods), "--seeds", str(max(1, runs // len(methods))), "--out", "c", "-q"]
-            + fast, folder)
-        early = max(samples[len(samples) // 10 : len(samples) // 5] or samples)
-        late = max(samples[-max(1, len(samples) // 5) :])
-        report(f"compare of {runs} runs, one process", f"growth of memory from a fifth of them to all, {seconds:.0f} s",
-               (late - early) / MIB, 32, "MiB")
+            + fast, folder, done=lambda: sum(1 for _ in (folder / "c").glob("*/seed-*/evidence.json")))
+        first = max(1, runs // 5)
+        early = peak([s for s in samples if s[1] <= first] or samples)
+        late = peak([s for s in samples if first < s[1] < runs] or samples)
+        report(f"run after run, {runs} in one process", f"memory of the last {runs - first} beyond that of the first {first}",
+               (late - early) / MIB, 8, "MiB")
+        report(f"compare of these {runs} runs, with tests and page", f"memory beyond that of the first {first}, {seconds:.0f} s",
+               (peak(samples) - early) / MIB, 32, "MiB")
         report(f"compare of {runs} runs, one process", "open files at most", files, 64, "")
 
         lines = 1_000_000 // scale
@@ -134,7 +143,7 @@ def main():
         if answered != lines:
             sys.exit(f"load-test: {answered} answers to {lines} lines")
         report(f"predict on {lines:,} lines", f"memory beyond that of {lines // 100:,} lines, {lines / seconds:,.0f} lines/s",
-               (max(many) - max(few)) / MIB, 32, "MiB")
+               (peak(many) - peak(few)) / MIB, 32, "MiB")
 
         samples_count = 1_000_000 // scale
         write_data(folder / "large", {"train": samples_count, "validation": samples_count // 50, "test": samples_count // 50})
@@ -143,7 +152,7 @@ def main():
             ["train", "large", "--method", "balgrad", "--out", "l", "-q", "--set", "training.epochs=1", "--set",
              "training.batch_size=1024", "--set", "model.embedding_width=32"], folder)
         report(f"train and evaluate {samples_count:,} samples ({size / MIB:.0f} MiB)", f"memory of its own at most, {seconds:.0f} s",
-               max(memory) / MIB, 768, "MiB")
+               peak(memory) / MIB, 768, "MiB")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     sys.exit(1 if failed else 0)

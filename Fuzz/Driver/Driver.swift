@@ -19,6 +19,8 @@ private enum Driver {
       FileHandle.standardError.write(Data("\(error)\n".utf8))
       exit(66)
     }
+    // A finding ends the process without this; the script's own folder holds what is left then.
+    atexit { try? FileManager.default.removeItem(at: Driver.folder) }
     return folder
   }()
 }

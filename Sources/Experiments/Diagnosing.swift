@@ -27,6 +27,8 @@ public struct DiagnoseRequest: Sendable {
   public var jobs = 0
   /// Trains anew what is there already.
   public var again = false
+  /// Waits for whoever is at work in the folder, instead of refusing.
+  public var wait = false
   /// Of the bootstrap behind every interval; nil takes 200 to 1,000, fewer where there is much to compute.
   public var replicates: Int?
 
@@ -56,7 +58,9 @@ extension Experiment {
     guard request.samples >= 0 else {
       throw Diagnosis("the number of samples is \(request.samples), must be at least 0", exitStatus: .usage)
     }
-    return try DiagnosisWork(request, stop: stop, events: events).answer()
+    let work = try DiagnosisWork(request, stop: stop, events: events)
+    defer { work.lock.release() }
+    return try scoring("the test split", of: work.set) { try work.answer() }
   }
 }
 
@@ -71,6 +75,8 @@ private struct DiagnosisWork {
   /// Configuration files under every training.
   let files: [URL]
   let seeds: Int
+  /// Of the folder of models.
+  let lock: FolderLock
 
   var set: FeatureSet { data.set }
   var names: [String] { data.set.manifest.modalities }
@@ -100,14 +106,14 @@ private struct DiagnosisWork {
         found: ["it is '\(data.set.manifest.modalities[0])'"], exitStatus: .usage)
     }
     for method in request.methods { _ = try MethodRegistry.entry(method) }
+    lock = try FolderLock(
+      inside: request.out, waiting: Experiment.patience(request.wait, for: request.out, stop: stop, events: events))
+    AtomicFile.removeUnfinished(in: request.out)
     let files = FileManager.default
     if request.again {
       for name in Self.kept where files.fileExists(atPath: request.out.appending(path: name).path) {
         try Diagnosis.placing(request.out) { try files.removeItem(at: request.out.appending(path: name)) }
       }
-    }
-    try Diagnosis.placing(request.out) {
-      try files.createDirectory(at: request.out, withIntermediateDirectories: true)
     }
     guard let run else {
       self.files = request.files

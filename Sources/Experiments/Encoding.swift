@@ -62,7 +62,10 @@ private struct EncodingWork {
     events(.phase("Data", "\(data.name) · \(grouped(data.samples.count)) samples, \(data.classes.count) classes"))
     let encoders = try data.modalities.map { kind in (kind, try encoder(of: kind)) }
     let key = try key(of: data, encoders.map(\.1))
-    if let done = try alreadyDone(key) { return done }
+    if let done = try alreadyDone(key) {
+      tidy()
+      return done
+    }
     let lock = try FolderLock(
       beside: request.out,
       waiting: Experiment.patience(request.wait, for: request.out, stop: stop, events: events))
@@ -71,7 +74,6 @@ private struct EncodingWork {
     // Whoever was waited for may have made the same.
     if let done = try alreadyDone(key) { return done }
 
-    let work = URL(filePath: request.out.path + ".partial")
     if !request.again, Self.key(in: work) == key {
       // Whole, but for its name.
       try settle(work)
@@ -226,6 +228,17 @@ private struct EncodingWork {
   }
 
   // MARK: Folders
+
+  /// Where features are made, until they are whole.
+  private var work: URL { URL(filePath: request.out.path + ".partial") }
+
+  /// Takes away what a process left that was killed after it gave the folder its name.
+  private func tidy() {
+    guard let lock = try? FolderLock(beside: request.out) else { return }
+    defer { lock.release() }
+    AtomicFolder.recover(request.out)
+    try? FileManager.default.removeItem(at: work)
+  }
 
   private func alreadyDone(_ key: String) throws -> EncodeSummary? {
     let files = FileManager.default

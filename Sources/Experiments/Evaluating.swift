@@ -12,9 +12,12 @@ extension Experiment {
   public static func evaluate(
     run: URL, data: URL? = nil, events: EventSink = { _ in }
   ) throws -> EvaluationTable {
+    let folder = RunFolder(run)
+    // What is found on the run's own data is kept in its folder.
+    let lock = data == nil && folder.exists ? try folder.lock() : nil
+    defer { lock?.release() }
     let (builder, model, method) = try finishedRun(run, data: data.map(LoadedData.init(at:)), events: events)
     let (table, trial) = try evaluation(builder, model, method)
-    let folder = RunFolder(run)
     if data == nil {
       try folder.write(table)
       try keepEvidence(table, trial, in: folder)
@@ -90,15 +93,19 @@ extension Experiment {
       let (logits, labels) = try evaluator.allLogits(model, prepared) { outputs in
         [try predict(outputs)] + (withHeads ? try outputs.unimodal().values : [])
       }
-      trial.keep(try Predictions(task: set.manifest.task, logits: logits[0], labels: labels), under: name)
-      var found = try evaluator.metrics(logits[0], labels)
-      scores[name] = try evaluator.score(found)
-      for (modality, unimodal) in zip(model.modalities, logits.dropFirst()) {
-        found["unimodal.\(modality.name)"] = try evaluator.score(evaluator.metrics(unimodal, labels))
+      metrics[name] = try scoring("the test split under '\(name)'", of: set) {
+        trial.keep(try Predictions(task: set.manifest.task, logits: logits[0], labels: labels), under: name)
+        var found = try evaluator.metrics(logits[0], labels)
+        scores[name] = try evaluator.score(found)
+        for (modality, unimodal) in zip(model.modalities, logits.dropFirst()) {
+          found["unimodal.\(modality.name)"] = try evaluator.score(evaluator.metrics(unimodal, labels))
+        }
+        return found
       }
-      metrics[name] = found
     }
-    let values = set.test == nil ? nil : try ModalityValues(trial, known: scores)
+    let values = try scoring("the test split", of: set) {
+      set.test == nil ? nil : try ModalityValues(trial, known: scores)
+    }
     if let note = values?.note { notes.append(note) }
     zeroFeatures += (values?.zeroFeatures ?? []).filter { !zeroFeatures.contains($0) }
     if !zeroFeatures.isEmpty {
@@ -111,6 +118,13 @@ extension Experiment {
         ? (zeroFeatures.isEmpty ? "encoded" : "zero-features") : nil,
       notes: notes)
     return (table, trial)
+  }
+
+  /// Says of which split something cannot be scored.
+  static func scoring<R>(_ split: String, of set: FeatureSet, _ body: () throws -> R) throws -> R {
+    do { return try body() } catch let error as MetricError {
+      throw error.diagnosis.placed(in: "\(set.folder.relativePath), \(split)")
+    }
   }
 
   private static func check(_ set: FeatureSet, fits record: RunRecord, in folder: RunFolder) throws {

@@ -24,7 +24,10 @@ extension Experiment {
     let folder = try ImportFolder(request.out)
     let files = try request.fileDigests()
     let identity = request.identity(files)
-    if let summary = folder.summary(of: identity, since: start) { return summary }
+    if let summary = folder.summary(of: identity, since: start) {
+      try? FileManager.default.removeItem(at: folder.partial)
+      return summary
+    }
 
     let arrays = try ImportArrays(request)
     var choice = try ImportChoice(request, arrays)
@@ -170,9 +173,9 @@ private struct ImportFolder {
     earlier = isImport ? manifest : nil
   }
 
-  /// What an import writes.
+  /// What an import writes, and what a look through it leaves.
   private static let own: Set<String> = [
-    "dataset.json", "train.safetensors", "validation.safetensors", "test.safetensors",
+    "dataset.json", "train.safetensors", "validation.safetensors", "test.safetensors", ".check.json",
   ]
 
   /// The summary of the same import, where it was done before and is whole.
@@ -182,10 +185,12 @@ private struct ImportFolder {
     return try? EncodeSummary(imported: set, notes: notes, alreadyDone: true, since: start)
   }
 
+  /// Where an import is made, until it is whole.
+  var partial: URL { url.deletingLastPathComponent().appending(path: "\(url.lastPathComponent).partial") }
+
   /// Lets `body` fill a folder beside this one, which then takes its place.
   func fill(_ body: (URL) throws -> Void) throws {
     let files = FileManager.default
-    let partial = url.deletingLastPathComponent().appending(path: "\(url.lastPathComponent).partial")
     do {
       try Diagnosis.placing(partial) {
         // Left by an import that was cut short.

@@ -19,7 +19,7 @@ extension Experiment {
       runs.append(scores)
     }
     guard !runs.isEmpty else { return }
-    let replicates = try SampleReplicates(runs, samples: samples, modalities: data.set.manifest.modalities)
+    var asked: [(test: Int, question: SampleReplicates.Question)] = []
     for (index, test) in results.tests.enumerated() {
       guard let first = results.method(test.methods[0]), let second = results.method(test.methods[1]) else { continue }
       var pairs: [(first: Int, second: Int, difference: Double)] = []
@@ -36,8 +36,11 @@ extension Experiment {
         pairs.append((a, b, another - value))
       }
       // Over the same seeds as the test over seeds, or not at all.
-      if pairs.count == test.seeds { results.tests[index].joint = replicates.test(test.quantity, pairs) }
+      if pairs.count == test.seeds, !pairs.isEmpty { asked.append((index, .init(test.quantity, pairs))) }
     }
+    let replicates = try SampleReplicates(
+      runs, answering: asked.map(\.question), samples: samples, modalities: data.set.manifest.modalities)
+    for (place, asked) in asked.enumerated() { results.tests[asked.test].joint = replicates.test(place) }
     results.adjust()
   }
 

@@ -19,6 +19,10 @@ extension Experiment {
     run: URL, ratios: [Double] = usualRatios, seed: Int = 0, events: EventSink = { _ in }
   ) throws -> SweepTable {
     try check(ratios)
+    // The answer is kept in the run's folder.
+    let folder = RunFolder(run)
+    let lock = folder.exists ? try folder.lock() : nil
+    defer { lock?.release() }
     return try sweep(run: run, on: nil, ratios: ratios, seed: seed, events: events)
   }
 

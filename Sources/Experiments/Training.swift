@@ -51,7 +51,10 @@ extension Experiment {
 
     for warning in try builder.warnings() { events(.note(warning)) }
 
-    if let done = try finished(folder, builder, resolved, digest, request) { return .alreadyDone(done) }
+    if let done = try finished(folder, builder, resolved, digest, request) {
+      tidy(folder)
+      return .alreadyDone(done)
+    }
     let lock = try folder.lock(waiting: patience(request.wait, for: folder.url, stop: stop, events: events))
     defer { lock.release() }
     // Whoever was waited for may have done the same.
@@ -62,6 +65,14 @@ extension Experiment {
       events: events)
     guard let summary = try run.run() else { return .interrupted(folder.url) }
     return .finished(summary)
+  }
+
+  /// Takes away what a process left that was killed after a run's last record; nobody's work where that cannot be.
+  private static func tidy(_ folder: RunFolder) {
+    guard let lock = try? folder.lock() else { return }
+    defer { lock.release() }
+    try? folder.removeCheckpoints()
+    AtomicFile.removeUnfinished(in: folder.url)
   }
 
   /// The same run where it is finished; nil where there is work to do.

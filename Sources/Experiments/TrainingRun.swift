@@ -168,7 +168,9 @@ final class TrainingRun: Trainer.Observer {
       let parts = ownHeads ? try outputs.unimodal() : try outputs.contributions()
       return [try predict(outputs)] + (parts?.values ?? [])
     }
-    var metrics = try evaluator.metrics(logits[0], labels)
+    var metrics = try Experiment.scoring("the validation split", of: builder.data.set) {
+      try evaluator.metrics(logits[0], labels)
+    }
     for (modality, part) in zip(session.model.modalities, logits.dropFirst()) {
       metrics["\(ownHeads ? "loss" : "split").\(modality.name)"] =
         try builder.data.set.manifest.task.loss(part.to(.float64), labels).scalar()

@@ -107,6 +107,38 @@ struct KillingTests {
     }
   }
 
+  @Test("what a kill left beside finished work is cleared away by the same command")
+  func leftovers() throws {
+    try withTemporaryFolder { folder in
+      try TinyRaw().write(to: folder.appending(path: "raw"))
+      try TinyFeatures().write(to: folder.appending(path: "data"))
+      let commands = [
+        ["encode", "raw", "--out", "features"], ["train", "data", "--out", "run"] + Self.settings,
+        ["compare", "data", "--methods", "joint", "--seeds", "1", "--out", "all"] + Self.settings,
+      ]
+      for command in commands { #expect(try Seesaw.run(command, in: folder).status == 0) }
+      func contents() throws -> [String] {
+        try FileManager.default.subpathsOfDirectory(atPath: folder.path).filter { !$0.hasPrefix(".command-") }.sorted()
+      }
+      let whole = try contents()
+      let left =
+        [
+          ".features.lock", ".features.replaced/train.safetensors", "features.partial/.key", "run/.lock",
+          "run/checkpoint.safetensors", "run/.weights.safetensors.1A2B.part", "all/.results.json.1A2B.part",
+          "all/report/.index.html.1A2B.part",
+        ]
+        + ["checkpoint.safetensors", "checkpoint-previous.safetensors", ".lock", ".evidence.json.1A2B.part"]
+        .map { "all/joint/seed-0/\($0)" }
+      for path in left {
+        let url = folder.appending(path: path)
+        try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data("left".utf8).write(to: url)
+      }
+      for command in commands { #expect(try Seesaw.run(command, in: folder).status == 0) }
+      #expect(try contents() == whole)
+    }
+  }
+
   @Test("while one command is at work in a folder, a second says who is; --wait waits for its end")
   func twoAtOnce() throws {
     try withData { folder in

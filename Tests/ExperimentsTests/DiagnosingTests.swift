@@ -45,6 +45,25 @@ struct DiagnosingTests {
     return request
   }
 
+  @Test("while somebody is at work in the folder it is refused; the lock is let go of at the end, whatever that is")
+  func locked() throws {
+    try withTemporaryFolder { folder in
+      try write(.firstOnly, to: folder.appending(path: "data"))
+      let out = folder.appending(path: "out")
+      var request = request(folder.appending(path: "data"), out)
+      let lock = try FolderLock(inside: out)
+      let refusal = #expect(throws: Diagnosis.self) { try Experiment.diagnose(request) }
+      #expect(refusal?.what == "somebody else is writing here")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: out.path) == [".lock"])
+      lock.release()
+      let stop = StopFlag()
+      stop.request()
+      request.quick = true
+      #expect(throws: CancellationError.self) { try Experiment.diagnose(request, stop: stop) }
+      #expect(FolderLock.holder(inside: out) == nil)
+    }
+  }
+
   private func diagnose(_ kind: ContributionData.Kind, in folder: URL) throws -> ModelDiagnosis {
     let data = folder.appending(path: "data")
     try write(kind, to: data)

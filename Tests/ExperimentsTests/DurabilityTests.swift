@@ -129,6 +129,36 @@ struct DurabilityTests {
     }
   }
 
+  @Test("test features that overflow in a model are said, with the sample, the split and the condition")
+  func overflow() throws {
+    try withData { data, folder in
+      let rows = [Float](repeating: 3e38, count: 20 * SmallFeatureSet.width)
+      try SmallFeatureSet.write("text-noisy", "text", rows, to: data)
+      let run = folder.appending(path: "run")
+      let said = #expect(throws: Diagnosis.self) {
+        try train("joint", data, to: run, settings: ["training.epochs=4", "optimizer.learning_rate=0.5"])
+      }
+      #expect(said?.what == "the prediction for sample 0 is not a number")
+      #expect(said?.place?.hasSuffix("data, the test split under 'text-noisy'") == true)
+      #expect(said?.exitStatus == .failed && said?.remedy != nil)
+      #expect(try RunFolder(run).readRecord().status == .failed)
+    }
+  }
+
+  @Test("a run that is at work is not evaluated, nor swept")
+  func locked() throws {
+    try withData { data, folder in
+      let run = folder.appending(path: "run")
+      _ = try SmallFeatureSet.finished(train("joint", data, to: run))
+      let lock = try RunFolder(run).lock()
+      for look in [{ _ = try Experiment.evaluate(run: run) }, { _ = try Experiment.sweep(run: run) }] {
+        #expect(throws: Diagnosis.self) { try look() }
+      }
+      lock.release()
+      _ = try Experiment.evaluate(run: run)
+    }
+  }
+
   @Test(
     "a wish to stop is heard while a method prepares itself, and the run ends as it would have",
     arguments: ["umt", "mslr", "g-blending"])

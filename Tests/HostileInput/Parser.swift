@@ -11,6 +11,8 @@ import Torch
 /// Shared by the tests, which feed the corpus and mutations of it, and by the fuzzer, which searches for more.
 public enum HostileParser: String, CaseIterable, Sendable {
   case safetensors, json, yaml, csv, jsonl, npy, npz, picture, text, predict, records
+  /// Folders, whose files stand one after the other, each after a line `==> name`.
+  case tokenizer, checkpoint, dataset, report
 
   /// What went wrong although nothing crashed.
   public struct Fault: Error, CustomStringConvertible {
@@ -35,6 +37,10 @@ public enum HostileParser: String, CaseIterable, Sendable {
     case .text: try text(bytes)
     case .predict: try predict(bytes)
     case .records: try records(bytes, folder)
+    case .tokenizer: try tokenizer(bytes, folder)
+    case .checkpoint: try checkpoint(bytes, folder)
+    case .dataset: try dataset(bytes, folder)
+    case .report: try report(bytes, folder)
     }
   }
 
@@ -57,6 +63,34 @@ public enum HostileParser: String, CaseIterable, Sendable {
     let url = folder.appending(path: name)
     try bytes.write(to: url)
     return url
+  }
+
+  /// Makes the files that the bytes hold, of those that are asked for, in a folder without others.
+  ///
+  /// - Returns: the folder, and what stands before the first name.
+  private func unpack(_ bytes: Data, _ names: Set<String>, _ folder: URL) throws -> (place: URL, head: String) {
+    let files = FileManager.default
+    let place = folder.appending(path: rawValue)
+    if files.fileExists(atPath: place.path) { try files.removeItem(at: place) }
+    try files.createDirectory(at: place, withIntermediateDirectories: true)
+    let mark = Data("==> ".utf8)
+    var rest = bytes[...]
+    func next() -> Data.Index { rest.range(of: mark)?.lowerBound ?? rest.endIndex }
+    let head = String(decoding: rest[..<next()], as: UTF8.self)
+    rest = rest[next()...]
+    while !rest.isEmpty {
+      rest = rest.dropFirst(mark.count)
+      let line = rest.prefix { $0 != UInt8(ascii: "\n") }
+      rest = rest[line.endIndex...].dropFirst()
+      let name = String(decoding: line, as: UTF8.self)
+      if names.contains(name) {
+        let url = place.appending(path: name)
+        try files.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(rest[..<next()]).write(to: url)
+      }
+      rest = rest[next()...]
+    }
+    return (place, head)
   }
 
   // MARK: One for each
@@ -154,10 +188,100 @@ public enum HostileParser: String, CaseIterable, Sendable {
     try refusing { _ = try JSONLines.read(StepRow.self, from: url) }
     try refusing { _ = try JSONLines.read(EpochRow.self, from: url) }
     try refusing { _ = try SweepText(Tree.read(SweepTable.self, from: url)).text }
+    try refusing { _ = try Tree.read(RunEvidence.self, from: url) }
+    try refusing { _ = try Tree.read(DatasetManifest.self, from: url) }
+    try refusing { _ = try Tree.read(TuningTable.self, from: url) }
+    try refusing { _ = try JSONLines.read(SampleOrigin.self, from: url) }
+    try refusing { _ = try CheckText(Tree.read(DataFindings.self, from: url)).text }
+    try refusing { _ = try DiagnosisText(Tree.read(ModelDiagnosis.self, from: url)).text(width: 80) }
     try refusing {
       let results: ComparisonResults = try Tree.read(from: url)
       _ = ComparisonTable(results)
       _ = Findings(results)
+    }
+  }
+
+  private static let tokenizerFiles: Set = [
+    "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json",
+    "sentence_bert_config.json", "config.json",
+  ]
+
+  private func tokenizer(_ bytes: Data, _ folder: URL) throws {
+    let (place, _) = try unpack(bytes, Self.tokenizerFiles, folder)
+    try refusing {
+      let tokenizer = try Tokenizer(folder: place)
+      for text in ["The quick brown fox, it's 3.14! \u{E9}\u{4E2D}\u{1F600}", String(decoding: bytes, as: UTF8.self)] {
+        let count = tokenizer(text).count
+        guard count <= tokenizer.maximumLength else {
+          throw Fault(description: "tokenizer: \(count) tokens, where \(tokenizer.maximumLength) may be")
+        }
+      }
+    }
+  }
+
+  /// Before the first name stands that of a small checkpoint, whose other files are there as well.
+  private func checkpoint(_ bytes: Data, _ folder: URL) throws {
+    let others: Set = [
+      "preprocessor_config.json", "processor_config.json", "modules.json", "model.safetensors.index.json",
+      "config_sentence_transformers.json", "1_Pooling/config.json", "2_Dense/config.json",
+    ]
+    let (place, head) = try unpack(bytes, Self.tokenizerFiles.union(others), folder)
+    let files = FileManager.default
+    let whole = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .appending(path: "Golden/encoders/\(Self.checkpoints.first(where: head.hasPrefix) ?? "bert")")
+    for name in files.enumerator(atPath: whole.path)?.compactMap({ $0 as? String }).sorted() ?? [] {
+      let target = place.appending(path: name)
+      guard !name.hasPrefix("expected"), name.contains("."), !files.fileExists(atPath: target.path) else { continue }
+      try files.createDirectory(at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try files.createSymbolicLink(at: target, withDestinationURL: whole.appending(path: name))
+    }
+    let picture = RGBImage(width: 20, height: 12, pixels: [UInt8](repeating: 99, count: 720))
+    for (kind, inputs) in [
+      (RawInput.Kind.image, [RawInput.image(picture)]), (.text, [.text("a b"), .text("the cat")]),
+    ] {
+      try refusing {
+        let encoder = try EncoderRegistry.make(place.path, of: kind)
+        let rows = try encoder.encode(inputs.map(encoder.prepare), threads: 1)
+        guard rows.count == inputs.count * encoder.width else {
+          throw Fault(description: "checkpoint: \(rows.count) numbers, \(inputs.count) rows of \(encoder.width)")
+        }
+      }
+    }
+  }
+
+  private static let checkpoints = ["bert", "sentence", "clip", "vit", "resnet", "roberta"]
+
+  private func dataset(_ bytes: Data, _ folder: URL) throws {
+    let names = ["train", "validation", "test", "test@image-missing", "test@image-noisy"].map { "\($0).safetensors" }
+    let (place, _) = try unpack(
+      bytes, Set(names + ["dataset.json", "train.samples.jsonl", "test.samples.jsonl", "quarantine.jsonl"]), folder)
+    try refusing {
+      let set = try FeatureSet(at: place)
+      for condition in try set.conditions() { try refusing { _ = try set.test(under: condition) } }
+      for modality in set.modalities { try refusing { _ = try set.validation(without: [modality]) } }
+      try refusing { _ = try ProtocolGuard.findings(GuardedSamples(set, .quick), .quick) }
+    }
+  }
+
+  private func report(_ bytes: Data, _ folder: URL) throws {
+    let tables = ["results", "sweep", "tuning", "check", "diagnosis"].map { "\($0).json" }
+    let runs = ["joint/seed-0/", "balgrad/seed-0/", "runs/joint/seed-0/"].flatMap { run in
+      ["run.json", "evaluation.json", "evidence.json", "epochs.jsonl", "steps.jsonl"].map { run + $0 }
+    }
+    let (place, _) = try unpack(bytes, Set(tables + runs), folder)
+    try refusing {
+      let contents = try ReportContents(reading: [place])
+      let page = try HTMLReport(contents).html()
+      guard !page.contains("<script>alert") else {
+        throw Fault(description: "report: markup of a record's is in the page")
+      }
+      let table = ComparisonTable(contents.results)
+      _ = (table.text(), table.markdown(), table.latex(), CSVTable.text(contents.results))
+      _ = (FrontText(contents.results)?.text, Findings(contents.results).sentences)
+      if let diagnosis = contents.diagnosis { _ = DiagnosisText(diagnosis).markdown }
+      _ = FigureSet.figures(
+        runs: try contents.runs.map { ($0.label, $0.epochs, try RunFolder($0.folder).readSteps()) },
+        sweep: contents.sweep)
     }
   }
 }

@@ -10,9 +10,10 @@ struct CheckpointConfiguration {
   init(reading url: URL) throws {
     file = url.path
     path = ""
-    guard let data = try? Data(contentsOf: url) else {
+    guard FileManager.default.fileExists(atPath: url.path) else {
       throw CheckpointError.noFile(url.lastPathComponent, in: url.deletingLastPathComponent().path)
     }
+    let data = try BoundedFile.read(url, limit: BoundedFile.largestRecord)
     do {
       guard let table = try Tree(json: String(decoding: data, as: UTF8.self)).tableValue else {
         throw CheckpointError.unreadable(file: file, reason: "it is not a JSON object")
@@ -59,7 +60,9 @@ struct CheckpointConfiguration {
   /// The number of a token.
   func token(_ key: String, default standard: Int?) throws -> Int? {
     guard let value = self[key] else { return standard }
-    guard let number = value.intValue else { throw malformed(key, "a whole number") }
+    guard let number = value.intValue, (0...1 << 28).contains(number) else {
+      throw malformed(key, "a whole number from 0 on")
+    }
     return number
   }
 

@@ -93,7 +93,7 @@ struct ImageProcessor {
       let share = try configuration.number("crop_pct", default: 224.0 / 256)
       guard share > 0, share <= 1 else { throw configuration.malformed("crop_pct", "a share above 0 and up to 1") }
       if side < 384 {
-        target = .shortest(Int(Double(side) / share))
+        target = .shortest(try Self.side(side, sharing: share, configuration))
         crop = (side, side)
       } else {
         target = .exactly(height: side, width: side)
@@ -123,10 +123,44 @@ struct ImageProcessor {
       throw configuration.unsupported("interpolation", supported: filters.keys.sorted().joined(separator: ", "))
     }
     self.filter = filter
-    target = .shortest(Int(Double(sides[1]) / share))
+    target = .shortest(try Self.side(sides[1], sharing: share, configuration))
     crop = (sides[1], sides[2])
     mean = try Self.channels(configuration, "mean", Self.imageNet.mean)
     deviation = try Self.channels(configuration, "std", Self.imageNet.deviation)
+  }
+
+  /// The side of which a part is so large.
+  private static func side(_ part: Int, sharing share: Double, _ configuration: CheckpointConfiguration) throws -> Int {
+    let side = Double(part) / share
+    guard side <= 65536 else {
+      throw configuration.malformed("crop_pct", "a share that leaves a side of at most 65536")
+    }
+    return Int(side)
+  }
+
+  /// More than these no network looks at.
+  private static let mostPixels = 1 << 24
+
+  /// Why a picture cannot be cut; nil where it can.
+  func objection(to image: RGBImage) -> String? {
+    let size = resizing(image) ?? (image.height, image.width)
+    // A picture of one pixel by a hundred thousand, its shorter side stretched, would be larger than any memory.
+    for (height, width) in [size, crop ?? size] where height > Self.mostPixels / max(width, 1) {
+      return "its processor would make \(height) x \(width) pixels of \(image.height) x \(image.width)"
+    }
+    return nil
+  }
+
+  /// The size that a picture is resized to.
+  private func resizing(_ image: RGBImage) -> (height: Int, width: Int)? {
+    switch target {
+    case nil: return nil
+    case .exactly(let height, let width): return (height, width)
+    case .shortest(let side):
+      let (short, long) = (min(image.height, image.width), max(image.height, image.width))
+      let other = max(1, Int(Double(side * long) / Double(short)))
+      return image.width <= image.height ? (other, side) : (side, other)
+    }
   }
 
   private static func target(
@@ -171,16 +205,7 @@ struct ImageProcessor {
 
   /// The picture as the processor cuts it, before its numbers are scaled.
   func cut(_ image: RGBImage) -> RGBImage {
-    var image = image
-    switch target {
-    case nil: break
-    case .exactly(let height, let width): image = image.resized(to: (height, width), by: filter)
-    case .shortest(let side):
-      let (short, long) = (min(image.height, image.width), max(image.height, image.width))
-      let other = max(1, Int(Double(side * long) / Double(short)))
-      let size = image.width <= image.height ? (height: other, width: side) : (height: side, width: other)
-      image = image.resized(to: size, by: filter)
-    }
+    let image = resizing(image).map { image.resized(to: $0, by: filter) } ?? image
     guard let crop, crop != (image.height, image.width) else { return image }
     return image.cropped(to: crop, top: margin(image.height, crop.height), left: margin(image.width, crop.width))
   }

@@ -106,6 +106,9 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
     guard case .image(let image) = input else {
       throw EncoderError.otherKind(encoder: Self.name, expected: Self.kind)
     }
+    if let objection = processor.objection(to: image) {
+      throw EncoderError.settings(encoder: stamp.folder, reason: objection)
+    }
     let (height, width, values) = processor(image)
     let smallest = network.network.smallest
     guard height >= smallest.height, width >= smallest.width else {

@@ -79,6 +79,14 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
     } else {
       isLowercased = false
     }
+    let vocabulary = network.vocabulary
+    guard (0..<vocabulary).contains(tokenizer.paddingToken) else {
+      throw CheckpointError.token(tokenizer.paddingToken, vocabulary: vocabulary, in: place.path)
+    }
+    guard tokenizer.prefix.count + tokenizer.suffix.count < longest else {
+      throw CheckpointError.unreadable(
+        file: place.path, reason: "a text may have \(max(longest, 0)) tokens, too few for those at its ends")
+    }
     maximumLength = longest
     prompt = try Self.prompt(of: folder)
     let prefix = place == folder ? "" : "\(modules?.transformer ?? "")/"

@@ -20,7 +20,8 @@ struct SentenceModules {
   /// The modules of a folder; nil where it is no sentence-transformers checkpoint.
   init?(in folder: URL, as type: ElementType) throws {
     let url = folder.appending(path: "modules.json")
-    guard let data = try? Data(contentsOf: url) else { return nil }
+    guard FileManager.default.fileExists(atPath: url.path) else { return nil }
+    let data = try BoundedFile.read(url, limit: BoundedFile.largestRecord)
     guard let list = (try? Tree(json: String(decoding: data, as: UTF8.self)))?.listValue else {
       throw CheckpointError.unreadable(file: url.path, reason: "it is not a JSON list")
     }

@@ -8,6 +8,8 @@ public struct WeightedScore: Sendable {
   private let metric: Metric
   private let task: PredictionTask
   private let classes: Int
+  private let count: Int
+  // Each of these only where the metric asks for it: there may be thousands of scores in memory.
   private let truth: [Int]
   /// Of one label a sample.
   private let predicted: [Int]
@@ -22,10 +24,14 @@ public struct WeightedScore: Sendable {
     self.metric = metric
     task = predictions.task
     classes = predictions.classes
-    truth = predictions.truth
+    count = predictions.count
     let isMulti = predictions.task == .multiLabel
-    predicted = isMulti ? [] : (0..<predictions.count).map { predictions.predicted($0)[0] }
-    given = isMulti ? predictions.probabilities.map { $0 > 0.5 ? 1 : 0 } : []
+    let isAccuracy = metric == .accuracy
+    truth = isAccuracy ? [] : predictions.truth
+    let given = isMulti ? predictions.probabilities.map { $0 > 0.5 ? 1 : 0 } : []
+    let predicted = isMulti || metric == .auroc ? [] : (0..<predictions.count).map { predictions.predicted($0)[0] }
+    self.given = metric == .macroF1 ? given : []
+    self.predicted = isAccuracy ? [] : predicted
     if metric == .auroc, !isMulti, predictions.classes == 2 {
       let scores = (0..<predictions.count).map { predictions.probabilities[2 * $0 + 1] }
       let sorted = scores.indices.sorted { scores[$0] < scores[$1] }
@@ -35,18 +41,19 @@ public struct WeightedScore: Sendable {
     } else {
       order = []
     }
-    let given = given
-    let predicted = predicted
-    right = (0..<predictions.count).map { row in
-      guard isMulti else { return predicted[row] == predictions.truth[row] ? 1 : 0 }
-      let places = (row * predictions.classes)..<((row + 1) * predictions.classes)
-      return Double(places.count { given[$0] == predictions.truth[$0] }) / Double(predictions.classes)
-    }
+    right =
+      !isAccuracy
+      ? []
+      : (0..<predictions.count).map { row in
+        guard isMulti else { return predicted[row] == predictions.truth[row] ? 1 : 0 }
+        let places = (row * predictions.classes)..<((row + 1) * predictions.classes)
+        return Double(places.count { given[$0] == predictions.truth[$0] }) / Double(predictions.classes)
+      }
   }
 
   /// The score; nil where it is not defined, as an AUROC of one class.
   public func callAsFunction(_ weights: [Double]) -> Double? {
-    precondition(weights.count == right.count, "a weight is needed for every sample")
+    precondition(weights.count == count, "a weight is needed for every sample")
     let total = weights.reduce(0, +)
     guard total > 0 else { return nil }
     switch (metric, task) {

@@ -53,7 +53,11 @@ public enum MetricError: Diagnosable, Equatable {
       Diagnosis("\(values) values are no table of \(classes) classes", exitStatus: .defect)
     case .labelOutOfRange(let row, let label, let classes):
       Diagnosis("label \(label) of sample \(row) is not among \(classes) classes", exitStatus: .input)
-    case .notANumber(let row): Diagnosis("the prediction for sample \(row) is not a number")
+    case .notANumber(let row):
+      Diagnosis(
+        "the prediction for sample \(row) is not a number",
+        found: ["features much larger than those of training overflow on their way through the model"],
+        remedy: "look at that sample's features; seesaw import --standardize brings all to one scale")
     case .oneClassOnly(let label):
       Diagnosis("the AUROC needs both classes, and every label is \(label)", exitStatus: .input)
     }

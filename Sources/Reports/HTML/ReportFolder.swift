@@ -24,7 +24,11 @@ public enum ReportFolder {
     markdown: String? = nil
   ) throws -> Made {
     let files = FileManager.default
-    try Diagnosis.placing(folder) { try files.createDirectory(at: folder, withIntermediateDirectories: true) }
+    // A page takes a moment: whoever is writing one here is waited for.
+    let lock = try FolderLock(inside: folder) { _ in }
+    defer { lock.release() }
+    AtomicFile.removeUnfinished(in: folder)
+    AtomicFile.removeUnfinished(in: folder.appending(path: "images"))
     var hasPlotly = false
     if let plotly {
       let target = folder.appending(path: plotlyName)

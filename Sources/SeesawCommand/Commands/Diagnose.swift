@@ -41,6 +41,8 @@ struct Diagnose: ParsableCommand, Exemplified {
 
   @OptionGroup var configuration: ConfigurationOptions
 
+  @OptionGroup var lock: LockOptions
+
   @Flag(help: "Train anew what is there already.")
   var again = false
 
@@ -69,6 +71,7 @@ struct Diagnose: ParsableCommand, Exemplified {
     request.files = configuration.urls
     request.settings = configuration.settings
     request.again = again
+    request.wait = lock.wait
     var diagnosis: ModelDiagnosis
     do {
       diagnosis = try Experiment.diagnose(request, stop: Interruption.flag(), events: output.events)

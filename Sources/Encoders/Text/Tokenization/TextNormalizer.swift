@@ -51,6 +51,17 @@ indirect enum TextNormalizer: Sendable, Equatable {
     }
   }
 
+  /// How many times as long a text may become.
+  var growth: Double {
+    switch self {
+    case .replace(let pattern, let content):
+      max(1, Double(content.unicodeScalars.count) / Double(max(pattern.unicodeScalars.count, 1)))
+    case .replaceSpaces(let content): max(1, Double(content.unicodeScalars.count))
+    case .sequence(let steps): steps.reduce(1) { $0 * $1.growth }
+    default: 1
+    }
+  }
+
   private static func bert(_ text: [Unicode.Scalar], _ rules: BERTNormalization) -> [Unicode.Scalar] {
     var out: [Unicode.Scalar] = []
     out.reserveCapacity(text.count)

@@ -91,10 +91,14 @@ extension Tokenizer {
       file[path: "padding.pad_id"]?.intValue
       ?? folder.content(of: "pad_token").flatMap { tokens[$0] ?? model.vocabulary[$0] }
       ?? tokens["[PAD]"] ?? tokens["<pad>"] ?? unknown ?? 0
+    let length = try folder.maximumLength(file[path: "truncation.max_length"]?.intValue)
+    guard prefix.count + suffix.count < length else {
+      throw TokenizerError.unreadable(
+        file: folder.url.relativePath, reason: "a text may have \(length) tokens, too few for those at its ends")
+    }
     self.init(
       normalizer: try reader.normalizer(), preTokenizer: try reader.preTokenizer(), model: model, added: added,
-      prefix: prefix, suffix: suffix, paddingToken: padding,
-      maximumLength: try folder.maximumLength(file[path: "truncation.max_length"]?.intValue),
+      prefix: prefix, suffix: suffix, paddingToken: padding, maximumLength: length,
       truncatesLeft: folder.truncatesLeft)
   }
 }
@@ -118,14 +122,14 @@ private struct TokenizerFolder {
   private static func tree(_ folder: URL, _ name: String, pairsUnder keys: Set<String> = []) throws -> Tree? {
     let file = folder.appending(path: name)
     guard FileManager.default.fileExists(atPath: file.path) else { return nil }
-    let data = try Diagnosis.placing(file) { try Data(contentsOf: file, options: .mappedIfSafe) }
+    let data = try BoundedFile.read(file, limit: BoundedFile.largestRecord)
     return try Tree(json: data, place: file.relativePath, pairsUnder: keys)
   }
 
   func lines(_ name: String) throws -> [String]? {
     let file = url.appending(path: name)
     guard FileManager.default.fileExists(atPath: file.path) else { return nil }
-    let data = try Diagnosis.placing(file) { try Data(contentsOf: file) }
+    let data = try BoundedFile.read(file, limit: BoundedFile.largestRecord)
     var lines = data.split(separator: 0x0A, omittingEmptySubsequences: false)
       .map { String(decoding: $0.last == 0x0D ? $0.dropLast() : $0, as: UTF8.self) }
     if lines.last == "" { lines.removeLast() }
@@ -187,14 +191,14 @@ private struct TokenizerFolder {
   func maximumLength(_ own: Int? = nil) throws -> Int {
     let sentences = try tree("sentence_bert_config.json")?[path: "max_seq_length"]?.intValue
     // "No limit" is written as a number with thirty digits.
-    let configured = config?[path: "model_max_length"]?.numberValue.flatMap { $0 < 1e6 ? Int($0) : nil }
+    let configured = config?[path: "model_max_length"]?.numberValue.flatMap { $0 < 1e6 ? Int(max($0, 0)) : nil }
     let model = try tree("config.json")
     let positions = (model?[path: "text_config.max_position_embeddings"] ?? model?[path: "max_position_embeddings"])?
       .intValue
     // RoBERTa counts positions from the padding token's number on.
     let isRoBERTa = ["roberta", "xlm-roberta", "camembert"].contains(model?[path: "model_type"]?.stringValue)
-    let offset = isRoBERTa ? 1 + (model?[path: "pad_token_id"]?.intValue ?? 1) : 0
-    let limit = positions.map { $0 - offset } ?? .max
+    let offset = isRoBERTa ? 1 + min(max(model?[path: "pad_token_id"]?.intValue ?? 1, 0), 1 << 24) : 0
+    let limit = positions.map { max($0, 0) - offset } ?? .max
     let length = min(sentences ?? configured ?? own ?? min(limit, 512), limit)
     guard length > 2 else {
       throw TokenizerError.unreadable(
@@ -227,11 +231,13 @@ private struct TokenizerFile {
       guard let unknown = unknownPiece.flatMap({ entries[$0] }) else {
         throw TokenizerError.missingToken(file: place, role: "'unk_token'")
       }
+      let longest = model[path: "max_input_chars_per_word"]?.intValue ?? 100
+      // Cutting a word takes time with the cube of its length.
+      guard longest <= 1000 else { throw unsupported("model", "WordPiece of words of \(longest) letters") }
       return (
         WordPiece(
           vocabulary: entries, unknown: unknown,
-          continuingPrefix: model[path: "continuing_subword_prefix"]?.stringValue ?? "##",
-          longestWord: model[path: "max_input_chars_per_word"]?.intValue ?? 100), unknown
+          continuingPrefix: try affix(model, "continuing_subword_prefix") ?? "##", longestWord: longest), unknown
       )
     case "BPE":
       if model[path: "byte_fallback"]?.boolValue == true { throw unsupported("model", "BPE with byte_fallback") }
@@ -244,14 +250,21 @@ private struct TokenizerFile {
         return (pair[0], pair[1])
       }
       var pairs = try BytePairEncoding(
-        entries, merges: merges, continuingPrefix: model[path: "continuing_subword_prefix"]?.stringValue ?? "",
-        endOfWord: model[path: "end_of_word_suffix"]?.stringValue ?? "")
+        entries, merges: merges, continuingPrefix: try affix(model, "continuing_subword_prefix") ?? "",
+        endOfWord: try affix(model, "end_of_word_suffix") ?? "")
       pairs.unknown = unknownPiece.flatMap { entries[$0] }
       pairs.fusesUnknown = model[path: "fuse_unk"]?.boolValue ?? false
       pairs.ignoresMerges = model[path: "ignore_merges"]?.boolValue ?? false
       return (pairs, pairs.unknown)
     case let kind: throw unsupported("model", kind)
     }
+  }
+
+  /// What is put before or after a piece of a word.
+  private func affix(_ model: Tree, _ key: String) throws -> String? {
+    guard let text = model[path: key]?.stringValue else { return nil }
+    guard text.unicodeScalars.count <= 64 else { throw unsupported("model", "one with a long '\(key)'") }
+    return text
   }
 
   func addedTokens() throws -> [AddedTokens.Entry] {
@@ -266,7 +279,12 @@ private struct TokenizerFile {
     }
   }
 
-  func normalizer() throws -> TextNormalizer? { try part("normalizer").map(normalizer) }
+  func normalizer() throws -> TextNormalizer? {
+    guard let normalizer = try part("normalizer").map(normalizer) else { return nil }
+    // Replacements of replacements grow a text without bound.
+    guard normalizer.growth <= 64 else { throw unsupported("normalizer", "one that makes texts so much longer") }
+    return normalizer
+  }
 
   private func part(_ name: String) -> Tree? {
     let part = tree[path: name]
