@@ -43,7 +43,7 @@ kill-test: build ## kill runs, comparisons and encodings hundreds of times, and 
 full-disk-test: build ## fill small disks under runs and encodings (Linux, as root)
 	@scripts/full-disk.sh
 
-lint: ## formatting, one test and one registry line a method, links in the documentation
+lint: ## formatting, one test and one registry line a method and a layout, links in the documentation
 	swift format lint --strict --recursive --parallel --configuration .swift-format $(SWIFT)
 	@scripts/check-mirror.sh
 	@$(MAKE) --no-print-directory docs-check promises
@@ -57,8 +57,9 @@ docs-check: ## every relative link in the documentation leads somewhere
 promises: ## every test that Documentation/reliability.md names is there
 	@$(PYTHON) scripts/check-promises.py
 
-docs: setup ## write the methods' pages and the README's table anew, from their cards
+docs: setup ## write the methods' pages, the README's table and the data sets' page anew, from their cards
 	swift run seesaw methods --pages Documentation/methods --readme README.md
+	swift run seesaw datasets ls --page Documentation/datasets.md
 
 golden: ## compute the golden numbers again, with PyTorch and scikit-learn
 	@scripts/golden.sh

@@ -127,7 +127,7 @@ let package = Package(
     tests(
       "SeesawCommandTests",
       [
-        "Balancing", "Experiments", "Records", "Reports", "SeesawCommand",
+        "Balancing", "Datasets", "Experiments", "Records", "Reports", "SeesawCommand",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     tests("EndToEndTests", ["Records", "Torch"]),

@@ -1,34 +1,40 @@
 #!/usr/bin/env bash
-# Every method has a file, a line in the registry and a test of its own.
+# Every method and every layout of a published data set has a file, a line in the registry and a test of its own.
 set -euo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")/.."
 
-registry=Sources/Balancing/MethodRegistry.swift
-count=0
 wrong=0
-for file in Sources/Balancing/Methods/*.swift; do
-  [ -e "$file" ] || { echo "methods: Sources/Balancing/Methods holds no Swift file" >&2; exit 1; }
-  method="$(basename "$file" .swift)"
-  count=$((count + 1))
-  grep -qE "\b(struct|class|enum|actor) $method\b" "$file" || {
-    echo "$file: declares no type '$method'; a file is named after its method" >&2
-    wrong=1
-  }
-  grep -qE "\b$method\b" "$registry" || {
-    echo "$file: '$method' is not in $registry; add its line" >&2
-    wrong=1
-  }
-  [ -f "Tests/BalancingTests/Methods/${method}Tests.swift" ] || {
-    echo "$file: no Tests/BalancingTests/Methods/${method}Tests.swift; every method ships with its test" >&2
-    wrong=1
-  }
-done
-for test in Tests/BalancingTests/Methods/*Tests.swift; do
-  method="$(basename "$test" Tests.swift)"
-  [ -e "$test" ] && [ ! -f "Sources/Balancing/Methods/$method.swift" ] && {
-    echo "$test: tests no method; Sources/Balancing/Methods/$method.swift is not there" >&2
-    wrong=1
-  }
-done
+# check what a-file's-folder a-test's-folder registry files-that-are-none
+check() {
+  local what=$1 sources=$2 tests=$3 registry=$4 besides=$5 count=0 name
+  for file in "$sources"/*.swift; do
+    [ -e "$file" ] || { echo "${what}s: $sources holds no Swift file" >&2; exit 1; }
+    name="$(basename "$file" .swift)"
+    [ "$name" = "$besides" ] && continue
+    count=$((count + 1))
+    grep -qE "\b(struct|class|enum|actor) $name\b" "$file" || {
+      echo "$file: declares no type '$name'; a file is named after its $what" >&2
+      wrong=1
+    }
+    grep -qE "\b$name\b" "$registry" || {
+      echo "$file: '$name' is not in $registry; add its line" >&2
+      wrong=1
+    }
+    [ -f "$tests/${name}Tests.swift" ] || {
+      echo "$file: no $tests/${name}Tests.swift; every $what ships with its test" >&2
+      wrong=1
+    }
+  done
+  for file in "$tests"/*Tests.swift; do
+    name="$(basename "$file" Tests.swift)"
+    [ -e "$file" ] && [ ! -f "$sources/$name.swift" ] && {
+      echo "$file: tests no $what; $sources/$name.swift is not there" >&2
+      wrong=1
+    }
+  done
+  [ "$wrong" -ne 0 ] || echo "${what}s: $count, each registered and tested"
+}
+
+check method Sources/Balancing/Methods Tests/BalancingTests/Methods Sources/Balancing/MethodRegistry.swift ""
+check layout Sources/Datasets/Layouts Tests/DatasetsTests/Layouts Sources/Datasets/Layouts/DatasetLayout.swift DatasetLayout
 [ "$wrong" -eq 0 ] || exit 1
-echo "methods: $count, each registered and tested"

@@ -25,10 +25,11 @@ struct RawChecks {
   private struct Passed {
     let id: String
     let row: Int
+    let file: String?
     let image: URL?
     let text: String?
     let labels: [String]
-    let split: RawSplit?
+    var split: RawSplit?
     let group: String?
   }
 
@@ -37,7 +38,7 @@ struct RawChecks {
     rowCount = rows.rows.count
     notes = rows.notes
     hasSplitColumn = rows.rows.contains { !($0.split ?? "").isEmpty }
-    var owners: [String: Int] = [:]
+    var owners: [String: RawRows.Row] = [:]
     var passed: [Passed] = []
     for row in rows.rows {
       switch check(row, &owners) {
@@ -45,9 +46,11 @@ struct RawChecks {
       case .failure(let fault):
         quarantined.append(
           Quarantined(
-            row: row.number, id: row.id, reason: fault.reason, split: row.split.flatMap(RawSplit.init(named:))))
+            row: row.number, file: row.file, id: row.id, reason: fault.reason,
+            split: row.split.flatMap(RawSplit.init(named:))))
       }
     }
+    if hasSplitColumn, settings.heldOutShare > 0 { holdOut(&passed, settings) }
     let drawn =
       hasSplitColumn
       ? []
@@ -56,22 +59,45 @@ struct RawChecks {
         groups: passed.map(\.group), settings: settings)
     samples = passed.enumerated().map { index, sample in
       RawSample(
-        id: sample.id, row: sample.row, imagePath: sample.image, text: sample.text, labels: sample.labels,
+        id: sample.id, row: sample.row, file: sample.file, imagePath: sample.image, text: sample.text,
+        labels: sample.labels,
         split: sample.split ?? drawn[index], group: sample.group)
     }
     addNotes(settings)
+  }
+
+  /// Draws a validation split from training, where the data brings a test split only.
+  private mutating func holdOut(_ passed: inout [Passed], _ settings: RawDatasetSettings) {
+    guard !passed.contains(where: { $0.split == .validation }) else { return }
+    let trained = passed.indices.filter { passed[$0].split == .train }
+    var shares = settings
+    shares.validationShare = settings.heldOutShare
+    shares.testShare = 0
+    let drawn = RawSplitting.splits(
+      ids: trained.map { passed[$0].id }, strata: trained.map { passed[$0].labels.sorted().joined(separator: "|") },
+      groups: trained.map { passed[$0].group }, settings: shares)
+    for (place, split) in zip(trained, drawn) { passed[place].split = split }
+    notes.append(
+      "\(Self.rows(drawn.count { $0 == .validation })) of training held out for validation, by class, with seed "
+        + "\(settings.splitSeed)")
   }
 
   private struct Fault: Error {
     let reason: String
   }
 
-  private func check(_ row: RawRows.Row, _ owners: inout [String: Int]) -> Result<Passed, Fault> {
+  private func check(_ row: RawRows.Row, _ owners: inout [String: RawRows.Row]) -> Result<Passed, Fault> {
     func refuse(_ reason: String) -> Result<Passed, Fault> { .failure(Fault(reason: reason)) }
     if let fault = row.fault { return refuse(fault) }
     let id = row.id ?? "\(row.number)"
-    if let owner = owners[id] { return refuse("the id '\(id)' is taken by line \(owner)") }
-    owners[id] = row.number
+    if let owner = owners[id] {
+      let place = RawRows.place(owner.number, in: owner.file)
+      guard owner.file == nil || owner.split == row.split else {
+        return refuse("the id '\(id)' is in two splits, first at \(place)")
+      }
+      return refuse("the id '\(id)' is taken by \(place)")
+    }
+    owners[id] = row
     guard row.image != nil || row.text != nil else { return refuse("has neither a picture nor a text") }
     guard let labels = row.labels else { return refuse("has no label") }
     if labels.contains(where: \.isEmpty) { return refuse("has an empty label") }
@@ -96,7 +122,8 @@ struct RawChecks {
     var seen: Set<String> = []
     return .success(
       Passed(
-        id: id, row: row.number, image: image, text: row.text, labels: labels.filter { seen.insert($0).inserted },
+        id: id, row: row.number, file: row.file, image: image, text: row.text,
+        labels: labels.filter { seen.insert($0).inserted },
         split: split, group: row.group))
   }
 

@@ -1,6 +1,6 @@
 public import Foundation
 public import Multimodal
-import Records
+public import Records
 
 /// Pictures and texts with labels, as they lie in a folder, checked.
 ///
@@ -11,33 +11,47 @@ public struct RawDataset: Sendable {
   public let name: String
   /// What image paths are relative to.
   public let folder: URL
-  /// The sample file itself.
+  /// The sample file itself; the folder, where a published layout was read.
   public let file: URL
+  /// What is known of the data set, where a published layout was read.
+  public let card: DatasetCard?
   /// The usable rows, in the order of the file.
   public let samples: [RawSample]
-  /// The names of the classes: in numerical order where all are whole numbers, else alphabetical.
+  /// The names of the classes: in the data set's own order, else in numerical order where all are whole numbers, else
+  /// alphabetical.
   public let classes: [String]
   /// What the samples consist of: `image`, `text` or both, in that order.
   public let modalities: [RawInput.Kind]
   private let classNumbers: [String: Int]
-  /// Whether some sample has no label or more than one.
+  /// The data set's own order of its classes.
+  private let order: [String]
+  /// Whether some sample has no label or more than one, or the published task says so.
   public let isMultiLabel: Bool
   /// The rows left out, in the order of the file.
   public let quarantined: [Quarantined]
   /// What a person should know about how the data was read, a sentence each.
   public let notes: [String]
 
-  /// Reads a folder with `samples.csv` or `samples.jsonl`, or such a file.
+  /// Reads a folder with `samples.csv` or `samples.jsonl`, or such a file; or a folder in a published layout
+  /// (``DatasetLayouts``), which is known by its files unless ``RawDatasetSettings/layout`` names it.
   ///
   /// Pictures are only looked for, not opened; ``quarantining(threads:settings:where:)`` takes a closer look.
   /// - Throws: ``RawDatasetError``, or Foundation's error where the file cannot be read.
   public init(at location: URL, settings: RawDatasetSettings = .init()) throws {
-    let file = try Self.sampleFile(at: location)
+    let layout = try Self.layout(of: location, settings)
+    let file = try layout == nil ? Self.sampleFile(at: location) : location
     let place = file.path(percentEncoded: false)
     let remaining = 1 - settings.validationShare - settings.testShare
     guard settings.validationShare >= 0, settings.testShare >= 0, remaining > 0 else {
       throw RawDatasetError(
         place: place, faults: [.shares(validation: settings.validationShare, test: settings.testShare)])
+    }
+    guard (0..<1).contains(settings.heldOutShare) else {
+      throw RawDatasetError(place: place, faults: [.shares(validation: settings.heldOutShare, test: 0)])
+    }
+    if let layout {
+      try self.init(layout, in: location, isNamed: !settings.layout.isEmpty, settings: settings)
+      return
     }
     let rows = RawRows(
       try BoundedFile.read(file, limit: BoundedFile.largestTable), isCSV: file.pathExtension.lowercased() == "csv")
@@ -48,16 +62,64 @@ public struct RawDataset: Sendable {
     try self.init(checks, file: file, settings: settings)
   }
 
-  private init(_ checks: RawChecks, file: URL, settings: RawDatasetSettings) throws {
-    let folder = file.deletingLastPathComponent()
+  /// The published layout of a place, where it has one.
+  private static func layout(
+    of location: URL, _ settings: RawDatasetSettings
+  ) throws -> (any DatasetLayout.Type)? {
+    let files = LayoutFiles(folder: location)
+    let isFolder = files.isFolder("")
+    guard settings.layout.isEmpty else {
+      let layout = try DatasetLayouts.layout(named: settings.layout)
+      guard isFolder else {
+        throw Diagnosis(
+          files.has("") ? "a published layout is a folder" : "no such file or folder", place: location.relativePath,
+          exitStatus: .input)
+      }
+      return layout
+    }
+    guard isFolder, !["samples.csv", "samples.jsonl", "dataset.json"].contains(where: files.has) else { return nil }
+    let layouts = DatasetLayouts.all.filter { $0.recognises(files) }
+    guard layouts.count < 2 else {
+      throw RawDatasetError(
+        place: location.path(percentEncoded: false), faults: [.severalLayouts(layouts.map { $0.card.name })])
+    }
+    return layouts.first
+  }
+
+  private init(
+    _ layout: any DatasetLayout.Type, in folder: URL, isNamed: Bool, settings: RawDatasetSettings
+  ) throws {
+    let card = layout.card
+    let variant = try DatasetLayouts.variant(named: settings.variant, of: card)
+    var reading = LayoutReading(files: LayoutFiles(folder: folder), variant: variant, settings: settings)
+    layout.read(&reading)
+    let place = folder.path(percentEncoded: false)
+    guard reading.faults.isEmpty else { throw RawDatasetError(place: place, faults: reading.faults) }
+    let known = isNamed ? [] : ["the files are those of \(card.name); --layout names another"]
+    var checks = RawChecks(
+      folder: folder, rows: RawRows(reading.rows, notes: known + reading.notes), followsLinks: settings.followLinks)
+    checks.run(settings)
+    try self.init(checks, file: folder, folder: folder, card: card, order: reading.classes, settings: settings)
+  }
+
+  private init(
+    _ checks: RawChecks, file: URL, folder: URL? = nil, card: DatasetCard? = nil, order: [String] = [],
+    settings: RawDatasetSettings
+  ) throws {
+    let folder = folder ?? file.deletingLastPathComponent()
     self.file = file
+    self.card = card
+    self.order = order
     self.folder = folder
-    self.name = folder.standardizedFileURL.lastPathComponent
+    self.name = card?.name ?? folder.standardizedFileURL.lastPathComponent
     self.samples = checks.samples
-    self.quarantined = checks.quarantined.sorted { $0.row < $1.row }
+    // Several files have no order between them but that in which they were read.
+    self.quarantined = card == nil ? checks.quarantined.sorted { $0.row < $1.row } : checks.quarantined
     self.notes = checks.notes
-    self.isMultiLabel = checks.samples.contains { $0.labels.count != 1 }
-    self.classes = Self.ordered(Set(checks.samples.lazy.flatMap(\.labels)))
+    self.isMultiLabel =
+      card?.task == PredictionTask.multiLabel.rawValue || checks.samples.contains { $0.labels.count != 1 }
+    let found = Set(checks.samples.lazy.flatMap(\.labels))
+    self.classes = order.isEmpty ? Self.ordered(found) : order.filter(found.contains)
     self.classNumbers = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, $0) })
     self.modalities = RawInput.Kind.allCases.filter { kind in
       checks.samples.contains { kind == .image ? $0.imagePath != nil : $0.text != nil }
@@ -105,14 +167,26 @@ public struct RawDataset: Sendable {
     for (sample, reason) in zip(samples, reasons) {
       if let reason {
         checks.quarantined.append(
-          Quarantined(row: sample.row, id: sample.id, reason: reason, split: sample.split))
+          Quarantined(row: sample.row, file: sample.file, id: sample.id, reason: reason, split: sample.split))
       } else {
         checks.samples.append(sample)
       }
     }
     checks.notes = notes.filter { $0 != RawChecks.note(leftOut: quarantined.count) }
     if !checks.quarantined.isEmpty { checks.notes.append(RawChecks.note(leftOut: checks.quarantined.count)) }
-    return try RawDataset(checks, file: file, settings: settings)
+    return try RawDataset(checks, file: file, folder: folder, card: card, order: order, settings: settings)
+  }
+
+  /// Names what was read: the file's bytes, or all that a published layout said of its samples.
+  package func digest() throws -> String {
+    guard let card else { return try FileDigest.sha256(of: file) }
+    let lines = samples.map { sample in
+      let origin: [String] = [
+        sample.id, sample.split.rawValue, sample.labels.joined(separator: "|"), sample.text ?? "", sample.group ?? "",
+      ]
+      return origin.joined(separator: "\u{1f}")
+    }
+    return FileDigest.sha256(of: ([card.name] + lines).joined(separator: "\n"))
   }
 
   private static func sampleFile(at location: URL) throws -> URL {

@@ -31,7 +31,7 @@ public struct RawDatasetError: Diagnosable, Equatable {
   }
 
   static func lines(_ rows: [Quarantined]) -> [String] {
-    let shown = rows.prefix(10).map { "line \($0.row): \($0.reason)" }
+    let shown = rows.prefix(10).map { "\($0.place): \($0.reason)" }
     return rows.count > 10 ? shown + ["… and \(rows.count - 10) more"] : shown
   }
 }
@@ -66,6 +66,14 @@ public enum RawDatasetFault: Equatable, Sendable {
   case strict([Quarantined])
   /// Shares of a drawn split that leave nothing to train on.
   case shares(validation: Double, test: Double)
+  /// Files of a published layout that are not there.
+  case missingFiles([String])
+  /// A file of a published layout that makes no sense.
+  case unreadableFile(String, reason: String)
+  /// Something that is not read, and what to do instead.
+  case unsupported(String, remedy: String)
+  /// Several published layouts have files like these.
+  case severalLayouts([String])
 
   var sentence: String {
     switch self {
@@ -90,6 +98,11 @@ public enum RawDatasetFault: Equatable, Sendable {
     case .strict(let rows): rows.count == 1 ? "1 row cannot be used" : "\(rows.count) rows cannot be used"
     case .shares(let validation, let test):
       "shares of \(validation) for validation and \(test) for testing leave nothing to train on"
+    case .missingFiles(let paths):
+      paths.count == 1 ? "'\(paths[0])' is not here" : "\(paths.count) files or folders are not here"
+    case .unreadableFile(let path, let reason): "'\(path)' cannot be read: \(reason)"
+    case .unsupported(let sentence, _): sentence
+    case .severalLayouts(let names): "the folder could be \(names.joined(separator: " or "))"
     }
   }
 
@@ -105,6 +118,7 @@ public enum RawDatasetFault: Equatable, Sendable {
         "'\(name)' on line \(rows.prefix(3).map(String.init).joined(separator: ", "))\(rows.count > 3 ? ", …" : "")"
       } + (classes.count > 10 ? ["… and \(classes.count - 10) more"] : [])
     case .strict(let rows): RawDatasetError.lines(rows)
+    case .missingFiles(let paths): paths.count == 1 ? [] : paths
     default: []
     }
   }
@@ -114,7 +128,8 @@ public enum RawDatasetFault: Equatable, Sendable {
     case .noSampleFile(let isFeatureSet):
       isFeatureSet
         ? "this is a feature set already; it needs no encoding"
-        : "write one with the columns image, text, label and, if you like, id, split and group"
+        : "write one with the columns image, text, label and, if you like, id, split and group; "
+          + "'seesaw datasets' lists the published layouts that are read as they are"
     case .twoSampleFiles: "name the one you mean"
     case .unknownFileKind: "convert it"
     case .otherEncoding: "save it as UTF-8"
@@ -134,6 +149,10 @@ public enum RawDatasetFault: Equatable, Sendable {
     case .classesNotInTraining: "move some of their rows to training, or remove them"
     case .strict: "correct them, or leave strict off to do without them"
     case .shares: "make them smaller"
+    case .missingFiles: "'seesaw datasets show NAME' draws what belongs where"
+    case .unreadableFile: nil
+    case .unsupported(_, let remedy): remedy
+    case .severalLayouts: "name the one with --layout"
     }
   }
 }

@@ -6,6 +6,8 @@ struct RawRows {
   /// What one row says, or why it says nothing.
   struct Row {
     let number: Int
+    /// The file that the number counts in, where there are several.
+    var file: String?
     var id: String?
     var image: String?
     var text: String?
@@ -23,7 +25,18 @@ struct RawRows {
   /// What makes the whole file unreadable.
   var faults: [RawDatasetFault] = []
 
+  /// `line 7`, or `train.jsonl:7`.
+  static func place(_ number: Int, in file: String?) -> String {
+    file.map { "\($0):\(number)" } ?? "line \(number)"
+  }
+
   static let known = ["image", "text", "label", "id", "split", "group"]
+
+  /// Rows that were read elsewhere.
+  init(_ rows: [Row], notes: [String]) {
+    self.rows = rows
+    self.notes = notes
+  }
 
   init(_ data: Data, isCSV: Bool) {
     var bytes = [UInt8](data)
@@ -141,7 +154,7 @@ struct RawRows {
     if !ignored.isEmpty { notes.append("keys not used: \(Self.listed(ignored.sorted()))") }
   }
 
-  private static func reason(_ error: any Error) -> String {
+  static func reason(_ error: any Error) -> String {
     let diagnosis = Diagnosis(describing: error)
     return diagnosis.place.map { "\(diagnosis.what) (\($0))" } ?? diagnosis.what
   }
@@ -166,10 +179,10 @@ struct RawRows {
     if columns.isDisjoint(with: ["image", "text"]) { faults.append(.noInputColumn(found: found)) }
   }
 
-  fileprivate static func trimmed(_ text: String) -> String { text.trimmingCharacters(in: .whitespacesAndNewlines) }
+  static func trimmed(_ text: String) -> String { text.trimmingCharacters(in: .whitespacesAndNewlines) }
 
   /// The text, unless there is nothing in it.
-  fileprivate static func present(_ text: String?) -> String? {
+  static func present(_ text: String?) -> String? {
     text.flatMap { $0.allSatisfy(\.isWhitespace) ? nil : $0 }
   }
 }

@@ -7,6 +7,8 @@ public struct RawSample: Sendable, Equatable {
   public let id: String
   /// The line of the file on which it begins; the first line is 1.
   public let row: Int
+  /// The file that ``row`` counts in, where the data set has several.
+  public let file: String?
   /// The picture; `nil` where the row names none.
   public let imagePath: URL?
   /// The text; `nil` where the row has none.
@@ -18,16 +20,21 @@ public struct RawSample: Sendable, Equatable {
   public let group: String?
 
   public init(
-    id: String, row: Int, imagePath: URL?, text: String?, labels: [String], split: RawSplit, group: String? = nil
+    id: String, row: Int, file: String? = nil, imagePath: URL?, text: String?, labels: [String], split: RawSplit,
+    group: String? = nil
   ) {
     self.id = id
     self.row = row
+    self.file = file
     self.imagePath = imagePath
     self.text = text
     self.labels = labels
     self.split = split
     self.group = group
   }
+
+  /// Where it is: `line 7`, `train.jsonl:7`.
+  public var place: String { RawRows.place(row, in: file) }
 }
 
 /// The part of the data that a sample belongs to.
@@ -50,6 +57,8 @@ public enum RawSplit: String, Sendable, Codable, CaseIterable {
 public struct Quarantined: Sendable, Equatable, Codable {
   /// The line of the file on which it begins.
   public let row: Int
+  /// The file, where the data set has several.
+  public let file: String?
   /// Its id, where it could be read.
   public let id: String?
   /// The reason, in a few words.
@@ -57,12 +66,16 @@ public struct Quarantined: Sendable, Equatable, Codable {
   /// Its split, where the row names one.
   public let split: RawSplit?
 
-  public init(row: Int, id: String?, reason: String, split: RawSplit? = nil) {
+  public init(row: Int, file: String? = nil, id: String?, reason: String, split: RawSplit? = nil) {
     self.row = row
+    self.file = file
     self.id = id
     self.reason = reason
     self.split = split
   }
+
+  /// Where it is: `line 7`, `train.jsonl:7`.
+  public var place: String { RawRows.place(row, in: file) }
 }
 
 /// How a raw data set is read.
@@ -75,8 +88,14 @@ public struct RawDatasetSettings: Settings {
   public var validationShare = 0.1
   /// The share of rows drawn for testing where no column says, in 0…1.
   public var testShare = 0.2
+  /// The share of training rows held out for validation where the data brings a test split and no validation, in 0..<1.
+  public var heldOutShare = 0.0
   /// Where the split is drawn from.
   public var splitSeed: UInt64 = 0
+  /// The published layout to read; empty looks for `samples.csv` or `samples.jsonl`, and then for a layout by its files.
+  public var layout = ""
+  /// Which of the layout's ways to read it; empty takes its first.
+  public var variant = ""
 
   public init() {}
 }

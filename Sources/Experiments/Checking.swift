@@ -11,6 +11,9 @@ public struct CheckRequest: Sendable {
   public var data: URL
   /// `key=value` over `CheckSettings`.
   public var settings: [String] = []
+  /// The published layout of the folder, and which of its ways to read it; nil finds out, and takes the first.
+  public var layout: String?
+  public var variant: String?
 
   public init(data: URL) { self.data = data }
 }
@@ -33,7 +36,9 @@ extension Experiment {
     _ request: CheckRequest, stop: StopFlag = StopFlag(), events: EventSink = { _ in }
   ) throws -> DataFindings {
     let overlay = Overlay(defaults: try Tree(encoding: CheckSettings()))
-    let settings = try overlay.resolve(settings: request.settings).tree.decode(CheckSettings.self)
+    var settings = try overlay.resolve(settings: request.settings).tree.decode(CheckSettings.self)
+    settings.data.layout = request.layout ?? settings.data.layout
+    settings.data.variant = request.variant ?? settings.data.variant
     let manifest = request.data.appending(path: "dataset.json")
     guard FileManager.default.fileExists(atPath: manifest.path) else {
       return try checkRaw(request.data, settings, stop: stop, events: events)

@@ -49,6 +49,8 @@ private struct EncodingWork {
     var settings = try overlay.resolve(settings: request.settings).tree.decode(EncodeSettings.self)
     settings.data.strict = settings.data.strict || request.strict
     settings.data.followLinks = settings.data.followLinks || request.followLinks
+    settings.data.layout = request.layout ?? settings.data.layout
+    settings.data.variant = request.variant ?? settings.data.variant
     try settings.impairments.check()
     for level in settings.noiseLevels where !(0...1).contains(level) {
       throw Diagnosis("the noise level \(level) is not from 0 to 1", exitStatus: .usage)
@@ -338,7 +340,7 @@ private struct EncodingWork {
   private func manifest(
     _ data: RawDataset, _ notes: [String], _ key: String, _ encoders: [any RawEncoder]
   ) throws -> DatasetManifest {
-    let asked = try request.metric.map { name in
+    let asked = try (request.metric ?? data.card?.metric).map { name in
       guard let metric = Metric.allCases.first(where: { $0.rawValue.tolerantKey == name.tolerantKey }) else {
         throw Diagnosis("'\(name)' is not one of \(Metric.allowed.joined(separator: ", "))", exitStatus: .usage)
       }
@@ -354,6 +356,7 @@ private struct EncodingWork {
         "encoders": .table(
           try Dictionary(uniqueKeysWithValues: encoders.map { ($0.kindName, try $0.provenanceTree()) })),
         "impairments": try Tree(encoding: settings.impairments),
+        "layout": data.card.map { .string($0.name) } ?? .null,
         "raw": .string(data.folder.standardizedFileURL.path(percentEncoded: false)),
         "seesaw": .string(Experiment.version),
       ])
@@ -361,7 +364,7 @@ private struct EncodingWork {
 
   /// Names what the features depend on: the samples, the pictures' sizes and times, encoders and settings.
   private func key(of data: RawDataset, _ encoders: [any RawEncoder]) throws -> String {
-    var lines = [try FileDigest.sha256(of: data.file)]
+    var lines = [try data.digest()]
     for sample in data.samples {
       guard let url = sample.imagePath else { continue }
       let values = try? url.resourceValues(forKeys: [.fileSizeKey, .contentModificationDateKey])
@@ -377,7 +380,7 @@ private struct EncodingWork {
   }
 
   private static func quarantineWords(_ rows: [Quarantined], in url: URL) -> String {
-    let shown = rows.prefix(3).map { "line \($0.row): \($0.reason)" }.joined(separator: "; ")
+    let shown = rows.prefix(3).map { "\($0.place): \($0.reason)" }.joined(separator: "; ")
     return "\(rows.count) \(rows.count == 1 ? "sample is" : "samples are") left out (\(shown)"
       + "\(rows.count > 3 ? "; …" : "")); all are listed in \(url.relativePath)"
   }

@@ -94,7 +94,7 @@ public struct CompareRequest: Sendable {
 
 /// Raw data to be encoded, as asked for.
 public struct EncodeRequest: Sendable {
-  /// A folder with samples.csv or samples.jsonl, or such a file.
+  /// A folder with samples.csv or samples.jsonl, or such a file, or a folder in a published layout.
   public var raw: URL
   public var out: URL
   /// Encoders by modality: a name, or the path of a checkpoint folder; nil takes the built-in one.
@@ -113,6 +113,9 @@ public struct EncodeRequest: Sendable {
   public var strict = false
   /// Takes pictures also where a symbolic link leads out of the folder.
   public var followLinks = false
+  /// The published layout of the folder, and which of its ways to read it; nil finds out, and takes the first.
+  public var layout: String?
+  public var variant: String?
   public var metric: String?
   public var name: String?
   /// Encodes anew although the same is there.

@@ -225,6 +225,19 @@ public struct EncoderCard: Codable, Equatable, Sendable {
   }
 }
 
+/// One of several ways to read the same files: another target, other splits, another text.
+public struct DatasetVariant: Codable, Equatable, Sendable {
+  /// As typed at the prompt.
+  public var name: String
+  /// A phrase.
+  public var summary: String
+
+  public init(_ name: String, _ summary: String) {
+    self.name = name
+    self.summary = summary
+  }
+}
+
 /// Everything a reader wants to know of a data set.
 public struct DatasetCard: Codable, Equatable, Sendable {
   /// As typed at the prompt.
@@ -237,21 +250,30 @@ public struct DatasetCard: Codable, Equatable, Sendable {
   public var task: String
   /// How many classes.
   public var classes: Int
+  /// The names of the classes, in order; empty where folders or a file of the data set name them.
+  public var classNames: [String]
   /// `accuracy`, `auroc`, `macro-f1` or `weighted-f1`.
   public var metric: String
-  /// Samples by split, as published.
+  /// Samples by split (`train`, `validation`, `test`), as published.
   public var splits: [String: Int]
-  /// Where it is to be had.
-  public var url: String?
+  /// What papers do with it: splits and scores, a sentence each.
+  public var protocols: [String]
+  /// Where it is to be had, a line each.
+  public var sources: [String]
   /// Terms of use.
-  public var terms: String?
-  /// Files and folders that must be there.
+  public var terms: String
+  /// Files and folders that must be there, drawn as a tree.
   public var layout: [String]
+  /// Ways to read it; the first is taken where none is named.
+  public var variants: [DatasetVariant]
+  /// What surprises in the published files, a sentence each.
+  public var peculiarities: [String]
 
   public init(
     name: String, title: String, citation: Citation? = nil, summary: String, modalities: [String], task: String,
-    classes: Int, metric: String, splits: [String: Int] = [:], url: String? = nil, terms: String? = nil,
-    layout: [String] = []
+    classes: Int, classNames: [String] = [], metric: String, splits: [String: Int] = [:], protocols: [String] = [],
+    sources: [String] = [], terms: String, layout: [String], variants: [DatasetVariant] = [],
+    peculiarities: [String] = []
   ) {
     self.name = name
     self.title = title
@@ -260,10 +282,14 @@ public struct DatasetCard: Codable, Equatable, Sendable {
     self.modalities = modalities
     self.task = task
     self.classes = classes
+    self.classNames = classNames
     self.metric = metric
     self.splits = splits
-    self.url = url
+    self.protocols = protocols
+    self.sources = sources
     self.terms = terms
     self.layout = layout
+    self.variants = variants
+    self.peculiarities = peculiarities
   }
 }

@@ -14,7 +14,7 @@ struct Seesaw: ParsableCommand {
     groupedSubcommands: [
       CommandGroup(
         name: "Work", subcommands: [Demo.self, Diagnose.self, Compare.self, Train.self, Evaluate.self, Predict.self]),
-      CommandGroup(name: "Data", subcommands: [Encode.self, Import.self, Check.self]),
+      CommandGroup(name: "Data", subcommands: [Encode.self, Import.self, Check.self, DatasetsCommand.self]),
       CommandGroup(
         name: "Look",
         subcommands: [

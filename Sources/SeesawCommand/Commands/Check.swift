@@ -14,8 +14,10 @@ struct Check: ParsableCommand, Exemplified {
 
   static let examples = ["seesaw check my-data", "seesaw check my-samples --strict --json > check.json"]
 
-  @Argument(help: "The folder of a feature set, or a folder or file of raw samples.")
+  @Argument(help: "The folder of a feature set, or a folder or file of raw samples, or a published data set's folder.")
   var data: String
+
+  @OptionGroup var published: LayoutOptions
 
   @Flag(help: "Fail where something grave is found.")
   var strict = false
@@ -36,6 +38,8 @@ struct Check: ParsableCommand, Exemplified {
     let output = Output(talk)
     var request = CheckRequest(data: URL(filePath: data))
     request.settings = settings
+    request.layout = published.layout
+    request.variant = published.variant
     let findings = try Experiment.check(request, stop: Interruption.flag(), events: output.events)
     try output.data(json ? findings.json() : CheckText(findings, width: output.surroundings.width).text)
     let counts = DataFindings.Severity.allCases.map { "\(findings.findings($0).count) \(Self.noun($0))" }

@@ -8,7 +8,8 @@ struct Encode: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract: "Turn pictures and texts into features, impaired copies included.",
     discussion:
-      "RAW is a folder with samples.csv or samples.jsonl (columns image, text, label, and if you like id and split). "
+      "RAW is a folder with samples.csv or samples.jsonl (columns image, text, label, and if you like id and split), or a "
+      + "published data set as it comes ('seesaw datasets' lists them). "
       + "A sample that cannot be used is left out and listed in quarantine.jsonl, unless --strict. "
       + "An encoder is a name or a checkpoint folder of the Hugging Face kind; 'seesaw encoders' lists what is read.")
 
@@ -59,6 +60,8 @@ struct Encode: ParsableCommand, Exemplified {
   @Flag(help: "Take pictures also where a symbolic link leads out of the folder.")
   var followLinks = false
 
+  @OptionGroup var published: LayoutOptions
+
   @Option(help: ArgumentHelp("accuracy, auroc, macro-f1 or weighted-f1.", valueName: "metric"))
   var metric: String?
 
@@ -87,6 +90,8 @@ struct Encode: ParsableCommand, Exemplified {
     request.settings = settings
     request.strict = strict
     request.followLinks = followLinks
+    request.layout = published.layout
+    request.variant = published.variant
     request.metric = metric
     request.name = name
     request.again = again

@@ -21,6 +21,19 @@ struct ConfigurationOptions: ParsableArguments {
   var urls: [URL] { files.map { URL(filePath: $0) } }
 }
 
+/// A published data set as it comes.
+struct LayoutOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The published layout of the folder (default: known by its files); 'seesaw datasets' lists them.",
+      valueName: "name"))
+  var layout: String?
+
+  @Option(
+    help: ArgumentHelp("Which of the layout's ways to read it; 'seesaw datasets show' names them.", valueName: "name"))
+  var variant: String?
+}
+
 /// What to do where another process is at work in the same folder.
 struct LockOptions: ParsableArguments {
   @Flag(help: "Wait for another process that writes in the same folder, instead of refusing.")
