@@ -27,7 +27,9 @@ struct RawChecks {
     let row: Int
     let file: String?
     let image: URL?
+    let frames: [URL]
     let text: String?
+    let audio: URL?
     let labels: [String]
     var split: RawSplit?
     let group: String?
@@ -59,8 +61,8 @@ struct RawChecks {
         groups: passed.map(\.group), settings: settings)
     samples = passed.enumerated().map { index, sample in
       RawSample(
-        id: sample.id, row: sample.row, file: sample.file, imagePath: sample.image, text: sample.text,
-        labels: sample.labels,
+        id: sample.id, row: sample.row, file: sample.file, imagePath: sample.image,
+        frames: sample.frames, text: sample.text, audioPath: sample.audio, labels: sample.labels,
         split: sample.split ?? drawn[index], group: sample.group)
     }
     addNotes(settings)
@@ -98,7 +100,9 @@ struct RawChecks {
       return refuse("the id '\(id)' is taken by \(place)")
     }
     owners[id] = row
-    guard row.image != nil || row.text != nil else { return refuse("has neither a picture nor a text") }
+    guard row.image != nil || row.text != nil || row.audio != nil else {
+      return refuse("has neither a picture nor a text")
+    }
     guard let labels = row.labels else { return refuse("has no label") }
     if labels.contains(where: \.isEmpty) { return refuse("has an empty label") }
     if labels.contains(where: { $0.unicodeScalars.contains(where: \.isHidden) }) {
@@ -112,29 +116,36 @@ struct RawChecks {
         return refuse(name.isEmpty ? "has no split" : "the split '\(name)' is not one of train, validation, test")
       }
     }
-    var image: URL?
-    if let path = row.image {
-      switch file(path) {
-      case .success(let url): image = url
+    var pictures: [URL] = []
+    for path in (row.image.map { [$0] } ?? []) + row.frames {
+      switch file(path, "picture") {
+      case .success(let url): pictures.append(url)
+      case .failure(let fault): return .failure(fault)
+      }
+    }
+    var audio: URL?
+    if let path = row.audio {
+      switch file(path, "sound") {
+      case .success(let url): audio = url
       case .failure(let fault): return .failure(fault)
       }
     }
     var seen: Set<String> = []
     return .success(
       Passed(
-        id: id, row: row.number, file: row.file, image: image, text: row.text,
-        labels: labels.filter { seen.insert($0).inserted },
-        split: split, group: row.group))
+        id: id, row: row.number, file: row.file, image: pictures.first, frames: Array(pictures.dropFirst()),
+        text: row.text, audio: audio, labels: labels.filter { seen.insert($0).inserted }, split: split,
+        group: row.group))
   }
 
-  /// The picture of a path, which may not leave the folder, nor by a symbolic link unless links may be followed.
-  private func file(_ path: String) -> Result<URL, Fault> {
+  /// The picture or sound of a path, which may not leave the folder, nor by a symbolic link unless links may be followed.
+  private func file(_ path: String, _ noun: String) -> Result<URL, Fault> {
     func refuse(_ reason: String) -> Result<URL, Fault> { .failure(Fault(reason: reason)) }
-    if path.contains("://") { return refuse("'\(path)' is an address; pictures are read from files") }
+    if path.contains("://") { return refuse("'\(path)' is an address; \(noun)s are read from files") }
     if path.hasPrefix("/") || path.hasPrefix("~") {
       return refuse("'\(path)' is not relative to the file")
     }
-    if path.contains("\0") { return refuse("a zero byte in the path of its picture") }
+    if path.contains("\0") { return refuse("a zero byte in the path of its \(noun)") }
     var depth = 0
     for part in path.split(separator: "/") where part != "." {
       depth += part == ".." ? -1 : 1
@@ -143,7 +154,7 @@ struct RawChecks {
     let url = folder.appending(path: path)
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: url.path(percentEncoded: false), isDirectory: &isFolder) else {
-      return refuse("there is no picture '\(path)'\(path.contains("\\") ? "; paths are written with /" : "")")
+      return refuse("there is no \(noun) '\(path)'\(path.contains("\\") ? "; paths are written with /" : "")")
     }
     guard !isFolder.boolValue else { return refuse("'\(path)' is a folder") }
     guard followsLinks || Self.truePath(url).hasPrefix(trueFolder) else {
@@ -181,6 +192,10 @@ struct RawChecks {
     }
     let textless = samples.count { $0.text == nil }
     if textless > 0, textless < samples.count { notes.append("\(Self.rows(textless)) without a text") }
+    let soundless = samples.count { $0.audioPath == nil }
+    if soundless > 0, soundless < samples.count {
+      notes.append("\(Self.rows(soundless)) without a sound: silence stands for it")
+    }
     let leaked = repeatedTestRows()
     if leaked > 0 {
       notes.append("\(Self.rows(leaked)) of the test split also in training, with the same picture and text")
@@ -196,9 +211,12 @@ struct RawChecks {
     struct Content: Hashable {
       let image: String?
       let text: String?
+      let audio: String?
     }
     func content(_ sample: RawSample) -> Content {
-      Content(image: sample.imagePath?.standardizedFileURL.path(percentEncoded: false), text: sample.text)
+      Content(
+        image: sample.imagePath?.standardizedFileURL.path(percentEncoded: false), text: sample.text,
+        audio: sample.audioPath?.standardizedFileURL.path(percentEncoded: false))
     }
     let trained = Set(samples.lazy.filter { $0.split == .train }.map(content))
     return samples.count { $0.split == .test && trained.contains(content($0)) }

@@ -20,7 +20,7 @@ public struct RawDataset: Sendable {
   /// The names of the classes: in the data set's own order, else in numerical order where all are whole numbers, else
   /// alphabetical.
   public let classes: [String]
-  /// What the samples consist of: `image`, `text` or both, in that order.
+  /// What the samples consist of: `image`, `text`, `audio`, in that order.
   public let modalities: [RawInput.Kind]
   private let classNumbers: [String: Int]
   /// The data set's own order of its classes.
@@ -122,7 +122,7 @@ public struct RawDataset: Sendable {
     self.classes = order.isEmpty ? Self.ordered(found) : order.filter(found.contains)
     self.classNumbers = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, $0) })
     self.modalities = RawInput.Kind.allCases.filter { kind in
-      checks.samples.contains { kind == .image ? $0.imagePath != nil : $0.text != nil }
+      checks.samples.contains { $0.has(kind) }
     }
     let faults = wholeSetFaults(rowCount: checks.rowCount, hasSplitColumn: checks.hasSplitColumn, settings)
     if !faults.isEmpty {

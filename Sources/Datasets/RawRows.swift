@@ -10,7 +10,10 @@ struct RawRows {
     var file: String?
     var id: String?
     var image: String?
+    /// Further pictures of the same sample, such as frames of a clip.
+    var frames: [String] = []
     var text: String?
+    var audio: String?
     var split: String?
     var group: String?
     /// Empty for an explicit empty list; `nil` where nothing is said.
@@ -30,7 +33,7 @@ struct RawRows {
     file.map { "\($0):\(number)" } ?? "line \(number)"
   }
 
-  static let known = ["image", "text", "label", "id", "split", "group"]
+  static let known = ["image", "text", "audio", "label", "id", "split", "group"]
 
   /// Rows that were read elsewhere.
   init(_ rows: [Row], notes: [String]) {
@@ -93,6 +96,7 @@ struct RawRows {
     row.id = present(texts["id"].map(trimmed))
     row.image = present(texts["image"].map(trimmed))
     row.text = present(texts["text"])
+    row.audio = present(texts["audio"].map(trimmed))
     row.split = texts["split"].map(trimmed)
     row.group = present(texts["group"].map(trimmed))
     if let label = present(texts["label"].map(trimmed)) {
@@ -176,7 +180,7 @@ struct RawRows {
       let meant = found.first { aliases.contains($0.lowercased()) } ?? nearest(to: "label", in: found)
       faults.append(.noLabelColumn(found: found, meant: meant))
     }
-    if columns.isDisjoint(with: ["image", "text"]) { faults.append(.noInputColumn(found: found)) }
+    if columns.isDisjoint(with: ["image", "text", "audio"]) { faults.append(.noInputColumn(found: found)) }
   }
 
   static func trimmed(_ text: String) -> String { text.trimmingCharacters(in: .whitespacesAndNewlines) }
@@ -192,6 +196,7 @@ extension RawRows.Row {
     id = RawRows.present(word(object["id"], "id").map(RawRows.trimmed))
     image = RawRows.present(text(object["image"], "image").map(RawRows.trimmed))
     text = RawRows.present(text(object["text"], "text"))
+    audio = RawRows.present(text(object["audio"], "audio").map(RawRows.trimmed))
     split = text(object["split"], "split").map(RawRows.trimmed)
     group = RawRows.present(word(object["group"], "group").map(RawRows.trimmed))
     if let label = object["label"] { read(label: label) }

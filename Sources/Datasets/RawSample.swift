@@ -1,4 +1,5 @@
 public import Foundation
+public import Multimodal
 public import Records
 
 /// One row of a raw data set.
@@ -11,8 +12,12 @@ public struct RawSample: Sendable, Equatable {
   public let file: String?
   /// The picture; `nil` where the row names none.
   public let imagePath: URL?
+  /// Further pictures, such as frames of a clip; the features of all are averaged.
+  public let frames: [URL]
   /// The text; `nil` where the row has none.
   public let text: String?
+  /// The sound; `nil` where the row names none.
+  public let audioPath: URL?
   /// The names of its classes, each once; one for a single-label task.
   public let labels: [String]
   public let split: RawSplit
@@ -20,14 +25,16 @@ public struct RawSample: Sendable, Equatable {
   public let group: String?
 
   public init(
-    id: String, row: Int, file: String? = nil, imagePath: URL?, text: String?, labels: [String], split: RawSplit,
-    group: String? = nil
+    id: String, row: Int, file: String? = nil, imagePath: URL?, frames: [URL] = [], text: String?,
+    audioPath: URL? = nil, labels: [String], split: RawSplit, group: String? = nil
   ) {
     self.id = id
     self.row = row
     self.file = file
     self.imagePath = imagePath
+    self.frames = frames
     self.text = text
+    self.audioPath = audioPath
     self.labels = labels
     self.split = split
     self.group = group
@@ -35,6 +42,15 @@ public struct RawSample: Sendable, Equatable {
 
   /// Where it is: `line 7`, `train.jsonl:7`.
   public var place: String { RawRows.place(row, in: file) }
+
+  /// Whether it has something of a kind.
+  public func has(_ kind: RawInput.Kind) -> Bool {
+    switch kind {
+    case .image: imagePath != nil
+    case .text: text != nil
+    case .audio: audioPath != nil
+    }
+  }
 }
 
 /// The part of the data that a sample belongs to.
@@ -90,6 +106,8 @@ public struct RawDatasetSettings: Settings {
   public var testShare = 0.2
   /// The share of training rows held out for validation where the data brings a test split and no validation, in 0..<1.
   public var heldOutShare = 0.0
+  /// Of how many frames of a clip the features are averaged, at most; they are taken evenly.
+  public var frames = 3
   /// Where the split is drawn from.
   public var splitSeed: UInt64 = 0
   /// The published layout to read; empty looks for `samples.csv` or `samples.jsonl`, and then for a layout by its files.

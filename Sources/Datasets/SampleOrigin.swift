@@ -7,6 +7,8 @@ public struct SampleOrigin: Codable, Equatable, Sendable {
   /// Relative to the raw data's folder.
   public var image: String?
   public var text: String?
+  /// The sound, relative to the raw data's folder.
+  public var audio: String?
   /// The names of its classes.
   public var label: [String]
   /// Of the raw file, from 1.
@@ -15,11 +17,13 @@ public struct SampleOrigin: Codable, Equatable, Sendable {
   public var group: String?
 
   public init(
-    id: String, image: String? = nil, text: String? = nil, label: [String], line: Int? = nil, group: String? = nil
+    id: String, image: String? = nil, text: String? = nil, audio: String? = nil, label: [String], line: Int? = nil,
+    group: String? = nil
   ) {
     self.id = id
     self.image = image
     self.text = text
+    self.audio = audio
     self.label = label
     self.line = line
     self.group = group
@@ -28,10 +32,13 @@ public struct SampleOrigin: Codable, Equatable, Sendable {
   /// Of a sample of a raw data set; a picture outside of its folder keeps its whole path.
   public init(_ sample: RawSample, in folder: URL) {
     let root = folder.standardizedFileURL.path(percentEncoded: false)
-    let path = sample.imagePath?.standardizedFileURL.path(percentEncoded: false)
     let base = root.hasSuffix("/") ? root : root + "/"
+    func relative(_ file: URL?) -> String? {
+      let path = file?.standardizedFileURL.path(percentEncoded: false)
+      return path.map { $0.hasPrefix(base) ? String($0.dropFirst(base.count)) : $0 }
+    }
     self.init(
-      id: sample.id, image: path.map { $0.hasPrefix(base) ? String($0.dropFirst(base.count)) : $0 }, text: sample.text,
+      id: sample.id, image: relative(sample.imagePath), text: sample.text, audio: relative(sample.audioPath),
       label: sample.labels, line: sample.row, group: sample.group)
   }
 

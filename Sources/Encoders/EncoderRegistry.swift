@@ -7,6 +7,7 @@ public enum EncoderRegistry {
   public static let all: [any BuiltInEncoder.Type] = [
     HOGColourEncoder.self,
     HashedNGramEncoder.self,
+    LogSpectrogramEncoder.self,
   ]
 
   /// Those that need a folder.

@@ -82,10 +82,10 @@ private struct EncodingWork {
       if let done = try alreadyDone(key) { return done }
     }
     try prepare(work, key)
-    if data.modalities.contains(.image) {
+    if data.modalities != [.text] {
       let stop = stop
       data = try data.quarantining(threads: settings.threads, settings: settings.data) { sample in
-        if !stop.isRequested, let image = sample.imagePath { _ = try RGBImage(contentsOf: image) }
+        if !stop.isRequested { try sample.open() }
       }
       try checkStop()
     }
@@ -103,7 +103,7 @@ private struct EncodingWork {
         let samples = data.samples(in: split)
         guard !samples.isEmpty else { continue }
         let rows = try part("\(split.rawValue).\(kind.rawValue)", work) {
-          try encode(inputs(samples, kind), encoder, label: "\(kind.rawValue), \(split.rawValue)")
+          try encode(samples, kind, encoder, label: "\(kind.rawValue), \(split.rawValue)")
         }
         parts[split.rawValue, default: []].append((kind.rawValue, rows))
       }
@@ -125,11 +125,16 @@ private struct EncodingWork {
   /// The encoder that was asked for, not fitted.
   private func encoder(of kind: RawInput.Kind) throws -> any RawEncoder {
     var settings = PretrainedSettings()
-    settings.pooling = kind == .image ? request.imagePooling : request.textPooling
+    let (name, pooling): (String?, Pooling?) =
+      switch kind {
+      case .image: (request.imageEncoder, request.imagePooling)
+      case .text: (request.textEncoder, request.textPooling)
+      case .audio: (nil, nil)
+      }
+    settings.pooling = pooling
     settings.precision = request.precision
     settings.rescales = request.rescale
-    let encoder = try EncoderRegistry.make(
-      kind == .image ? request.imageEncoder : request.textEncoder, of: kind, settings: settings)
+    let encoder = try EncoderRegistry.make(name, of: kind, settings: settings)
     if let known = (encoder as? any PretrainedEncoder)?.provenance {
       events(
         .phase("Encoder", "\(kind.rawValue): \(known.architecture), \(encoder.width) wide, pooled by \(known.pooling)"))
@@ -172,20 +177,17 @@ private struct EncodingWork {
       var stronger = settings.impairments
       stronger.noisyPixels = level
       stronger.deletedTokens = level
+      stronger.noisySamples = level
       impairments.append(("\(noisy)-\(level)", stronger.impairment(.noisy, of: kind)))
     }
     for (name, impairment) in impairments {
       let seed = settings.impairments.seed
       _ = try part("test@\(name)", work, named: kind.rawValue) {
-        let clean = inputs(samples, kind)
-        let noisy = RawInputs(count: samples.count) { index in
-          let sample = samples[index]
-          let isThere = kind == .image ? sample.imagePath != nil : sample.text != nil
+        try encode(samples, kind, encoder, label: name) { input, sample, stream in
           // What is not there cannot be noisy.
-          guard isThere else { return try clean[index] }
-          return impairment.impaired(try clean[index], sample: sample.id, condition: name, seed: seed)
+          guard sample.has(kind) else { return input }
+          return impairment.impaired(input, sample: stream, condition: name, seed: seed)
         }
-        return try encode(noisy, encoder, label: name)
       }
     }
   }
@@ -205,23 +207,31 @@ private struct EncodingWork {
     return made
   }
 
-  private func encode(_ inputs: RawInputs, _ encoder: any RawEncoder, label: String) throws -> Tensor {
-    let rows = try encoder.encode(inputs, threads: settings.threads) { done in
-      try checkStop()
-      events(.progress(label: "Encoding", done: done, total: inputs.count, detail: label))
+  /// A row of features for each sample: the mean of its pictures' where it has several.
+  ///
+  /// - Parameter change: what is done to an input first; it is also given the name of its stream of random numbers.
+  private func encode(
+    _ samples: [RawSample], _ kind: RawInput.Kind, _ encoder: any RawEncoder, label: String,
+    change: @escaping @Sendable (RawInput, RawSample, String) -> RawInput = { input, _, _ in input }
+  ) throws -> Tensor {
+    let looks = RawLooks(samples, kind)
+    let plain = inputs(looks)
+    let changed = RawInputs(count: plain.count) { index in
+      change(try plain[index], looks.sample(index), looks.stream(index))
     }
-    return try Tensor(rows, shape: [inputs.count, encoder.width])
+    let rows = try encoder.encode(changed, threads: settings.threads) { done in
+      try checkStop()
+      events(.progress(label: "Encoding", done: done, total: changed.count, detail: label))
+    }
+    return try Tensor(looks.means(rows, width: encoder.width), shape: [samples.count, encoder.width])
   }
 
-  private func inputs(_ samples: [RawSample], _ kind: RawInput.Kind) -> RawInputs {
-    RawInputs(count: samples.count) { [stop] index in
+  private func inputs(_ samples: [RawSample], _ kind: RawInput.Kind) -> RawInputs { inputs(RawLooks(samples, kind)) }
+
+  private func inputs(_ looks: RawLooks) -> RawInputs {
+    RawInputs(count: looks.count) { [stop] index in
       if stop.isRequested { throw CancellationError() }
-      switch kind {
-      case .image:
-        guard let path = samples[index].imagePath else { return .missing(.image) }
-        return .image(try RGBImage(contentsOf: path))
-      case .text: return .text(samples[index].text ?? "")
-      }
+      return try looks.input(index)
     }
   }
 
@@ -366,11 +376,12 @@ private struct EncodingWork {
   private func key(of data: RawDataset, _ encoders: [any RawEncoder]) throws -> String {
     var lines = [try data.digest()]
     for sample in data.samples {
-      guard let url = sample.imagePath else { continue }
-      let values = try? url.resourceValues(forKeys: [.fileSizeKey, .contentModificationDateKey])
-      lines.append(
-        "\(url.lastPathComponent) \(values?.fileSize ?? 0) "
-          + "\(values?.contentModificationDate?.timeIntervalSince1970 ?? 0)")
+      for url in sample.files {
+        let values = try? url.resourceValues(forKeys: [.fileSizeKey, .contentModificationDateKey])
+        lines.append(
+          "\(url.lastPathComponent) \(values?.fileSize ?? 0) "
+            + "\(values?.contentModificationDate?.timeIntervalSince1970 ?? 0)")
+      }
     }
     lines += encoders.map(\.identity)
     var essence = settings

@@ -1,5 +1,4 @@
 import Datasets
-import Encoders
 public import Foundation
 import Multimodal
 public import Records
@@ -84,12 +83,12 @@ extension Experiment {
       let part = Array(samples[start..<min(start + portion, samples.count)])
       let found = try parallelMap(part.count, threads: threads) { index -> Diagnosis? in
         do {
-          if let image = part[index].imagePath { _ = try RGBImage(contentsOf: image) }
+          try part[index].open()
           return nil
         } catch { return Diagnosis(describing: error) }
       }
       for (sample, reason) in zip(part, found) { reasons[sample.id] = reason }
-      events(.progress(label: "Checking", done: start + part.count, total: samples.count, detail: "pictures opened"))
+      events(.progress(label: "Checking", done: start + part.count, total: samples.count, detail: "files opened"))
     }
     let known = reasons
     return try data.quarantining(threads: 1, settings: settings) { sample in
@@ -106,14 +105,14 @@ extension LayoutFindings {
     problems = Self.groups(of: data.quarantined.map { ($0.place, $0.reason) })
     remarks = []
     for kind in data.modalities {
-      let without = data.samples.filter { kind == .image ? $0.imagePath == nil : $0.text == nil }
+      let without = data.samples.filter { !$0.has(kind) }
       guard !without.isEmpty else { continue }
       remarks.append(
         Finding(
-          what: "no \(kind.rawValue): \(kind == .image ? "a black picture" : "the empty text") stands for it",
+          what: "no \(kind.rawValue): \(kind.standIn) stands for it",
           count: without.count, examples: without.prefix(5).map { "\($0.place): '\($0.id)'" }))
     }
-    let own = ["left out", "without a text", "without a picture"]
+    let own = ["left out", "without a text", "without a picture", "without a sound"]
     remarks += data.notes.filter { note in !own.contains { note.contains($0) } }
       .map { Finding(what: $0, count: 1, examples: []) }
     for split in RawSplit.allCases {
@@ -123,6 +122,17 @@ extension LayoutFindings {
         Finding(
           what: "\(grouped(count)) \(split.rawValue) samples, published were \(grouped(usual))", count: 1, examples: [])
       )
+    }
+  }
+}
+
+extension RawInput.Kind {
+  /// What stands for a missing one, in words.
+  fileprivate var standIn: String {
+    switch self {
+    case .image: "a black picture"
+    case .text: "the empty text"
+    case .audio: "silence"
     }
   }
 }

@@ -2,25 +2,28 @@
 public enum RawInput: Sendable, Equatable {
   case image(RGBImage)
   case text(String)
+  case audio(Waveform)
 
   /// The kinds of input, named as the modalities they make.
   public enum Kind: String, Sendable, Codable, CaseIterable {
-    case image, text
+    case image, text, audio
   }
 
-  /// Whether this is a picture or a text.
+  /// Whether this is a picture, a text or a sound.
   public var kind: Kind {
     switch self {
     case .image: .image
     case .text: .text
+    case .audio: .audio
     }
   }
 
-  /// What stands in for an absent input: a black picture, the empty text.
+  /// What stands in for an absent input: a black picture, the empty text, silence.
   public static func missing(_ kind: Kind) -> RawInput {
     switch kind {
     case .image: .image(.black)
     case .text: .text("")
+    case .audio: .audio(.silence)
     }
   }
 }
@@ -45,6 +48,23 @@ public struct RGBImage: Sendable, Equatable {
 
   /// The picture of zero pixels that stands for a missing one; square, so that no encoder pads it.
   public static let black = RGBImage(width: 64, height: 64, pixels: [UInt8](repeating: 0, count: 64 * 64 * 3))
+}
+
+/// A sound in memory: one channel, amplitudes of -1…1.
+public struct Waveform: Sendable, Equatable {
+  /// Samples a second.
+  public let rate: Int
+  public var samples: [Float]
+
+  /// A sound of at least one sample.
+  public init(rate: Int, samples: [Float]) {
+    precondition(rate > 0 && !samples.isEmpty, "a sound has a rate and at least one sample")
+    self.rate = rate
+    self.samples = samples
+  }
+
+  /// The second of zeros that stands for a missing sound.
+  public static let silence = Waveform(rate: 16_000, samples: [Float](repeating: 0, count: 16_000))
 }
 
 /// Inputs of one modality that are read when they are needed, so that they need not all fit in memory.

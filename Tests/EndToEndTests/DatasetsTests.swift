@@ -89,6 +89,56 @@ struct PublishedDatasetsTests {
     }
   }
 
+  @Test("sounds and frames become features, impaired copies included, and are trained on")
+  func clips() throws {
+    try withTemporaryFolder { folder in
+      let made = MadeUpFolder(folder.appending(path: "crema"))
+      for (split, actors) in [("train", 1001...1004), ("test", 1005...1006)] {
+        var lines = ""
+        for actor in actors {
+          for (number, emotion) in ["NEU", "ANG"].enumerated() {
+            let clip = "\(actor)_IOM_\(emotion)_XX"
+            lines += "\(clip),\(emotion)\n"
+            try made.write("AudioWAV/\(clip).wav", Self.wave(period: 20 + 30 * number + actor % 5))
+            for frame in 0..<2 {
+              try made.write(
+                "Image-01-FPS/\(clip)/\(frame).png",
+                TinyRaw.png(width: 8, height: 8) { x, y in
+                  [UInt8(100 * number), UInt8(x * 30), UInt8(y * 9 * (frame + 1))]
+                })
+            }
+          }
+        }
+        try made.write("\(split).csv", lines)
+      }
+      let answer = try Seesaw.run(["encode", "crema", "--out", "data", "--json"], in: folder)
+      #expect(answer.status == 0, "\(answer.error)")
+      let tree = try answer.json()
+      #expect(tree[path: "counts"] == ["train": 8, "test": 4] && tree[path: "quarantined"] == 0)
+      #expect(
+        tree[path: "conditions"] == ["full", "image-missing", "audio-missing", "image-noisy", "audio-noisy"])
+      let origins = try String(contentsOf: folder.appending(path: "data/test.samples.jsonl"), encoding: .utf8)
+      #expect(origins.contains("1005_IOM_NEU_XX.wav"))
+      let train = try Seesaw.run(
+        ["train", "data", "--method", "joint", "--out", "run", "--set", "training.epochs=1"], in: folder)
+      #expect(train.status == 0, "\(train.error)")
+
+      try made.write("AudioWAV/1001_IOM_NEU_XX.wav", "no sound")
+      let check = try Seesaw.run(["datasets", "check", "crema"], in: folder)
+      #expect(check.status == 1 && check.out.contains("a sound cannot be read: not a WAVE file"), "\(check.out)")
+    }
+  }
+
+  /// A tenth of a second of a square wave, 16 bits at 16 kHz.
+  private static func wave(period: Int) -> Data {
+    func little(_ value: Int, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(value >> (8 * $0) & 0xFF) } }
+    let samples = (0..<1600).flatMap { little($0 % period < period / 2 ? 0x2000 : 0xE000, 2) }
+    let format =
+      little(16, 4) + little(1, 2) + little(1, 2) + little(16_000, 4) + little(32_000, 4) + little(2, 2) + little(16, 2)
+    let body = Array("WAVEfmt ".utf8) + format + Array("data".utf8) + little(samples.count, 4) + samples
+    return Data(Array("RIFF".utf8) + little(body.count, 4) + body)
+  }
+
   @Test("cards are listed and shown; a name nobody has and a folder of no layout are told apart")
   func cards() throws {
     try withTemporaryFolder { folder in

@@ -26,6 +26,7 @@ enum EncoderBenchmark {
       switch kind {
       case .text: .text(lines[index])
       case .image: .image(try RGBImage(contentsOf: URL(filePath: lines[index])))
+      case .audio: .audio(try Waveform(contentsOf: URL(filePath: lines[index])))
       }
     }
     let clock = ContinuousClock()

@@ -30,6 +30,8 @@ extension GuardedSamples {
       switch kind {
       case .image: channels.append(Channel(pictures: order.map { pictures[$0] }, settings))
       case .text: channels.append(Channel(texts: samples.map(\.text)))
+      // Sounds are compared by their features, once they are encoded.
+      case .audio: break
       }
     }
     self.init(

@@ -169,6 +169,15 @@ struct LayoutReading {
     return (places, Array(csv.records.dropFirst()))
   }
 
+  /// At most so many pictures of a folder as the settings say, taken evenly from beginning to end.
+  func frames(in folder: String) -> [String] {
+    let all = files.pictures(in: folder)
+    let count = max(settings.frames, 1)
+    guard all.count > count else { return all.map { LayoutFiles.join(folder, $0) } }
+    let step = all.count / count
+    return (0..<count).map { LayoutFiles.join(folder, all[$0 * step + step / 2]) }
+  }
+
   /// A class of a data set with known ones: its label, or the row's fault.
   static func label(_ name: String, of classes: [String], in row: inout Row) {
     row.labels = [name]
@@ -195,6 +204,8 @@ public enum DatasetLayouts {
     MMIMDb.self,
     Memotion.self,
     CUB200.self,
+    CREMAD.self,
+    KineticsSounds.self,
   ]
 
   /// What is known of each, in the order of the list.

@@ -34,8 +34,7 @@ public struct HOGColourEncoder: BuiltInEncoder {
   public static let learns = true
 
   public let settings: HOGColourSettings
-  private var scale: [Float] = []
-  private var projection: Projection?
+  private var projection: StandardisedProjection?
 
   public init() throws { try self.init(HOGColourSettings()) }
 
@@ -91,45 +90,19 @@ public struct HOGColourEncoder: BuiltInEncoder {
   }
 
   public mutating func fit(_ inputs: [PreparedInput], threads: Int) throws {
-    guard !inputs.isEmpty else { throw EncoderError.nothingToLearnFrom(encoder: Self.name) }
-    let length = preparedCount
-    var sums = [Double](repeating: 0, count: length)
-    for input in inputs { for (i, value) in input.values.enumerated() { sums[i] += Double(value) } }
-    let means = sums.map { $0 / Double(inputs.count) }
-    var squares = [Double](repeating: 0, count: length)
-    for input in inputs {
-      for (i, value) in input.values.enumerated() {
-        squares[i] += (Double(value) - means[i]) * (Double(value) - means[i])
-      }
-    }
-    let centre = means.map(Float.init)
-    // A number that hardly varies in training must not explode elsewhere.
-    scale = squares.map { 1 / max(Float(($0 / Double(inputs.count)).squareRoot()), 0.02) }
-    let rows = inputs.map { standardised($0.values, centre) }
-    let svd = try RandomizedSVD(
-      of: LinearMap(dense: rows, columns: length, threads: threads), rank: settings.components, seed: settings.seed)
-    guard !svd.directions.isEmpty else { throw EncoderError.nothingToLearnFrom(encoder: Self.name) }
-    projection = Projection(
-      centre: centre, directions: svd.directions, gain: Projection.gain(values: svd.values, rows: rows.count))
-  }
-
-  /// Standardised, and bounded so that an unusual picture (a black one) stays in sight of the others.
-  private func standardised(_ values: [Float], _ centre: [Float]) -> [Float] {
-    values.indices.map { max(-5, min(5, (values[$0] - centre[$0]) * scale[$0])) }
+    projection = try StandardisedProjection(
+      fitting: inputs, length: preparedCount, components: settings.components, seed: settings.seed, threads: threads,
+      encoder: Self.name)
   }
 
   public func encode(_ inputs: [PreparedInput], threads: Int) throws -> [Float] {
     guard let projection else { throw EncoderError.notFitted(encoder: Self.name) }
-    return try parallelMap(inputs.count, threads: threads) { index in
-      unitRMS(projection.features(centred: standardised(inputs[index].values, projection.centre)))
-    }.flatMap { $0 }
+    return try projection.features(inputs, threads: threads)
   }
 
   public func state() throws -> EncoderState {
     guard let projection else { throw EncoderError.notFitted(encoder: Self.name) }
-    var arrays = projection.arrays()
-    arrays["scale"] = EncoderArray(shape: [scale.count], values: scale)
-    return try EncoderState(settings: settings, arrays: arrays)
+    return try EncoderState(settings: settings, arrays: projection.arrays())
   }
 
   public init(restoring state: EncoderState) throws {
@@ -137,11 +110,6 @@ public struct HOGColourEncoder: BuiltInEncoder {
       throw EncoderError.unreadableState(encoder: Self.name, reason: "its settings are incomplete")
     }
     try self.init(settings)
-    let projection = try Projection(state.arrays, encoder: Self.name)
-    guard let scale = state.arrays["scale"]?.values, scale.count == preparedCount,
-      projection.centre.count == preparedCount
-    else { throw EncoderError.unreadableState(encoder: Self.name, reason: "its arrays do not fit its settings") }
-    self.scale = scale
-    self.projection = projection
+    projection = try StandardisedProjection(state.arrays, length: preparedCount, encoder: Self.name)
   }
 }

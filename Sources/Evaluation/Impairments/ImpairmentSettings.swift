@@ -17,6 +17,8 @@ public struct ImpairmentSettings: Settings {
   public var deletedTokens = 0.15
   /// Delete exactly the share of tokens, instead of each token with that probability.
   public var exactTokens = false
+  /// The share of a sound's samples that noise replaces, in 0…1; the paper has no sounds.
+  public var noisySamples = 0.3
   /// Where the damage is drawn from; the same for every method and every training seed.
   public var seed: UInt64 = 0
 
@@ -29,6 +31,7 @@ public struct ImpairmentSettings: Settings {
     case (.noisy, .image):
       SaltAndPepper(ratio: noisyPixels, saltShare: saltShare, perChannel: perChannel, exactCount: exactPixels)
     case (.noisy, .text): TokenDeletion(ratio: deletedTokens, exactCount: exactTokens)
+    case (.noisy, .audio): ReplacedSamples(ratio: noisySamples)
     }
   }
 
@@ -36,7 +39,10 @@ public struct ImpairmentSettings: Settings {
   ///
   /// - Throws: ``ImpairmentSettingsError``.
   public func check() throws {
-    let shares = [("noisy_pixels", noisyPixels), ("salt_share", saltShare), ("deleted_tokens", deletedTokens)]
+    let shares = [
+      ("noisy_pixels", noisyPixels), ("salt_share", saltShare), ("deleted_tokens", deletedTokens),
+      ("noisy_samples", noisySamples),
+    ]
     let wrong = shares.filter { !(0...1).contains($0.1) }.map { "'\($0.0)' is \($0.1)" }
     if !wrong.isEmpty { throw ImpairmentSettingsError(found: wrong) }
   }
@@ -60,6 +66,6 @@ public struct ImpairmentSettingsError: Diagnosable, Equatable {
   }
 
   public var diagnosis: Diagnosis {
-    Diagnosis("a share of pixels or tokens is outside of 0 to 1", found: found, exitStatus: .usage)
+    Diagnosis("a share of pixels, tokens or samples is outside of 0 to 1", found: found, exitStatus: .usage)
   }
 }

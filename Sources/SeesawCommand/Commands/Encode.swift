@@ -8,7 +8,7 @@ struct Encode: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract: "Turn pictures and texts into features, impaired copies included.",
     discussion:
-      "RAW is a folder with samples.csv or samples.jsonl (columns image, text, label, and if you like id and split), or a "
+      "RAW is a folder with samples.csv or samples.jsonl (columns image, text or audio, and label, and if you like id and split), or a "
       + "published data set as it comes ('seesaw datasets' lists them). "
       + "A sample that cannot be used is left out and listed in quarantine.jsonl, unless --strict. "
       + "An encoder is a name or a checkpoint folder of the Hugging Face kind; 'seesaw encoders' lists what is read.")
