@@ -20,8 +20,9 @@ public struct EncodeSettings: Settings {
 extension Experiment {
   /// Turns raw pictures and texts into a feature set: each split clean, the test split also missing and noisy.
   ///
-  /// Encoders are fitted on the training split only. The work is done in `<out>.partial`, part by part; what an
-  /// interrupted call has finished is not done again.
+  /// Encoders are fitted on the training split only. Rows go to a cache as they are made, named by the bytes of their input,
+  /// the encoder and what was done to the input, so that none is encoded twice: not after a kill, nor when samples, labels or
+  /// splits have changed. Memory does not grow with the number of rows, but for their names.
   ///
   /// - Throws: `CancellationError` where it was stopped.
   public static func encode(
@@ -31,20 +32,92 @@ extension Experiment {
   }
 }
 
+/// What an input has become before it is encoded.
+private enum InputView: Sendable {
+  case clean
+  /// Left and right exchanged.
+  case flipped
+  /// The condition's name, and what it does.
+  case noisy(String, any RawImpairment)
+}
+
+/// Raw samples as encoders read them, and what names their rows; used from several threads.
+private struct Inputs: Sendable {
+  /// The digests of pictures, by the line of the sample.
+  var pictures: [Int: InputDigest] = [:]
+  /// Where damage is drawn from.
+  let seed: UInt64
+
+  static let clean = "clean"
+  static let missing = "missing"
+
+  /// What names the row of a sample.
+  func key(_ sample: RawSample, _ kind: RawInput.Kind, _ view: InputView) -> RowKey {
+    let digest = kind == .image ? pictures[sample.row] : sample.text.map { InputDigest(of: Data($0.utf8)) }
+    // What is not there cannot be flipped or noisy.
+    guard let digest else { return RowKey(nil, condition: Self.missing) }
+    switch view {
+    case .clean: return RowKey(digest, condition: Self.clean)
+    case .flipped: return RowKey(digest, condition: "flipped")
+    case .noisy(let name, let impairment):
+      // The damage is drawn from a stream of the condition and the sample.
+      return RowKey(digest, condition: "\(name)/\(sample.id) \(seed) \(impairment)")
+    }
+  }
+
+  func input(_ sample: RawSample, _ kind: RawInput.Kind, _ view: InputView) throws -> RawInput {
+    let plain: RawInput
+    switch kind {
+    case .image:
+      guard let url = sample.imagePath else { return .missing(.image) }
+      let bytes = try BoundedFile.read(url, limit: BoundedFile.largestPicture)
+      guard InputDigest(of: bytes) == pictures[sample.row] else {
+        throw Diagnosis(
+          "the picture changed while it was encoded", place: url.relativePath, remedy: "the same command goes on",
+          exitStatus: .input)
+      }
+      plain = .image(try RGBImage(decoding: bytes))
+    case .text:
+      guard let text = sample.text else { return .missing(.text) }
+      plain = .text(text)
+    }
+    switch (view, plain) {
+    case (.flipped, .image(let image)): return .image(image.flipped())
+    case (.noisy(let name, let impairment), _):
+      return impairment.impaired(plain, sample: sample.id, condition: name, seed: seed)
+    default: return plain
+    }
+  }
+}
+
+/// An encoder and its rows so far.
+private struct EncoderAtWork {
+  let kind: RawInput.Kind
+  let encoder: any RawEncoder
+  let cache: FeatureCache
+}
+
 /// One call of `encode`.
-private struct EncodingWork {
+private final class EncodingWork {
   let request: EncodeRequest
   let stop: StopFlag
   let events: EventSink
   let settings: EncodeSettings
   let clock = ContinuousClock()
   let begun: ContinuousClock.Instant
+  /// Where rows are kept.
+  let cache: URL
+  private var inputs: Inputs
+  /// The places of samples in the file, by line.
+  private var places: [Int: Int] = [:]
+  private var rows = EncodeSummary.Rows(known: 0, encoded: 0)
 
   init(_ request: EncodeRequest, stop: StopFlag, events: @escaping EventSink) throws {
     self.request = request
     self.stop = stop
     self.events = events
     begun = clock.now
+    cache = request.cache ?? URL(filePath: request.out.relativePath + ".cache", relativeTo: request.out.baseURL)
     let overlay = Overlay(defaults: try Tree(encoding: EncodeSettings()))
     var settings = try overlay.resolve(settings: request.settings).tree.decode(EncodeSettings.self)
     settings.data.strict = settings.data.strict || request.strict
@@ -54,68 +127,65 @@ private struct EncodingWork {
       throw Diagnosis("the noise level \(level) is not from 0 to 1", exitStatus: .usage)
     }
     self.settings = settings
+    inputs = Inputs(seed: settings.impairments.seed)
   }
 
   func run() throws -> EncodeSummary {
     if settings.threads > 0 { Runtime.setThreads(settings.threads) }
     var data = try RawDataset(at: request.raw, settings: settings.data)
     events(.phase("Data", "\(data.name) · \(grouped(data.samples.count)) samples, \(data.classes.count) classes"))
+    guard !request.flip || data.modalities.contains(.image) else {
+      throw Diagnosis("there are no pictures to flip", place: request.raw.relativePath, exitStatus: .usage)
+    }
     let encoders = try data.modalities.map { kind in (kind, try encoder(of: kind)) }
-    let key = try key(of: data, encoders.map(\.1))
-    if let done = try alreadyDone(key) { return done }
+    let facts = try facts(of: data, encoders)
+    let key = key(of: data, facts)
+    let shards = ShardFolder(in: cache, named: request.out.standardizedFileURL.lastPathComponent)
+    if request.shard == nil, let done = try alreadyDone(key) {
+      // Left by who was killed just before the end.
+      shards.clear()
+      return done
+    }
     let lock = try FolderLock(
-      beside: request.out,
+      beside: request.shard.map(shards.file) ?? request.out,
       waiting: Experiment.patience(request.wait, for: request.out, stop: stop, events: events))
     defer { lock.release() }
-    AtomicFolder.recover(request.out)
-    // Whoever was waited for may have made the same.
-    if let done = try alreadyDone(key) { return done }
-
     let work = URL(filePath: request.out.path + ".partial")
-    if !request.again, Self.key(in: work) == key {
-      // Whole, but for its name.
-      try settle(work)
+    if request.shard == nil {
+      AtomicFolder.recover(request.out)
+      // Whoever was waited for may have made the same.
       if let done = try alreadyDone(key) { return done }
-    }
-    try prepare(work, key)
-    if data.modalities.contains(.image) {
-      let stop = stop
-      data = try data.quarantining(threads: settings.threads, settings: settings.data) { sample in
-        if !stop.isRequested, let image = sample.imagePath { _ = try RGBImage(contentsOf: image) }
+      if !request.again, Self.key(in: work) == key {
+        // Whole, but for its name.
+        try AtomicFolder.replace(request.out, with: work)
+        if let done = try alreadyDone(key) { return done }
       }
-      try checkStop()
+      let count = try shards.check(facts: facts)
+      if count > 0 { events(.phase("Shards", "all \(count) are there")) }
+      try prepare(work)
     }
+
+    for (place, sample) in data.samples.enumerated() { places[sample.row] = place }
+    if data.modalities.contains(.image) { data = try readingPictures(data, encoders) }
     if !data.quarantined.isEmpty {
       events(.note(Self.quarantineWords(data.quarantined, in: request.out.appending(path: "quarantine.jsonl"))))
     }
-
-    var notes = data.notes
-    var widths: [String: Int] = [:]
-    var parts: [String: [(String, Tensor)]] = [:]
-    for (kind, plain) in encoders {
-      let encoder = try fitted(plain, kind, data, work)
-      widths[kind.rawValue] = encoder.width
-      for split in RawSplit.allCases {
-        let samples = data.samples(in: split)
-        guard !samples.isEmpty else { continue }
-        let rows = try part("\(split.rawValue).\(kind.rawValue)", work) {
-          try encode(inputs(samples, kind), encoder, label: "\(kind.rawValue), \(split.rawValue)")
-        }
-        parts[split.rawValue, default: []].append((kind.rawValue, rows))
-      }
-      try impairedParts(encoder, kind, data, work)
+    let ready = try encoders.map { kind, plain in try atWork(plain, kind, data) }
+    for one in ready {
+      for part in parts(of: one.kind, data) { try fill(part, one) }
+      try one.cache.synchronize()
     }
-    notes += try scaleNotes(parts[RawSplit.train.rawValue] ?? [])
-    let manifest = try manifest(data, notes, key, encoders.map(\.1))
-    return try assemble(data, parts, widths, notes, manifest, work)
-  }
-
-  /// Says so where the features of one modality are much larger than the other's, which the model would lean on.
-  private func scaleNotes(_ features: [(String, Tensor)]) throws -> [String] {
-    let sizes = try features.map { ($0.0, try $0.1.square().mean().scalar().squareRoot()) }
-    guard let low = sizes.map(\.1).min(), let high = sizes.map(\.1).max(), high > 10 * low else { return [] }
-    let words = sizes.map { "\($0.0) \(String(format: "%.3g", $0.1))" }.joined(separator: ", ")
-    return ["sizes of the features differ much (root mean square: \(words)); --rescale brings them to one scale"]
+    if let shard = request.shard {
+      try shards.write(shard, facts: facts)
+      return EncodeSummary(
+        folder: cache.relativePath, alreadyDone: false, counts: [:],
+        widths: Dictionary(uniqueKeysWithValues: ready.map { ($0.kind.rawValue, $0.encoder.width) }), conditions: [],
+        quarantined: data.quarantined.count, notes: data.notes, seconds: (clock.now - begun).seconds, rows: rows,
+        cache: cache.relativePath, shard: shard.words)
+    }
+    let summary = try assemble(data, ready, key, work)
+    shards.clear()
+    return summary
   }
 
   /// The encoder that was asked for, not fitted.
@@ -133,34 +203,79 @@ private struct EncodingWork {
     return encoder
   }
 
-  // MARK: Parts
+  // MARK: Inputs
 
-  private func fitted(
-    _ plain: any RawEncoder, _ kind: RawInput.Kind, _ data: RawDataset, _ work: URL
-  ) throws -> any RawEncoder {
-    let url = work.appending(path: "encoders/\(kind.rawValue).safetensors")
-    let type = type(of: plain)
-    guard type.learns else {
-      try EncoderFile.write(plain, to: url)
-      return plain
-    }
-    if FileManager.default.fileExists(atPath: url.path), let found = try? EncoderFile.read(url) { return found }
-    try checkStop()
-    events(.phase("Fitting", "\(type.name) on the \(kind.rawValue)s of the training split"))
-    var encoder = plain
-    try encoder.fit(on: inputs(data.samples(in: .train), kind), threads: settings.threads)
-    try EncoderFile.write(encoder, to: url)
-    return encoder
+  private func isOwn(_ sample: RawSample) -> Bool {
+    request.shard.map { $0.contains(places[sample.row] ?? 0) } ?? true
   }
 
-  /// The test split of one modality, missing and noisy, each in a file of its own.
-  private func impairedParts(
-    _ encoder: any RawEncoder, _ kind: RawInput.Kind, _ data: RawDataset, _ work: URL
-  ) throws {
-    let samples = data.samples(in: .test)
-    guard !samples.isEmpty else { return }
-    _ = try part("test@\(ImpairedCondition.missing.name(for: kind))", work, named: kind.rawValue) {
-      try Tensor(encoder.encode(.missing(kind)), shape: [1, encoder.width])
+  /// Reads every picture that is needed, keeps its digest, and leaves out the samples whose picture is none.
+  ///
+  /// A picture of which there is a row was decoded before.
+  private func readingPictures(
+    _ data: RawDataset, _ encoders: [(RawInput.Kind, any RawEncoder)]
+  ) throws -> RawDataset {
+    let plain = encoders.first { $0.0 == .image }?.1
+    let learns = encoders.contains { type(of: $0.1).learns }
+    let known = try plain.flatMap { type(of: $0).learns ? nil : try cache(of: $0, tag: $0.identity) }
+    // Whoever learns must see the whole training split.
+    let samples = data.samples.filter { $0.imagePath != nil && (learns || isOwn($0)) }
+    var refused: [Int: Diagnosis] = [:]
+    let portion = 512
+    for start in stride(from: 0, to: samples.count, by: portion) {
+      let some = Array(samples[start..<min(start + portion, samples.count)])
+      let bytes = try parallelMap(some.count, threads: settings.threads) {
+        [stop] index -> Result<InputDigest, Diagnosis> in
+        guard !stop.isRequested, let url = some[index].imagePath else { throw CancellationError() }
+        do {
+          return .success(InputDigest(of: try BoundedFile.read(url, limit: BoundedFile.largestPicture)))
+        } catch { return .failure(Diagnosis(describing: error)) }
+      }
+      let isKnown = bytes.map { result in
+        (try? result.get()).map { known?.contains(RowKey($0, condition: Inputs.clean)) ?? false } ?? false
+      }
+      let decoded = try parallelMap(some.count, threads: settings.threads) { [stop] index -> Diagnosis? in
+        if stop.isRequested { throw CancellationError() }
+        if case .failure(let diagnosis) = bytes[index] { return diagnosis }
+        guard !isKnown[index], let url = some[index].imagePath else { return nil }
+        do {
+          _ = try RGBImage(contentsOf: url)
+          return nil
+        } catch { return Diagnosis(describing: error) }
+      }
+      for (index, sample) in some.enumerated() {
+        inputs.pictures[sample.row] = try? bytes[index].get()
+        refused[sample.row] = decoded[index]
+      }
+      events(.progress(label: "Reading", done: start + some.count, total: samples.count, detail: "pictures"))
+    }
+    try checkStop()
+    return try data.quarantining(threads: 1, settings: settings.data) { [refused] sample in
+      if let diagnosis = refused[sample.row] { throw diagnosis }
+    }
+  }
+
+  // MARK: Rows
+
+  /// Samples in one view, which make one matrix.
+  private struct Part {
+    let title: String
+    /// The file, and the tensor's name in it.
+    let file: String
+    let samples: [RawSample]
+    let view: InputView
+  }
+
+  /// The splits as they are, what training sees flipped, and the test split noisy.
+  private func parts(of kind: RawInput.Kind, _ data: RawDataset) -> [Part] {
+    var parts = RawSplit.allCases.map { split in
+      Part(
+        title: "\(kind.rawValue), \(split.rawValue)", file: split.rawValue, samples: data.samples(in: split),
+        view: .clean)
+    }
+    if request.flip, kind == .image {
+      parts.append(
+        Part(title: "image, flipped", file: "train@image-flipped", samples: data.samples(in: .train), view: .flipped))
     }
     let noisy = ImpairedCondition.noisy.name(for: kind)
     var impairments = [(noisy, settings.impairments.impairment(.noisy, of: kind))]
@@ -170,54 +285,94 @@ private struct EncodingWork {
       stronger.deletedTokens = level
       impairments.append(("\(noisy)-\(level)", stronger.impairment(.noisy, of: kind)))
     }
-    for (name, impairment) in impairments {
-      let seed = settings.impairments.seed
-      _ = try part("test@\(name)", work, named: kind.rawValue) {
-        let clean = inputs(samples, kind)
-        let noisy = RawInputs(count: samples.count) { index in
-          let sample = samples[index]
-          let isThere = kind == .image ? sample.imagePath != nil : sample.text != nil
-          // What is not there cannot be noisy.
-          guard isThere else { return try clean[index] }
-          return impairment.impaired(try clean[index], sample: sample.id, condition: name, seed: seed)
-        }
-        return try encode(noisy, encoder, label: name)
-      }
+    parts += impairments.map {
+      Part(title: $0, file: "test@\($0)", samples: data.samples(in: .test), view: .noisy($0, $1))
     }
+    return parts.filter { !$0.samples.isEmpty }
   }
 
-  /// A finished part from disk, or made now and kept.
-  private func part(
-    _ name: String, _ work: URL, named tensor: String = "features", _ make: () throws -> Tensor
-  ) throws
-    -> Tensor
-  {
-    let url = work.appending(path: "\(name).safetensors")
-    if FileManager.default.fileExists(atPath: url.path), let file = try? SafeTensors(reading: url) {
-      return try file.tensor(tensor)
-    }
-    let made = try make()
-    try SafeTensors.write([(tensor, made)], to: url)
-    return made
+  /// The cache of an encoder that is named by all that its rows depend on.
+  private func cache(of encoder: any RawEncoder, tag: String) throws -> FeatureCache {
+    let name = "\(type(of: encoder).kind.rawValue)-\(FileDigest.sha256(of: tag).prefix(16))"
+    let prefix = request.shard.map { String(format: "%04d-of-%d-", $0.number, $0.count) } ?? ""
+    return try FeatureCache(cache.appending(path: name), width: encoder.width, prefix: prefix)
   }
 
-  private func encode(_ inputs: RawInputs, _ encoder: any RawEncoder, label: String) throws -> Tensor {
-    let rows = try encoder.encode(inputs, threads: settings.threads) { done in
-      try checkStop()
-      events(.progress(label: "Encoding", done: done, total: inputs.count, detail: label))
-    }
-    return try Tensor(rows, shape: [inputs.count, encoder.width])
+  /// A fitted encoder, with the row that stands for what is missing.
+  private func atWork(_ plain: any RawEncoder, _ kind: RawInput.Kind, _ data: RawDataset) throws -> EncoderAtWork {
+    let (encoder, tag) = try fitted(plain, kind, data)
+    let one = EncoderAtWork(kind: kind, encoder: encoder, cache: try cache(of: encoder, tag: tag))
+    let key = RowKey(nil, condition: Inputs.missing)
+    if !one.cache.contains(key) { try one.cache.append([key], encoder.encode(.missing(kind))) }
+    return one
   }
 
-  private func inputs(_ samples: [RawSample], _ kind: RawInput.Kind) -> RawInputs {
-    RawInputs(count: samples.count) { [stop] index in
+  /// An encoder that has learnt what it must, and a name for what its rows depend on.
+  private func fitted(
+    _ plain: any RawEncoder, _ kind: RawInput.Kind, _ data: RawDataset
+  ) throws -> (any RawEncoder, tag: String) {
+    let type = type(of: plain)
+    guard type.learns else { return (plain, plain.identity) }
+    let samples = data.samples(in: .train)
+    let learnt = FileDigest.sha256(
+      of: plain.identity + samples.map { " \(inputs.key($0, kind, .clean).words)" }.joined())
+    let folder = cache.appending(path: "encoders")
+    let prefix = "\(kind.rawValue)-\(learnt.prefix(16))-"
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    for name in names.sorted() where name.hasPrefix(prefix) {
+      let url = folder.appending(path: name)
+      // The name says what must be in the file.
+      guard let digest = try? FileDigest.sha256(of: url), name == "\(prefix)\(digest.prefix(16)).safetensors",
+        let encoder = try? EncoderFile.read(url)
+      else { continue }
+      return (encoder, digest)
+    }
+    try checkStop()
+    events(.phase("Fitting", "\(type.name) on the \(kind.rawValue)s of the training split"))
+    var encoder = plain
+    let raw = RawInputs(count: samples.count) { [inputs, stop] index in
       if stop.isRequested { throw CancellationError() }
-      switch kind {
-      case .image:
-        guard let path = samples[index].imagePath else { return .missing(.image) }
-        return .image(try RGBImage(contentsOf: path))
-      case .text: return .text(samples[index].text ?? "")
+      return try inputs.input(samples[index], kind, .clean)
+    }
+    try encoder.fit(on: raw, threads: settings.threads)
+    try Diagnosis.placing(folder) {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    }
+    let url = folder.appending(path: ".\(prefix)\(UUID().uuidString.prefix(8)).part")
+    try EncoderFile.write(encoder, to: url)
+    let digest = try FileDigest.sha256(of: url)
+    try AtomicFile.rename(url, to: folder.appending(path: "\(prefix)\(digest.prefix(16)).safetensors"))
+    return (encoder, digest)
+  }
+
+  /// Encodes the rows of a part that are not known.
+  private func fill(_ part: Part, _ work: EncoderAtWork) throws {
+    let samples = part.samples.filter(isOwn)
+    var wanted: [(sample: RawSample, key: RowKey)] = []
+    var seen: Set<RowKey> = []
+    for sample in samples {
+      let key = inputs.key(sample, work.kind, part.view)
+      if seen.insert(key).inserted, !work.cache.contains(key) { wanted.append((sample, key)) }
+    }
+    rows.known += samples.count - wanted.count
+    rows.encoded += wanted.count
+    let began = clock.now
+    let chunk = max(work.encoder.chunk, 1)
+    for start in stride(from: 0, to: wanted.count, by: chunk) {
+      try checkStop()
+      let some = Array(wanted[start..<min(start + chunk, wanted.count)])
+      let prepared = try parallelMap(some.count, threads: settings.threads) {
+        [inputs, stop, encoder = work.encoder, kind = work.kind, view = part.view] index in
+        if stop.isRequested { throw CancellationError() }
+        return try encoder.prepare(inputs.input(some[index].sample, kind, view))
       }
+      try work.cache.append(some.map(\.key), work.encoder.encode(prepared, threads: settings.threads))
+      let done = start + some.count
+      let rate = Double(done) / max((clock.now - began).seconds, 1e-3)
+      events(
+        .progress(
+          label: "Encoding", done: done, total: wanted.count,
+          detail: "\(part.title)  \(rate < 10 ? String(format: "%.1f", rate) : grouped(Int(rate))) a second"))
     }
   }
 
@@ -245,65 +400,108 @@ private struct EncodingWork {
     throw Diagnosis(
       manifest == nil ? "the folder is not empty" : "the folder holds features that were made otherwise",
       place: request.out.relativePath,
-      remedy: manifest == nil ? "choose another --out" : "choose another --out, or --again to replace them",
+      remedy: manifest == nil
+        ? "choose another --out"
+        : "choose another --out, or --again to replace them; what is known is not encoded again",
       exitStatus: .usage)
   }
 
-  /// The file that says what a folder of parts is for.
-  private static let mark = ".key"
-
-  private func prepare(_ work: URL, _ key: String) throws {
+  /// An empty folder to assemble in; what a killed call left there is all in the cache.
+  private func prepare(_ work: URL) throws {
     let files = FileManager.default
-    let mark = work.appending(path: Self.mark)
     try Diagnosis.placing(work) {
-      let found = try? String(contentsOf: mark, encoding: .utf8)
-      if files.fileExists(atPath: work.path), found != key || request.again { try files.removeItem(at: work) }
+      if files.fileExists(atPath: work.path) { try files.removeItem(at: work) }
       try files.createDirectory(at: work.appending(path: "encoders"), withIntermediateDirectories: true)
     }
-    AtomicFile.removeUnfinished(in: work)
-    AtomicFile.removeUnfinished(in: work.appending(path: "encoders"))
-    try AtomicFile.write(Data(key.utf8), to: mark)
+  }
+
+  /// The rows of a part, read from the cache as they are written; nothing is collected.
+  ///
+  /// - Parameter look: is shown the rows.
+  private func matrix(
+    _ part: Part, _ work: EncoderAtWork, look: @escaping (UnsafeRawBufferPointer) -> Void = { _ in }
+  ) -> SafeTensors.Portions {
+    SafeTensors.Portions(
+      work.kind.rawValue, .float32, [part.samples.count, work.encoder.width]
+    ) { [self] body in
+      let stride = work.encoder.width * 4
+      let most = max(1, (1 << 20) / stride)
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: most * stride, alignment: 64)
+      defer { buffer.deallocate() }
+      var filled = 0
+      func hand() throws {
+        let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<(filled * stride)])
+        look(bytes)
+        try body(bytes)
+        filled = 0
+        try checkStop()
+      }
+      for sample in part.samples {
+        let row = UnsafeMutableRawBufferPointer(rebasing: buffer[(filled * stride)..<((filled + 1) * stride)])
+        guard work.cache.read(inputs.key(sample, work.kind, part.view), into: row) else {
+          throw Diagnosis(
+            "a row that was there is damaged", place: work.cache.folder.relativePath,
+            remedy: "the same command encodes it again", exitStatus: .failed)
+        }
+        filled += 1
+        if filled == most { try hand() }
+      }
+      if filled > 0 { try hand() }
+    }
   }
 
   private func assemble(
-    _ data: RawDataset, _ parts: [String: [(String, Tensor)]], _ widths: [String: Int], _ notes: [String],
-    _ manifest: DatasetManifest, _ work: URL
+    _ data: RawDataset, _ encoders: [EncoderAtWork], _ key: String, _ work: URL
   ) throws -> EncodeSummary {
+    var squares: [String: Double] = [:]
     for split in RawSplit.allCases {
-      guard let features = parts[split.rawValue] else { continue }
-      let labels = try labels(data.samples(in: split), data)
-      try SafeTensors.write(
-        features + [("labels", labels)], to: work.appending(path: "\(split.rawValue).safetensors"))
-      let origins = data.samples(in: split).map { SampleOrigin($0, in: data.folder) }
-      try SampleOrigin.write(origins, of: split.rawValue, to: work)
+      let samples = data.samples(in: split)
+      guard !samples.isEmpty else { continue }
+      let part = Part(title: split.rawValue, file: split.rawValue, samples: samples, view: .clean)
+      var tensors = encoders.map { one in
+        matrix(part, one) { bytes in
+          guard split == .train else { return }
+          let sum = bytes.bindMemory(to: Float.self).reduce(0.0) { $0 + Double($1) * Double($1) }
+          squares[one.kind.rawValue, default: 0] += sum / Double(samples.count * one.encoder.width)
+        }
+      }
+      tensors.append(SafeTensors.Portions("labels", try labels(samples, data)))
+      try SafeTensors.write(portions: tensors, to: work.appending(path: "\(split.rawValue).safetensors"))
+      try SampleOrigin.write(samples.map { SampleOrigin($0, in: data.folder) }, of: split.rawValue, to: work)
+    }
+    for one in encoders {
+      try EncoderFile.write(one.encoder, to: work.appending(path: "encoders/\(one.kind.rawValue).safetensors"))
+      for part in parts(of: one.kind, data) where part.file.contains("@") {
+        try SafeTensors.write(portions: [matrix(part, one)], to: work.appending(path: "\(part.file).safetensors"))
+      }
+      guard data.samples.contains(where: { $0.split == .test }) else { continue }
+      let name = "test@\(ImpairedCondition.missing.name(for: one.kind))"
+      let row = try Tensor(one.encoder.encode(.missing(one.kind)), shape: [1, one.encoder.width])
+      try SafeTensors.write([(one.kind.rawValue, row)], to: work.appending(path: "\(name).safetensors"))
     }
     if !data.quarantined.isEmpty {
       let lines = try data.quarantined.map { try Tree(encoding: $0, keys: .asNamed).json() }
       try AtomicFile.write(
         Data((lines.joined(separator: "\n") + "\n").utf8), to: work.appending(path: "quarantine.jsonl"))
     }
+    let notes = data.notes + Self.scaleNotes(squares.mapValues { $0.squareRoot() })
     // The manifest last: with it the folder is whole.
-    try manifest.write(to: work)
-    try settle(work)
+    try manifest(data, notes, key, encoders.map(\.encoder)).write(to: work)
+    try AtomicFolder.replace(request.out, with: work)
     let set = try FeatureSet(at: request.out)
     return EncodeSummary(
-      folder: request.out.relativePath, alreadyDone: false, counts: set.counts, widths: widths,
+      folder: request.out.relativePath, alreadyDone: false, counts: set.counts,
+      widths: Dictionary(uniqueKeysWithValues: encoders.map { ($0.kind.rawValue, $0.encoder.width) }),
       conditions: try set.conditions(), quarantined: data.quarantined.count, notes: notes,
-      seconds: (clock.now - begun).seconds)
+      seconds: (clock.now - begun).seconds, rows: rows, cache: cache.relativePath)
   }
 
-  /// Takes what was only of use on the way out of a whole folder, and gives it its name.
-  private func settle(_ work: URL) throws {
-    let files = FileManager.default
-    let parts = RawSplit.allCases.flatMap { split in
-      RawInput.Kind.allCases.map { "\(split.rawValue).\($0.rawValue).safetensors" }
-    }
-    try Diagnosis.placing(work) {
-      for name in parts + [Self.mark] where files.fileExists(atPath: work.appending(path: name).path) {
-        try files.removeItem(at: work.appending(path: name))
-      }
-    }
-    try AtomicFolder.replace(request.out, with: work)
+  /// Says so where the features of one modality are much larger than the other's, which the model would lean on.
+  private static func scaleNotes(_ sizes: [String: Double]) -> [String] {
+    guard let low = sizes.values.min(), let high = sizes.values.max(), high > 10 * low else { return [] }
+    let words = sizes.sorted { $0.key < $1.key }.map { "\($0.key) \(String(format: "%.3g", $0.value))" }
+      .joined(separator: ", ")
+    return ["sizes of the features differ much (root mean square: \(words)); --rescale brings them to one scale"]
   }
 
   /// What the features in a folder were made of; nil where it is not whole.
@@ -346,9 +544,23 @@ private struct EncodingWork {
       ])
   }
 
-  /// Names what the features depend on: the samples, the pictures' sizes and times, encoders and settings.
-  private func key(of data: RawDataset, _ encoders: [any RawEncoder]) throws -> String {
-    var lines = [try FileDigest.sha256(of: data.file)]
+  /// What the features depend on besides the pictures, by name: what shards of one feature set must share.
+  private func facts(
+    of data: RawDataset, _ encoders: [(RawInput.Kind, any RawEncoder)]
+  ) throws -> [String: String] {
+    var essence = settings
+    essence.threads = 0
+    var facts = [
+      "samples": try FileDigest.sha256(of: data.file), "settings": try Tree(encoding: essence).json(),
+      "flip": request.flip ? "on" : "off",
+    ]
+    for (kind, encoder) in encoders { facts["\(kind.rawValue) encoder"] = encoder.identity }
+    return facts
+  }
+
+  /// Names all that the features depend on; of the pictures their sizes and times.
+  private func key(of data: RawDataset, _ facts: [String: String]) -> String {
+    var lines = facts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
     for sample in data.samples {
       guard let url = sample.imagePath else { continue }
       let values = try? url.resourceValues(forKeys: [.fileSizeKey, .contentModificationDateKey])
@@ -356,10 +568,7 @@ private struct EncodingWork {
         "\(url.lastPathComponent) \(values?.fileSize ?? 0) "
           + "\(values?.contentModificationDate?.timeIntervalSince1970 ?? 0)")
     }
-    lines += encoders.map(\.identity)
-    var essence = settings
-    essence.threads = 0
-    lines += [try Tree(encoding: essence).json(), request.metric ?? "", request.name ?? ""]
+    lines += [request.metric ?? "", request.name ?? ""]
     return FileDigest.sha256(of: lines.joined(separator: "\n"))
   }
 
