@@ -46,7 +46,7 @@ public final class Lab {
 
   /// Every training sample once, in the order that all methods have in this epoch.
   public func shuffled(_ epoch: Int) -> SamplingPlan {
-    SamplingPlan(SampleOrder(training.count, shuffle, random, epoch: epoch))
+    SamplingPlan(SampleOrder(training.count, shuffle, random, epoch: epoch)).flipping(random, epoch: epoch)
   }
 
   /// Calls `body` with every batch of a plan.

@@ -82,7 +82,9 @@ public struct Trainer {
     }
     while position.epoch < epochs {
       session.clock.epoch = position.epoch
-      let plan = try position.plan ?? begin(&method, lab, position.epoch)
+      let begun = try position.plan ?? begin(&method, lab, position.epoch)
+      // Not stored with a plan, since epoch and seed say it.
+      let plan = begun.flipping(lab.random, epoch: position.epoch)
       position.plan = plan
       let batches = plan.batches(of: batchSize, droppingLast: dropLast)
       let feed = try lab.training.feed(batches, from: position.batch)

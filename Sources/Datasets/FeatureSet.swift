@@ -24,7 +24,8 @@ public final class FeatureSet {
     self.folder = folder
     manifest = try Self.readManifest(in: folder)
     var check = FeatureSetCheck(folder: folder, manifest: manifest)
-    let splits = check.splits()
+    var splits = check.splits()
+    if let train = splits["train"] { splits["train"] = train.flipping(check.flippedViews(of: train)) }
     guard check.faults.isEmpty, let train = splits["train"] else {
       throw FeatureSetError(folder: folder.relativePath, faults: check.faults)
     }
@@ -185,9 +186,14 @@ public final class FeatureSet {
   /// The files that determine results, in a fixed order.
   public func files() throws -> [URL] {
     let splits = ["train", "validation", "test"].map { folder.appending(path: "\($0).safetensors") }
-    let all = [folder.appending(path: "dataset.json")] + splits + (try conditionFiles()).sorted().map(conditionFile)
+    let views = manifest.modalities.map { folder.appending(path: Self.flippedFile($0)) }
+    let all =
+      [folder.appending(path: "dataset.json")] + splits + views + (try conditionFiles()).sorted().map(conditionFile)
     return all.filter { FileManager.default.fileExists(atPath: $0.path) }
   }
+
+  /// Where the flipped view of a modality's training features lies, if there is one.
+  package static func flippedFile(_ modality: String) -> String { "train@\(modality)-flipped.safetensors" }
 
   private func conditionFile(_ name: String) -> URL { folder.appending(path: "test@\(name).safetensors") }
 

@@ -92,6 +92,31 @@ struct FeatureSetCheck {
       stored: stored.count == inputs.count ? PerModality(inputs.modalities, stored) : nil)
   }
 
+  /// The flipped views of the training features that there are files for.
+  mutating func flippedViews(of train: FeatureSplit) -> [Modality: FlippedView] {
+    var views: [Modality: FlippedView] = [:]
+    for name in manifest.modalities {
+      let file = FeatureSet.flippedFile(name)
+      let url = folder.appending(path: file)
+      guard FileManager.default.fileExists(atPath: url.path) else { continue }
+      do {
+        let stored = try SafeTensors(reading: url)
+        let features = try stored.tensor(name)
+        let expected = train.inputs[Modality(name)].shape
+        guard features.shape == expected, features.elementType.isFloatingPoint else {
+          faults.append("\(file): '\(name)' has the shape \(features.shape), expected \(expected)")
+          continue
+        }
+        let bad = try Self.rowsNotFinite(features, in: stored.rows(name))
+        if !bad.isEmpty { faults.append("\(file): '\(name)' is not finite in \(Self.rows(bad))") }
+        views[Modality(name)] = FlippedView(features: features, stored: stored.rows(name))
+      } catch {
+        faults.append("\(file): \(Diagnosis(describing: error).what)")
+      }
+    }
+    return views
+  }
+
   private mutating func compareWidths(_ splits: [String: FeatureSplit]) {
     guard let train = splits["train"] else { return }
     for name in ["validation", "test"] {

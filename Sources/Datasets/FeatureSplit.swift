@@ -10,6 +10,8 @@ public struct FeatureSplit: BatchSource {
   public let count: Int
   /// Where the features lie in their file; nil where some do not.
   let stored: PerModality<StoredRows>?
+  /// The second view of some modalities, which visits may ask for.
+  private(set) var flipped: [Modality: FlippedView] = [:]
   private var elementType = ElementType.float32
   private var device = Device.cpu
   private var layout: BlockLayout?
@@ -39,6 +41,19 @@ public struct FeatureSplit: BatchSource {
     return copy
   }
 
+  /// The modalities of which there is a flipped view, in order.
+  public var flippedModalities: [Modality] { inputs.modalities.filter { flipped[$0] != nil } }
+
+  /// The same split with other flipped views; with none, every visit is to the plain one.
+  func flipping(_ views: [Modality: FlippedView]) -> FeatureSplit {
+    var copy = self
+    copy.flipped = views
+    return copy
+  }
+
+  /// The same split without flipped views.
+  public func withoutFlips() -> FeatureSplit { flipping([:]) }
+
   /// How the split is cut where it is streamed.
   public var blockLayout: BlockLayout? { layout }
 
@@ -57,11 +72,13 @@ public struct FeatureSplit: BatchSource {
     let samples = visits.map(\.sample)
     let index = try Tensor(samples)
     let anyHidden = visits.contains { !$0.hidden.isEmpty }
+    let flips = visits.map(\.isFlipped)
     let batchInputs = try inputs.map { modality, features in
       var rows =
         features.shape[0] == 1 && count != 1
         ? try features.to(elementType).expanded([samples.count, features.shape[1]])
-        : try features.indexed(0, by: index).to(elementType)
+        : try FlippedView.rows(samples, index, of: features, or: flipped[modality]?.features, where: flips)
+          .to(elementType)
       if anyHidden, visits.contains(where: { $0.hidden.contains(modality) }) {
         let keep = visits.map { $0.hidden.contains(modality) ? Float(0) : 1 }
         rows = try rows * Tensor(keep, shape: [keep.count, 1]).to(elementType)
@@ -75,6 +92,30 @@ public struct FeatureSplit: BatchSource {
     guard let layout, let stored, let windows = batches.plan.order?.windows(layout) else {
       return GatheredBatches(self, batches, from: first)
     }
-    return try StreamedBatches(windows, batches, from: first, stored, labels, elementType, device)
+    return try StreamedBatches(windows, batches, from: first, stored, flipped, labels, elementType, device)
+  }
+}
+
+/// The features of flipped pictures, row for row beside the plain ones.
+struct FlippedView {
+  let features: Tensor
+  let stored: StoredRows?
+
+  /// Rows of one view or the other: of the flipped one where `flips` says so and it is there.
+  ///
+  /// - Parameter index: `rows` as a tensor.
+  static func rows(
+    _ rows: [Int], _ index: Tensor, of plain: Tensor, or flipped: Tensor?, where flips: [Bool]
+  ) throws -> Tensor {
+    guard let flipped, flips.contains(true) else { return try plain.indexed(0, by: index) }
+    // Each view's rows are gathered on their own, and then put in order.
+    let places = rows.indices.filter { !flips[$0] } + rows.indices.filter { flips[$0] }
+    let plainCount = flips.count { !$0 }
+    let parts = try [(plain, places[..<plainCount]), (flipped, places[plainCount...])].filter { !$1.isEmpty }
+      .map { try $0.indexed(0, by: Tensor($1.map { rows[$0] })) }
+    guard parts.count > 1 else { return parts[0] }
+    var order = [Int](repeating: 0, count: places.count)
+    for (position, place) in places.enumerated() { order[place] = position }
+    return try Tensor.cat(parts, 0).indexed(0, by: Tensor(order))
   }
 }

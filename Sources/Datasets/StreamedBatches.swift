@@ -10,11 +10,15 @@ final class StreamedBatches: BatchFeed {
   private let windows: SampleWindows
   private let batches: SamplingPlan.Batches
   private let stored: PerModality<StoredRows>
+  /// The modalities that are read in both views, in order.
+  private let flipped: [Modality]
   private let labels: Tensor
   private let elementType: ElementType
   private let device: Device
 
   private let reader: WindowReader
+  /// What is read of each window: the plain features, and the flipped views behind them.
+  private let all: [StoredRows]
   private var current: LoadedWindow?
   private var number: Int
   /// The place of the plan that comes next.
@@ -22,7 +26,7 @@ final class StreamedBatches: BatchFeed {
 
   init(
     _ windows: SampleWindows, _ batches: SamplingPlan.Batches, from first: Int, _ stored: PerModality<StoredRows>,
-    _ labels: Tensor, _ elementType: ElementType, _ device: Device
+    _ flipped: [Modality: FlippedView], _ labels: Tensor, _ elementType: ElementType, _ device: Device
   ) throws {
     self.windows = windows
     self.batches = batches
@@ -32,7 +36,10 @@ final class StreamedBatches: BatchFeed {
     self.device = device
     number = first
     place = first * batches.size
-    reader = WindowReader(windows, stored.values)
+    let views = batches.plan.flips == nil ? [:] : flipped.compactMapValues(\.stored)
+    self.flipped = stored.modalities.filter { views[$0] != nil }
+    reader = WindowReader(windows, stored.values + self.flipped.compactMap { views[$0] })
+    all = stored.values + self.flipped.compactMap { views[$0] }
     if first < batches.count { reader.request(windows.window(ofPlace: place).window) }
   }
 
@@ -62,10 +69,11 @@ final class StreamedBatches: BatchFeed {
     let buffers = try reader.take(number)
     if number + 1 < windows.count { reader.request(number + 1) }
     let samples = windows.ranges(number).flatMap { Array($0) }
+    let read = try zip(all, buffers).map { try $1.tensor(samples.count, of: $0) }
     let loaded = LoadedWindow(
       number: number, before: before, samples: samples, order: windows.order(number),
-      inputs: try PerModality(
-        stored.modalities, zip(stored.values, buffers).map { try $1.tensor(samples.count, of: $0) }))
+      inputs: PerModality(stored.modalities, Array(read.prefix(stored.count))),
+      flipped: Dictionary(uniqueKeysWithValues: zip(flipped, read.dropFirst(stored.count))))
     current = loaded
     return loaded
   }
@@ -74,9 +82,13 @@ final class StreamedBatches: BatchFeed {
     let rows = Array(window.order[places])
     let samples = rows.map { window.samples[$0] }
     let index = try Tensor(rows)
+    let flips = batches.plan.flips.map { flips in samples.map(flips.contains) } ?? []
     return Batch(
       samples: samples,
-      inputs: try window.inputs.map { try $1.indexed(0, by: index).to(elementType).to(on: device) },
+      inputs: try window.inputs.map { modality, plain in
+        try FlippedView.rows(rows, index, of: plain, or: window.flipped[modality], where: flips)
+          .to(elementType).to(on: device)
+      },
       labels: try labels.indexed(0, by: Tensor(samples)).to(on: device))
   }
 }
@@ -90,6 +102,7 @@ private struct LoadedWindow {
   let samples: [Int]
   let order: [Int]
   let inputs: PerModality<Tensor>
+  let flipped: [Modality: Tensor]
 }
 
 /// Reads windows on a thread of its own, into two sets of buffers by turns.

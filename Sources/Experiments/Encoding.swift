@@ -20,8 +20,9 @@ public struct EncodeSettings: Settings {
 extension Experiment {
   /// Turns raw pictures and texts into a feature set: each split clean, the test split also missing and noisy.
   ///
-  /// Encoders are fitted on the training split only. The work is done in `<out>.partial`, part by part; what an
-  /// interrupted call has finished is not done again.
+  /// Encoders are fitted on the training split only. Rows go to a cache as they are made, named by the bytes of their input,
+  /// the encoder and what was done to the input, so that none is encoded twice: not after a kill, nor when samples, labels or
+  /// splits have changed. Memory does not grow with the number of rows, but for their names.
   ///
   /// - Throws: `CancellationError` where it was stopped.
   public static func encode(
@@ -31,20 +32,90 @@ extension Experiment {
   }
 }
 
+/// What an input has become before it is encoded.
+private enum InputView: Sendable {
+  case clean
+  /// Left and right exchanged.
+  case flipped
+  /// The condition's name, and what it does.
+  case noisy(String, any RawImpairment)
+}
+
+/// Raw samples as encoders read them, and what names their rows; used from several threads.
+private struct Inputs: Sendable {
+  /// The digests of pictures and sounds.
+  var files: [URL: InputDigest] = [:]
+  /// Where damage is drawn from.
+  let seed: UInt64
+
+  static let clean = "clean"
+  static let missing = "missing"
+
+  /// What names the row of an input.
+  func key(_ look: RawLook, _ view: InputView) -> RowKey {
+    let digest = look.file.map { files[$0] } ?? look.text.map { InputDigest(of: Data($0.utf8)) }
+    // What is not there cannot be flipped or noisy.
+    guard let digest else { return RowKey(nil, condition: Self.missing) }
+    switch view {
+    case .clean: return RowKey(digest, condition: Self.clean)
+    case .flipped: return RowKey(digest, condition: "flipped")
+    case .noisy(let name, let impairment):
+      // The damage is drawn from a stream of the condition and the input.
+      return RowKey(digest, condition: "\(name)/\(look.stream) \(seed) \(impairment)")
+    }
+  }
+
+  func input(_ look: RawLook, _ view: InputView) throws -> RawInput {
+    let plain = try plain(look)
+    switch (view, plain) {
+    case (_, .missing): return plain
+    case (.flipped, .image(let image)): return .image(image.flipped())
+    case (.noisy(let name, let impairment), _):
+      return impairment.impaired(plain, sample: look.stream, condition: name, seed: seed)
+    default: return plain
+    }
+  }
+
+  private func plain(_ look: RawLook) throws -> RawInput {
+    guard let url = look.file else { return look.text.map(RawInput.text) ?? .missing(look.kind) }
+    let bytes = try look.read()
+    guard InputDigest(of: bytes) == files[url] else {
+      throw Diagnosis(
+        "the file changed while it was encoded", place: url.relativePath, remedy: "the same command goes on",
+        exitStatus: .input)
+    }
+    return try look.decoded(bytes)
+  }
+}
+
+/// An encoder and its rows so far.
+private struct EncoderAtWork {
+  let kind: RawInput.Kind
+  let encoder: any RawEncoder
+  let cache: FeatureCache
+}
+
 /// One call of `encode`.
-private struct EncodingWork {
+private final class EncodingWork {
   let request: EncodeRequest
   let stop: StopFlag
   let events: EventSink
   let settings: EncodeSettings
   let clock = ContinuousClock()
   let begun: ContinuousClock.Instant
+  /// Where rows are kept.
+  let cache: URL
+  private var inputs: Inputs
+  /// The numbers of samples in the data set, by their places.
+  private var numbers: [String: Int] = [:]
+  private var rows = EncodeSummary.Rows(known: 0, encoded: 0)
 
   init(_ request: EncodeRequest, stop: StopFlag, events: @escaping EventSink) throws {
     self.request = request
     self.stop = stop
     self.events = events
     begun = clock.now
+    cache = request.cache ?? URL(filePath: request.out.relativePath + ".cache", relativeTo: request.out.baseURL)
     let overlay = Overlay(defaults: try Tree(encoding: EncodeSettings()))
     var settings = try overlay.resolve(settings: request.settings).tree.decode(EncodeSettings.self)
     settings.data.strict = settings.data.strict || request.strict
@@ -56,70 +127,63 @@ private struct EncodingWork {
       throw Diagnosis("the noise level \(level) is not from 0 to 1", exitStatus: .usage)
     }
     self.settings = settings
+    inputs = Inputs(seed: settings.impairments.seed)
   }
 
   func run() throws -> EncodeSummary {
     if settings.threads > 0 { Runtime.setThreads(settings.threads) }
     var data = try RawDataset(at: request.raw, settings: settings.data)
     events(.phase("Data", "\(data.name) · \(grouped(data.samples.count)) samples, \(data.classes.count) classes"))
+    guard !request.flip || data.modalities.contains(.image) else {
+      throw Diagnosis("there are no pictures to flip", place: request.raw.relativePath, exitStatus: .usage)
+    }
     let encoders = try data.modalities.map { kind in (kind, try encoder(of: kind)) }
-    let key = try key(of: data, encoders.map(\.1))
-    if let done = try alreadyDone(key) {
-      tidy()
+    let facts = try facts(of: data, encoders)
+    let key = key(of: data, facts)
+    let shards = ShardFolder(in: cache, named: request.out.standardizedFileURL.lastPathComponent)
+    if request.shard == nil, let done = try alreadyDone(key) {
+      tidy(shards)
       return done
     }
     let lock = try FolderLock(
-      beside: request.out,
+      beside: request.shard.map(shards.file) ?? request.out,
       waiting: Experiment.patience(request.wait, for: request.out, stop: stop, events: events))
     defer { lock.release() }
-    AtomicFolder.recover(request.out)
-    // Whoever was waited for may have made the same.
-    if let done = try alreadyDone(key) { return done }
-
-    if !request.again, Self.key(in: work) == key {
-      // Whole, but for its name.
-      try settle(work)
+    if request.shard == nil {
+      AtomicFolder.recover(request.out)
+      // Whoever was waited for may have made the same.
       if let done = try alreadyDone(key) { return done }
-    }
-    try prepare(work, key)
-    if data.modalities != [.text] {
-      let stop = stop
-      data = try data.quarantining(threads: settings.threads, settings: settings.data) { sample in
-        if !stop.isRequested { try sample.open() }
+      if !request.again, Self.key(in: work) == key {
+        // Whole, but for its name.
+        try AtomicFolder.replace(request.out, with: work)
+        if let done = try alreadyDone(key) { return done }
       }
-      try checkStop()
+      let count = try shards.check(facts: facts)
+      if count > 0 { events(.phase("Shards", "all \(count) are there")) }
+      try prepare(work)
     }
+
+    for (number, sample) in data.samples.enumerated() { numbers[sample.place] = number }
+    if data.modalities != [.text] { data = try readingFiles(data, encoders) }
     if !data.quarantined.isEmpty {
       events(.note(Self.quarantineWords(data.quarantined, in: request.out.appending(path: "quarantine.jsonl"))))
     }
-
-    var notes = data.notes
-    var widths: [String: Int] = [:]
-    var parts: [String: [(String, Tensor)]] = [:]
-    for (kind, plain) in encoders {
-      let encoder = try fitted(plain, kind, data, work)
-      widths[kind.rawValue] = encoder.width
-      for split in RawSplit.allCases {
-        let samples = data.samples(in: split)
-        guard !samples.isEmpty else { continue }
-        let rows = try part("\(split.rawValue).\(kind.rawValue)", work) {
-          try encode(samples, kind, encoder, label: "\(kind.rawValue), \(split.rawValue)")
-        }
-        parts[split.rawValue, default: []].append((kind.rawValue, rows))
-      }
-      try impairedParts(encoder, kind, data, work)
+    let ready = try encoders.map { kind, plain in try atWork(plain, kind, data) }
+    for one in ready {
+      for part in parts(of: one.kind, data) { try fill(part, one) }
+      try one.cache.synchronize()
     }
-    notes += try scaleNotes(parts[RawSplit.train.rawValue] ?? [])
-    let manifest = try manifest(data, notes, key, encoders.map(\.1))
-    return try assemble(data, parts, widths, notes, manifest, work)
-  }
-
-  /// Says so where the features of one modality are much larger than the other's, which the model would lean on.
-  private func scaleNotes(_ features: [(String, Tensor)]) throws -> [String] {
-    let sizes = try features.map { ($0.0, try $0.1.square().mean().scalar().squareRoot()) }
-    guard let low = sizes.map(\.1).min(), let high = sizes.map(\.1).max(), high > 10 * low else { return [] }
-    let words = sizes.map { "\($0.0) \(String(format: "%.3g", $0.1))" }.joined(separator: ", ")
-    return ["sizes of the features differ much (root mean square: \(words)); --rescale brings them to one scale"]
+    if let shard = request.shard {
+      try shards.write(shard, facts: facts)
+      return EncodeSummary(
+        folder: cache.relativePath, alreadyDone: false, counts: [:],
+        widths: Dictionary(uniqueKeysWithValues: ready.map { ($0.kind.rawValue, $0.encoder.width) }), conditions: [],
+        quarantined: data.quarantined.count, notes: data.notes, seconds: (clock.now - begun).seconds, rows: rows,
+        cache: cache.relativePath, shard: shard.words)
+    }
+    let summary = try assemble(data, ready, key, work)
+    shards.clear()
+    return summary
   }
 
   /// The encoder that was asked for, not fitted.
@@ -142,34 +206,77 @@ private struct EncodingWork {
     return encoder
   }
 
-  // MARK: Parts
+  // MARK: Inputs
 
-  private func fitted(
-    _ plain: any RawEncoder, _ kind: RawInput.Kind, _ data: RawDataset, _ work: URL
-  ) throws -> any RawEncoder {
-    let url = work.appending(path: "encoders/\(kind.rawValue).safetensors")
-    let type = type(of: plain)
-    guard type.learns else {
-      try EncoderFile.write(plain, to: url)
-      return plain
-    }
-    if FileManager.default.fileExists(atPath: url.path), let found = try? EncoderFile.read(url) { return found }
-    try checkStop()
-    events(.phase("Fitting", "\(type.name) on the \(kind.rawValue)s of the training split"))
-    var encoder = plain
-    try encoder.fit(on: inputs(data.samples(in: .train), kind), threads: settings.threads)
-    try EncoderFile.write(encoder, to: url)
-    return encoder
+  private func isOwn(_ sample: RawSample) -> Bool {
+    request.shard.map { $0.contains(numbers[sample.place] ?? 0) } ?? true
   }
 
-  /// The test split of one modality, missing and noisy, each in a file of its own.
-  private func impairedParts(
-    _ encoder: any RawEncoder, _ kind: RawInput.Kind, _ data: RawDataset, _ work: URL
-  ) throws {
-    let samples = data.samples(in: .test)
-    guard !samples.isEmpty else { return }
-    _ = try part("test@\(ImpairedCondition.missing.name(for: kind))", work, named: kind.rawValue) {
-      try Tensor(encoder.encode(.missing(kind)), shape: [1, encoder.width])
+  /// Reads every picture and sound that is needed, keeps its digest, and leaves out the samples that have one that is none.
+  ///
+  /// What there is a row of was decoded before.
+  private func readingFiles(
+    _ data: RawDataset, _ encoders: [(RawInput.Kind, any RawEncoder)]
+  ) throws -> RawDataset {
+    let learns = encoders.contains { type(of: $0.1).learns }
+    var known: [RawInput.Kind: FeatureCache] = [:]
+    for (kind, encoder) in encoders where !type(of: encoder).learns {
+      known[kind] = try cache(of: encoder, tag: encoder.identity)
+    }
+    // Whoever learns must see the whole training split.
+    let samples = data.samples.filter { learns || isOwn($0) }
+    let looks = encoders.flatMap { kind, _ in samples.flatMap { RawLook.all(of: $0, kind) } }.filter { $0.file != nil }
+    var refused: [URL: Diagnosis] = [:]
+    let portion = 512
+    for start in stride(from: 0, to: looks.count, by: portion) {
+      let some = Array(looks[start..<min(start + portion, looks.count)])
+      let found = try parallelMap(some.count, threads: settings.threads) {
+        [stop, known] index -> Result<InputDigest, Diagnosis> in
+        if stop.isRequested { throw CancellationError() }
+        let look = some[index]
+        do {
+          let bytes = try look.read()
+          let digest = InputDigest(of: bytes)
+          if known[look.kind]?.contains(RowKey(digest, condition: Inputs.clean)) != true { _ = try look.decoded(bytes) }
+          return .success(digest)
+        } catch { return .failure(Diagnosis(describing: error)) }
+      }
+      for (look, result) in zip(some, found) {
+        guard let url = look.file else { continue }
+        switch result {
+        case .success(let digest): inputs.files[url] = digest
+        case .failure(let diagnosis): refused[url] = diagnosis
+        }
+      }
+      events(.progress(label: "Reading", done: start + some.count, total: looks.count, detail: "files"))
+    }
+    try checkStop()
+    return try data.quarantining(threads: 1, settings: settings.data) { [refused] sample in
+      for url in sample.files { if let diagnosis = refused[url] { throw diagnosis } }
+    }
+  }
+
+  // MARK: Rows
+
+  /// Samples in one view, which make one matrix.
+  private struct Part {
+    let title: String
+    /// The file, and the tensor's name in it.
+    let file: String
+    let samples: [RawSample]
+    let view: InputView
+  }
+
+  /// The splits as they are, what training sees flipped, and the test split noisy.
+  private func parts(of kind: RawInput.Kind, _ data: RawDataset) -> [Part] {
+    var parts = RawSplit.allCases.map { split in
+      Part(
+        title: "\(kind.rawValue), \(split.rawValue)", file: split.rawValue, samples: data.samples(in: split),
+        view: .clean)
+    }
+    if request.flip, kind == .image {
+      parts.append(
+        Part(title: "image, flipped", file: "train@image-flipped", samples: data.samples(in: .train), view: .flipped))
     }
     let noisy = ImpairedCondition.noisy.name(for: kind)
     var impairments = [(noisy, settings.impairments.impairment(.noisy, of: kind))]
@@ -180,58 +287,97 @@ private struct EncodingWork {
       stronger.noisySamples = level
       impairments.append(("\(noisy)-\(level)", stronger.impairment(.noisy, of: kind)))
     }
-    for (name, impairment) in impairments {
-      let seed = settings.impairments.seed
-      _ = try part("test@\(name)", work, named: kind.rawValue) {
-        try encode(samples, kind, encoder, label: name) { input, sample, stream in
-          // What is not there cannot be noisy.
-          guard sample.has(kind) else { return input }
-          return impairment.impaired(input, sample: stream, condition: name, seed: seed)
-        }
+    parts += impairments.map {
+      Part(title: $0, file: "test@\($0)", samples: data.samples(in: .test), view: .noisy($0, $1))
+    }
+    return parts.filter { !$0.samples.isEmpty }
+  }
+
+  /// The cache of an encoder that is named by all that its rows depend on.
+  private func cache(of encoder: any RawEncoder, tag: String) throws -> FeatureCache {
+    let name = "\(type(of: encoder).kind.rawValue)-\(FileDigest.sha256(of: tag).prefix(16))"
+    let prefix = request.shard.map { String(format: "%04d-of-%d-", $0.number, $0.count) } ?? ""
+    return try FeatureCache(cache.appending(path: name), width: encoder.width, prefix: prefix)
+  }
+
+  /// A fitted encoder, with the row that stands for what is missing.
+  private func atWork(_ plain: any RawEncoder, _ kind: RawInput.Kind, _ data: RawDataset) throws -> EncoderAtWork {
+    let (encoder, tag) = try fitted(plain, kind, data)
+    let one = EncoderAtWork(kind: kind, encoder: encoder, cache: try cache(of: encoder, tag: tag))
+    let key = RowKey(nil, condition: Inputs.missing)
+    if !one.cache.contains(key) { try one.cache.append([key], encoder.encode(.missing(kind))) }
+    return one
+  }
+
+  /// An encoder that has learnt what it must, and a name for what its rows depend on.
+  private func fitted(
+    _ plain: any RawEncoder, _ kind: RawInput.Kind, _ data: RawDataset
+  ) throws -> (any RawEncoder, tag: String) {
+    let type = type(of: plain)
+    guard type.learns else { return (plain, plain.identity) }
+    let samples = data.samples(in: .train)
+    let looks = samples.flatMap { RawLook.all(of: $0, kind) }
+    let learnt = FileDigest.sha256(of: plain.identity + looks.map { " \(inputs.key($0, .clean).words)" }.joined())
+    let folder = cache.appending(path: "encoders")
+    let prefix = "\(kind.rawValue)-\(learnt.prefix(16))-"
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    for name in names.sorted() where name.hasPrefix(prefix) {
+      let url = folder.appending(path: name)
+      // The name says what must be in the file.
+      guard let digest = try? FileDigest.sha256(of: url), name == "\(prefix)\(digest.prefix(16)).safetensors",
+        let encoder = try? EncoderFile.read(url)
+      else { continue }
+      return (encoder, digest)
+    }
+    try checkStop()
+    events(.phase("Fitting", "\(type.name) on the \(kind.rawValue)s of the training split"))
+    var encoder = plain
+    let raw = RawInputs(count: looks.count) { [inputs, stop] index in
+      if stop.isRequested { throw CancellationError() }
+      return try inputs.input(looks[index], .clean)
+    }
+    try encoder.fit(on: raw, threads: settings.threads)
+    try Diagnosis.placing(folder) {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    }
+    let url = folder.appending(path: ".\(prefix)\(UUID().uuidString.prefix(8)).part")
+    try EncoderFile.write(encoder, to: url)
+    let digest = try FileDigest.sha256(of: url)
+    try AtomicFile.rename(url, to: folder.appending(path: "\(prefix)\(digest.prefix(16)).safetensors"))
+    return (encoder, digest)
+  }
+
+  /// Encodes the rows of a part that are not known.
+  private func fill(_ part: Part, _ work: EncoderAtWork) throws {
+    var wanted: [(look: RawLook, key: RowKey)] = []
+    var seen: Set<RowKey> = []
+    var count = 0
+    for sample in part.samples where isOwn(sample) {
+      for look in RawLook.all(of: sample, work.kind) {
+        let key = inputs.key(look, part.view)
+        if seen.insert(key).inserted, !work.cache.contains(key) { wanted.append((look, key)) }
+        count += 1
       }
     }
-  }
-
-  /// A finished part from disk, or made now and kept.
-  private func part(
-    _ name: String, _ work: URL, named tensor: String = "features", _ make: () throws -> Tensor
-  ) throws
-    -> Tensor
-  {
-    let url = work.appending(path: "\(name).safetensors")
-    if FileManager.default.fileExists(atPath: url.path), let file = try? SafeTensors(reading: url) {
-      return try file.tensor(tensor)
-    }
-    let made = try make()
-    try SafeTensors.write([(tensor, made)], to: url)
-    return made
-  }
-
-  /// A row of features for each sample: the mean of its pictures' where it has several.
-  ///
-  /// - Parameter change: what is done to an input first; it is also given the name of its stream of random numbers.
-  private func encode(
-    _ samples: [RawSample], _ kind: RawInput.Kind, _ encoder: any RawEncoder, label: String,
-    change: @escaping @Sendable (RawInput, RawSample, String) -> RawInput = { input, _, _ in input }
-  ) throws -> Tensor {
-    let looks = RawLooks(samples, kind)
-    let plain = inputs(looks)
-    let changed = RawInputs(count: plain.count) { index in
-      change(try plain[index], looks.sample(index), looks.stream(index))
-    }
-    let rows = try encoder.encode(changed, threads: settings.threads) { done in
+    rows.known += count - wanted.count
+    rows.encoded += wanted.count
+    let began = clock.now
+    let chunk = max(work.encoder.chunk, 1)
+    for start in stride(from: 0, to: wanted.count, by: chunk) {
       try checkStop()
-      events(.progress(label: "Encoding", done: done, total: changed.count, detail: label))
-    }
-    return try Tensor(looks.means(rows, width: encoder.width), shape: [samples.count, encoder.width])
-  }
-
-  private func inputs(_ samples: [RawSample], _ kind: RawInput.Kind) -> RawInputs { inputs(RawLooks(samples, kind)) }
-
-  private func inputs(_ looks: RawLooks) -> RawInputs {
-    RawInputs(count: looks.count) { [stop] index in
-      if stop.isRequested { throw CancellationError() }
-      return try looks.input(index)
+      let some = Array(wanted[start..<min(start + chunk, wanted.count)])
+      let prepared = try parallelMap(some.count, threads: settings.threads) {
+        [inputs, stop, encoder = work.encoder, view = part.view] index in
+        if stop.isRequested { throw CancellationError() }
+        return try encoder.prepare(inputs.input(some[index].look, view))
+      }
+      try work.cache.append(some.map(\.key), work.encoder.encode(prepared, threads: settings.threads))
+      let done = start + some.count
+      let rate = Double(done) / max((clock.now - began).seconds, 1e-3)
+      events(
+        .progress(
+          label: "Encoding", done: done, total: wanted.count,
+          detail: "\(part.title)  \(rate < 10 ? String(format: "%.1f", rate) : grouped(Int(rate))) a second"))
     }
   }
 
@@ -241,15 +387,16 @@ private struct EncodingWork {
 
   // MARK: Folders
 
-  /// Where features are made, until they are whole.
+  /// Where the feature set is put together.
   private var work: URL { URL(filePath: request.out.path + ".partial") }
 
   /// Takes away what a process left that was killed after it gave the folder its name.
-  private func tidy() {
+  private func tidy(_ shards: ShardFolder) {
     guard let lock = try? FolderLock(beside: request.out) else { return }
     defer { lock.release() }
     AtomicFolder.recover(request.out)
     try? FileManager.default.removeItem(at: work)
+    shards.clear()
   }
 
   private func alreadyDone(_ key: String) throws -> EncodeSummary? {
@@ -270,65 +417,126 @@ private struct EncodingWork {
     throw Diagnosis(
       manifest == nil ? "the folder is not empty" : "the folder holds features that were made otherwise",
       place: request.out.relativePath,
-      remedy: manifest == nil ? "choose another --out" : "choose another --out, or --again to replace them",
+      remedy: manifest == nil
+        ? "choose another --out"
+        : "choose another --out, or --again to replace them; what is known is not encoded again",
       exitStatus: .usage)
   }
 
-  /// The file that says what a folder of parts is for.
-  private static let mark = ".key"
-
-  private func prepare(_ work: URL, _ key: String) throws {
+  /// An empty folder to assemble in; what a killed call left there is all in the cache.
+  private func prepare(_ work: URL) throws {
     let files = FileManager.default
-    let mark = work.appending(path: Self.mark)
     try Diagnosis.placing(work) {
-      let found = try? String(contentsOf: mark, encoding: .utf8)
-      if files.fileExists(atPath: work.path), found != key || request.again { try files.removeItem(at: work) }
+      if files.fileExists(atPath: work.path) { try files.removeItem(at: work) }
       try files.createDirectory(at: work.appending(path: "encoders"), withIntermediateDirectories: true)
     }
-    AtomicFile.removeUnfinished(in: work)
-    AtomicFile.removeUnfinished(in: work.appending(path: "encoders"))
-    try AtomicFile.write(Data(key.utf8), to: mark)
+  }
+
+  /// The rows of a part, read from the cache as they are written; nothing is collected.
+  ///
+  /// - Parameter look: is shown the rows.
+  private func matrix(
+    _ part: Part, _ work: EncoderAtWork, look: @escaping (UnsafeRawBufferPointer) -> Void = { _ in }
+  ) -> SafeTensors.Portions {
+    SafeTensors.Portions(
+      work.kind.rawValue, .float32, [part.samples.count, work.encoder.width]
+    ) { [self] body in
+      let stride = work.encoder.width * 4
+      let most = max(1, (1 << 20) / stride)
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: most * stride, alignment: 64)
+      defer { buffer.deallocate() }
+      var filled = 0
+      func hand() throws {
+        let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<(filled * stride)])
+        look(bytes)
+        try body(bytes)
+        filled = 0
+        try checkStop()
+      }
+      for sample in part.samples {
+        let row = UnsafeMutableRawBufferPointer(rebasing: buffer[(filled * stride)..<((filled + 1) * stride)])
+        try read(RawLook.all(of: sample, work.kind), part.view, work.cache, into: row)
+        filled += 1
+        if filled == most { try hand() }
+      }
+      if filled > 0 { try hand() }
+    }
+  }
+
+  /// The row of a sample: the mean of its pictures' where it has several.
+  private func read(
+    _ looks: [RawLook], _ view: InputView, _ cache: FeatureCache, into row: UnsafeMutableRawBufferPointer
+  ) throws {
+    func read(_ look: RawLook, into row: UnsafeMutableRawBufferPointer) throws {
+      guard cache.read(inputs.key(look, view), into: row) else {
+        throw Diagnosis(
+          "a row that was there is damaged", place: cache.folder.relativePath,
+          remedy: "the same command encodes it again", exitStatus: .failed)
+      }
+    }
+    guard looks.count > 1 else { return try looks.forEach { try read($0, into: row) } }
+    let sum = row.bindMemory(to: Float.self)
+    sum.update(repeating: 0)
+    let one = UnsafeMutableBufferPointer<Float>.allocate(capacity: sum.count)
+    defer { one.deallocate() }
+    for look in looks {
+      try read(look, into: UnsafeMutableRawBufferPointer(one))
+      for place in sum.indices { sum[place] += one[place] / Float(looks.count) }
+    }
   }
 
   private func assemble(
-    _ data: RawDataset, _ parts: [String: [(String, Tensor)]], _ widths: [String: Int], _ notes: [String],
-    _ manifest: DatasetManifest, _ work: URL
+    _ data: RawDataset, _ encoders: [EncoderAtWork], _ key: String, _ work: URL
   ) throws -> EncodeSummary {
+    var squares: [String: Double] = [:]
     for split in RawSplit.allCases {
-      guard let features = parts[split.rawValue] else { continue }
-      let labels = try labels(data.samples(in: split), data)
-      try SafeTensors.write(
-        features + [("labels", labels)], to: work.appending(path: "\(split.rawValue).safetensors"))
-      let origins = data.samples(in: split).map { SampleOrigin($0, in: data.folder) }
-      try SampleOrigin.write(origins, of: split.rawValue, to: work)
+      let samples = data.samples(in: split)
+      guard !samples.isEmpty else { continue }
+      let part = Part(title: split.rawValue, file: split.rawValue, samples: samples, view: .clean)
+      var tensors = encoders.map { one in
+        matrix(part, one) { bytes in
+          guard split == .train else { return }
+          let sum = bytes.bindMemory(to: Float.self).reduce(0.0) { $0 + Double($1) * Double($1) }
+          squares[one.kind.rawValue, default: 0] += sum / Double(samples.count * one.encoder.width)
+        }
+      }
+      tensors.append(SafeTensors.Portions("labels", try labels(samples, data)))
+      try SafeTensors.write(portions: tensors, to: work.appending(path: "\(split.rawValue).safetensors"))
+      try SampleOrigin.write(samples.map { SampleOrigin($0, in: data.folder) }, of: split.rawValue, to: work)
+    }
+    for one in encoders {
+      try EncoderFile.write(one.encoder, to: work.appending(path: "encoders/\(one.kind.rawValue).safetensors"))
+      for part in parts(of: one.kind, data) where part.file.contains("@") {
+        try SafeTensors.write(portions: [matrix(part, one)], to: work.appending(path: "\(part.file).safetensors"))
+      }
+      guard data.samples.contains(where: { $0.split == .test }) else { continue }
+      let name = "test@\(ImpairedCondition.missing.name(for: one.kind))"
+      let row = try Tensor(one.encoder.encode(.missing(one.kind)), shape: [1, one.encoder.width])
+      try SafeTensors.write([(one.kind.rawValue, row)], to: work.appending(path: "\(name).safetensors"))
     }
     if !data.quarantined.isEmpty {
       let lines = try data.quarantined.map { try Tree(encoding: $0, keys: .asNamed).json() }
       try AtomicFile.write(
         Data((lines.joined(separator: "\n") + "\n").utf8), to: work.appending(path: "quarantine.jsonl"))
     }
+    let notes = data.notes + Self.scaleNotes(squares.mapValues { $0.squareRoot() })
     // The manifest last: with it the folder is whole.
-    try manifest.write(to: work)
-    try settle(work)
+    try manifest(data, notes, key, encoders.map(\.encoder)).write(to: work)
+    try AtomicFolder.replace(request.out, with: work)
     let set = try FeatureSet(at: request.out)
     return EncodeSummary(
-      folder: request.out.relativePath, alreadyDone: false, counts: set.counts, widths: widths,
+      folder: request.out.relativePath, alreadyDone: false, counts: set.counts,
+      widths: Dictionary(uniqueKeysWithValues: encoders.map { ($0.kind.rawValue, $0.encoder.width) }),
       conditions: try set.conditions(), quarantined: data.quarantined.count, notes: notes,
-      seconds: (clock.now - begun).seconds)
+      seconds: (clock.now - begun).seconds, rows: rows, cache: cache.relativePath)
   }
 
-  /// Takes what was only of use on the way out of a whole folder, and gives it its name.
-  private func settle(_ work: URL) throws {
-    let files = FileManager.default
-    let parts = RawSplit.allCases.flatMap { split in
-      RawInput.Kind.allCases.map { "\(split.rawValue).\($0.rawValue).safetensors" }
-    }
-    try Diagnosis.placing(work) {
-      for name in parts + [Self.mark] where files.fileExists(atPath: work.appending(path: name).path) {
-        try files.removeItem(at: work.appending(path: name))
-      }
-    }
-    try AtomicFolder.replace(request.out, with: work)
+  /// Says so where the features of one modality are much larger than the other's, which the model would lean on.
+  private static func scaleNotes(_ sizes: [String: Double]) -> [String] {
+    guard let low = sizes.values.min(), let high = sizes.values.max(), high > 10 * low else { return [] }
+    let words = sizes.sorted { $0.key < $1.key }.map { "\($0.key) \(String(format: "%.3g", $0.value))" }
+      .joined(separator: ", ")
+    return ["sizes of the features differ much (root mean square: \(words)); --rescale brings them to one scale"]
   }
 
   /// What the features in a folder were made of; nil where it is not whole.
@@ -372,9 +580,23 @@ private struct EncodingWork {
       ])
   }
 
-  /// Names what the features depend on: the samples, the pictures' sizes and times, encoders and settings.
-  private func key(of data: RawDataset, _ encoders: [any RawEncoder]) throws -> String {
-    var lines = [try data.digest()]
+  /// What the features depend on besides the pictures, by name: what shards of one feature set must share.
+  private func facts(
+    of data: RawDataset, _ encoders: [(RawInput.Kind, any RawEncoder)]
+  ) throws -> [String: String] {
+    var essence = settings
+    essence.threads = 0
+    var facts = [
+      "samples": try data.digest(), "settings": try Tree(encoding: essence).json(),
+      "flip": request.flip ? "on" : "off",
+    ]
+    for (kind, encoder) in encoders { facts["\(kind.rawValue) encoder"] = encoder.identity }
+    return facts
+  }
+
+  /// Names all that the features depend on; of the pictures their sizes and times.
+  private func key(of data: RawDataset, _ facts: [String: String]) -> String {
+    var lines = facts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
     for sample in data.samples {
       for url in sample.files {
         let values = try? url.resourceValues(forKeys: [.fileSizeKey, .contentModificationDateKey])
@@ -383,10 +605,7 @@ private struct EncodingWork {
             + "\(values?.contentModificationDate?.timeIntervalSince1970 ?? 0)")
       }
     }
-    lines += encoders.map(\.identity)
-    var essence = settings
-    essence.threads = 0
-    lines += [try Tree(encoding: essence).json(), request.metric ?? "", request.name ?? ""]
+    lines += [request.metric ?? "", request.name ?? ""]
     return FileDigest.sha256(of: lines.joined(separator: "\n"))
   }
 

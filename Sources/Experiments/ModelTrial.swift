@@ -85,6 +85,26 @@ final class ModelTrial {
     return try builder.evaluator.score(builder.evaluator.metrics(logits, labels))
   }
 
+  /// How probabilities are to be read with everything there and with each modality missing; nil without validation.
+  func calibration() throws -> [String: Calibration]? {
+    var found: [String: Calibration] = [:]
+    let missing = modalities.count > 1 ? modalities.map { ("\($0.name)-missing", Set([$0])) } : []
+    for (condition, absent) in [(Condition.full, Set<Modality>())] + missing {
+      guard let split = try set.validation(without: absent) else { return nil }
+      let (logits, labels) = try builder.evaluator.logits(
+        model, builder.prepared(split), prediction(of: method, absent: absent))
+      var calibration = Calibration(
+        temperature: try Temperature.fitted(logits, labels, task: set.manifest.task), samples: split.count)
+      if set.test != nil {
+        let test = try predictions(under: condition)
+        calibration.error = test.reliability.error
+        calibration.calibratedError = try test.tempered(calibration.temperature).reliability.error
+      }
+      found[condition] = calibration
+    }
+    return found
+  }
+
   /// The score of a set of modalities, and the probability that each sample's truth is given.
   private func worth(_ present: UInt64) throws -> [Double] {
     if let found = worths[present] { return found }

@@ -15,6 +15,7 @@ public final class Predictor {
   private let classes: [String]
   private let metric: String
   private let scores: [String: Double]
+  private let calibration: [String: Calibration]
   private let missing: PerModality<[Float]>
   private let encoders: [String: any RawEncoder]
 
@@ -79,6 +80,7 @@ public final class Predictor {
     let evaluation = try folder.readEvaluation()
     metric = evaluation.metric
     scores = evaluation.scores
+    calibration = (record.calibration ?? [:]).filter { $1.temperature.isFinite && $1.temperature > 0 }
     let missingFile = try SafeTensors(reading: run.appending(path: "missing.safetensors"))
     missing = try PerModality(modalities, shapes.map { $0[1] }).map { modality, width in
       let values: [Float] = try missingFile.tensor(modality.name).array()
@@ -130,10 +132,10 @@ public final class Predictor {
     }
     for (absent, members) in groups {
       do {
-        let probabilities = try probabilities(members.map { try rows[$0].get() }, absent)
+        let (plain, calibrated) = try probabilities(members.map { try rows[$0].get() }, absent)
         for (position, index) in members.enumerated() {
           results[index] = .success(
-            prediction(inputs[index].id, Array(probabilities[position]), absent))
+            prediction(inputs[index].id, Array(plain[position]), calibrated.map { Array($0[position]) }, absent))
         }
       } catch {
         for index in members { results[index] = .failure(Diagnosis(describing: error)) }
@@ -230,33 +232,48 @@ public final class Predictor {
     }
   }
 
-  private func probabilities(_ rows: [PerModality<[Float]?>], _ absent: Set<Modality>) throws -> [ArraySlice<Double>] {
+  /// Of each row as the model has them, and calibrated where that is known.
+  private func probabilities(
+    _ rows: [PerModality<[Float]?>], _ absent: Set<Modality>
+  ) throws -> (plain: [ArraySlice<Double>], calibrated: [ArraySlice<Double>]?) {
     try withoutGradients {
       let inputs = try PerModality(model.modalities) { modality in
         let values = rows.flatMap { $0[modality] ?? missing[modality] }
         return try Tensor(values, shape: [rows.count, values.count / rows.count]).to(model.store.elementType)
       }
-      let logits = try Experiments.prediction(of: method, absent: absent)(model(inputs))
-      let values: [Double] = try model.task.probabilities(logits.to(.float64)).array()
-      return rows.indices.map { values[($0 * classes.count)..<(($0 + 1) * classes.count)] }
+      let logits = try Experiments.prediction(of: method, absent: absent)(model(inputs)).to(.float64)
+      func rowwise(_ logits: Tensor) throws -> [ArraySlice<Double>] {
+        let values: [Double] = try model.task.probabilities(logits).array()
+        return rows.indices.map { values[($0 * classes.count)..<(($0 + 1) * classes.count)] }
+      }
+      let known = condition(absent).flatMap { calibration[$0] }
+      return (try rowwise(logits), try known.map { try rowwise(logits / $0.temperature) })
     }
   }
 
-  private func prediction(_ id: String?, _ probabilities: [Double], _ absent: Set<Modality>) -> Prediction {
+  /// What the run was tried under; nil with several modalities absent.
+  private func condition(_ absent: Set<Modality>) -> String? {
+    switch absent.count {
+    case 0: Condition.full
+    case 1: absent.first.map { "\($0.name)-missing" }
+    default: nil
+    }
+  }
+
+  private func prediction(
+    _ id: String?, _ probabilities: [Double], _ calibrated: [Double]?, _ absent: Set<Modality>
+  ) -> Prediction {
     let order = probabilities.indices.sorted { (-probabilities[$0], $0) < (-probabilities[$1], $1) }
     let chosen =
       model.task == .multiLabel ? order.filter { probabilities[$0] > 0.5 } : order.first.map { [$0] } ?? []
-    let condition: String? =
-      switch absent.count {
-      case 0: Condition.full
-      case 1: absent.first.map { "\($0.name)-missing" }
-      default: nil
-      }
+    let condition = condition(absent)
     let score = condition.flatMap { scores[$0] }
     return Prediction(
       id: id, labels: chosen.map { classes[$0] },
       probabilities: Dictionary(zip(classes, probabilities), uniquingKeysWith: { first, _ in first }),
+      calibrated: calibrated.map { Dictionary(zip(classes, $0), uniquingKeysWith: { first, _ in first }) },
       present: model.modalities.filter { !absent.contains($0) }.map(\.name),
-      condition: score == nil ? nil : condition, score: score, metric: metric)
+      condition: score == nil ? nil : condition, score: score, metric: metric,
+      calibration: condition.flatMap { calibration[$0] })
   }
 }

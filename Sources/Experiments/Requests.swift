@@ -107,6 +107,12 @@ public struct EncodeRequest: Sendable {
   public var precision = EncoderPrecision.float32
   /// Whether rows of checkpoints are stretched to a root mean square of 1.
   public var rescale = false
+  /// Encodes the training pictures also with left and right exchanged, for `training.flip`.
+  public var flip = false
+  /// Encodes only a part of the samples, for one of several machines; a call without then puts all together.
+  public var shard: EncodeShard?
+  /// Where rows are kept, so that none is encoded twice; nil is `<out>.cache`.
+  public var cache: URL?
   /// `key=value` over `EncodeSettings`.
   public var settings: [String] = []
   /// Refuses where a sample would be quarantined.
@@ -140,6 +146,18 @@ public struct EncodeSummary: Sendable, Codable {
   public var quarantined: Int
   public var notes: [String]
   public var seconds: Double
+  /// Of all views; nil where nothing was to be encoded.
+  public var rows: Rows?
+  /// The folder that keeps rows.
+  public var cache: String?
+  /// `2/8`; nil where the whole was made.
+  public var shard: String?
+
+  /// How many rows were known already, and how many were encoded.
+  public struct Rows: Sendable, Codable, Equatable {
+    public var known: Int
+    public var encoded: Int
+  }
 }
 
 /// Features made elsewhere, to become a feature set.
@@ -210,6 +228,8 @@ public struct Prediction: Sendable, Codable, Equatable {
   public var labels: [String]
   /// By class name.
   public var probabilities: [String: Double]
+  /// The same, calibrated on the run's validation split; nil where the run was not calibrated for what is present.
+  public var calibrated: [String: Double]?
   /// The modalities that were there.
   public var present: [String]
   /// `full` or `<modality>-missing`; nil where the run was not tried so.
@@ -217,6 +237,8 @@ public struct Prediction: Sendable, Codable, Equatable {
   /// The run's score on the test split under that condition.
   public var score: Double?
   public var metric: String
+  /// What made the calibrated probabilities, and how far they were from the truth on the test split.
+  public var calibration: Calibration?
 }
 
 /// One line of the doctor's answer.

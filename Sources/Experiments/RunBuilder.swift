@@ -48,6 +48,8 @@ struct RunBuilder {
   let threads: Int
   /// `full` or `blocks`.
   let shuffling: Shuffling
+  /// Whether training takes flipped views.
+  let flips: Bool
 
   init(_ configuration: RunConfiguration, _ data: LoadedData) throws {
     self.configuration = configuration
@@ -58,6 +60,13 @@ struct RunBuilder {
     threads =
       configuration.training.threads > 0 ? configuration.training.threads : Self.usualThreads(configuration, data.set)
     shuffling = Self.shuffling(configuration.training.shuffle, data.set.train)
+    let views = data.set.train.flippedModalities
+    flips = configuration.training.flip != .off && !views.isEmpty
+    guard configuration.training.flip != .on || flips else {
+      throw Diagnosis(
+        "there are no flipped pictures to train on", place: data.set.folder.relativePath,
+        remedy: "seesaw encode --flip makes them; --set training.flip=off does without", exitStatus: .usage)
+    }
     let kind = device.name.split(separator: ":").first.map(String.init) ?? device.name
     guard Runtime.devices.contains(where: { $0.name == kind }) else {
       throw Diagnosis(
@@ -241,7 +250,7 @@ struct RunBuilder {
   }
 
   func lab(_ session: TrainingSession) -> Lab {
-    let training = prepared(data.set.train)
+    let training = prepared(flips ? data.set.train : data.set.train.withoutFlips())
     return Lab(
       session: session, training: training, validation: data.set.validation.map(prepared),
       batchSize: configuration.training.batchSize, random: random,
@@ -280,6 +289,7 @@ struct RunBuilder {
     var chosen = tree
     chosen[path: "training.threads"] = .int(threads)
     chosen[path: "training.shuffle"] = .string(shuffling.rawValue)
+    chosen[path: "training.flip"] = .string((flips ? Flipping.on : .off).rawValue)
     return chosen
   }
 }

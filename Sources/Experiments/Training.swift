@@ -154,6 +154,8 @@ extension Tree {
     for path in RunConfiguration.withoutEffect { tree[path: path] = nil }
     // Runs from before there was a choice were shuffled in full.
     if tree[path: "training.shuffle"]?.stringValue == Shuffling.full.rawValue { tree[path: "training.shuffle"] = nil }
+    // Nor did anybody flip anything.
+    if tree[path: "training.flip"]?.stringValue == Flipping.off.rawValue { tree[path: "training.flip"] = nil }
     return tree
   }
 }

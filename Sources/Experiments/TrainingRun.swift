@@ -230,6 +230,7 @@ final class TrainingRun: Trainer.Observer {
     }
     try ModelFile.write(builder, session.model, method, to: folder)
     let (table, trial) = try Experiment.evaluation(builder, session.model, method)
+    record.calibration = try trial.calibration()
     try folder.write(table)
     try steps.flush()
     try Experiment.keepEvidence(table, trial, in: folder)

@@ -60,11 +60,31 @@ package final class GatheredBatches: BatchFeed {
   }
 }
 
+/// Which samples are seen flipped in an epoch: each has its own number of the stream `flip/<epoch>`.
+package struct Flips: Sendable, Equatable {
+  private let seed: UInt64
+  private let epoch: Int
+  private let numbers: SeededNumbers
+
+  init(_ random: RandomSource, epoch: Int) {
+    seed = random.seed
+    self.epoch = epoch
+    numbers = SeededNumbers(seed: random.seed, stream: "flip/\(epoch)")
+  }
+
+  /// Whether a sample is seen flipped, whenever it is visited.
+  package func contains(_ sample: Int) -> Bool { numbers.next(after: sample) >> 63 == 1 }
+
+  package static func == (a: Flips, b: Flips) -> Bool { a.seed == b.seed && a.epoch == b.epoch }
+}
+
 /// Which samples an epoch visits, in what order, and which modalities are hidden at each visit.
 public struct SamplingPlan: Sendable, Equatable {
   public struct Visit: Sendable, Equatable {
     public let sample: Int
     public let hidden: Set<Modality>
+    /// Whether the flipped view is meant, of modalities that have one.
+    public var isFlipped = false
 
     public init(_ sample: Int, hidden: Set<Modality> = []) {
       self.sample = sample
@@ -78,12 +98,23 @@ public struct SamplingPlan: Sendable, Equatable {
   }
 
   private var content: Content
+  /// Which visits are to the flipped view; none where it is nil.
+  package private(set) var flips: Flips?
 
   public init(_ visits: [Visit]) { content = .listed(visits) }
 
   /// Every sample once, in an order that takes no memory of its own unless all is shuffled with all.
   public init(_ order: SampleOrder) {
     content = .ordered(order, permutation: order.shuffle == .full ? order.permutation() : [])
+  }
+
+  /// The same plan, with each sample's view drawn from the stream `flip/<epoch>`: plain or flipped, equally likely.
+  ///
+  /// Only sources that hold flipped views heed it.
+  public func flipping(_ random: RandomSource, epoch: Int) -> SamplingPlan {
+    var plan = self
+    plan.flips = Flips(random, epoch: epoch)
+    return plan
   }
 
   /// Every sample once, in order.
@@ -118,6 +149,15 @@ public struct SamplingPlan: Sendable, Equatable {
 
   /// The same; the samples of the window last used are kept for the next call.
   func visits(_ places: Range<Int>, remembering window: inout (number: Int, samples: [Int])?) -> ArraySlice<Visit> {
+    var visits = plainVisits(places, remembering: &window)
+    guard let flips else { return visits }
+    for place in visits.indices { visits[place].isFlipped = flips.contains(visits[place].sample) }
+    return visits
+  }
+
+  private func plainVisits(
+    _ places: Range<Int>, remembering window: inout (number: Int, samples: [Int])?
+  ) -> ArraySlice<Visit> {
     switch content {
     case .listed(let visits): return visits[places]
     case .ordered(let order, let permutation):

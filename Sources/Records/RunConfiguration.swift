@@ -129,6 +129,15 @@ public enum Shuffling: String, Choice {
   case blocks
 }
 
+/// Whether pictures are seen flipped while training.
+public enum Flipping: String, Choice {
+  /// Where the features have a flipped view; records say whether it was so.
+  case auto
+  /// Each visit is to the plain or to the flipped view, equally likely.
+  case on
+  case off
+}
+
 /// Whether rare classes count more in losses.
 public enum ClassWeights: String, Choice {
   case none
@@ -169,6 +178,7 @@ public struct TrainingSettings: Settings {
   /// Whether a last, smaller batch is left out.
   public var dropLast = false
   public var shuffle = Shuffling.auto
+  public var flip = Flipping.auto
   public var classWeights = ClassWeights.none
   public var probe = ProbeSettings()
   public init() {}
@@ -213,6 +223,7 @@ extension RunConfiguration {
       "training.gradients": .oneOf(GradientPath.allowed),
       "training.threads": .range(.nonNegative),
       "training.shuffle": .oneOf(Shuffling.allowed),
+      "training.flip": .oneOf(Flipping.allowed),
       "training.checkpoint_seconds": .range(.nonNegative),
       "training.class_weights": .oneOf(ClassWeights.allowed),
       "training.probe.form": .oneOf(ProbeForm.allowed),

@@ -77,6 +77,8 @@ public struct RunRecord: Codable, Equatable, Sendable {
   public var seconds: Double?
   /// From 0; whose weights are kept.
   public var selectedEpoch: Int?
+  /// How probabilities are to be read, by condition; nil where there was nothing to fit that on.
+  public var calibration: [String: Calibration]?
   /// What a reader of the numbers must know.
   public var notes: [String]
 
@@ -104,14 +106,15 @@ public struct RunRecord: Codable, Equatable, Sendable {
   public static func timestamp(_ date: Date = Date()) -> String { date.formatted(.iso8601) }
 
   static let keyOrder = [
-    "format", "status", "started", "ended", "seconds", "selectedEpoch", "notes", "configuration", "data", "name",
+    "format", "status", "started", "ended", "seconds", "selectedEpoch", "calibration", "notes", "configuration", "data",
+    "name",
     "path",
     "versions", "device", "processor", "threads", "provenance",
   ]
 
   private enum CodingKeys: String, CodingKey {
     case format, configuration, provenance, versions, threads, device, processor, data, status, started, ended, seconds
-    case selectedEpoch, notes
+    case selectedEpoch, calibration, notes
   }
 
   public init(from decoder: any Swift.Decoder) throws {
@@ -133,6 +136,7 @@ public struct RunRecord: Codable, Equatable, Sendable {
     ended = try c.decodeIfPresent(String.self, forKey: .ended)
     seconds = try c.decodeIfPresent(Double.self, forKey: .seconds)
     selectedEpoch = try c.decodeIfPresent(Int.self, forKey: .selectedEpoch)
+    calibration = try c.decodeIfPresent([String: Calibration].self, forKey: .calibration)
     notes = try c.decodeIfPresent([String].self, forKey: .notes) ?? []
   }
 
@@ -151,6 +155,7 @@ public struct RunRecord: Codable, Equatable, Sendable {
     try c.encodeIfPresent(ended, forKey: .ended)
     try c.encodeIfPresent(seconds, forKey: .seconds)
     try c.encodeIfPresent(selectedEpoch, forKey: .selectedEpoch)
+    try c.encodeIfPresent(calibration, forKey: .calibration)
     try c.encode(notes, forKey: .notes)
   }
 }

@@ -98,17 +98,54 @@ public struct SafeTensors {
 
   public func entry(_ name: String) -> Entry? { places[name].map { entries[$0] } }
 
+  /// A tensor to be written, of which no more than a portion need be in memory.
+  package struct Portions {
+    let name: String
+    let type: ElementType
+    let shape: [Int]
+    /// Hands over all bytes, in order.
+    let each: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
+
+    package init(
+      _ name: String, _ type: ElementType, _ shape: [Int],
+      each: @escaping ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
+    ) {
+      self.name = name
+      self.type = type
+      self.shape = shape
+      self.each = each
+    }
+
+    /// Of a tensor, which may be mapped and larger than memory.
+    package init(_ name: String, _ tensor: Tensor) {
+      self.init(name, tensor.elementType, tensor.shape) { body in
+        let rows = tensor.rank > 0 ? tensor.shape[0] : 1
+        let portion = max(1, (64 << 20) * rows / max(tensor.count * tensor.elementType.byteCount, 1))
+        for start in stride(from: 0, to: rows, by: portion) {
+          let part =
+            portion < rows ? try tensor.narrowed(0, from: start, length: min(portion, rows - start)) : tensor
+          try part.bytes().withUnsafeBytes(body)
+        }
+      }
+    }
+  }
+
   /// Writes tensors in the given order; the file appears whole or not at all.
   public static func write(_ tensors: [(String, Tensor)], metadata: [String: String] = [:], to url: URL) throws {
+    try write(portions: tensors.map { Portions($0.0, $0.1) }, metadata: metadata, to: url)
+  }
+
+  /// Writes tensors portion by portion; the file appears whole or not at all.
+  package static func write(portions tensors: [Portions], metadata: [String: String] = [:], to url: URL) throws {
     var header = "{"
     if !metadata.isEmpty {
       header += try "\"__metadata__\":\(json(metadata)),"
     }
     var offset = 0
-    for (name, tensor) in tensors {
-      let end = offset + tensor.count * tensor.elementType.byteCount
+    for tensor in tensors {
+      let end = offset + tensor.shape.reduce(tensor.type.byteCount, *)
       let shape = tensor.shape.map(String.init).joined(separator: ",")
-      header += try "\(json(name)):{\"dtype\":\"\(tensor.elementType.safeTensorsName)\",\"shape\":[\(shape)],"
+      header += try "\(json(tensor.name)):{\"dtype\":\"\(tensor.type.safeTensorsName)\",\"shape\":[\(shape)],"
       header += "\"data_offsets\":[\(offset),\(end)]},"
       offset = end
     }
@@ -123,15 +160,13 @@ public struct SafeTensors {
     do {
       try withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { try writeAll($0, descriptor, url) }
       try Array(header.utf8).withUnsafeBytes { try writeAll($0, descriptor, url) }
-      for (_, tensor) in tensors {
-        // In portions of rows, since a tensor that is mapped may be larger than memory.
-        let rows = tensor.rank > 0 ? tensor.shape[0] : 1
-        let portion = max(1, (64 << 20) * rows / max(tensor.count * tensor.elementType.byteCount, 1))
-        for start in stride(from: 0, to: rows, by: portion) {
-          let part =
-            portion < rows ? try tensor.narrowed(0, from: start, length: min(portion, rows - start)) : tensor
-          try part.bytes().withUnsafeBytes { try writeAll($0, descriptor, url) }
+      for tensor in tensors {
+        var rest = tensor.shape.reduce(tensor.type.byteCount, *)
+        try tensor.each { bytes in
+          rest -= bytes.count
+          try writeAll(bytes, descriptor, url)
         }
+        precondition(rest == 0, "the bytes of '\(tensor.name)' do not fit its shape")
       }
       guard fsync(descriptor) == 0, rename(temporary.path, url.path) == 0 else {
         throw SafeTensorsError.unwritable(url.path)

@@ -55,6 +55,46 @@ struct StreamingTests {
     }
   }
 
+  @Test("flipped views are taken where the plan says, the same gathered and streamed")
+  func flipped() throws {
+    try withSplit { _, folder in
+      let count = Self.count
+      let image = try Tensor((0..<(count * 3)).map { -Float($0) }, shape: [count, 3]).to(.float16)
+      try SafeTensors.write([("image", image)], to: folder.appending(path: "train@image-flipped.safetensors"))
+      let set = try FeatureSet(at: folder)
+      #expect(set.train.flippedModalities == ["image"])
+      #expect(try set.files().map(\.lastPathComponent).contains("train@image-flipped.safetensors"))
+      let layout = BlockLayout(samples: 4, blocks: 3)
+      let source = RandomSource(seed: 5)
+      let plan = SamplingPlan(SampleOrder(count, .blocks(layout), source)).flipping(source, epoch: 0)
+      let batches = plan.batches(of: 8)
+      for first in [0, 3] {
+        let feed = try set.train.streamed(layout).feed(batches, from: first)
+        for number in first..<batches.count {
+          let gathered = try set.train.batch(batches[number])
+          try same(feed.next(), gathered)
+          let signs = batches[number].flatMap { visit in
+            (0..<3).map { Float(visit.sample * 3 + $0) * (visit.isFlipped ? -1 : 1) }
+          }
+          #expect(try gathered.inputs["image"].array(of: Float.self) == signs)
+          try same(set.train.withoutFlips().streamed(layout).feed(batches, from: number).next(), withoutFlips(number))
+        }
+        func withoutFlips(_ number: Int) throws -> Batch { try set.train.withoutFlips().batch(batches[number]) }
+      }
+      #expect(plan.visits.contains { $0.isFlipped })
+    }
+  }
+
+  @Test("a flipped view that does not fit the features is told")
+  func flippedMisfit() throws {
+    try withSplit { _, folder in
+      try SafeTensors.write(
+        [("image", try Tensor.zeros([3, 3], .float32))], to: folder.appending(path: "train@image-flipped.safetensors"))
+      let error = #expect(throws: FeatureSetError.self) { try FeatureSet(at: folder) }
+      #expect(error?.faults == ["train@image-flipped.safetensors: 'image' has the shape [3, 3], expected [53, 3]"])
+    }
+  }
+
   @Test("a batch that has come is not changed by those that come after")
   func noOverwriting() throws {
     try withSplit { split, _ in

@@ -85,6 +85,151 @@ struct EncodingTests {
     }
   }
 
+  /// The bytes of everything that trainings read.
+  private func features(_ name: String, in folder: URL) throws -> [String: Data] {
+    let data = folder.appending(path: name)
+    let names = try FileManager.default.contentsOfDirectory(atPath: data.path)
+    return try Dictionary(
+      uniqueKeysWithValues: names.filter { $0.hasSuffix(".safetensors") }.map {
+        ($0, try Data(contentsOf: data.appending(path: $0)))
+      })
+  }
+
+  private func encode(_ words: [String], in folder: URL) throws -> Tree {
+    let answer = try Seesaw.run(["encode", "raw", "--json"] + words, in: folder)
+    #expect(answer.status == 0, "\(answer.error)")
+    return try answer.json()
+  }
+
+  /// A checkpoint, since encoders that learn change with the training split.
+  private func placeCheckpoint(in folder: URL) throws {
+    let golden = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .appending(path: "Golden/encoders/sentence")
+    try FileManager.default.copyItem(at: golden, to: folder.appending(path: "sentence"))
+  }
+
+  @Test("only what is new is encoded: other labels and splits cost nothing, a new sample itself")
+  func cached() throws {
+    try withTemporaryFolder { folder in
+      try placeCheckpoint(in: folder)
+      var raw = TinyRaw()
+      for index in raw.rows.indices { raw.rows[index].image = "" }
+      try raw.write(to: folder.appending(path: "raw"))
+      let words = ["--out", "data", "--text-encoder", "sentence"]
+      let first = try encode(words, in: folder)
+      // "a cat, number 0" is there three times; the noise of each test sample is its own.
+      #expect(first[path: "rows.encoded"] == 10 && first[path: "rows.known"] == 6)
+      #expect(first[path: "cache"] == "data.cache")
+
+      raw.rows[0].label = "dog"
+      raw.rows[1].label = "cat"
+      raw.rows[5].split = "validation"
+      raw.rows.append(.init(id: "new", image: "", text: "a cat nobody saw", label: "cat", split: "train"))
+      try raw.write(to: folder.appending(path: "raw"))
+      let refused = try Seesaw.run(["encode", "raw"] + words, in: folder)
+      #expect(refused.status == 64 && refused.error.contains("what is known is not encoded again"))
+      let second = try encode(words + ["--again"], in: folder)
+      #expect(second[path: "rows.encoded"] == 1 && second[path: "counts.validation"] == 3)
+
+      let elsewhere = try encode(
+        ["--out", "other", "--text-encoder", "sentence", "--cache", "data.cache"], in: folder)
+      #expect(elsewhere[path: "rows.encoded"] == 0)
+      let fresh = try encode(["--out", "fresh", "--text-encoder", "sentence"], in: folder)
+      #expect(fresh[path: "rows.known"] == 6)
+      #expect(try features("other", in: folder) == features("data", in: folder))
+      let pooled = try encode(words + ["--again", "--text-pooling", "cls"], in: folder)
+      #expect(pooled[path: "rows.encoded"]?.intValue ?? 0 > 1)
+    }
+  }
+
+  @Test("a damaged cache costs time and changes nothing")
+  func damagedCache() throws {
+    try withTemporaryFolder { folder in
+      try TinyRaw().write(to: folder.appending(path: "raw"))
+      _ = try encode(["--out", "data"], in: folder)
+      let whole = try features("data", in: folder)
+      let cache = folder.appending(path: "data.cache")
+      for path in try FileManager.default.subpathsOfDirectory(atPath: cache.path) {
+        let url = cache.appending(path: path)
+        guard var bytes = try? Data(contentsOf: url), bytes.count > 200 else { continue }
+        bytes[bytes.count / 2] ^= 1
+        bytes[bytes.count - 5] ^= 1
+        try bytes.write(to: url)
+      }
+      let again = try encode(["--out", "data", "--again"], in: folder)
+      #expect(again[path: "rows.encoded"]?.intValue ?? 0 > 0)
+      #expect(try features("data", in: folder) == whole)
+    }
+  }
+
+  @Test("shards put together are what one machine makes, bit for bit; missing and other ones are named")
+  func shards() throws {
+    try withTemporaryFolder { folder in
+      try TinyRaw().write(to: folder.appending(path: "raw"))
+      _ = try encode(["--out", "whole"], in: folder)
+      for words in ["0/2", "3/2", "a/b", "1", "1/2/3", "-1/2"] {
+        let answer = try Seesaw.run(["encode", "raw", "--out", "data", "--shard=\(words)"], in: folder)
+        #expect(answer.status == 64 && answer.error.contains("'\(words)' is no shard"), "\(answer.error)")
+      }
+      let first = try encode(["--out", "data", "--shard", "1/3"], in: folder)
+      #expect(first[path: "shard"] == "1/3" && first[path: "folder"] == "data.cache")
+      #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "data").path))
+      let early = try Seesaw.run(["encode", "raw", "--out", "data"], in: folder)
+      #expect(early.status == 66)
+      #expect(
+        early.error.hasPrefix("     Data") && early.error.contains("2 shards are missing")
+          && early.error.contains("2/3")
+          && early.error.contains("3/3"), "\(early.error)")
+
+      _ = try encode(["--out", "data", "--shard", "2/3", "--flip"], in: folder)
+      // The third on another machine, whose cache is copied.
+      _ = try encode(["--out", "data", "--shard", "3/3", "--cache", "there"], in: folder)
+      for path in try FileManager.default.subpathsOfDirectory(atPath: folder.appending(path: "there").path) {
+        let (from, to) = (folder.appending(path: "there/\(path)"), folder.appending(path: "data.cache/\(path)"))
+        if !FileManager.default.fileExists(atPath: to.path) { try FileManager.default.copyItem(at: from, to: to) }
+      }
+      let odd = try Seesaw.run(["encode", "raw", "--out", "data"], in: folder)
+      #expect(odd.status == 66 && odd.error.contains("a shard was made otherwise"), "\(odd.error)")
+      #expect(odd.error.contains("2/3: flip"), "\(odd.error)")
+
+      let second = try encode(["--out", "data", "--shard", "2/3"], in: folder)
+      // Encoded when it was flipped, too.
+      #expect(second[path: "rows.encoded"] == 0)
+      let all = try encode(["--out", "data"], in: folder)
+      #expect(all[path: "rows.encoded"] == 0 && all[path: "shard"] == nil)
+      #expect(try features("data", in: folder) == features("whole", in: folder))
+      // Done, so that nothing stands in the way of what comes next.
+      #expect(try encode(["--out", "data", "--again", "--flip"], in: folder)[path: "folder"] == "data")
+    }
+  }
+
+  @Test("--flip adds the view of flipped pictures, and a run takes it")
+  func flip() throws {
+    try withTemporaryFolder { folder in
+      let raw = TinyRaw()
+      try raw.write(to: folder.appending(path: "raw"))
+      _ = try encode(["--out", "plain"], in: folder)
+      _ = try encode(["--out", "data", "--flip"], in: folder)
+      let view = try StoredFile.read(folder.appending(path: "data/train@image-flipped.safetensors"))
+      let train = try StoredFile.read(folder.appending(path: "data/train.safetensors"))
+      #expect(view["image"]?.shape == train["image"]?.shape && view["image"] != train["image"])
+      #expect(
+        try Data(contentsOf: folder.appending(path: "data/train.safetensors"))
+          == Data(contentsOf: folder.appending(path: "plain/train.safetensors")))
+      let run = try Seesaw.run(["train", "data", "--out", "r"] + quick, in: folder)
+      #expect(run.status == 0, "\(run.error)")
+      let record = try Tree(json: String(contentsOf: folder.appending(path: "r/run.json"), encoding: .utf8))
+      #expect(record[path: "configuration.training.flip"] == "on")
+
+      var texts = raw
+      for index in texts.rows.indices { texts.rows[index].image = "" }
+      try FileManager.default.removeItem(at: folder.appending(path: "raw"))
+      try texts.write(to: folder.appending(path: "raw"))
+      let none = try Seesaw.run(["encode", "raw", "--out", "text", "--flip"], in: folder)
+      #expect(none.status == 64 && none.error.contains("there are no pictures to flip"))
+    }
+  }
+
   @Test("quoted newlines, commas and quotes, CRLF and a byte order mark change nothing")
   func csv() throws {
     try withTemporaryFolder { folder in

@@ -42,6 +42,52 @@ struct PredictionTests {
     }
   }
 
+  @Test(
+    "probabilities are calibrated by condition; without a validation split and in older runs they are not, and it says so"
+  )
+  func calibrated() throws {
+    try withRun { folder in
+      func ask(_ run: String, _ features: String, _ words: [String] = ["--json"]) throws -> Answer {
+        try Data("{\(features)}".utf8).write(to: folder.appending(path: "f.json"))
+        let answer = try Seesaw.run(["predict", run, "--features-file", "f.json"] + words, in: folder)
+        #expect(answer.status == 0, "\(answer.error)")
+        return answer
+      }
+      let record = try Tree(json: String(contentsOf: folder.appending(path: "r/run.json"), encoding: .utf8))
+      for (condition, features) in [
+        ("full", "\"image\": \(image), \"text\": \(text)"), ("image-missing", "\"text\": \(text)"),
+        ("text-missing", "\"image\": \(image)"),
+      ] {
+        let answer = try ask("r", features).json()
+        let kept = try #require(record[path: "calibration"]?.tableValue?[condition])
+        #expect(answer[path: "calibration"] == kept && kept[path: "samples"] == 12)
+        let temperature = try #require(kept[path: "temperature"]?.numberValue)
+        func values(_ key: String) throws -> [Double] {
+          try ["red", "green", "blue"].map { try #require(answer[path: key]?.tableValue?[$0]?.numberValue) }
+        }
+        let powers = try values("probabilities").map { pow($0, 1 / temperature) }
+        let sum = powers.reduce(0, +)
+        for (found, power) in zip(try values("calibrated"), powers) { #expect(abs(found - power / sum) < 1e-6) }
+      }
+      let words = try ask("r", "\"text\": \(text)", []).out
+      #expect(words.contains("calibrated on 12 validation samples, temperature "), "\(words)")
+      #expect(words.contains("on the test split they are off by "), "\(words)")
+
+      // A run from before there was such a thing.
+      let url = folder.appending(path: "r/run.json")
+      var old = record
+      old[path: "calibration"] = nil
+      try Data(old.json(.pretty).utf8).write(to: url)
+      let plain = try ask("r", "\"text\": \(text)").json()
+      #expect(plain[path: "calibrated"] == nil && plain[path: "probabilities"] != nil)
+      #expect(try ask("r", "\"text\": \(text)", []).out.contains("the run was not calibrated for this"))
+
+      try FileManager.default.removeItem(at: folder.appending(path: "data/validation.safetensors"))
+      #expect(try Seesaw.run(["train", "data", "--out", "none", "-q"] + quick, in: folder).status == 0)
+      #expect(try ask("none", "\"text\": \(text)").json()[path: "calibrated"] == nil)
+    }
+  }
+
   @Test("a bad line is answered with its error in its place, and the status is 1 at the end")
   func badLines() throws {
     try withRun { folder in

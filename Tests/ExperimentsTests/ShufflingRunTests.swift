@@ -2,6 +2,7 @@ import Foundation
 import Records
 import TestSupport
 import Testing
+import Torch
 
 @testable import Experiments
 
@@ -72,6 +73,46 @@ struct ShufflingRunTests {
         SmallFeatureSet.train("balgrad", data, to: parts, settings: Self.blocks, resume: true))
       #expect(try Data(contentsOf: RunFolder(parts).weights) == Data(contentsOf: RunFolder(whole).weights))
       #expect(try Data(contentsOf: RunFolder(parts).steps) == Data(contentsOf: RunFolder(whole).steps))
+    }
+  }
+
+  @Test("with a flipped view a run says whether it took it; on and off are other runs, stopped and resumed the same")
+  func flips() throws {
+    try withData { data, folder in
+      let off = folder.appending(path: "off")
+      let plain = try SmallFeatureSet.finished(SmallFeatureSet.train("joint", data, to: off, settings: Self.blocks))
+      #expect(plain.record.configuration[path: "training.flip"] == "off")
+      let error = #expect(throws: Diagnosis.self) {
+        try SmallFeatureSet.train(
+          "joint", data, to: folder.appending(path: "none"), settings: Self.blocks + ["training.flip=on"])
+      }
+      #expect(error?.what == "there are no flipped pictures to train on")
+
+      let image = try SafeTensors(reading: data.appending(path: "train.safetensors")).tensor("image")
+      try SafeTensors.write([("image", image * 0.5)], to: data.appending(path: "train@image-flipped.safetensors"))
+      var weights: [String: Data] = ["before": try Data(contentsOf: RunFolder(off).weights)]
+      for shuffle in ["full", "blocks"] {
+        for flip in ["auto", "off"] {
+          let out = folder.appending(path: "\(shuffle)-\(flip)")
+          let settings = ["training.shuffle=\(shuffle)", "training.flip=\(flip)", "training.epochs=3"]
+          let run = try SmallFeatureSet.finished(SmallFeatureSet.train("joint", data, to: out, settings: settings))
+          #expect(run.record.configuration[path: "training.flip"] == .string(flip == "auto" ? "on" : "off"))
+          weights[out.lastPathComponent] = try Data(contentsOf: RunFolder(out).weights)
+          let parts = folder.appending(path: "\(shuffle)-\(flip)-parts")
+          let stop = StopFlag()
+          stop.request()
+          guard case .interrupted = try SmallFeatureSet.train("joint", data, to: parts, settings: settings, stop: stop)
+          else {
+            Issue.record("the run was not interrupted")
+            return
+          }
+          _ = try SmallFeatureSet.finished(
+            SmallFeatureSet.train("joint", data, to: parts, settings: settings, resume: true))
+          #expect(try Data(contentsOf: RunFolder(parts).weights) == weights[out.lastPathComponent])
+        }
+      }
+      #expect(weights["before"] == weights["blocks-off"])
+      #expect(Set(weights.values).count == 4)
     }
   }
 

@@ -81,6 +81,27 @@ struct SampleOrderTests {
     #expect(SamplingPlan(read).visits == SamplingPlan(order).visits)
   }
 
+  @Test("which samples are flipped depends on seed, epoch and sample alone; about half of them are")
+  func flips() {
+    let source = RandomSource(seed: 3)
+    func flipped(_ plan: SamplingPlan) -> Set<Int> { Set(plan.visits.filter(\.isFlipped).map(\.sample)) }
+    let count = 4000
+    let first = flipped(SamplingPlan.inOrder(count).flipping(source, epoch: 0))
+    #expect(abs(first.count - count / 2) < 150)
+    #expect(flipped(SamplingPlan.shuffled(count, source, epoch: 0).flipping(source, epoch: 0)) == first)
+    let order = SampleOrder(count, .blocks(BlockLayout(samples: 7, blocks: 5)), source)
+    #expect(flipped(SamplingPlan(order).flipping(source, epoch: 0)) == first)
+    #expect(flipped(SamplingPlan(SamplingPlan.inOrder(count).visits).flipping(source, epoch: 0)) == first)
+    for other in [
+      flipped(SamplingPlan.inOrder(count).flipping(source, epoch: 1)),
+      flipped(SamplingPlan.inOrder(count).flipping(RandomSource(seed: 4), epoch: 0)),
+    ] {
+      // Neither the same nor its opposite.
+      #expect(abs(first.symmetricDifference(other).count - count / 2) < 150)
+    }
+    #expect(flipped(SamplingPlan.shuffled(count, source, epoch: 0)).isEmpty)
+  }
+
   @Test("a feed gives the batches of its plan from where it is told to begin")
   func feeds() throws {
     let data = SyntheticData()

@@ -11,11 +11,13 @@ struct Encode: ParsableCommand, Exemplified {
       "RAW is a folder with samples.csv or samples.jsonl (columns image, text or audio, and label, and if you like id and split), or a "
       + "published data set as it comes ('seesaw datasets' lists them). "
       + "A sample that cannot be used is left out and listed in quarantine.jsonl, unless --strict. "
-      + "An encoder is a name or a checkpoint folder of the Hugging Face kind; 'seesaw encoders' lists what is read.")
+      + "An encoder is a name or a checkpoint folder of the Hugging Face kind; 'seesaw encoders' lists what is read. "
+      + "Each input is encoded once: rows are kept in a cache, and an interrupted call goes on with the same command.")
 
   static let examples = [
     "seesaw encode my-photos --out my-data --text-encoder all-MiniLM-L6-v2 --image-encoder vit-base-patch16-224",
     "seesaw encode reviews/samples.jsonl --out my-data --metric macro-f1 --strict",
+    "seesaw encode my-photos --out my-data --shard 2/8",
   ]
 
   @Argument(help: "A folder of raw samples, or the file of samples in it.")
@@ -48,6 +50,21 @@ struct Encode: ParsableCommand, Exemplified {
 
   @Flag(help: "Stretch each row of a checkpoint's features to a root mean square of 1, as the built-in encoders' are.")
   var rescale = false
+
+  @Flag(help: "Encode the training pictures also flipped; training then takes one view or the other at each visit.")
+  var flip = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Encode only one part of the samples; once all parts are done, the command without it puts them together.",
+      valueName: "i/n"))
+  var shard: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where encoded rows are kept, so that none is encoded twice (default: the output's name and .cache).",
+      valueName: "folder"))
+  var cache: String?
 
   @Option(
     name: .customLong("set"),
@@ -87,6 +104,9 @@ struct Encode: ParsableCommand, Exemplified {
     request.textPooling = try Self.choice(textPooling, "--text-pooling")
     request.precision = try Self.choice(precision, "--precision") ?? .float32
     request.rescale = rescale
+    request.flip = flip
+    request.shard = try shard.map { try EncodeShard($0) }
+    request.cache = cache.map { URL(filePath: $0) }
     request.settings = settings
     request.strict = strict
     request.followLinks = followLinks
@@ -124,12 +144,18 @@ extension Encode {
 
 /// What `encode`, `import` and `demo` say of what they made.
 enum EncodeTalk {
-  static let keyOrder = ["folder", "alreadyDone", "counts", "train", "validation", "test", "widths", "conditions"]
+  static let keyOrder = [
+    "folder", "alreadyDone", "counts", "train", "validation", "test", "widths", "conditions", "known", "encoded",
+  ]
 
   static func tell(_ summary: EncodeSummary, _ output: Output) {
     for note in summary.notes { output.note(note) }
     // The work itself says so when it is done now.
     if summary.alreadyDone, let words = Words.quarantined(summary) { output.note(words) }
+    if let words = Words.rows(summary) { output.say("Rows", words) }
+    guard summary.shard == nil else {
+      return output.say("Done", Words.made([summary.folder], seconds: summary.seconds))
+    }
     output.say("Features", Words.contents(summary))
     output.say("Done", Words.made(summary))
   }

@@ -153,7 +153,9 @@ enum PredictionLine {
     }
   }
 
-  static let keyOrder = ["id", "labels", "probabilities", "present", "condition", "score", "metric"]
+  static let keyOrder = [
+    "id", "labels", "probabilities", "calibrated", "present", "condition", "score", "metric", "calibration",
+  ]
 
   static func text(_ prediction: Prediction) throws -> String {
     try Tree(encoding: prediction, keys: .asNamed).json(order: keyOrder)
@@ -174,7 +176,7 @@ enum PredictionText {
   static let shown = 5
 
   static func text(_ prediction: Prediction) -> String {
-    let ranked = prediction.probabilities.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+    let ranked = (prediction.calibrated ?? prediction.probabilities).sorted { ($1.value, $0.key) < ($0.value, $1.key) }
     let rows = ranked.prefix(shown).map { name, value in
       [prediction.labels.contains(name) ? "→" : "", name, "\(Words.percent(value)) %"]
     }
@@ -183,7 +185,21 @@ enum PredictionText {
     lines.append("")
     if prediction.labels.isEmpty { lines.append("  no class is above one half") }
     lines.append("  \(trust(prediction))")
+    lines.append("  \(calibration(prediction))")
     return lines.joined(separator: "\n")
+  }
+
+  /// What the percentages are worth.
+  static func calibration(_ prediction: Prediction) -> String {
+    guard let known = prediction.calibration else {
+      return "probabilities are as the model has them: the run was not calibrated for this"
+    }
+    let temperature =
+      "probabilities are calibrated on \(Words.plural(known.samples, "validation sample")), "
+      + "temperature \(Words.fixed(known.temperature, 2))"
+    guard let before = known.error, let after = known.calibratedError else { return temperature }
+    return temperature + "; on the test split they are off by \(Words.percent(after)) %, uncalibrated by "
+      + "\(Words.percent(before)) %"
   }
 
   /// What was there, and how good the model is then.

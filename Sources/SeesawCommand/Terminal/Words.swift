@@ -83,6 +83,13 @@ enum Words {
     return [counts, widths.isEmpty ? "" : "\(widths) wide", conditions].filter { !$0.isEmpty }.joined(separator: " · ")
   }
 
+  /// How much of the work was known: `1,601 encoded, 20 known · kept in my-data.cache`; nil where none was to be done.
+  static func rows(_ summary: EncodeSummary) -> String? {
+    guard let rows = summary.rows, let cache = summary.cache else { return nil }
+    let shard = summary.shard.map { "shard \($0): " } ?? ""
+    return "\(shard)\(count(rows.encoded)) encoded, \(count(rows.known)) known · kept in \(cache)"
+  }
+
   /// What was left out, or nil.
   static func quarantined(_ summary: EncodeSummary) -> String? {
     guard summary.quarantined > 0 else { return nil }

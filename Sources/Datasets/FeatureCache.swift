@@ -1,0 +1,261 @@
+import Crypto
+public import Foundation
+import Records
+
+/// What a row of features was made of: a digest of the input's bytes and of what was done to them.
+public struct RowKey: Hashable, Sendable {
+  /// 128 bits of SHA-256.
+  let bits: SIMD2<UInt64>
+
+  /// - Parameters:
+  ///   - input: the digest of the picture's or the text's bytes; nothing for what is not there.
+  ///   - condition: what was done to the input before it was encoded, with all that this depends on.
+  public init(_ input: InputDigest?, condition: String) {
+    var hash = SHA256()
+    hash.update(data: Data(condition.utf8))
+    hash.update(data: [0])
+    if let input { withUnsafeBytes(of: input.bytes) { hash.update(bufferPointer: $0) } }
+    bits = hash.finalize().withUnsafeBytes { $0.loadUnaligned(as: SIMD2<UInt64>.self) }
+  }
+
+  /// In hexadecimal.
+  public var words: String { String(bits.x, radix: 16) + "-" + String(bits.y, radix: 16) }
+
+  init(_ bytes: UnsafeRawBufferPointer) { bits = bytes.loadUnaligned(as: SIMD2<UInt64>.self) }
+}
+
+/// The SHA-256 of some bytes.
+public struct InputDigest: Hashable, Sendable {
+  let bytes: SIMD4<UInt64>
+
+  public init(of data: some DataProtocol) {
+    bytes = SHA256.hash(data: data).withUnsafeBytes { $0.loadUnaligned(as: SIMD4<UInt64>.self) }
+  }
+}
+
+/// The rows of one encoder that were made before, in a folder.
+///
+/// Each process that adds rows has a file of its own, which only grows; so several may add at a time, and folders of
+/// several machines are merged by copying their files into one. A file is portions of rows, each behind its number of
+/// rows; a row is its key, a digest of key and numbers, and the numbers (float32, little-endian). What of a file is not
+/// whole, and every row whose digest does not fit, counts as not there.
+public final class FeatureCache {
+  public let folder: URL
+  /// The numbers in a row.
+  public let width: Int
+  private var files: [RowFile] = []
+  private var places: [RowKey: Place] = [:]
+  /// Where a row is besides, as where two machines had the same input; none as a rule.
+  private var others: [RowKey: [Place]] = [:]
+  private let prefix: String
+  private var growing: RowFile?
+
+  private struct Place {
+    let file: Int32
+    let offset: Int64
+  }
+
+  /// Looks through a folder, which may be missing, for rows of that width.
+  ///
+  /// - Parameter prefix: how the name of a file begins that this one adds; of a row that is there twice, the first by name
+  ///   is taken.
+  public init(_ folder: URL, width: Int, prefix: String = "") throws {
+    self.folder = folder
+    self.width = width
+    self.prefix = prefix
+    guard FileManager.default.fileExists(atPath: folder.path) else { return }
+    try Diagnosis.placing(folder) {
+      let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+      for name in names.filter({ $0.hasSuffix(Self.ending) }).sorted() {
+        guard let file = RowFile(reading: folder.appending(path: name), width: width) else { continue }
+        let number = Int32(files.count)
+        files.append(file)
+        file.forEachRow { key, offset in
+          let place = Place(file: number, offset: Int64(offset))
+          if places[key] == nil { places[key] = place } else { others[key, default: []].append(place) }
+        }
+      }
+    }
+  }
+
+  private static let ending = ".rows"
+
+  /// Rows that are there, as far as is known before they are read.
+  public var count: Int { places.count }
+
+  /// Whether a row is there and undamaged.
+  public func contains(_ key: RowKey) -> Bool {
+    withUnsafeTemporaryAllocation(byteCount: width * 4, alignment: 16) { read(key, into: $0) }
+  }
+
+  /// Reads a row; a damaged one is forgotten.
+  ///
+  /// - Parameter buffer: of `width` × 4 bytes.
+  /// - Returns: whether it was there and undamaged.
+  public func read(_ key: RowKey, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
+    while let place = places[key] {
+      if files[Int(place.file)].read(key, at: Int(place.offset), into: buffer) { return true }
+      places[key] = others[key]?.popLast()
+    }
+    return false
+  }
+
+  /// Adds rows, which are there as a whole or not at all if the process is killed.
+  ///
+  /// - Parameter rows: `keys.count * width` numbers.
+  public func append(_ keys: [RowKey], _ rows: [Float]) throws {
+    precondition(rows.count == keys.count * width, "the rows of a cache must be as wide as it says")
+    guard !keys.isEmpty else { return }
+    try Diagnosis.placing(folder) {
+      if growing == nil {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let name = "\(prefix)\(UUID().uuidString.prefix(13).lowercased())\(Self.ending)"
+        let file = try RowFile(creating: folder.appending(path: name), width: width)
+        growing = file
+        files.append(file)
+      }
+      guard let growing else { return }
+      let number = Int32(files.count - 1)
+      for (key, offset) in zip(keys, try growing.append(keys, rows)) {
+        places[key] = Place(file: number, offset: Int64(offset))
+      }
+    }
+  }
+
+  /// Forces what was added to the disk.
+  public func synchronize() throws { try Diagnosis.placing(folder) { try growing?.synchronize() } }
+}
+
+/// A file of rows.
+private final class RowFile {
+  private let descriptor: Int32
+  private let width: Int
+  private var end: Int
+
+  /// "seesaw-rows/1", padded, and the width.
+  private static func head(_ width: Int) -> [UInt8] {
+    var head = Array("seesaw-rows/1".utf8)
+    head += [UInt8](repeating: 0, count: 24 - head.count)
+    return head + withUnsafeBytes(of: UInt64(width).littleEndian, Array.init)
+  }
+
+  /// What stands before a portion's number of rows.
+  private static let portionMark = Array("portion:".utf8)
+  private static let portionHead = 16
+  /// Key and digest.
+  private static let rowHead = 32
+
+  private var stride: Int { Self.rowHead + width * 4 }
+
+  /// Nil for a file of another kind or width.
+  init?(reading url: URL, width: Int) {
+    self.width = width
+    end = 0
+    descriptor = open(url.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { return nil }
+    var information = stat()
+    guard fstat(descriptor, &information) == 0, (information.st_mode & S_IFMT) == S_IFREG else { return nil }
+    end = Int(information.st_size)
+    let head = Self.head(width)
+    guard bytes(head.count, at: 0) == head else { return nil }
+  }
+
+  init(creating url: URL, width: Int) throws {
+    self.width = width
+    end = 0
+    descriptor = open(url.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw Self.lastError() }
+    try write(Self.head(width))
+  }
+
+  deinit { if descriptor >= 0 { close(descriptor) } }
+
+  /// The keys of all whole portions, and where their rows are.
+  func forEachRow(_ body: (RowKey, Int) -> Void) {
+    var place = Self.head(width).count
+    while let head = bytes(Self.portionHead, at: place), Array(head.prefix(8)) == Self.portionMark {
+      let count = head.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)) }
+      place += Self.portionHead
+      // Cut short, or damaged.
+      guard count <= UInt64((end - place) / stride) else { return }
+      for _ in 0..<Int(count) {
+        guard let key = bytes(16, at: place) else { return }
+        body(key.withUnsafeBytes(RowKey.init), place)
+        place += stride
+      }
+    }
+  }
+
+  func read(_ key: RowKey, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
+    withUnsafeTemporaryAllocation(byteCount: stride, alignment: 16) { row in
+      guard fill(row, at: offset) else { return false }
+      let numbers = UnsafeRawBufferPointer(rebasing: row[Self.rowHead...])
+      let kept = row.loadUnaligned(fromByteOffset: 16, as: SIMD2<UInt64>.self)
+      guard row.loadUnaligned(as: SIMD2<UInt64>.self) == key.bits, Self.digest(key, numbers) == kept else {
+        return false
+      }
+      buffer.copyMemory(from: numbers)
+      return true
+    }
+  }
+
+  /// Adds a portion in one piece, and says where its rows are.
+  func append(_ keys: [RowKey], _ rows: [Float]) throws -> [Int] {
+    var portion = Self.portionMark + withUnsafeBytes(of: UInt64(keys.count).littleEndian, Array.init)
+    portion.reserveCapacity(portion.count + keys.count * stride)
+    let first = end + Self.portionHead
+    rows.withUnsafeBytes { rows in
+      for (number, key) in keys.enumerated() {
+        let numbers = UnsafeRawBufferPointer(rebasing: rows[(number * width * 4)..<((number + 1) * width * 4)])
+        withUnsafeBytes(of: key.bits) { portion += $0 }
+        withUnsafeBytes(of: Self.digest(key, numbers)) { portion += $0 }
+        portion += numbers
+      }
+    }
+    try write(portion)
+    return keys.indices.map { first + $0 * stride }
+  }
+
+  func synchronize() throws { guard fsync(descriptor) == 0 else { throw Self.lastError() } }
+
+  private static func digest(_ key: RowKey, _ numbers: UnsafeRawBufferPointer) -> SIMD2<UInt64> {
+    var hash = SHA256()
+    withUnsafeBytes(of: key.bits) { hash.update(bufferPointer: $0) }
+    hash.update(bufferPointer: numbers)
+    return hash.finalize().withUnsafeBytes { $0.loadUnaligned(as: SIMD2<UInt64>.self) }
+  }
+
+  private func bytes(_ count: Int, at offset: Int) -> [UInt8]? {
+    guard offset + count <= end else { return nil }
+    var bytes = [UInt8](repeating: 0, count: count)
+    return bytes.withUnsafeMutableBytes { fill($0, at: offset) } ? bytes : nil
+  }
+
+  private func fill(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool {
+    guard let base = buffer.baseAddress else { return true }
+    var done = 0
+    while done < buffer.count {
+      let count = pread(descriptor, base + done, buffer.count - done, off_t(offset + done))
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return false }
+      done += count
+    }
+    return true
+  }
+
+  private func write(_ bytes: [UInt8]) throws {
+    try bytes.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress else { return }
+      var done = 0
+      while done < bytes.count {
+        let count = pwrite(descriptor, base + done, bytes.count - done, off_t(end + done))
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { throw Self.lastError() }
+        done += count
+      }
+    }
+    end += bytes.count
+  }
+
+  private static func lastError() -> POSIXError { POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+}

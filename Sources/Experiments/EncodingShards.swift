@@ -1,0 +1,99 @@
+import Foundation
+import Records
+
+/// A part of the samples, for one of several machines: number 2 of 8.
+public struct EncodeShard: Sendable, Equatable {
+  /// From 1.
+  public let number: Int
+  public let count: Int
+
+  /// - Throws: a `Diagnosis` for anything but two whole numbers of which the first is from 1 to the second.
+  public init(_ words: String) throws {
+    let parts = words.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+    guard parts.count == 2, let number = parts[0], let count = parts[1], number >= 1, number <= count else {
+      throw Diagnosis(
+        "'\(words)' is no shard", remedy: "--shard 2/8 is the second of eight", exitStatus: .usage)
+    }
+    self.init(number, of: count)
+  }
+
+  init(_ number: Int, of count: Int) {
+    self.number = number
+    self.count = count
+  }
+
+  /// As it is typed.
+  public var words: String { "\(number)/\(count)" }
+
+  /// Whether the sample at that place of the file is in it.
+  func contains(_ place: Int) -> Bool { place % count == number - 1 }
+}
+
+/// What a finished shard leaves beside its rows, so that nobody takes some of the shards for all.
+struct ShardRecord: Codable, Equatable {
+  var shard: Int
+  var of: Int
+  /// What must be the same in all shards, by name.
+  var facts: [String: String]
+}
+
+/// The records of one feature set's shards in a cache.
+struct ShardFolder {
+  let url: URL
+
+  /// - Parameter name: of the feature set that the shards are for.
+  init(in cache: URL, named name: String) { url = cache.appending(path: "shards/\(name)") }
+
+  func file(_ shard: EncodeShard) -> URL { url.appending(path: "\(shard.number)-of-\(shard.count).json") }
+
+  func write(_ shard: EncodeShard, facts: [String: String]) throws {
+    let record = ShardRecord(shard: shard.number, of: shard.count, facts: facts)
+    let text = try Tree(encoding: record, keys: .asNamed).json(.pretty) + "\n"
+    try AtomicFile.write(Data(text.utf8), to: file(shard))
+  }
+
+  private func records() throws -> [ShardRecord] {
+    guard FileManager.default.fileExists(atPath: url.path) else { return [] }
+    return try Diagnosis.placing(url) {
+      try FileManager.default.contentsOfDirectory(atPath: url.path)
+        .filter { $0.hasSuffix(".json") && !$0.hasPrefix(".") }.sorted()
+        .map { try Tree.read(from: url.appending(path: $0)) }
+    }
+  }
+
+  /// Refuses shards that are not all there, or were not made alike.
+  ///
+  /// - Returns: how many there are; 0 where the work was not divided.
+  func check(facts: [String: String]) throws -> Int {
+    let records = try records()
+    guard let count = records.map(\.of).max() else { return 0 }
+    let remedy = "encode them again, or remove \(url.relativePath) to encode here what the shards lack"
+    let odd = records.filter { $0.of != count }
+    guard odd.isEmpty else {
+      throw Diagnosis(
+        "the shards are of different divisions", place: url.relativePath,
+        found: records.map { "\($0.shard)/\($0.of)" }, remedy: remedy, exitStatus: .input)
+    }
+    let others = records.compactMap { record -> String? in
+      let names = Set(record.facts.keys).union(facts.keys).sorted().filter { record.facts[$0] != facts[$0] }
+      return names.isEmpty ? nil : "\(record.shard)/\(count): \(names.joined(separator: ", "))"
+    }
+    guard others.isEmpty else {
+      throw Diagnosis(
+        others.count == 1 ? "a shard was made otherwise" : "\(others.count) shards were made otherwise",
+        place: url.relativePath, found: others, remedy: remedy, exitStatus: .input)
+    }
+    let missing = Set(1...count).subtracting(records.map(\.shard)).sorted()
+    guard missing.isEmpty else {
+      throw Diagnosis(
+        missing.count == 1 ? "a shard is missing" : "\(missing.count) shards are missing", place: url.relativePath,
+        found: missing.map { "\($0)/\(count)" },
+        remedy: "encode with --shard \(missing[0])/\(count), or remove \(url.relativePath) to encode the rest here",
+        exitStatus: .input)
+    }
+    return count
+  }
+
+  /// Removes the records, once all is assembled.
+  func clear() { try? FileManager.default.removeItem(at: url) }
+}

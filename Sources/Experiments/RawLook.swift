@@ -1,0 +1,55 @@
+import Datasets
+import Encoders
+import Foundation
+import Multimodal
+import Records
+
+/// One input of a sample: its text, its sound, or one of its pictures.
+struct RawLook: Sendable {
+  let sample: RawSample
+  let kind: RawInput.Kind
+  /// Of its pictures, the first is 0.
+  let number: Int
+
+  /// The inputs of a modality: one, or as many as the sample has pictures.
+  static func all(of sample: RawSample, _ kind: RawInput.Kind) -> [RawLook] {
+    (0...(kind == .image ? sample.frames.count : 0)).map { RawLook(sample: sample, kind: kind, number: $0) }
+  }
+
+  /// The name of its own stream of random numbers; that of a single picture is its sample's.
+  var stream: String { number == 0 ? sample.id : "\(sample.id)#\(number)" }
+
+  /// The picture or sound; nil where the sample has none.
+  var file: URL? {
+    switch kind {
+    case .image: number == 0 ? sample.imagePath : sample.frames[number - 1]
+    case .audio: sample.audioPath
+    case .text: nil
+    }
+  }
+
+  var text: String? { kind == .text ? sample.text : nil }
+
+  /// The bytes of its file.
+  func read() throws -> Data {
+    guard let file else { return Data() }
+    return try BoundedFile.read(file, limit: BoundedFile.largestPicture)
+  }
+
+  /// What the bytes of its file say.
+  func decoded(_ bytes: Data) throws -> RawInput {
+    kind == .audio ? .audio(try Waveform(decoding: bytes)) : .image(try RGBImage(decoding: bytes))
+  }
+}
+
+extension RawSample {
+  /// Its pictures and sound.
+  var files: [URL] { (imagePath.map { [$0] } ?? []) + frames + (audioPath.map { [$0] } ?? []) }
+
+  /// Reads its pictures and sound, to see whether that can be done.
+  func open() throws {
+    for look in [RawInput.Kind.image, .audio].flatMap({ RawLook.all(of: self, $0) }) where look.file != nil {
+      _ = try look.decoded(look.read())
+    }
+  }
+}
