@@ -54,7 +54,7 @@ format: ## format every Swift file in place
 docs-check: ## every relative link in the documentation leads somewhere
 	@$(PYTHON) scripts/check-links.py
 
-promises: ## every test that Documentation/reliability.md names is there
+promises: ## every test that reliability.md and hostile-input.md name is there
 	@$(PYTHON) scripts/check-promises.py
 
 docs: setup ## write the methods' pages, the README's table and the data sets' page anew, from their cards
@@ -81,11 +81,11 @@ bench-check: setup ## that the PyTorch reference of the benchmark computes what 
 fuzz: setup ## search for input that breaks a parser: TARGET=json MINUTES=10; a target is a folder of Fuzz/Corpus
 	@scripts/fuzz.sh "$(TARGET)" "$(or $(MINUTES),10)"
 
-sanitize: setup ## every file of Fuzz/Corpus through its parser, C and C++ included, under AddressSanitizer
-	@scripts/fuzz.sh --corpus
+sanitize: setup ## the corpus, and the tests of what calls C and C++, under AddressSanitizer and UBSan
+	@scripts/sanitize.sh
 
 load-test: build ## hundreds of runs, a million samples, a million lines: memory must stay where it is
 	@$(PYTHON) scripts/load-test.py .build/release/seesaw
 
 clean: ## remove what was built; libtorch stays
-	rm -rf .build .build-fuzz Examples/*/.build Benchmarks/.build
+	rm -rf .build .build-fuzz .build-sanitize Examples/*/.build Benchmarks/.build

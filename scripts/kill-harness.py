@@ -224,6 +224,7 @@ def main():
     arguments = parser.parse_args()
     work = Path(arguments.keep or tempfile.mkdtemp(prefix="seesaw-kill-")).resolve()
     work.mkdir(exist_ok=True)
+    arguments.seesaw = os.path.abspath(arguments.seesaw)
     harness = Harness(arguments, work)
     numbers = random.Random(7)
     if not (work / "data").exists():

@@ -144,7 +144,7 @@ extension Experiment {
   private static func look(at sample: RawSample) -> Result<GuardedSamples.Picture, Diagnosis>? {
     guard let file = sample.imagePath else { return nil }
     do {
-      let bytes = try Data(contentsOf: file)
+      let bytes = try BoundedFile.read(file, limit: BoundedFile.largestPicture)
       let print = PerceptualPrint(of: try RGBImage(decoding: bytes))
       return .success(
         GuardedSamples.Picture(

@@ -8,24 +8,30 @@ package enum BoundedFile {
   /// - Throws: a ``Diagnosis``, also for what is no regular file: a device never ends, and a pipe may never begin.
   package static func read(_ url: URL, limit: Int) throws -> Data {
     try Diagnosis.placing(url) {
-      let descriptor = open(url.path(percentEncoded: false), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-      guard descriptor >= 0 else { throw PlainFile.lastError() }
-      let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-      var information = stat()
-      guard fstat(descriptor, &information) == 0 else { throw PlainFile.lastError() }
-      switch information.st_mode & S_IFMT {
-      case S_IFREG: break
-      case S_IFDIR: throw POSIXError(.EISDIR)
-      default: throw Diagnosis("not a regular file", place: url.relativePath, exitStatus: .input)
-      }
-      guard information.st_size <= limit else {
+      let (handle, size) = try open(url)
+      guard size <= limit else {
         throw Diagnosis(
-          "the file is too long: \(information.st_size) bytes, where at most \(limit) are read",
-          place: url.relativePath, exitStatus: .input)
+          "the file is too long: \(size) bytes, where at most \(limit) are read", place: url.relativePath,
+          exitStatus: .input)
       }
       // What is added to it from now on is not read.
-      return try handle.read(upToCount: Int(information.st_size)) ?? Data()
+      return try handle.read(upToCount: size) ?? Data()
     }
+  }
+
+  /// A regular file, to be read; closed with the handle.
+  static func open(_ url: URL) throws -> (handle: FileHandle, size: Int) {
+    let descriptor = Foundation.open(url.path(percentEncoded: false), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw PlainFile.lastError() }
+    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    var information = stat()
+    guard fstat(descriptor, &information) == 0 else { throw PlainFile.lastError() }
+    switch information.st_mode & S_IFMT {
+    case S_IFREG: break
+    case S_IFDIR: throw POSIXError(.EISDIR)
+    default: throw Diagnosis("not a regular file", place: url.relativePath, exitStatus: .input)
+    }
+    return (handle, Int(information.st_size))
   }
 
   /// What a file of samples may take: a quarter of the machine's memory, for its rows take several times as much.

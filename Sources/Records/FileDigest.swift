@@ -6,8 +6,7 @@ public enum FileDigest {
   /// Of a file, read in portions.
   public static func sha256(of url: URL) throws -> String {
     try Diagnosis.placing(url) {
-      let file = try FileHandle(forReadingFrom: url)
-      defer { try? file.close() }
+      let file = try BoundedFile.open(url).handle
       var hash = SHA256()
       while let data = try file.read(upToCount: 4 << 20), !data.isEmpty { hash.update(data: data) }
       return hex(hash.finalize())

@@ -60,6 +60,7 @@ struct HostileTextTests {
         let error = try #require(throws: Diagnosis.self) { try BoundedFile.read(url, limit: 100) }
         #expect(error.what == what)
         #expect(error.exitStatus == .input)
+        #expect(throws: Diagnosis.self) { try FileDigest.sha256(of: url) }
         #expect(throws: Diagnosis.self) { try Tree.read(RunRecord.self, from: url) }
         #expect(throws: Diagnosis.self) { try JSONLines.read(StepRow.self, from: url) }
       }

@@ -91,6 +91,19 @@ import Testing
     #expect(try RGBImage(decoding: plain) == RGBImage(decoding: scans))
   }
 
+  @Test("progressive JPEG of hundreds of scans is refused: each costs a pass over the whole picture")
+  func tooManyScans() throws {
+    let whole = PictureFiles.jpeg(picture.pixels, width: 37, height: 23, channels: 3, progressive: true)
+    let start = try #require(whole.range(of: Data([0xFF, 0xDA]), options: .backwards)).lowerBound
+    let last = whole[start..<whole.endIndex - 2]
+    func repeated(_ count: Int) -> Data {
+      whole[..<start] + Data(repeatElement(last, count: count).joined()) + whole.suffix(2)
+    }
+    #expect(try RGBImage(decoding: repeated(1)) == RGBImage(decoding: whole))
+    let error = #expect(throws: ImageError.self) { try RGBImage(decoding: repeated(300)) }
+    #expect(error.map { "\($0)" }?.contains("more than 200 scans") == true)
+  }
+
   @Test("the orientation that a camera noted is applied", arguments: 1...8)
   func orientation(_ value: Int) throws {
     // A picture 32 x 16 as stored: the top left quarter is red, the top right green, the rest black.

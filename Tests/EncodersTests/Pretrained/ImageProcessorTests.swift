@@ -14,6 +14,15 @@ struct ImageProcessorTests {
     "clip-margin", "convnext", "convnext-old", "deit", "siglip", "blip",
   ]
 
+  @Test("a picture so narrow that it would outgrow memory when its shorter side is stretched is refused")
+  func narrow() throws {
+    let processor = ImageProcessor.torchvision
+    let narrow = RGBImage(width: 1, height: 100_000, pixels: [UInt8](repeating: 0, count: 300_000))
+    let said = "its processor would make 25600000 x 256 pixels of 100000 x 1"
+    #expect(processor.objection(to: narrow) == said)
+    #expect(processor.objection(to: RGBImage(width: 20, height: 40, pixels: [UInt8](repeating: 0, count: 2400))) == nil)
+  }
+
   @Test("pictures come out as the reference processor's, within one grey level", arguments: names)
   func values(name: String) throws {
     let folder = Checkpoints.folder("processors")
