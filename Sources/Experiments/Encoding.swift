@@ -54,7 +54,6 @@ private struct Inputs: Sendable {
   /// What names the row of an input.
   func key(_ look: RawLook, _ view: InputView) -> RowKey {
     let digest = look.file.map { files[$0] } ?? look.text.map { InputDigest(of: Data($0.utf8)) }
-    // What is not there cannot be flipped or noisy.
     guard let digest else { return RowKey(nil, condition: Self.missing) }
     switch view {
     case .clean: return RowKey(digest, condition: Self.clean)
@@ -66,9 +65,10 @@ private struct Inputs: Sendable {
   }
 
   func input(_ look: RawLook, _ view: InputView) throws -> RawInput {
+    // What is not there cannot be flipped or noisy.
+    guard look.file != nil || look.text != nil else { return .missing(look.kind) }
     let plain = try plain(look)
     switch (view, plain) {
-    case (_, .missing): return plain
     case (.flipped, .image(let image)): return .image(image.flipped())
     case (.noisy(let name, let impairment), _):
       return impairment.impaired(plain, sample: look.stream, condition: name, seed: seed)
@@ -77,7 +77,7 @@ private struct Inputs: Sendable {
   }
 
   private func plain(_ look: RawLook) throws -> RawInput {
-    guard let url = look.file else { return look.text.map(RawInput.text) ?? .missing(look.kind) }
+    guard let url = look.file else { return .text(look.text ?? "") }
     let bytes = try look.read()
     guard InputDigest(of: bytes) == files[url] else {
       throw Diagnosis(
@@ -230,23 +230,29 @@ private final class EncodingWork {
     let portion = 512
     for start in stride(from: 0, to: looks.count, by: portion) {
       let some = Array(looks[start..<min(start + portion, looks.count)])
-      let found = try parallelMap(some.count, threads: settings.threads) {
-        [stop, known] index -> Result<InputDigest, Diagnosis> in
+      let read = try parallelMap(some.count, threads: settings.threads) {
+        [stop] index -> Result<InputDigest, Diagnosis> in
         if stop.isRequested { throw CancellationError() }
-        let look = some[index]
-        do {
-          let bytes = try look.read()
-          let digest = InputDigest(of: bytes)
-          if known[look.kind]?.contains(RowKey(digest, condition: Inputs.clean)) != true { _ = try look.decoded(bytes) }
-          return .success(digest)
-        } catch { return .failure(Diagnosis(describing: error)) }
-      }
-      for (look, result) in zip(some, found) {
-        guard let url = look.file else { continue }
-        switch result {
-        case .success(let digest): inputs.files[url] = digest
-        case .failure(let diagnosis): refused[url] = diagnosis
+        do { return .success(InputDigest(of: try some[index].read())) } catch {
+          return .failure(Diagnosis(describing: error))
         }
+      }
+      let isKnown = zip(some, read).map { look, result in
+        (try? result.get()).map { known[look.kind]?.contains(RowKey($0, condition: Inputs.clean)) ?? false } ?? false
+      }
+      let decoded = try parallelMap(some.count, threads: settings.threads) { [stop] index -> Diagnosis? in
+        if stop.isRequested { throw CancellationError() }
+        if case .failure(let diagnosis) = read[index] { return diagnosis }
+        guard !isKnown[index] else { return nil }
+        do {
+          _ = try some[index].decoded(some[index].read())
+          return nil
+        } catch { return Diagnosis(describing: error) }
+      }
+      for (index, look) in some.enumerated() {
+        guard let url = look.file else { continue }
+        inputs.files[url] = try? read[index].get()
+        refused[url] = decoded[index]
       }
       events(.progress(label: "Reading", done: start + some.count, total: looks.count, detail: "files"))
     }
