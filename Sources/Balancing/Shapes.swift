@@ -51,7 +51,7 @@ extension FeedForwardMethod {
     var report = StepReport(losses: [:])
     let plain = try session.forward(batch)
     let changed = try features(plain.features, batch, session, &report)
-    let loss = try session.loss(session.model.outputs(ofFeatures: changed).logits, batch)
+    let loss = try session.loss(session.outputs(ofFeatures: changed).logits, batch)
     report.losses["fused"] = try loss.scalar()
     try session.update(along: session.gradients(of: loss))
     return report

@@ -98,6 +98,11 @@ public final class TrainingSession {
   /// The outputs for any inputs.
   func outputs(_ inputs: PerModality<Tensor>) throws -> Outputs { try model(inputs, rememberedBy: tape) }
 
+  /// The outputs for features, such as a method has changed.
+  public func outputs(ofFeatures features: PerModality<Tensor>) throws -> Outputs {
+    try model.outputs(ofFeatures: features, rememberedBy: tape)
+  }
+
   /// The task's loss of logits on a batch.
   public func loss(_ logits: Tensor, _ batch: Batch) throws -> Tensor {
     try model.task.loss(logits, batch.labels, classWeights: classWeights)

@@ -224,43 +224,6 @@ ctorch_status ctorch_sum_rows_into(ctorch_tensor target, ctorch_tensor a) {
   });
 }
 
-/// The fused steps do not count themselves among the writes to a tensor.
-static void count_as_written(const std::vector<at::Tensor> &values) {
-  for (const auto &value : values) value.unsafeGetTensorImpl()->bump_version();
-}
-
-ctorch_status ctorch_adam_step(const ctorch_tensor *parameters, const ctorch_tensor *gradients,
-                               const ctorch_tensor *means, const ctorch_tensor *squares, int32_t count,
-                               ctorch_tensor step, double learning_rate, double beta1, double beta2,
-                               double weight_decay, double epsilon, bool decoupled) {
-  return guard([&] {
-    c10::NoGradGuard quiet;
-    auto values = list(parameters, count);
-    auto steps = std::vector<at::Tensor>(static_cast<size_t>(count), step->value);
-    if (decoupled) {
-      at::_fused_adamw_(values, list(gradients, count), list(means, count), list(squares, count), {}, steps,
-                        learning_rate, beta1, beta2, weight_decay, epsilon, false, false, {}, {});
-    } else {
-      at::_fused_adam_(values, list(gradients, count), list(means, count), list(squares, count), {}, steps,
-                       learning_rate, beta1, beta2, weight_decay, epsilon, false, false, {}, {});
-    }
-    count_as_written(values);
-  });
-}
-
-ctorch_status ctorch_sgd_step(const ctorch_tensor *parameters, const ctorch_tensor *gradients,
-                              const ctorch_tensor *momentum_buffers, int32_t count, double learning_rate,
-                              double momentum, double weight_decay, bool nesterov, bool first) {
-  return guard([&] {
-    c10::NoGradGuard quiet;
-    auto values = list(parameters, count);
-    auto buffers = momentum_buffers == nullptr ? std::vector<at::Tensor>() : list(momentum_buffers, count);
-    at::_fused_sgd_(values, list(gradients, count), buffers, weight_decay, momentum, learning_rate, 0.0, nesterov,
-                    false, first, {}, {});
-    count_as_written(values);
-  });
-}
-
 }  // extern "C"
 
 #endif

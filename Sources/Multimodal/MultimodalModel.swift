@@ -46,20 +46,29 @@ public final class MultimodalModel {
 
   /// The forward pass over inputs [B, Dₘ].
   ///
-  /// - Parameter tape: remembers the embedding layers, at whose outputs graphs then end (``LinearTape``).
+  /// - Parameter tape: remembers the embedding layers and classifiers, at whose outputs graphs then end (``LinearTape``).
   public func callAsFunction(
     _ inputs: PerModality<Tensor>, rememberedBy tape: LinearTape? = nil
   ) throws(TorchError) -> Outputs {
-    try outputs(
-      ofFeatures: embeddings.map { (modality, layer) throws(TorchError) in
-        if let tape { return try tape(layer, inputs[modality]) }
-        return try layer(inputs[modality])
-      })
+    guard let tape else {
+      return try outputs(
+        ofFeatures: embeddings.map { (modality, layer) throws(TorchError) in try layer(inputs[modality]) })
+    }
+    let features = PerModality(modalities, try tape(embeddings.values, modalities.map { inputs[$0] }))
+    return try outputs(ofFeatures: features, rememberedBy: tape)
   }
 
   /// The part of the forward pass behind the embedding layers.
-  public func outputs(ofFeatures features: PerModality<Tensor>) throws(TorchError) -> Outputs {
-    Outputs(features: features, logits: try fusion.logits(features), model: self)
+  public func outputs(
+    ofFeatures features: PerModality<Tensor>, rememberedBy tape: LinearTape? = nil
+  ) throws(TorchError) -> Outputs {
+    let logits: Tensor
+    if let tape {
+      logits = try fusion.logits(features, rememberedBy: tape)
+    } else {
+      logits = try fusion.logits(features)
+    }
+    return Outputs(features: features, logits: logits, model: self, tape: tape)
   }
 
   /// The parameters that make a modality's feature: its embedding layer, and its encoder where that is trained.
@@ -78,10 +87,13 @@ public struct Outputs {
   /// The fused logits z, [B, C].
   public let logits: Tensor
   public let model: MultimodalModel
+  let tape: LinearTape?
 
   /// The unimodal classifiers' logits zₘ, [B, C] each.
   public func unimodal() throws(TorchError) -> PerModality<Tensor> {
-    try features.map { (modality, feature) throws(TorchError) in try model.heads[modality](feature) }
+    let readings = features.map { (modality, feature) in (layer: model.heads[modality], features: [feature]) }
+    if let logits = try tape?.reading(readings.values) { return PerModality(features.modalities, logits) }
+    return try features.map { (modality, feature) throws(TorchError) in try model.heads[modality](feature) }
   }
 
   /// What each modality adds to the fused logits; nil where the fusion is no sum.

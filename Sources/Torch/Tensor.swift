@@ -101,3 +101,10 @@ func withHandles<R>(_ tensors: [Tensor], _ body: (UnsafePointer<OpaquePointer?>?
 func withSizes<R>(_ sizes: [Int], _ body: (UnsafePointer<Int64>?, Int32) -> R) -> R {
   sizes.map(Int64.init).withUnsafeBufferPointer { body($0.baseAddress, Int32($0.count)) }
 }
+
+@inline(__always)
+func withOptionalHandles<R>(_ tensors: [Tensor?], _ body: (UnsafePointer<OpaquePointer?>?) -> R) -> R {
+  withExtendedLifetime(tensors) {
+    tensors.map { $0?.handle }.withUnsafeBufferPointer { body($0.baseAddress) }
+  }
+}

@@ -40,23 +40,39 @@ public struct Gradients {
   ) throws(TorchError) {
     _ = try store.flat()
     let indices = store.trainable
-    let meetings = tape?.meetings ?? []
+    let (meetings, readings) = (tape?.meetings ?? [], tape?.readings ?? [])
     let found = try gradients(
-      of: loss, withRespectTo: indices.map { store.parameters[$0].tensor } + meetings.map(\.output),
+      of: loss,
+      withRespectTo: indices.map { store.parameters[$0].tensor } + meetings.map(\.output) + readings.map(\.output),
       keepingGraph: keepingGraph)
     var shares = [Share?](repeating: nil, count: store.parameters.count)
     for (index, gradient) in zip(indices, found) {
       if let gradient { shares[index] = Share(store.parameters[index].shape, gradient) }
     }
-    func add(_ share: Share, to parameter: Parameter) throws(TorchError) {
-      shares[parameter.index] = try shares[parameter.index]?.adding(share) ?? share
+    func add(_ layer: Linear, _ input: FrozenInput, _ derivative: Derivative) throws(TorchError) {
+      let product = Share.Product(input: input, derivative: derivative)
+      for (parameter, share) in [
+        (layer.weight, Share(layer.weight.shape, nil, [product])),
+        (layer.bias, Share(layer.bias.shape, try derivative.sumOfRows())),
+      ] {
+        shares[parameter.index] = try shares[parameter.index]?.adding(share) ?? share
+      }
     }
-    for (meeting, derivative) in zip(meetings, found.dropFirst(indices.count)) {
-      guard let derivative else { continue }
-      let layer = meeting.layer
-      let product = Share.Product(input: meeting.input, derivative: derivative)
-      try add(Share(layer.weight.shape, nil, [product]), to: layer.weight)
-      try add(Share(layer.bias.shape, derivative.sum(0)), to: layer.bias)
+    // From the logits back to the outputs that they were read from, and from there to the inputs.
+    var derivatives: [Derivative?] = found.dropFirst(indices.count).prefix(meetings.count).map {
+      $0.map { Derivative($0) }
+    }
+    for (reading, logits) in zip(readings, found.dropFirst(indices.count + meetings.count)) {
+      guard let logits else { continue }
+      try add(reading.layer, reading.input, Derivative(logits))
+      for (output, readout) in reading.parts {
+        guard let position = meetings.firstIndex(where: { $0.output === output }) else { continue }
+        let part = Derivative(nil, [Derivative.Factor(logits: logits, readout: readout)])
+        derivatives[position] = try derivatives[position]?.adding(part) ?? part
+      }
+    }
+    for (meeting, derivative) in zip(meetings, derivatives) {
+      if let derivative { try add(meeting.layer, meeting.input, derivative) }
     }
     self.init(store, shares)
   }
@@ -94,23 +110,15 @@ public struct Gradients {
     return whole
   }
 
-  /// Calls `body` with parameters and their numbers, as many at once as are at hand; each product is made for one call.
-  func visit(
-    _ indices: [Int], _ body: ([Int], [Tensor]) throws(TorchError) -> Void
-  ) throws(TorchError) {
-    var ready: [Int] = []
-    var tensors: [Tensor] = []
-    for index in indices {
-      guard let share = shares[index] else { continue }
-      if share.isPending {
-        let numbers = try share.tensor { () throws(TorchError) in try store.scratch(index) }
-        try body([index], [numbers])
-      } else {
-        ready.append(index)
-        tensors.append(try share.tensor().contiguous())
-      }
+  /// What an optimizer is given for present parameters.
+  func stepGradients(_ indices: [Int]) throws(TorchError) -> [StepGradient] {
+    let present = indices.compactMap { index in shares[index].map { (index, $0) } }
+    try Derivative.settle(present.flatMap { $0.1.openDerivatives })
+    var gradients: [StepGradient] = []
+    for (index, share) in present {
+      gradients.append(try share.stepGradient { () throws(TorchError) in try store.scratch(index) })
     }
-    if !ready.isEmpty { try body(ready, tensors) }
+    return gradients
   }
 
   // MARK: Arithmetic

@@ -7,15 +7,40 @@ final class Share {
   /// δᵀX, with δ [B, out] and X [B, in].
   struct Product {
     let input: FrozenInput
-    let derivative: Tensor
+    let derivative: Derivative
+
+    /// The two matrices whose product it is: δᵀ and X, or, where δ = ζR comes from few logits, Rᵀ and ζᵀX.
+    ///
+    /// ζᵀX and Rᵀ(ζᵀX) cost C (B · in + in · out), ζR and δᵀX cost B (C · out + in · out).
+    func matrices() throws(TorchError) -> (left: Tensor, right: Tensor) {
+      guard isFromFewLogits else { return (try derivative.tensor().transposed(), input.values) }
+      let factors = derivative.factors
+      let logits = try factors.count == 1 ? factors[0].logits : Tensor.cat(factors.map(\.logits), 1)
+      var readouts: [Tensor] = []
+      for factor in factors { readouts.append(factor.readout.weight) }
+      let readout = try readouts.count == 1 ? readouts[0] : Tensor.cat(readouts, 0)
+      let product = MatrixProduct([(try logits.transposed(), input.values)])
+      return (try readout.transposed(), try MatrixProduct.results([product])[0])
+    }
+
+    var isFromFewLogits: Bool {
+      guard derivative.isFactored, input.productType == nil else { return false }
+      let (rows, inputs, logits) = (input.rows, input.values.shape[1], derivative.logits)
+      let outputs = derivative.factors[0].readout.weight.shape[1]
+      return logits * inputs * (rows + outputs) < rows * outputs * (logits + inputs)
+    }
   }
 
   let shape: [Int]
   private let plain: Tensor?
   private let products: [Product]
   private var whole: Tensor?
-  /// Σᵢ Xⱼ Xᵢᵀ δᵢ for each j, [Bⱼ, out]: the inner products of this share with δⱼᵀXⱼ are those with δⱼ.
+  /// By input: Σᵢ Xⱼ Xᵢᵀ δᵢ, [Bⱼ, out], whose inner products with δⱼ are those of this share with δⱼᵀXⱼ.
   private var images: [ObjectIdentifier: Tensor] = [:]
+  /// By input: the same of the derivatives at logits, one for each.
+  private var logitImages: [ObjectIdentifier: [(image: Tensor, readout: Readout)]] = [:]
+  private var ownProduct: Double?
+  private var otherProducts: [(share: Share, value: Double)] = []
 
   init(_ shape: [Int], _ plain: Tensor?, _ products: [Product] = []) {
     self.shape = shape
@@ -33,33 +58,45 @@ final class Share {
     return made
   }
 
-  /// The numbers, without a copy where they are there already, and otherwise in `scratch`.
-  func tensor(in scratch: () throws(TorchError) -> Tensor) throws(TorchError) -> Tensor {
-    if let whole { return whole }
+  /// What an optimizer is given; a product where it is just one, and otherwise numbers, in `scratch` where they are new.
+  func stepGradient(in scratch: () throws(TorchError) -> Tensor) throws(TorchError) -> StepGradient {
+    if let whole { return .numbers(try whole.contiguous()) }
+    if plain == nil, products.count == 1, products[0].input.productType == nil {
+      let (left, right) = try products[0].matrices()
+      return .product(left, right)
+    }
     let target = try scratch()
     try multiply(into: target)
-    return target
+    return .numbers(target)
   }
 
-  /// Whether the numbers have yet to be computed.
-  var isPending: Bool { whole == nil }
+  /// The derivatives that the numbers are to be made of.
+  var openDerivatives: [Derivative] {
+    whole == nil ? products.filter { !$0.isFromFewLogits }.map(\.derivative) : []
+  }
 
   private func multiply(into target: Tensor) throws(TorchError) {
-    if let plain { try target.copy(from: plain) }
-    for (position, product) in products.enumerated() {
-      let isFirst = position == 0 && plain == nil
+    try Derivative.settle(openDerivatives)
+    var terms: [(left: Tensor, right: Tensor)] = []
+    var isFirst = true
+    for product in products {
       if let type = product.input.productType {
-        let rounded = try product.derivative.to(type).transposed().matmul(product.input.inProductType())
+        let rounded = try product.derivative.tensor().to(type).transposed().matmul(product.input.inProductType())
         if isFirst { try target.copy(from: rounded) } else { try target.add(rounded) }
+        isFirst = false
       } else {
-        try target.addMatmul(product.derivative.transposed(), product.input.values, beta: isFirst ? 0 : 1)
+        terms.append(try product.matrices())
       }
     }
+    if !terms.isEmpty {
+      let product = MatrixProduct(terms)
+      if isFirst { try product.write(to: target) } else { try target.add(MatrixProduct.results([product])[0]) }
+    }
+    if let plain { try target.add(plain) }
   }
 
-  private var sample: Tensor { plain ?? products[0].derivative }
-  private var elementType: ElementType { sample.elementType }
-  private var device: Device { sample.device }
+  private var elementType: ElementType { plain?.elementType ?? products[0].derivative.elementType }
+  private var device: Device { plain?.device ?? products[0].derivative.device }
 
   // MARK: Linear algebra
 
@@ -68,7 +105,9 @@ final class Share {
     if a == 1 { return self }
     if let whole { return Share(shape, try whole * a) }
     var scaled: [Product] = []
-    for product in products { scaled.append(Product(input: product.input, derivative: try product.derivative * a)) }
+    for product in products {
+      scaled.append(Product(input: product.input, derivative: try product.derivative.scaled(by: a)))
+    }
     return Share(shape, try plain.map { (tensor) throws(TorchError) in try tensor * a }, scaled)
   }
 
@@ -77,37 +116,57 @@ final class Share {
     if let whole, let more = other.whole { return Share(shape, try whole.plus(more, a)) }
     // Numbers that are there already are cheaper to add than to make anew.
     let (own, others) = (whole == nil ? products : [], other.whole == nil ? other.products : [])
-    let (ownPlain, otherPlain) = (whole ?? plain, other.whole ?? other.plain)
     var sum = own
     for product in others {
       if let position = sum.firstIndex(where: { $0.input === product.input }) {
-        let derivative = try sum[position].derivative.plus(product.derivative, a)
+        let derivative = try sum[position].derivative.adding(product.derivative, scale: a)
         sum[position] = Product(input: product.input, derivative: derivative)
       } else {
-        sum.append(
-          Product(input: product.input, derivative: a == 1 ? product.derivative : try product.derivative * a))
+        sum.append(Product(input: product.input, derivative: try product.derivative.scaled(by: a)))
       }
     }
-    let tensor: Tensor?
-    switch (ownPlain, otherPlain) {
-    case (let own?, let other?): tensor = try own.plus(other, a)
-    case (let own?, nil): tensor = own
-    case (nil, let other?): tensor = a == 1 ? other : try other * a
-    case (nil, nil): tensor = nil
-    }
-    return Share(shape, tensor, sum)
+    return Share(shape, try Tensor.sum(whole ?? plain, other.whole ?? other.plain, a), sum)
   }
+
+  // MARK: Inner products
 
   /// ⟨self, other⟩.
   func dot(_ other: Share) throws(TorchError) -> Double {
+    if other === self, let ownProduct { return ownProduct }
+    if let known = otherProducts.first(where: { $0.share === other }) { return known.value }
+    if let known = other.otherProducts.first(where: { $0.share === self }) { return known.value }
+    let found = try computedDot(other)
+    // Neither keeps itself.
+    if other === self { ownProduct = found } else { otherProducts.append((other, found)) }
+    return found
+  }
+
+  private func computedDot(_ other: Share) throws(TorchError) -> Double {
     guard paysAsProducts, other.paysAsProducts else {
       return try tensor().flattened().dot(other.tensor().flattened()).scalar()
     }
+    if isCheapByLogits, other.isCheapByLogits { return try dotByLogits(other) }
     // Whichever has met such inputs before knows most of it already.
     let (a, b) = images.isEmpty && !other.images.isEmpty ? (other, self) : (self, other)
     var sum = 0.0
     for product in b.products {
-      sum += try a.image(product.input).dot(product.derivative.flattened()).scalar()
+      sum += try a.image(product.input).dot(product.derivative.tensor().flattened()).scalar()
+    }
+    return sum
+  }
+
+  /// Σ ⟨ζⱼᵀ Xⱼ Xᵢᵀ ζᵢ, Rⱼ Rᵢᵀ⟩: nothing in it is larger than [B, B], [B, C] or [C, C].
+  private func dotByLogits(_ other: Share) throws(TorchError) -> Double {
+    let (a, b) = logitImages.isEmpty && !other.logitImages.isEmpty ? (other, self) : (self, other)
+    var sum = 0.0
+    for product in b.products {
+      let images = try a.logitImages(product.input)
+      for factor in product.derivative.factors {
+        for (image, readout) in images {
+          let weights = try factor.readout.products(with: readout, factor.logits.elementType)
+          sum += try (factor.logits.transposed().matmul(image) * weights).sum().scalar()
+        }
+      }
     }
     return sum
   }
@@ -116,12 +175,25 @@ final class Share {
   private func image(_ input: FrozenInput) throws(TorchError) -> Tensor {
     let key = ObjectIdentifier(input)
     if let known = images[key] { return known }
-    var parts: [Tensor] = []
-    for product in products { parts.append(try input.products(with: product.input).matmul(product.derivative)) }
-    var sum = parts[0]
-    for part in parts.dropFirst() { sum = try sum + part }
-    let found = try sum.flattened()
+    var terms: [(left: Tensor, right: Tensor)] = []
+    for product in products { terms.append((try input.products(with: product.input), try product.derivative.tensor())) }
+    let found = try MatrixProduct.results([MatrixProduct(terms)])[0].flattened()
     images[key] = found
+    return found
+  }
+
+  /// X Xᵢᵀ ζᵢ for each derivative at logits.
+  private func logitImages(_ input: FrozenInput) throws(TorchError) -> [(image: Tensor, readout: Readout)] {
+    let key = ObjectIdentifier(input)
+    if let known = logitImages[key] { return known }
+    var found: [(image: Tensor, readout: Readout)] = []
+    for product in products {
+      for factor in product.derivative.factors {
+        let products = try input.products(with: product.input)
+        found.append((try products.matmul(factor.logits), factor.readout))
+      }
+    }
+    logitImages[key] = found
     return found
   }
 
@@ -131,11 +203,9 @@ final class Share {
     let rows = products.reduce(0) { $0 + $1.input.rows }
     return rows * (shape[0] + shape[1]) < shape[0] * shape[1]
   }
-}
 
-extension Tensor {
-  /// self + a · other.
-  fileprivate func plus(_ other: Tensor, _ a: Double) throws(TorchError) -> Tensor {
-    a == 1 ? try self + other : try added(other, scale: a)
+  /// Whether they are cheaper still by the readouts' products, C · C · out, than by derivatives that are B · out numbers.
+  private var isCheapByLogits: Bool {
+    products.allSatisfy { $0.derivative.isFactored && $0.derivative.logits <= $0.input.rows }
   }
 }

@@ -84,6 +84,92 @@ struct LinearTapeTests {
     }
   }
 
+  /// Two layers side by side or added, and a classifier of as many classes that reads them.
+  private struct Readers {
+    let store: ParameterStore
+    let layers: [Linear]
+    let classifier: Linear
+    let joining: LinearTape.Joining
+    let tape = LinearTape()
+
+    init(_ classes: Int, _ joining: LinearTape.Joining) throws {
+      let store = ParameterStore(random: RandomSource(seed: 2), elementType: .float64)
+      self.store = store
+      layers = try ["a", "b"].map { try Linear(store.root / $0, in: 30, out: 20) }
+      classifier = try Linear(store.root / "classifier", in: joining == .sum ? 20 : 40, out: classes)
+      self.joining = joining
+      _ = try store.flat()
+    }
+
+    /// The gradient of a loss of the logits and of the outputs themselves, with the tape or through the whole graph.
+    func gradient(_ inputs: [Tensor], weight: Double, taped: Bool) throws -> Gradients {
+      let outputs = try taped ? tape(layers, inputs) : zip(layers, inputs).map { try $0($1) }
+      let read: Tensor
+      if taped {
+        read = try #require(try tape.reading([(classifier, outputs)], joining))[0]
+      } else {
+        read = try classifier(joining == .sum ? outputs[0] + outputs[1] : Tensor.cat(outputs, -1))
+      }
+      let direct = weight < 0 ? try outputs[0].square().sum() : try outputs[0].sum() * 0
+      return try Gradients(of: (read * weight).square().sum() + direct, store, tape: taped ? tape : nil)
+    }
+  }
+
+  @Test(
+    "that read outputs of others end the graph with the same gradients and inner products",
+    arguments: [2, 7, 30], [LinearTape.Joining.sideBySide, .sum])
+  func readings(_ classes: Int, _ joining: LinearTape.Joining) throws {
+    let readers = try Readers(classes, joining)
+    for rows in [3, 12] {
+      let inputs = try (0..<2).map { try Tensor(numbers(rows * 30, seed: UInt64($0)), shape: [rows, 30]) }
+      func pair(_ weight: Double) throws -> (Gradients, Gradients) {
+        (
+          try readers.gradient(inputs, weight: weight, taped: true),
+          try readers.gradient(inputs, weight: weight, taped: false)
+        )
+      }
+      let ((g, wholeG), (k, wholeK), (l, wholeL)) = (try pair(1), try pair(0.5), try pair(-0.7))
+      let couples = [((g, k), (wholeG, wholeK)), ((k, g), (wholeK, wholeG)), ((g, g), (wholeG, wholeG))]
+      for ((a, b), (wholeA, wholeB)) in couples + [((g, l), (wholeG, wholeL)), ((l, l), (wholeL, wholeL))] {
+        for within in [nil, [0], [0, 2], [4, 5]] {
+          #expect(try allClose([a.dot(b, within: within)], [wholeA.dot(wholeB, within: within)], relative: 1e-10))
+        }
+      }
+      let sum = try g.adding(k, scale: -0.3, within: g.presentIndices) + l.scaled(by: 2)
+      let wholeSum = try wholeG.adding(wholeK, scale: -0.3, within: wholeG.presentIndices) + wholeL.scaled(by: 2)
+      #expect(try allClose([sum.dot(g)], [wholeSum.dot(wholeG)], relative: 1e-10))
+      for (one, two) in [(g, wholeG), (k, wholeK), (l, wholeL), (sum, wholeSum)] { #expect(try agree(one, two)) }
+    }
+  }
+
+  @Test("that read the same outputs again answer alike, and not at all where the outputs are nobody's")
+  func readAgain() throws {
+    let output = try tape(layer, input())
+    let first = try #require(try tape.reading([(head, [output])]))[0]
+    #expect(try allClose(first, head(output)))
+    #expect(try tape.reading([(head, [output])])?[0] === first)
+    try head.weight.tensor.scale(by: 2)
+    #expect(try tape.reading([(head, [output])])?[0] !== first)
+    #expect(try tape.reading([(head, [layer(input())])]) == nil)
+    #expect(try withoutGradients { () throws(TorchError) in try tape.reading([(head, [output])]) } == nil)
+    try store.freeze("head")
+    #expect(try tape.reading([(head, [output])]) == nil)
+  }
+
+  @Test("keep their gradients' numbers when the model has moved before somebody asks for them")
+  func movedBefore() throws {
+    let x = try input()
+    func gradient() throws -> Gradients {
+      let output = try tape(layer, x)
+      let logits = try #require(try tape.reading([(head, [output])]))[0]
+      return try Gradients(of: logits.square().sum(), store, tape: tape)
+    }
+    let (asked, open) = (try gradient(), try gradient())
+    let numbers: [Double] = try asked.flat().array()
+    try store.flat().scale(by: 3)
+    #expect(try allClose(open.flat().array(), numbers, relative: 1e-12))
+  }
+
   @Test("answer alike while neither input nor weights change")
   func remembering() throws {
     let x = try input()

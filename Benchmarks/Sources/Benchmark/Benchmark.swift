@@ -5,6 +5,7 @@ import Seesaw
 ///
 ///     Benchmark [--quick] --python PATH        everything, interleaved in one run
 ///     Benchmark check --python PATH            that the reference computes what we compute
+///     Benchmark steps joint,balgrad --python PATH [--classes C]    a step of some methods alone
 ///     Benchmark features FOLDER --samples N --width D --classes C
 ///     Benchmark stream FOLDER                  an epoch over features on the disk, and how fast the disk is
 @main
@@ -32,12 +33,17 @@ struct Benchmark {
       let threads = try arguments.number("threads") ?? ProcessInfo.processInfo.activeProcessorCount
       Runtime.setThreads(threads)
       print(try Streaming(folder: URL(filePath: arguments.words[1])).table(rounds: 3).text)
+    case "steps":
+      var shape = Shape.paper
+      shape.classes = try arguments.number("classes") ?? shape.classes
+      let methods = (arguments.words.dropFirst().first ?? "joint,balgrad").split(separator: ",").map(String.init)
+      try Report(arguments, reference(arguments)).steps(of: methods, shape)
     case "check":
       try Agreement(reference(arguments)).check()
     case nil:
       try Report(arguments, reference(arguments)).run()
     case let word?:
-      throw BenchmarkError("'\(word)' is none of check, features, stream")
+      throw BenchmarkError("'\(word)' is none of check, features, steps, stream")
     }
   }
 

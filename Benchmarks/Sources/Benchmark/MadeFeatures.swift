@@ -46,7 +46,7 @@ struct MadeFeatures {
     header += "\"labels\":{\"dtype\":\"I64\",\"shape\":[\(count)],\"data_offsets\":[\(end),\(end + 8 * count)]}}"
     header += String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
 
-    FileManager.default.createFile(atPath: url.path, contents: nil)
+    _ = FileManager.default.createFile(atPath: url.path, contents: nil)
     let file = try FileHandle(forWritingTo: url)
     defer { try? file.close() }
     try file.write(contentsOf: withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) })

@@ -52,6 +52,7 @@ final class Report {
     print(headline + "\n")
 
     try steps(Self.paper, .paper, ours: MethodRegistry.names, isPaper: true)
+    try stages(.paper)
     if !quick {
       try steps("small", .small, ours: Reference.methods)
       try steps("wide", .wide, ours: Reference.methods)
@@ -62,6 +63,15 @@ final class Report {
     try start()
     if !quick { try streaming() }
     finish()
+  }
+
+  /// Only the steps of some methods, which tells in seconds what a change has brought.
+  func steps(of methods: [String], _ shape: Shape) throws {
+    Runtime.setThreads(threads)
+    try reference.ask(["do": "threads", "count": .int(threads)])
+    print(headline + "\n")
+    try steps("some methods", shape, ours: methods, against: methods)
+    try stages(shape)
   }
 
   private var headline: String {
@@ -92,7 +102,9 @@ final class Report {
 
   // MARK: Steps
 
-  private func steps(_ title: String, _ shape: Shape, ours: [String], isPaper: Bool = false) throws {
+  private func steps(
+    _ title: String, _ shape: Shape, ours: [String], against eager: [String] = Reference.methods, isPaper: Bool = false
+  ) throws {
     var contestants: [Contestant] = []
     // A block takes about as long whatever the shape.
     let count = max(1, 10 * Shape.paper.work / shape.work / (quick ? 2 : 1))
@@ -111,7 +123,7 @@ final class Report {
         contestants.append(Contestant(name: name) { try candidate.time(steps: count) })
       } catch { leftOut.append("\(name): \(Diagnosis(describing: error).what)") }
     }
-    for name in Reference.methods {
+    for name in eager where Reference.methods.contains(name) {
       try reference.make("\(title)/\(name)", name, shape, precision: "float32")
       contestants.append(
         Contestant(name: "eager/\(name)") { [reference] in
@@ -141,7 +153,13 @@ final class Report {
         eager.map { Spread($0, over: own).words() } ?? "",
       ])
     }
-    if !leftOut.isEmpty { table.note = "Left out: \(leftOut.joined(separator: "; "))." }
+    // What eager would need if nothing but its products took time.
+    let bounds = ["joint", "balgrad"].compactMap { name in
+      times["eager/\(name)"].map { (name, Spread($0, over: times["products/\(name)"] ?? [])) }
+    }
+    table.note =
+      bounds.map { "Eager \($0) takes \($1.words()) times its bare products: nobody can be faster than it by more." }
+      .joined(separator: " ") + (leftOut.isEmpty ? "" : " Left out: \(leftOut.joined(separator: "; ")).")
     add(table)
     guard isPaper else { return }
     target("joint step against its bare products", "≤ 1.3", Spread(joint, over: times["products/joint"] ?? [])) {
@@ -157,6 +175,55 @@ final class Report {
       }
     }
     target("eager BalGrad step against ours", "≥ 3", Spread(times["eager/balgrad"] ?? [], over: balgrad)) { $0 >= 3 }
+    for (name, bound) in bounds where name == "balgrad" {
+      targets.append(
+        Target(
+          what: "eager BalGrad step against the bare products, the most there is to win", wanted: "–",
+          found: bound.words(), isHit: nil))
+    }
+  }
+
+  /// What a BalGrad step spends its time on.
+  private func stages(_ shape: Shape) throws {
+    let products = try Products(shape, .float32)
+    let stages = Stages(try Candidate("balgrad", shape))
+    _ = try stages.time(steps: 3)
+    var bare: [Double] = []
+    var parts = [[Double]](repeating: [], count: Stages.names.count)
+    for _ in 0..<rounds {
+      bare.append(try seconds { for _ in 0..<5 { try products.balgrad() } } / 5)
+      for (part, time) in try stages.time(steps: 5).enumerated() { parts[part].append(time) }
+    }
+    var table = Table(
+      title: "Where a BalGrad step goes, \(shape.words)", columns: ["part", "ms", "against all its bare products"])
+    for (name, times) in zip(Stages.names, parts) {
+      table.rows.append([name, number(1e3 * Spread(times).median), Spread(times, over: bare).words()])
+    }
+    add(table)
+    try library(products)
+  }
+
+  /// What the library's products reach, one by one and side by side.
+  private func library(_ products: Products) throws {
+    let indices = Products.names.indices
+    let times = try race(
+      indices.flatMap { stage in
+        [
+          Contestant(name: "one \(stage)") { try seconds { for _ in 0..<10 { try products.oneByOne(stage) } } / 10 },
+          Contestant(name: "side \(stage)") { try seconds { for _ in 0..<10 { try products.sideBySide(stage) } } / 10 },
+        ]
+      }, rounds: rounds)
+    var table = Table(
+      title: "The products of a BalGrad step, GFLOP/s", columns: ["stage", "one by one", "side by side", "faster"])
+    for stage in indices {
+      let (one, side) = (times["one \(stage)"] ?? [], times["side \(stage)"] ?? [])
+      let work = products.operations(stage) / 1e9
+      table.rows.append([
+        Products.names[stage], number(work / Spread(one).median, 0), number(work / Spread(side).median, 0),
+        Spread(one, over: side).words(),
+      ])
+    }
+    add(table)
   }
 
   /// What bfloat16 brings on this processor: to the bare products, to two of our steps, and to the reference's.

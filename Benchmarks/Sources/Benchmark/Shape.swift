@@ -27,49 +27,123 @@ struct Shape: Codable {
 }
 
 /// The bare matrix products of a step, with nothing between them: what no step can be faster than.
+///
+/// Those of one stage are computed side by side and written to memory that is there, the fastest way we know.
 struct Products {
-  private let inputs: [Tensor]
-  private let embeddings: [Tensor]
-  private let heads: [Tensor]
-  private let classifier: Tensor
-  private let delta: Tensor
-  private let features: Tensor
-  private let feature: Tensor
+  /// Where results go, by stage.
+  private let targets: [[Tensor]]
+  private let stages: [[MatrixProduct]]
+  private let jointStages: Int
 
   init(_ shape: Shape, _ type: ElementType) throws {
     let generator = try RandomSource(seed: 1).generator("products")
     func matrix(_ rows: Int, _ columns: Int) throws -> Tensor { try generator.normal([rows, columns]).to(type) }
-    inputs = try shape.names.map { _ in try matrix(shape.batch, shape.width) }
-    embeddings = try shape.names.map { _ in try matrix(shape.hidden, shape.width) }
-    heads = try shape.names.map { _ in try matrix(shape.classes, shape.hidden) }
-    classifier = try matrix(shape.classes, shape.modalities * shape.hidden)
-    delta = try matrix(shape.batch, shape.classes)
-    features = try matrix(shape.batch, shape.modalities * shape.hidden)
-    feature = try matrix(shape.batch, shape.hidden)
+    let inputs = try shape.names.map { _ in try matrix(shape.batch, shape.width) }
+    let embeddings = try shape.names.map { _ in try matrix(shape.hidden, shape.width) }
+    let heads = try shape.names.map { _ in try matrix(shape.classes, shape.hidden) }
+    let classifier = try matrix(shape.classes, shape.modalities * shape.hidden)
+    let delta = try matrix(shape.batch, shape.classes)
+    let features = try matrix(shape.batch, shape.modalities * shape.hidden)
+    let feature = try matrix(shape.batch, shape.hidden)
+
+    func product(_ a: Tensor, _ b: Tensor) -> MatrixProduct { MatrixProduct([(a, b)]) }
+    let forward = try zip(inputs, embeddings).map { product($0, try $1.transposed()) }
+    let logits = product(features, try classifier.transposed())
+    let classifiers = [product(delta, classifier), product(try delta.transposed(), features)]
+    let weights = try inputs.map { product(try feature.transposed(), $0) }
+    let joint = [forward, [logits], classifiers, weights]
+    // With a head for each modality, the derivatives of divergence and unimodal loss at each embedding, and the inner
+    // products of the projection from Gram matrices: X Xᵀ, δ_T δ_Kᵀ and δ_K δ_Kᵀ.
+    let unimodal = try heads.map { product(feature, try $0.transposed()) }
+    let derivatives = try heads.flatMap {
+      [product(delta, $0), product(delta, $0), product(try delta.transposed(), feature)]
+    }
+    let inner = try inputs.flatMap { x in
+      [product(x, try x.transposed())] + (try (0..<2).map { _ in product(feature, try feature.transposed()) })
+    }
+    jointStages = joint.count
+    stages = joint + [unimodal, derivatives, inner]
+    targets = try stages.map { try MatrixProduct.results($0) }
   }
 
   /// Forward; then the gradients of the classifier, of its input, and of the embedding layers.
-  func joint() throws {
-    for (x, weight) in zip(inputs, embeddings) { _ = try x.linear(weight, nil) }
-    _ = try features.linear(classifier, nil)
-    _ = try delta.matmul(classifier)
-    _ = try delta.transposed().matmul(features)
-    for x in inputs { _ = try feature.transposed().matmul(x) }
+  func joint() throws { try run(stages.prefix(jointStages).indices) }
+
+  /// The same, and what BalGrad needs besides.
+  func balgrad() throws { try run(stages.indices) }
+
+  private func run(_ range: Range<Int>) throws { for stage in range { try sideBySide(stage) } }
+
+  static let names = [
+    "forward", "logits", "classifier's gradients", "weight gradients", "unimodal logits", "heads' gradients",
+    "inner products",
+  ]
+
+  func sideBySide(_ stage: Int) throws { try MatrixProduct.write(stages[stage], to: targets[stage]) }
+
+  /// The same stage as anybody would: each product by itself, on all threads.
+  func oneByOne(_ stage: Int) throws {
+    for product in stages[stage] { for (left, right) in product.terms { _ = try left.matmul(right) } }
   }
 
-  /// The same with a head for each modality, the derivatives of divergence and unimodal loss at each embedding, and the
-  /// inner products of the projection from Gram matrices: X Xᵀ, δ_T δ_Kᵀ and δ_K δ_Kᵀ.
-  func balgrad() throws {
-    try joint()
-    for (x, head) in zip(inputs, heads) {
-      _ = try feature.linear(head, nil)
-      _ = try delta.matmul(head)
-      _ = try delta.matmul(head)
-      _ = try delta.transposed().matmul(feature)
-      _ = try x.matmul(x.transposed())
-      _ = try feature.matmul(feature.transposed())
-      _ = try feature.matmul(feature.transposed())
+  /// Floating-point operations of a stage.
+  func operations(_ stage: Int) -> Double {
+    stages[stage].flatMap(\.terms).reduce(0) {
+      $0 + 2 * Double($1.left.shape[0] * $1.left.shape[1] * $1.right.shape[1])
     }
+  }
+}
+
+/// The parts of a BalGrad step one after the other, each on the clock.
+final class Stages {
+  static let names = ["forward", "losses", "derivatives", "inner products", "weight gradients and Adam"]
+
+  private let session: TrainingSession
+  private let batch: Batch
+  private var times: [Double]
+
+  init(_ candidate: Candidate) {
+    session = candidate.session
+    batch = candidate.batch
+    times = Self.names.map { _ in 0 }
+  }
+
+  /// Seconds of each part a step.
+  func time(steps: Int) throws -> [Double] {
+    times = Self.names.map { _ in 0 }
+    for _ in 0..<steps { try step() }
+    return times.map { $0 / Double(steps) }
+  }
+
+  private func on<Result>(_ stage: Int, _ body: () throws -> Result) rethrows -> Result {
+    let clock = ContinuousClock()
+    let begun = clock.now
+    defer { times[stage] += (clock.now - begun) / .seconds(1) }
+    return try body()
+  }
+
+  private func step() throws {
+    let task = session.model.task
+    let (fused, unimodal) = try on(0) {
+      let outputs = try session.forward(batch)
+      return (outputs.logits, try outputs.unimodal())
+    }
+    let losses = try on(1) {
+      let logs = try unimodal.values.map { try task.logProbabilities($0) }
+      let divergences = try logs.indices.map { m in
+        try Divergence.kullbackLeibler(logs[(m + 1) % logs.count].detached(), logs[m])
+      }
+      return [
+        try session.loss(fused, batch), try Tensor.stack(divergences).sum(),
+        try Tensor.stack(unimodal.values.map { try session.loss($0, batch) }).sum(),
+      ]
+    }
+    let g = try on(2) { try losses.map { try session.gradients(of: $0, keepingGraph: true) } }
+    try on(3) {
+      let branches = session.model.branches
+      for (a, b) in [(1, 1), (0, 1), (0, 0)] { _ = try g[a].dot(g[b], within: branches) }
+    }
+    try on(4) { try session.update(along: g[0] + g[1] + g[2]) }
   }
 }
 
@@ -77,7 +151,7 @@ struct Products {
 final class Candidate {
   private var method: any BalancingMethod
   let session: TrainingSession
-  private let batch: Batch
+  let batch: Batch
   private let makeSession: () throws -> TrainingSession
   private let shape: Shape
 

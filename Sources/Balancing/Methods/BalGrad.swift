@@ -201,7 +201,7 @@ public struct BalGrad: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers 
     // Nothing is decided by it, and it costs as much as the other two lengths.
     if session.isMeasured { report.scalars["norm.unimodal"] = try own.norm(within: branches) }
     for (position, modality) in model.modalities.enumerated() {
-      report.losses[modality.name] = try unimodalLosses.values[position].scalar()
+      report.losses[modality.name] = lossValues[position]
       report.scalars["weight.\(modality.name)"] = weights[position]
       report.scalars["divergence.\(modality.name)"] = try divergences.values[position].scalar()
     }
@@ -215,7 +215,8 @@ public struct BalGrad: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers 
   private func mutualDivergences(
     _ logits: PerModality<Tensor>, _ losses: [Double], task: PredictionTask
   ) throws -> PerModality<Tensor> {
-    let students = try logits.map { try task.logProbabilities($1 / configuration.kl.temperature) }
+    let temperature = configuration.kl.temperature
+    let students = try logits.map { try task.logProbabilities(temperature == 1 ? $1 : $1 / temperature) }
     let targets = configuration.kl.stopGrad ? try students.map { try $1.detached() } : students
     if configuration.kl.partner == .consensus { return try divergencesFromConsensus(students, targets, losses) }
     let others = Double(logits.count - 1)

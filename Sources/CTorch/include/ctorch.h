@@ -178,16 +178,24 @@ ctorch_status ctorch_conv2d(ctorch_tensor a, ctorch_tensor weight, ctorch_tensor
 ctorch_status ctorch_max_pool2d(ctorch_tensor a, int64_t size, int64_t stride, int64_t padding, ctorch_tensor *out);
 ctorch_status ctorch_upsample_bicubic(ctorch_tensor a, int64_t height, int64_t width, ctorch_tensor *out);
 
-// Optimizer steps, in place, one pass. `step` is a float tensor of rank 0 that holds the number of this step (from 1).
+// Many products at once
 
+/// targets[i] = biases[i] + the sum of the next terms[i] products lefts[j] × rights[j]; a bias is one row or null, and a
+/// target that is null is made.
+ctorch_status ctorch_products(ctorch_tensor *targets, const ctorch_tensor *biases, const ctorch_tensor *lefts,
+                              const ctorch_tensor *rights, const int32_t *terms, int32_t count);
+
+// Optimizer steps, in place, one pass. A gradient is gradients[i], or gradients[i] × rights[i] where that is not null.
+
+/// `step` is a float tensor of rank 0 that holds the number of this step (from 1).
 ctorch_status ctorch_adam_step(const ctorch_tensor *parameters, const ctorch_tensor *gradients,
-                               const ctorch_tensor *means, const ctorch_tensor *squares, int32_t count,
-                               ctorch_tensor step, double learning_rate, double beta1, double beta2,
+                               const ctorch_tensor *rights, const ctorch_tensor *means, const ctorch_tensor *squares,
+                               int32_t count, ctorch_tensor step, double learning_rate, double beta1, double beta2,
                                double weight_decay, double epsilon, bool decoupled);
 /// `momentum_buffers` may be null.
 ctorch_status ctorch_sgd_step(const ctorch_tensor *parameters, const ctorch_tensor *gradients,
-                              const ctorch_tensor *momentum_buffers, int32_t count, double learning_rate,
-                              double momentum, double weight_decay, bool nesterov, bool first);
+                              const ctorch_tensor *rights, const ctorch_tensor *momentum_buffers, int32_t count,
+                              double learning_rate, double momentum, double weight_decay, bool nesterov, bool first);
 
 #ifdef __cplusplus
 }

@@ -14,6 +14,11 @@ public struct Addition: Fusion {
     try classifier(Tensor.stack(features.values).sum(0))
   }
 
+  public func logits(_ features: PerModality<Tensor>, rememberedBy tape: LinearTape) throws(TorchError) -> Tensor {
+    if let logits = try tape.reading([(classifier, features.values)], .sum) { return logits[0] }
+    return try logits(features)
+  }
+
   public func contributions(_ features: PerModality<Tensor>) throws(TorchError) -> PerModality<Tensor>? {
     let share = try classifier.bias.tensor / Double(features.count)
     return try features.map { (_, feature) throws(TorchError) in try feature.linear(classifier.weight.tensor, share) }

@@ -14,6 +14,11 @@ public struct Concatenation: Fusion {
     try classifier(Tensor.cat(features.values, -1))
   }
 
+  public func logits(_ features: PerModality<Tensor>, rememberedBy tape: LinearTape) throws(TorchError) -> Tensor {
+    if let logits = try tape.reading([(classifier, features.values)], .sideBySide) { return logits[0] }
+    return try logits(features)
+  }
+
   public func contributions(_ features: PerModality<Tensor>) throws(TorchError) -> PerModality<Tensor>? {
     let share = try classifier.bias.tensor / Double(features.count)
     var parts: [Tensor] = []

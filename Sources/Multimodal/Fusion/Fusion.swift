@@ -1,12 +1,22 @@
 public import Torch
+public import TorchNN
 
 /// How the modalities' features become one prediction.
 public protocol Fusion {
   /// The fused logits [B, C] of features [B, H].
   func logits(_ features: PerModality<Tensor>) throws(TorchError) -> Tensor
 
+  /// The same of features that a tape may have remembered, so that a linear classifier can be remembered too.
+  func logits(_ features: PerModality<Tensor>, rememberedBy tape: LinearTape) throws(TorchError) -> Tensor
+
   /// What each modality adds to the fused logits, where they are such a sum; nil where no such split exists.
   ///
   /// The bias is shared out evenly, so that the parts add up to the logits.
   func contributions(_ features: PerModality<Tensor>) throws(TorchError) -> PerModality<Tensor>?
+}
+
+extension Fusion {
+  public func logits(_ features: PerModality<Tensor>, rememberedBy tape: LinearTape) throws(TorchError) -> Tensor {
+    try logits(features)
+  }
 }

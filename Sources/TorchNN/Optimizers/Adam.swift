@@ -41,12 +41,10 @@ public final class Adam: Optimizer {
     _ = try store.flat()
     for (step, indices) in counts.advance(gradients) {
       let step = try Tensor([Float(step)], shape: [], on: store.device)
-      try gradients.visit(indices) { (indices, numbers) throws(TorchError) in
-        try OptimizerStep.adam(
-          indices.map { store.parameters[$0].tensor }, numbers, means: indices.map { means[$0] },
-          squares: indices.map { squares[$0] }, step: step, learningRate: learningRate, beta1: beta1, beta2: beta2,
-          weightDecay: weightDecay, epsilon: epsilon, decoupled: decoupled)
-      }
+      try OptimizerStep.adam(
+        indices.map { store.parameters[$0].tensor }, gradients.stepGradients(indices), means: indices.map { means[$0] },
+        squares: indices.map { squares[$0] }, step: step, learningRate: learningRate, beta1: beta1, beta2: beta2,
+        weightDecay: weightDecay, epsilon: epsilon, decoupled: decoupled)
     }
   }
 
