@@ -76,7 +76,10 @@ final class StreamedBatches: BatchFeed {
     let index = try Tensor(rows)
     return Batch(
       samples: samples,
-      inputs: try window.inputs.map { try $1.indexed(0, by: index).to(elementType).to(on: device) },
+      inputs: try window.inputs.map { _, rows in
+        let rows = try rows.indexed(0, by: index)
+        return try rows.to(rows.elementType.isFloatingPoint ? elementType : rows.elementType, on: device)
+      },
       labels: try labels.indexed(0, by: Tensor(samples)).to(on: device))
   }
 }

@@ -112,7 +112,9 @@ private struct EncodingWork {
 
   /// Says so where the features of one modality are much larger than the other's, which the model would lean on.
   private func scaleNotes(_ features: [(String, Tensor)]) throws -> [String] {
-    let sizes = try features.map { ($0.0, try $0.1.square().mean().scalar().squareRoot()) }
+    let sizes = try features.filter(\.1.elementType.isFloatingPoint).map {
+      ($0.0, try $0.1.square().mean().scalar().squareRoot())
+    }
     guard let low = sizes.map(\.1).min(), let high = sizes.map(\.1).max(), high > 10 * low else { return [] }
     let words = sizes.map { "\($0.0) \(String(format: "%.3g", $0.1))" }.joined(separator: ", ")
     return ["sizes of the features differ much (root mean square: \(words)); --rescale brings them to one scale"]
@@ -160,7 +162,7 @@ private struct EncodingWork {
     let samples = data.samples(in: .test)
     guard !samples.isEmpty else { return }
     _ = try part("test@\(ImpairedCondition.missing.name(for: kind))", work, named: kind.rawValue) {
-      try Tensor(encoder.encode(.missing(kind)), shape: [1, encoder.width])
+      try stored(encoder.encode(.missing(kind)), encoder)
     }
     let noisy = ImpairedCondition.noisy.name(for: kind)
     var impairments = [(noisy, settings.impairments.impairment(.noisy, of: kind))]
@@ -202,11 +204,30 @@ private struct EncodingWork {
   }
 
   private func encode(_ inputs: RawInputs, _ encoder: any RawEncoder, label: String) throws -> Tensor {
-    let rows = try encoder.encode(inputs, threads: settings.threads) { done in
+    func tell(_ done: Int) throws {
       try checkStop()
       events(.progress(label: "Encoding", done: done, total: inputs.count, detail: label))
     }
-    return try Tensor(rows, shape: [inputs.count, encoder.width])
+    guard encoder.form.needsEncoder else {
+      return try stored(encoder.encode(inputs, threads: settings.threads, progress: tell), encoder)
+    }
+    // Pixels take a quarter of the memory as what they are stored as.
+    var parts: [Tensor] = []
+    for start in stride(from: 0, to: inputs.count, by: encoder.chunk) {
+      let end = min(start + encoder.chunk, inputs.count)
+      let prepared = try parallelMap(end - start, threads: settings.threads) {
+        try encoder.prepare(inputs[start + $0])
+      }
+      parts.append(try stored(encoder.encode(prepared, threads: settings.threads), encoder))
+      try tell(end)
+    }
+    return try .cat(parts, 0)
+  }
+
+  /// Rows of numbers as the samples that they are.
+  private func stored(_ rows: [Float], _ encoder: any RawEncoder) throws -> Tensor {
+    let form = encoder.form
+    return try Tensor(rows, shape: [rows.count / max(form.count, 1)] + form.shape).to(form.elementType)
   }
 
   private func inputs(_ samples: [RawSample], _ kind: RawInput.Kind) -> RawInputs {
