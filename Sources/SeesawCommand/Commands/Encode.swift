@@ -10,7 +10,9 @@ struct Encode: ParsableCommand, Exemplified {
     discussion:
       "RAW is a folder with samples.csv or samples.jsonl (columns image, text, label, and if you like id and split). "
       + "A sample that cannot be used is left out and listed in quarantine.jsonl, unless --strict. "
-      + "An encoder is a name or a checkpoint folder of the Hugging Face kind; 'seesaw encoders' lists what is read.")
+      + "An encoder is a name or a checkpoint folder of the Hugging Face kind; 'seesaw encoders' lists what is read. "
+      + "pixels:64, pixels:FOLDER and tokens:FOLDER keep pictures and texts for encoders that are trained with the model."
+  )
 
   static let examples = [
     "seesaw encode my-photos --out my-data --text-encoder all-MiniLM-L6-v2 --image-encoder vit-base-patch16-224",
