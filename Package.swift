@@ -81,7 +81,7 @@ let package = Package(
       name: "CImage", dependencies: ["CLibJPEG", "CLibPNG", "CLibWebP"],
       cSettings: strictness.isEmpty ? [] : [.unsafeFlags(strictness)],
       linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("webp")]),
-    target("Encoders", ["CImage", "Records", "Torch", "Multimodal", crypto]),
+    target("Encoders", ["CImage", "Records", "Torch", "TorchNN", "Multimodal", crypto]),
     target("Datasets", ["CZlib", "Records", "Torch", "Multimodal", crypto]),
 
     // Methods and measures
@@ -119,11 +119,12 @@ let package = Package(
     tests("RecordsTests", ["Records"]),
     tests("ReportsTests", ["Records", "Reports"]),
     tests("MultimodalTests", ["Multimodal", "Torch", "TorchNN"]),
-    tests("EncodersTests", ["CImage", "Encoders", "Multimodal", "Records", "Torch"]),
+    tests("EncodersTests", ["CImage", "Encoders", "Multimodal", "Records", "Torch", "TorchNN"]),
     tests("DatasetsTests", ["Datasets", "Multimodal", "Records", "Torch"]),
     tests("EvaluationTests", ["Evaluation", "Multimodal", "Records", "Torch"]),
     tests("BalancingTests", ["Balancing", "Multimodal", "Records", "Torch", "TorchNN"]),
-    tests("ExperimentsTests", ["Balancing", "Datasets", "Experiments", "Multimodal", "Records", "Torch"]),
+    tests(
+      "ExperimentsTests", ["Balancing", "Datasets", "Encoders", "Experiments", "Multimodal", "Records", "Torch"]),
     tests(
       "SeesawCommandTests",
       [

@@ -58,6 +58,9 @@ public final class TrainingSession {
   private let random: RandomSource
   /// Remembers the layers over frozen features; nil where every gradient is taken through the whole graph.
   private let tape: LinearTape?
+  /// What this step's batch says of the encoders' running means, which follow after the update.
+  private let statistics = BatchStatistics()
+  private var statisticsStep = -1
 
   /// What the step handed over, where it is only looked at.
   private(set) var inspection: StepInspection?
@@ -87,7 +90,10 @@ public final class TrainingSession {
   /// The outputs for a batch; the inputs of absent modalities are set to zero.
   public func forward(_ batch: Batch, without absent: Set<Modality> = []) throws -> Outputs {
     guard !absent.isEmpty else {
-      let outputs = try outputs(batch.inputs)
+      // What an earlier step has left would not be in its checkpoint.
+      if statisticsStep != clock.step { statistics.forget() }
+      statisticsStep = clock.step
+      let outputs = try model(batch.inputs, rememberedBy: tape, noting: statistics)
       if measuresUpdates, observed == nil { observed = (outputs, batch) }
       return outputs
     }
@@ -132,6 +138,7 @@ public final class TrainingSession {
     let store = model.store
     let before = measuresUpdates || !scalingSteps.isEmpty ? try store.passingSnapshot() : nil
     try optimizer.step(direction, learningRate: learningRate(clock))
+    try statistics.apply()
     guard let before else { return }
     for (parameters, factor) in scalingSteps {
       // before + factor · (after − before)

@@ -45,6 +45,26 @@ ctorch_status ctorch_max_pool2d(ctorch_tensor a, int64_t size, int64_t stride, i
   return guard([&] { *out = wrap(at::max_pool2d(a->value, {size, size}, {stride, stride}, {padding, padding})); });
 }
 
+ctorch_status ctorch_batch_norm(ctorch_tensor a, ctorch_tensor weight, ctorch_tensor bias, ctorch_tensor mean,
+                                ctorch_tensor variance, double epsilon, ctorch_tensor *out) {
+  return guard([&] {
+    *out = wrap(at::batch_norm(a->value, weight->value, bias->value, mean->value, variance->value, false, 0.0, epsilon,
+                               false));
+  });
+}
+
+ctorch_status ctorch_batch_norm_own(ctorch_tensor a, ctorch_tensor weight, ctorch_tensor bias, double epsilon,
+                                    ctorch_tensor *out, ctorch_tensor *mean, ctorch_tensor *variance) {
+  return guard([&] {
+    auto [normalized, center, scale] =
+        at::native_batch_norm(a->value, weight->value, bias->value, {}, {}, true, 0.0, epsilon);
+    auto spread = scale.detach().pow(-2).sub_(epsilon).clamp_min_(0);
+    *out = wrap(normalized);
+    *mean = wrap(center.detach());
+    *variance = wrap(spread);
+  });
+}
+
 ctorch_status ctorch_upsample_bicubic(ctorch_tensor a, int64_t height, int64_t width, ctorch_tensor *out) {
   return guard([&] { *out = wrap(at::upsample_bicubic2d(a->value, {height, width}, false)); });
 }

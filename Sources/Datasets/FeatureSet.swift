@@ -11,8 +11,10 @@ public final class FeatureSet {
   /// nil: nothing can be selected, and the last epoch is used.
   public let validation: FeatureSplit?
   public let test: FeatureSplit?
-  /// The width Dₘ of each modality's features.
-  public let widths: [Int]
+  /// What a sample of each modality is: features, or what an encoder that is trained with the model reads.
+  public let forms: [InputForm]
+  /// The width Dₘ of each modality's features, or how many numbers a sample has.
+  public var widths: [Int] { forms.map(\.count) }
 
   private let known = NSLock()
   private var conditionSplits: [String: (split: FeatureSplit, absent: Set<Modality>, zeroFeatures: Bool)] = [:]
@@ -32,7 +34,7 @@ public final class FeatureSet {
     self.train = train
     validation = splits["validation"]
     test = splits["test"]
-    widths = train.inputs.values.map { $0.shape[1] }
+    forms = train.inputs.values.compactMap { InputForm(shape: $0.shape, type: $0.elementType) }
   }
 
   public var modalities: [Modality] { manifest.modalities.map { Modality($0) } }
@@ -101,22 +103,21 @@ public final class FeatureSet {
           "there is no condition '\(name)'",
           found: ["there are \(try conditions().joined(separator: ", "))"], exitStatus: .usage)
       }
-      let zeros = try Tensor.zeros([1, test.inputs[modality].shape[1]], .float32)
-      return (try test.replacing(modality, with: zeros), [modality], true)
+      return (try test.replacing(modality, with: zeros(modality)), [modality], true)
     }
     let features = try SafeTensors(reading: url).tensor(modalityName)
     let expected = test.inputs[modality].shape
-    guard features.rank == 2, features.elementType.isFloatingPoint, features.shape[1] == expected[1],
+    guard InputForm(shape: features.shape, type: features.elementType) == form(modality),
       features.shape[0] == expected[0] || features.shape[0] == 1
     else {
       throw FeatureSetError(
         folder: folder.relativePath,
         faults: [
           "\(url.lastPathComponent): '\(modalityName)' has the shape \(features.shape), expected \(expected) or "
-            + "[1, \(expected[1])]"
+            + "\([1] + expected.dropFirst())"
         ])
     }
-    let bad = try FeatureSetCheck.rowsNotFinite(features)
+    let bad = features.elementType.isFloatingPoint ? try FeatureSetCheck.rowsNotFinite(features) : []
     guard bad.isEmpty else {
       throw FeatureSetError(
         folder: folder.relativePath,
@@ -153,10 +154,20 @@ public final class FeatureSet {
 
   private func missingForAll(_ modality: Modality) throws -> Tensor {
     let url = conditionFile("\(modality.name)-missing")
-    let zeros = try Tensor.zeros([1, train.inputs[modality].shape[1]], .float32)
-    guard FileManager.default.fileExists(atPath: url.path) else { return zeros }
+    guard FileManager.default.fileExists(atPath: url.path) else { return try zeros(modality) }
     let features = try SafeTensors(reading: url).tensor(modality.name)
-    return features.rank == 2 && features.shape[0] == 1 ? features : zeros
+    return features.rank > 1 && features.shape[0] == 1 ? features : try zeros(modality)
+  }
+
+  /// What a sample of a modality is.
+  public func form(_ modality: Modality) -> InputForm {
+    zip(modalities, forms).first { $0.0 == modality }?.1 ?? .features(width: 0)
+  }
+
+  /// One sample of zeros.
+  private func zeros(_ modality: Modality) throws -> Tensor {
+    let form = form(modality)
+    return try .zeros([1] + form.shape, form.elementType)
   }
 
   /// What stands for a modality that is not there, [1, Dₘ]: the one row of its `missing` condition, or zeros.
@@ -164,14 +175,15 @@ public final class FeatureSet {
     let url = conditionFile("\(modality.name)-missing")
     if FileManager.default.fileExists(atPath: url.path) {
       let features = try SafeTensors(reading: url).tensor(modality.name)
-      guard features.rank == 2, features.shape[0] > 0, features.shape[1] == train.inputs[modality].shape[1] else {
+      guard InputForm(shape: features.shape, type: features.elementType) == form(modality), features.shape[0] > 0
+      else {
         throw FeatureSetError(
           folder: folder.relativePath,
           faults: ["\(url.lastPathComponent): '\(modality.name)' has the shape \(features.shape)"])
       }
       return try features.narrowed(0, from: 0, length: 1).cloned()
     }
-    return try .zeros([1, train.inputs[modality].shape[1]], .float32)
+    return try zeros(modality)
   }
 
   /// Where fitted encoders lie, by modality; empty where the features were made elsewhere.

@@ -57,11 +57,15 @@ struct FeatureSetCheck {
         fault("modality '\(modality)' is not there; it holds \(file.names.joined(separator: ", "))")
         continue
       }
-      if entry.shape.count != 2 || !entry.type.isFloatingPoint {
-        fault("'\(modality)' has the shape \(entry.shape) and the type \(entry.type), expected real numbers [N, D]")
-      } else if entry.shape[0] != rows {
+      guard let form = InputForm(shape: entry.shape, type: entry.type) else {
+        fault(
+          "'\(modality)' has the shape \(entry.shape) and the type \(entry.type), expected real numbers [N, D], "
+            + "pixels [N, 3, H, W] of uint8 or tokens [N, L] of int32")
+        continue
+      }
+      if entry.shape[0] != rows {
         fault("'\(modality)' has \(entry.shape[0]) rows, 'labels' has \(rows)")
-      } else if entry.shape[1] == 0 {
+      } else if form.count == 0 {
         fault("'\(modality)' has no columns")
       }
     }
@@ -69,7 +73,7 @@ struct FeatureSetCheck {
 
     let inputs = try PerModality(manifest.modalities.map { Modality($0) }) { try file.tensor($0.name) }
     let stored = manifest.modalities.compactMap { file.rows($0) }
-    for (modality, features) in inputs {
+    for (modality, features) in inputs where features.elementType.isFloatingPoint {
       let bad = try Self.rowsNotFinite(features, in: file.rows(modality.name))
       if !bad.isEmpty { fault("'\(modality)' is not finite (NaN or infinite) in \(Self.rows(bad))") }
     }
@@ -122,10 +126,15 @@ struct FeatureSetCheck {
     for name in ["validation", "test"] {
       guard let split = splits[name] else { continue }
       for (modality, features) in split.inputs {
-        let expected = train.inputs[modality].shape[1]
-        if features.shape[1] != expected {
+        let first = train.inputs[modality]
+        if InputForm(shape: features.shape, type: features.elementType)
+          != InputForm(shape: first.shape, type: first.elementType)
+        {
+          let (found, expected) = (features.shape, first.shape)
           faults.append(
-            "\(name).safetensors: '\(modality)' is \(features.shape[1]) wide, in train.safetensors it is \(expected)")
+            found.count == 2 && expected.count == 2 && found[1] != expected[1]
+              ? "\(name).safetensors: '\(modality)' is \(found[1]) wide, in train.safetensors it is \(expected[1])"
+              : "\(name).safetensors: '\(modality)' is of another kind than in train.safetensors")
         }
       }
     }

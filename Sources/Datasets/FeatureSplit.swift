@@ -3,7 +3,8 @@ public import Torch
 
 /// One split: the features of each modality and the labels, as they lie on disk.
 public struct FeatureSplit: BatchSource {
-  /// [N, Dₘ], or [1, Dₘ] where every sample has the same.
+  /// [N, Dₘ], or [1, Dₘ] where every sample has the same; pictures are [N, 3, H, W] bytes and texts [N, L] whole numbers
+  /// (``InputForm``).
   public let inputs: PerModality<Tensor>
   /// [N] int64, or [N, C] uint8.
   public let labels: Tensor
@@ -76,16 +77,22 @@ public struct FeatureSplit: BatchSource {
     let batchInputs = try inputs.map { modality, features in
       var rows =
         features.shape[0] == 1 && count != 1
-        ? try features.to(elementType).expanded([samples.count, features.shape[1]])
-        : try FlippedView.rows(samples, index, of: features, or: flipped[modality]?.features, where: flips)
-          .to(elementType)
+        ? try inBatches(features).expanded([samples.count] + features.shape.dropFirst())
+        : try inBatches(
+          FlippedView.rows(samples, index, of: features, or: flipped[modality]?.features, where: flips))
       if anyHidden, visits.contains(where: { $0.hidden.contains(modality) }) {
         let keep = visits.map { $0.hidden.contains(modality) ? Float(0) : 1 }
-        rows = try rows * Tensor(keep, shape: [keep.count, 1]).to(elementType)
+        let column = [keep.count] + [Int](repeating: 1, count: features.rank - 1)
+        rows = try rows * Tensor(keep, shape: column).to(rows.elementType)
       }
       return try rows.to(on: device)
     }
     return Batch(samples: samples, inputs: batchInputs, labels: try labels.indexed(0, by: index).to(on: device))
+  }
+
+  /// Features in the type that is computed in; pixels and tokens as they are.
+  private func inBatches(_ rows: Tensor) throws -> Tensor {
+    rows.elementType.isFloatingPoint ? try rows.to(elementType) : rows
   }
 
   public func feed(_ batches: SamplingPlan.Batches, from first: Int = 0) throws -> any BatchFeed {

@@ -86,8 +86,8 @@ final class StreamedBatches: BatchFeed {
     return Batch(
       samples: samples,
       inputs: try window.inputs.map { modality, plain in
-        try FlippedView.rows(rows, index, of: plain, or: window.flipped[modality], where: flips)
-          .to(elementType).to(on: device)
+        let rows = try FlippedView.rows(rows, index, of: plain, or: window.flipped[modality], where: flips)
+        return try rows.to(rows.elementType.isFloatingPoint ? elementType : rows.elementType, on: device)
       },
       labels: try labels.indexed(0, by: Tensor(samples)).to(on: device))
   }

@@ -16,6 +16,9 @@ public enum EncoderRegistry {
     PretrainedTextEncoder.self,
   ]
 
+  /// Those that leave the encoding to the model.
+  public static let preparing: [any RawEncoder.Type] = [PixelEncoder.self, TokenEncoder.self]
+
   /// The encoders of a kind of input.
   public static func encoders(of kind: RawInput.Kind) -> [any BuiltInEncoder.Type] { all.filter { $0.kind == kind } }
 
@@ -36,6 +39,10 @@ public enum EncoderRegistry {
     _ name: String?, of kind: RawInput.Kind, settings: PretrainedSettings = PretrainedSettings()
   ) throws -> any RawEncoder {
     let known = encoders(of: kind)
+    if let name, let found = try preparing(name, of: kind) {
+      if settings.pooling != nil { throw EncoderError.noPooling(encoder: name) }
+      return found
+    }
     if let name, !known.contains(where: { $0.name == name }) {
       let folder = URL(filePath: (name as NSString).expandingTildeInPath)
       var isFolder: ObjCBool = false
@@ -53,12 +60,32 @@ public enum EncoderRegistry {
     return encoder
   }
 
+  /// `pixels`, `pixels:64`, `pixels:FOLDER` or `tokens:FOLDER`; nil for any other name.
+  private static func preparing(_ name: String, of kind: RawInput.Kind) throws -> (any RawEncoder)? {
+    let parts = name.split(separator: ":", maxSplits: 1).map(String.init)
+    let argument = parts.count == 2 ? parts[1] : ""
+    let folder = URL(filePath: (argument as NSString).expandingTildeInPath)
+    switch (parts.first, kind) {
+    case (PixelEncoder.name, .image):
+      if argument.isEmpty { return try PixelEncoder() }
+      if let side = Int(argument) { return try PixelEncoder(side: side) }
+      return try PixelEncoder(folder: folder)
+    case (TokenEncoder.name, .text):
+      guard !argument.isEmpty else {
+        throw EncoderError.settings(encoder: name, reason: "tokens are a checkpoint's: tokens:FOLDER")
+      }
+      guard FileManager.default.fileExists(atPath: folder.path) else { throw CheckpointError.noFolder(folder.path) }
+      return try TokenEncoder(folder: folder)
+    default: return nil
+    }
+  }
+
   /// The encoder that was stored under that name.
   public static func restored(
     named name: String, of kind: RawInput.Kind, version: String?, from state: () throws -> EncoderState
   ) throws -> any RawEncoder {
     let type: any RawEncoder.Type =
-      try pretrained.first { $0.name == name && $0.kind == kind }
+      try (pretrained + preparing).first { $0.name == name && $0.kind == kind }
       ?? encoder(
         named: name, of: kind)
     guard version == "\(type.version)" else {

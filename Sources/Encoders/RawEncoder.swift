@@ -27,6 +27,8 @@ public protocol RawEncoder: Sendable {
   /// The number of features of an input; 0 before an encoder that learns has learnt.
   var width: Int { get }
 
+  /// What an input becomes: features, or what an encoder that is trained with the model reads.
+  var form: InputForm { get }
   /// Name, version and all else that features depend on besides the input; equal for equal features.
   var identity: String { get }
   /// How many inputs are prepared and encoded at a time.
@@ -99,6 +101,7 @@ public struct EncoderArray: Sendable, Equatable {
 extension RawEncoder {
   public static var learns: Bool { false }
 
+  public var form: InputForm { .features(width: width) }
   public var identity: String { "\(Self.name) \(Self.version)" }
   public var chunk: Int { 256 }
 

@@ -229,7 +229,7 @@ extension Experiment {
     guard let found = try? RunFolder(plan.folder).readRecord() else { return false }
     guard found.status == .diverged, let builder = try? RunBuilder(plan.configuration, data) else { return false }
     return RunBuilder.digest(of: found.configuration, found.data.digests)
-      == RunBuilder.digest(of: builder.chosen(plan.resolved.tree), data.digests)
+      == RunBuilder.digest(of: builder.chosen(plan.resolved.tree), builder.digests)
   }
 
   /// A label as the name of a folder.
@@ -242,7 +242,7 @@ extension Experiment {
     var unimodal: [Int: Double] = [:]
     var notes: [String] = []
     for (label, summary) in summaries {
-      let configuration = try summary.record.configuration.decode(RunConfiguration.self)
+      let configuration = try RunConfiguration(recorded: summary.record.configuration)
       let run = MeasuredRun(
         seed: configuration.seed, scores: summary.evaluation.scores, training: try trainingMeans(summary.folder),
         shapley: summary.evaluation.shapley ?? [:], seconds: summary.record.seconds)

@@ -130,7 +130,7 @@ private struct DiagnosisWork {
   private static let kept = ["runs", "held-out", "held-out-runs", "probes"]
 
   func answer() throws -> ModelDiagnosis {
-    let method = try run?.configuration.decode(RunConfiguration.self).methodName ?? JointTraining.card.name
+    let method = try run.map { try RunConfiguration(recorded: $0.configuration) }?.methodName ?? JointTraining.card.name
     events(.phase("Data", data.words))
     let checked = try Experiment.guardData(data, events: events)
     try AtomicFile.write(Data((checked.json() + "\n").utf8), to: request.out.appending(path: "check.json"))

@@ -353,13 +353,19 @@ private final class EncodingWork {
     return (encoder, digest)
   }
 
+  /// The inputs of a sample; an encoder that is trained with the model is shown one.
+  private func looks(of sample: RawSample, _ work: EncoderAtWork) -> [RawLook] {
+    let all = RawLook.all(of: sample, work.kind)
+    return work.encoder.form.needsEncoder ? Array(all.prefix(1)) : all
+  }
+
   /// Encodes the rows of a part that are not known.
   private func fill(_ part: Part, _ work: EncoderAtWork) throws {
     var wanted: [(look: RawLook, key: RowKey)] = []
     var seen: Set<RowKey> = []
     var count = 0
     for sample in part.samples where isOwn(sample) {
-      for look in RawLook.all(of: sample, work.kind) {
+      for look in looks(of: sample, work) {
         let key = inputs.key(look, part.view)
         if seen.insert(key).inserted, !work.cache.contains(key) { wanted.append((look, key)) }
         count += 1
@@ -444,8 +450,9 @@ private final class EncodingWork {
   private func matrix(
     _ part: Part, _ work: EncoderAtWork, look: @escaping (UnsafeRawBufferPointer) -> Void = { _ in }
   ) -> SafeTensors.Portions {
-    SafeTensors.Portions(
-      work.kind.rawValue, .float32, [part.samples.count, work.encoder.width]
+    let form = work.encoder.form
+    return SafeTensors.Portions(
+      work.kind.rawValue, form.elementType, [part.samples.count] + form.shape
     ) { [self] body in
       let stride = work.encoder.width * 4
       let most = max(1, (1 << 20) / stride)
@@ -455,13 +462,13 @@ private final class EncodingWork {
       func hand() throws {
         let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<(filled * stride)])
         look(bytes)
-        try body(bytes)
+        try form.stored(bytes, body)
         filled = 0
         try checkStop()
       }
       for sample in part.samples {
         let row = UnsafeMutableRawBufferPointer(rebasing: buffer[(filled * stride)..<((filled + 1) * stride)])
-        try read(RawLook.all(of: sample, work.kind), part.view, work.cache, into: row)
+        try read(looks(of: sample, work), part.view, work.cache, into: row)
         filled += 1
         if filled == most { try hand() }
       }
@@ -501,7 +508,7 @@ private final class EncodingWork {
       let part = Part(title: split.rawValue, file: split.rawValue, samples: samples, view: .clean)
       var tensors = encoders.map { one in
         matrix(part, one) { bytes in
-          guard split == .train else { return }
+          guard split == .train, !one.encoder.form.needsEncoder else { return }
           let sum = bytes.bindMemory(to: Float.self).reduce(0.0) { $0 + Double($1) * Double($1) }
           squares[one.kind.rawValue, default: 0] += sum / Double(samples.count * one.encoder.width)
         }
@@ -517,7 +524,8 @@ private final class EncodingWork {
       }
       guard data.samples.contains(where: { $0.split == .test }) else { continue }
       let name = "test@\(ImpairedCondition.missing.name(for: one.kind))"
-      let row = try Tensor(one.encoder.encode(.missing(one.kind)), shape: [1, one.encoder.width])
+      let form = one.encoder.form
+      let row = try Tensor(one.encoder.encode(.missing(one.kind)), shape: [1] + form.shape).to(form.elementType)
       try SafeTensors.write([(one.kind.rawValue, row)], to: work.appending(path: "\(name).safetensors"))
     }
     if !data.quarantined.isEmpty {
@@ -629,5 +637,17 @@ extension RawEncoder {
   fileprivate func provenanceTree() throws -> Tree {
     guard let pretrained = self as? any PretrainedEncoder else { return .table(["name": .string(Self.name)]) }
     return try Tree(encoding: pretrained.provenance, keys: .asNamed)
+  }
+}
+
+extension InputForm {
+  /// Hands over rows of numbers as they are stored.
+  fileprivate func stored(_ rows: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    let numbers = rows.bindMemory(to: Float.self)
+    switch self {
+    case .features: try body(rows)
+    case .pixels: try numbers.map { UInt8($0) }.withUnsafeBytes(body)
+    case .tokens: try numbers.map { Int32($0) }.withUnsafeBytes(body)
+    }
   }
 }

@@ -1,5 +1,6 @@
 import Balancing
 import Datasets
+import Encoders
 import Evaluation
 public import Foundation
 import Multimodal
@@ -41,17 +42,18 @@ extension Experiment {
         "the run is not finished: its status is '\(folder.status(of: record).rawValue)'", place: run.relativePath,
         remedy: "seesaw train --resume --out \(run.relativePath)", exitStatus: .input)
     }
-    let configuration = try record.configuration.decode(RunConfiguration.self)
+    let configuration = try RunConfiguration(recorded: record.configuration)
     let loaded = try data ?? LoadedData(at: URL(filePath: record.data.path))
     try check(loaded.set, fits: record, in: folder)
-    if data == nil, loaded.digests != record.data.digests {
+    if data == nil, loaded.digests != RunBuilder.ofData(record.data.digests) {
       events(.note("the data has changed since the run was trained: \(loaded.set.folder.relativePath)"))
     }
-    let builder = try RunBuilder(configuration, loaded)
+    let weights = try SafeTensors(reading: folder.weights)
+    let builder = try RunBuilder(configuration, loaded, encoders: ModelFile.encoders(weights))
     Runtime.setThreads(builder.threads)
     events(.phase("Data", loaded.words))
     let model = try builder.model()
-    try model.store.load(SafeTensors(reading: folder.weights))
+    try model.store.load(weights)
     return (builder, model, try ModelFile.method(builder, in: folder))
   }
 
@@ -138,7 +140,15 @@ extension Experiment {
       faults.append("classes differ: \(set.manifest.classes.count) here, the model has \(record.data.classes.count)")
     }
     let weights = try SafeTensors(reading: folder.weights)
-    for (name, width) in zip(set.manifest.modalities, set.widths) {
+    let encoders = try ModelFile.encoders(weights)
+    for (name, form) in zip(set.manifest.modalities, set.forms) {
+      let width = form.count
+      if let encoder = encoders[Modality(name)] {
+        if encoder.input != form {
+          faults.append("'\(name)' is \(form.words) a sample, the model's encoder reads \(encoder.input.words)")
+        }
+        continue
+      }
       guard let built = weights.entry("\(name).embedding.weight")?.shape.last, built != width else { continue }
       faults.append("features of '\(name)' are \(width) wide, the model was built for \(built)")
     }

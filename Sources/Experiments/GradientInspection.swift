@@ -1,4 +1,5 @@
 import Balancing
+import Encoders
 import Foundation
 import Multimodal
 import Records
@@ -100,9 +101,11 @@ extension Experiment {
     let embeddings = try modalities.map { try shape("\($0.name).embedding.weight", rank: 2) }
     let classes = try shape("fusion.classifier.weight", rank: 2)[0]
     let store = ParameterStore(random: RandomSource(seed: 0), elementType: elementType)
+    let encoders = try ModelFile.encoders(weights).mapValues(TrainedNetwork.init)
     let model = try MultimodalModel(
       modalities: modalities, inputWidths: embeddings.map { $0[1] }, embeddingWidths: embeddings.map { $0[0] },
-      classes: classes, task: task, store: store, fusion: RunBuilder.fusion(configuration.model.fusion))
+      classes: classes, task: task, store: store, encoders: encoders,
+      fusion: RunBuilder.fusion(configuration.model.fusion))
     try RunBuilder.addParameters(of: method, to: model)
     try model.store.load(weights)
     return model
@@ -118,11 +121,12 @@ extension Experiment {
     guard count > 0 else { throw refuse("'labels' is empty") }
     let inputs = try PerModality(model.modalities) { modality in
       let features = try file.tensor(modality.name)
-      let width = model.embeddings[modality].weight.shape[1]
-      guard features.shape == [count, width] else {
-        throw refuse("'\(modality.name)' has the shape \(features.shape), expected [\(count), \(width)]")
+      let encoder = model.encoders[modality] as? TrainedNetwork
+      let expected = [count] + (encoder?.form.input.shape ?? [model.embeddings[modality].weight.shape[1]])
+      guard features.shape == expected else {
+        throw refuse("'\(modality.name)' has the shape \(features.shape), expected \(expected)")
       }
-      return try features.to(elementType)
+      return encoder == nil ? try features.to(elementType) : features
     }
     if model.task == .multiLabel {
       guard labels.shape == [count, model.classes] else {

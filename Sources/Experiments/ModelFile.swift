@@ -1,5 +1,6 @@
 import Balancing
 import Datasets
+import Encoders
 import Foundation
 import Multimodal
 import Records
@@ -8,7 +9,8 @@ import TorchNN
 
 /// A finished run's model: weights, what they mean, and what stands for a modality that is not there.
 ///
-///     weights.safetensors   the parameters; the header says modalities, classes, task, metric and method
+///     weights.safetensors   the parameters; the header says modalities, classes, task, metric and method, and how
+///                           encoders are built that were trained with the model
 ///     method.safetensors    what the method remembers for prediction, where it does
 ///     missing.safetensors   the features of a missing modality, [1, D] each
 ///     encoders/             fitted encoders, copied from the feature set
@@ -19,11 +21,14 @@ enum ModelFile {
     throws
   {
     let manifest = builder.data.set.manifest
-    let metadata = [
+    var metadata = [
       "format": "seesaw-weights/1", "modalities": manifest.modalities.joined(separator: ","),
       "classes": Tree.list(manifest.classes.map(Tree.string)).json(), "task": manifest.task.rawValue,
       "metric": manifest.metric.rawValue, "method": builder.configuration.methodName,
     ]
+    for (modality, encoder) in builder.encoders {
+      metadata["\(modality.encoder)"] = try Tree(encoding: encoder.form, keys: .asNamed).json()
+    }
     try SafeTensors.write(model.store.named(), metadata: metadata, to: folder.weights)
     if let state = try (method as? any Checkpointed)?.state() {
       let tensors = state.tensors.map { ($0.name, $0.tensor) }
@@ -42,6 +47,17 @@ enum ModelFile {
         }
       }
     }
+  }
+
+  /// How the encoders are built that were trained with a model, as its weights say.
+  static func encoders(_ weights: SafeTensors) throws -> [Modality: TrainedForm] {
+    var forms: [Modality: TrainedForm] = [:]
+    for (key, text) in weights.metadata where key.hasPrefix("encoder.") {
+      let place = "\(weights.path): \(key)"
+      forms[Modality(String(key.dropFirst("encoder.".count)))] =
+        try Tree(json: text, place: place).decode(TrainedForm.self, keys: .asNamed)
+    }
+    return forms
   }
 
   /// The method as it was when its weights were kept.

@@ -17,6 +17,8 @@ public final class Predictor {
   private let scores: [String: Double]
   private let calibration: [String: Calibration]
   private let missing: PerModality<[Float]>
+  /// What a sample of each modality is to the model.
+  private let forms: PerModality<InputForm>
   private let encoders: [String: any RawEncoder]
 
   /// The modalities' names, in the model's order.
@@ -36,7 +38,7 @@ public final class Predictor {
         "the run is not finished: its status is '\(folder.status(of: record).rawValue)'", place: run.relativePath,
         remedy: "seesaw train --resume --out \(run.relativePath)", exitStatus: .input)
     }
-    let configuration = try record.configuration.decode(RunConfiguration.self)
+    let configuration = try RunConfiguration(recorded: record.configuration)
     let weights = try SafeTensors(reading: folder.weights)
     let modalities = record.data.modalities.map { Modality($0) }
     guard let task = weights.metadata["task"].flatMap(PredictionTask.init(rawValue:)) else {
@@ -63,10 +65,13 @@ public final class Predictor {
       random: RandomSource(seed: configuration.seed), elementType: elementType,
       atMost: weights.entries.reduce(0) { $0 + $1.shape.reduce(1, *) })
     do {
+      let trained = try ModelFile.encoders(weights)
+      forms = PerModality(
+        modalities, zip(modalities, shapes).map { trained[$0]?.input ?? .features(width: $1[1]) })
       model = try MultimodalModel(
         modalities: modalities, inputWidths: shapes.map { $0[1] }, embeddingWidths: shapes.map { $0[0] },
         classes: record.data.classes.count, task: task, store: store,
-        fusion: RunBuilder.fusion(configuration.model.fusion))
+        encoders: trained.mapValues(TrainedNetwork.init), fusion: RunBuilder.fusion(configuration.model.fusion))
       let fresh = try MethodRegistry.entry(configuration.methodName)(configuration.methodSettings)
       try RunBuilder.addParameters(of: fresh, to: model)
       try model.store.load(weights)
@@ -82,7 +87,8 @@ public final class Predictor {
     scores = evaluation.scores
     calibration = (record.calibration ?? [:]).filter { $1.temperature.isFinite && $1.temperature > 0 }
     let missingFile = try SafeTensors(reading: run.appending(path: "missing.safetensors"))
-    missing = try PerModality(modalities, shapes.map { $0[1] }).map { modality, width in
+    missing = try forms.map { modality, form in
+      let width = form.count
       let values: [Float] = try missingFile.tensor(modality.name).array()
       guard values.count == width else {
         throw Diagnosis(
@@ -204,7 +210,7 @@ public final class Predictor {
     if input.text != nil { try needEncoder("text") }
     return try PerModality(model.modalities) { modality in
       if let given = input.features[modality.name] {
-        let width = model.embeddings[modality].weight.shape[1]
+        let width = forms[modality].count
         guard given.count == width else {
           throw Diagnosis(
             "features of '\(modality.name)' are \(given.count) wide, the model was built for \(width)",
@@ -239,7 +245,9 @@ public final class Predictor {
     try withoutGradients {
       let inputs = try PerModality(model.modalities) { modality in
         let values = rows.flatMap { $0[modality] ?? missing[modality] }
-        return try Tensor(values, shape: [rows.count, values.count / rows.count]).to(model.store.elementType)
+        let form = forms[modality]
+        return try Tensor(values, shape: [rows.count] + form.shape)
+          .to(form.needsEncoder ? form.elementType : model.store.elementType)
       }
       let logits = try Experiments.prediction(of: method, absent: absent)(model(inputs)).to(.float64)
       func rowwise(_ logits: Tensor) throws -> [ArraySlice<Double>] {

@@ -1,5 +1,6 @@
 import Balancing
 import Datasets
+import Encoders
 import Evaluation
 import Foundation
 import Multimodal
@@ -19,7 +20,8 @@ struct LoadedData {
     self.digests = digests
   }
 
-  var record: DataRecord {
+  /// - Parameter digests: what else the run depends on, by what it is called.
+  func record(_ digests: [String: String]) -> DataRecord {
     DataRecord(
       name: set.manifest.name, path: set.folder.standardizedFileURL.path, digests: digests,
       classes: set.manifest.classes, modalities: set.manifest.modalities, counts: set.counts)
@@ -30,7 +32,7 @@ struct LoadedData {
     let counts = ["train", "validation", "test"].compactMap { name in
       set.counts[name].map { "\(grouped($0)) \(name)" }
     }
-    let widths = zip(set.manifest.modalities, set.widths).map { "\($0) \($1)" }
+    let widths = zip(set.manifest.modalities, set.forms).map { "\($0) \($1.words)" }
     return "\(set.manifest.name) · \(counts.joined(separator: ", ")) · \(widths.joined(separator: ", "))"
   }
 }
@@ -50,13 +52,17 @@ struct RunBuilder {
   let shuffling: Shuffling
   /// Whether training takes flipped views.
   let flips: Bool
+  /// Those that are trained with the model.
+  let encoders: [Modality: TrainedNetwork]
 
-  init(_ configuration: RunConfiguration, _ data: LoadedData) throws {
+  /// - Parameter forms: of the encoders of a run that is trained already; nil makes them as the configuration says.
+  init(_ configuration: RunConfiguration, _ data: LoadedData, encoders forms: [Modality: TrainedForm]? = nil) throws {
     self.configuration = configuration
     self.data = data
     device = Device(configuration.training.device)
     elementType = configuration.training.precision == .float64 ? .float64 : .float32
     random = RandomSource(seed: configuration.seed)
+    encoders = try forms?.mapValues(TrainedNetwork.init) ?? Self.encoders(configuration.model.encoders, data.set)
     threads =
       configuration.training.threads > 0 ? configuration.training.threads : Self.usualThreads(configuration, data.set)
     shuffling = Self.shuffling(configuration.training.shuffle, data.set.train)
@@ -94,7 +100,8 @@ struct RunBuilder {
   /// One thread where a step is too small for several to pay, and every core otherwise.
   private static func usualThreads(_ configuration: RunConfiguration, _ set: FeatureSet) -> Int {
     let products = configuration.training.batchSize * set.widths.reduce(0, +) * configuration.model.embeddingWidth
-    return products < 40_000_000 ? 1 : ProcessInfo.processInfo.activeProcessorCount
+    return products < 40_000_000 && !set.forms.contains(where: \.needsEncoder)
+      ? 1 : ProcessInfo.processInfo.activeProcessorCount
   }
 
   private static func shuffling(_ wanted: Shuffling, _ split: FeatureSplit) -> Shuffling {
@@ -144,7 +151,7 @@ struct RunBuilder {
         "'\(entry.card.name)' scales gradients, and \(optimizer.rawValue) divides a lasting factor out again: "
           + "--set optimizer.name=sgd or --set modulate=step lets it act")
     }
-    if entry.requirements.trainedEncoders {
+    if entry.requirements.trainedEncoders, encoders.isEmpty {
       warnings.append(
         "'\(entry.card.name)' was made for encoders that are trained; on frozen features it acts on the embedding "
           + "layers alone")
@@ -164,8 +171,10 @@ struct RunBuilder {
     let model = try MultimodalModel(
       modalities: set.modalities, inputWidths: set.widths,
       embeddingWidths: set.widths.map { _ in configuration.model.embeddingWidth }, classes: set.manifest.classes.count,
-      task: set.manifest.task, store: store, fusion: Self.fusion(configuration.model.fusion))
+      task: set.manifest.task, store: store, encoders: encoders, fusion: Self.fusion(configuration.model.fusion))
     try Self.addParameters(of: method(), to: model)
+    try freeze(in: store)
+    try setLearningRates(in: store)
     return model
   }
 
@@ -277,7 +286,7 @@ struct RunBuilder {
   }
 
   /// Names the run: everything that determines its outcome, and nothing that does not.
-  func digest(of tree: Tree) throws -> String { Self.digest(of: chosen(tree), data.digests) }
+  func digest(of tree: Tree) throws -> String { Self.digest(of: chosen(tree), digests) }
 
   static func digest(of configuration: Tree, _ digests: [String: String]) -> String {
     let digests = digests.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }

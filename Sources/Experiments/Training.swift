@@ -95,7 +95,7 @@ extension Experiment {
         request.resume ? "the run was begun with other settings or other data" : "the folder holds another run",
         place: folder.url.relativePath,
         found: differences(
-          found.configuration.essence, builder.chosen(resolved.tree).essence, found.data.digests, builder.data.digests),
+          found.configuration.essence, builder.chosen(resolved.tree).essence, found.data.digests, builder.digests),
         remedy: "choose another --out, or --again to replace it", exitStatus: .usage)
     }
     guard found.status == .finished else { return nil }
@@ -147,6 +147,27 @@ extension Experiment {
   }
 }
 
+extension RunConfiguration {
+  /// Settings that came later than the first runs, and what these had instead.
+  private static let later: [(path: String, value: Tree)] = [
+    ("model.encoders", [:]), ("optimizer.learning_rates", []), ("training.frozen", []),
+  ]
+
+  /// The configuration in a run's record.
+  init(recorded tree: Tree) throws {
+    var tree = tree
+    for (path, value) in Self.later where tree[path: path] == nil { tree[path: path] = value }
+    self = try tree.decode()
+  }
+
+  /// A configuration's tree without what earlier runs had no setting for.
+  fileprivate static func withoutLater(_ tree: Tree) -> Tree {
+    var tree = tree
+    for (path, value) in later where tree[path: path] == value { tree[path: path] = nil }
+    return tree
+  }
+}
+
 extension Tree {
   /// A configuration without what determines no result.
   var essence: Tree {
@@ -156,6 +177,6 @@ extension Tree {
     if tree[path: "training.shuffle"]?.stringValue == Shuffling.full.rawValue { tree[path: "training.shuffle"] = nil }
     // Nor did anybody flip anything.
     if tree[path: "training.flip"]?.stringValue == Flipping.off.rawValue { tree[path: "training.flip"] = nil }
-    return tree
+    return RunConfiguration.withoutLater(tree)
   }
 }

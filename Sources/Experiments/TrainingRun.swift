@@ -60,7 +60,7 @@ final class TrainingRun: Trainer.Observer {
 
     record = RunRecord(
       configuration: resolved.tree, provenance: resolved.provenance, versions: Versions.here, threads: builder.threads,
-      device: builder.device.name, processor: Machine.processor, data: builder.data.record,
+      device: builder.device.name, processor: Machine.processor, data: builder.data.record(builder.digests),
       started: RunRecord.timestamp())
     record.configuration = builder.chosen(resolved.tree)
     if let checkpoint {

@@ -3,9 +3,9 @@ public import TorchNN
 
 /// Late fusion: an embedding layer per modality, a classifier over all, and a unimodal classifier on each.
 ///
-///     eₘ = hₘ(xₘ),   z = f_T(fuse(e₁, …, e_M)),   zₘ = fₘ(eₘ)
+///     eₘ = hₘ(φₘ(xₘ)),   z = f_T(fuse(e₁, …, e_M)),   zₘ = fₘ(eₘ)
 ///
-/// where hₘ are `embeddings`, f_T is `fusion` and fₘ are `heads`.
+/// where φₘ are `encoders` (where there is none, xₘ are features already), hₘ `embeddings`, f_T `fusion` and fₘ `heads`.
 public final class MultimodalModel {
   public let modalities: [Modality]
   public let task: PredictionTask
@@ -14,16 +14,20 @@ public final class MultimodalModel {
   public let embeddings: PerModality<Linear>
   public let heads: PerModality<Linear>
   public let fusion: any Fusion
+  /// Those that are trained with the model.
+  public let encoders: [Modality: any TrainedEncoder]
+  private let encoderParameters: [Modality: [String: Parameter]]
 
   /// A model whose parameters are made in `store`.
   ///
   /// - Parameters:
-  ///   - inputWidths: Dₘ, the width of each modality's features.
+  ///   - inputWidths: Dₘ, the width of each modality's features; of one with an encoder, it is the encoder's.
   ///   - embeddingWidths: H, the width of each embedding.
+  ///   - encoders: make features of the inputs of their modalities.
   ///   - fusion: makes the fusion in its scope from the embeddings' widths.
   public init(
     modalities: [Modality], inputWidths: [Int], embeddingWidths: [Int], classes: Int, task: PredictionTask,
-    store: ParameterStore,
+    store: ParameterStore, encoders: [Modality: any TrainedEncoder] = [:],
     fusion: (Scope, [Int], Int) throws(TorchError) -> any Fusion = { scope, widths, classes throws(TorchError) in
       try Concatenation(scope, widths: widths, classes: classes)
     }
@@ -32,7 +36,20 @@ public final class MultimodalModel {
     self.task = task
     self.classes = classes
     self.store = store
-    let inputs = PerModality(modalities, inputWidths)
+    self.encoders = encoders
+    var encoderParameters: [Modality: [String: Parameter]] = [:]
+    for modality in modalities {
+      guard let encoder = encoders[modality] else { continue }
+      let before = store.parameters.count
+      let depth = modality.encoder.components.count
+      try encoder.makeParameters(store.root / "encoder" / modality.name)
+      encoderParameters[modality] = Dictionary(
+        uniqueKeysWithValues: store.parameters[before...].map {
+          (ParameterPath(Array($0.path.components.dropFirst(depth))).description, $0)
+        })
+    }
+    self.encoderParameters = encoderParameters
+    let inputs = PerModality(modalities, zip(modalities, inputWidths).map { encoders[$0]?.width ?? $1 })
     let widths = PerModality(modalities, embeddingWidths)
     embeddings = try PerModality(modalities) { (modality) throws(TorchError) in
       try Linear(store.root / modality.name / "embedding", in: inputs[modality], out: widths[modality])
@@ -44,18 +61,63 @@ public final class MultimodalModel {
     _ = try store.flat()
   }
 
-  /// The forward pass over inputs [B, Dₘ].
+  /// The forward pass over inputs [B, Dₘ], or [B, …] where there is an encoder.
   ///
-  /// - Parameter tape: remembers the embedding layers and classifiers, at whose outputs graphs then end (``LinearTape``).
+  /// Encoders take a batch's own statistics while a graph is recorded, and the running ones otherwise.
+  ///
+  /// - Parameters:
+  ///   - tape: remembers classifiers, and embedding layers over what is constant, at whose outputs graphs then end
+  ///     (``LinearTape``).
+  ///   - statistics: told what the batch says of running means and variances.
   public func callAsFunction(
-    _ inputs: PerModality<Tensor>, rememberedBy tape: LinearTape? = nil
+    _ inputs: PerModality<Tensor>, rememberedBy tape: LinearTape? = nil, noting statistics: BatchStatistics? = nil
   ) throws(TorchError) -> Outputs {
+    let inputs = try PerModality(modalities) { (modality) throws(TorchError) in
+      try encoded(modality, inputs[modality], noting: statistics)
+    }
     guard let tape else {
       return try outputs(
         ofFeatures: embeddings.map { (modality, layer) throws(TorchError) in try layer(inputs[modality]) })
     }
-    let features = PerModality(modalities, try tape(embeddings.values, modalities.map { inputs[$0] }))
+    let features = PerModality(modalities, try tape(embeddings.values, inputs.values))
     return try outputs(ofFeatures: features, rememberedBy: tape)
+  }
+
+  /// Inputs of a modality as features [B, Dₘ]; themselves where it has no encoder.
+  ///
+  /// An input of zeros (a black picture, no text) is not there: zeros stand for its features, and no statistic knows it.
+  ///
+  /// - Parameter others: weights in place of the model's own.
+  package func encoded(
+    _ modality: Modality, _ inputs: Tensor, noting statistics: BatchStatistics? = nil,
+    with others: ((Parameter) -> Tensor?)? = nil
+  ) throws(TorchError) -> Tensor {
+    guard let encoder = encoders[modality] else { return inputs }
+    let weights = EncoderWeights(encoderParameters[modality] ?? [:], others: others, noting: statistics)
+    let count = inputs.shape[0]
+    let largest: [Double] = try inputs.reshaped([count, -1]).max(1).array()
+    let present = largest.indices.filter { largest[$0] != 0 }
+    if present.count == count { return try encoded(inputs, encoder, weights) }
+    let nothing = try Tensor.zeros([count, encoder.width], store.elementType, on: store.device)
+    if present.isEmpty { return nothing }
+    let index = try Tensor(present).to(on: store.device)
+    return try nothing.indexAdded(0, index, encoded(inputs.indexed(0, by: index), encoder, weights))
+  }
+
+  /// How many inputs go through an encoder together where nothing is remembered for gradients.
+  private static let portion = 64
+
+  private func encoded(
+    _ inputs: Tensor, _ encoder: any TrainedEncoder, _ weights: EncoderWeights
+  ) throws(TorchError) -> Tensor {
+    let count = inputs.shape[0]
+    if Autograd.isRecording || count <= Self.portion { return try encoder(inputs, weights) }
+    var parts: [Tensor] = []
+    for start in stride(from: 0, to: count, by: Self.portion) {
+      parts.append(
+        try encoder(inputs.narrowed(0, from: start, length: min(Self.portion, count - start)), weights))
+    }
+    return try .cat(parts, 0)
   }
 
   /// The part of the forward pass behind the embedding layers.

@@ -37,11 +37,15 @@ public enum FusionForm: String, Choice {
   case gated
 }
 
-/// The model over the features.
+/// The model over the features, or over pixels and tokens.
 public struct ModelSettings: Settings {
+
   /// Of every modality's embedding.
   public var embeddingWidth = 256
   public var fusion = FusionForm.concatenation
+  /// Encoders that are trained with the model, by modality: the name of an architecture or a checkpoint's folder, or a
+  /// table of `name` and `pooling`.
+  public var encoders: Tree = [:]
   public init() {}
 }
 
@@ -76,6 +80,8 @@ public struct ScheduleSettings: Settings {
 public struct OptimizerSettings: Settings {
   public var name = OptimizerName.adam
   public var learningRate = 1e-3
+  /// `path=rate` for parameters at or below a path: `encoder=1e-5`, `encoder.image=1e-4`; the longer path holds.
+  public var learningRates: [String] = []
   public var weightDecay = 0.0
   /// Of `sgd`.
   public var momentum = 0.9
@@ -180,6 +186,8 @@ public struct TrainingSettings: Settings {
   public var shuffle = Shuffling.auto
   public var flip = Flipping.auto
   public var classWeights = ClassWeights.none
+  /// Paths of parameters that stay as they begin: `encoder.image`, `encoder.text.embeddings`.
+  public var frozen: [String] = []
   public var probe = ProbeSettings()
   public init() {}
 }

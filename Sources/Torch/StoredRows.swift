@@ -6,10 +6,10 @@
   import Darwin
 #endif
 
-/// A matrix in a file, of which rows are read without mapping it into memory.
+/// Rows in a file, numbers or whole pictures, of which some are read without mapping it into memory.
 package struct StoredRows: Sendable {
   package let type: ElementType
-  /// Rows and columns, [N, D].
+  /// [N, D], or [N, …] where a row is more than a line of numbers.
   package let shape: [Int]
   private let file: MappedFile
   private let offset: Int
@@ -57,9 +57,9 @@ package final class RowBuffer: @unchecked Sendable {
 }
 
 extension SafeTensors {
-  /// The rows of a matrix of that name; nil where there is none.
+  /// The rows of that name; nil where there are none.
   package func rows(_ name: String) -> StoredRows? {
-    guard let entry = entry(name), entry.shape.count == 2, entry.byteCount > 0 else { return nil }
+    guard let entry = entry(name), entry.shape.count >= 2, entry.byteCount > 0 else { return nil }
     return StoredRows(entry, in: file)
   }
 }

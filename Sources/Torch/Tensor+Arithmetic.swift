@@ -123,6 +123,7 @@ extension Tensor {
   public func reciprocal() throws(TorchError) -> Tensor {
     try made("reciprocal", [self]) { ctorch_reciprocal(handle, $0) }
   }
+  public func sine() throws(TorchError) -> Tensor { try made("sin", [self]) { ctorch_sin(handle, $0) } }
   public func tanh() throws(TorchError) -> Tensor { try made("tanh", [self]) { ctorch_tanh(handle, $0) } }
   public func sigmoid() throws(TorchError) -> Tensor { try made("sigmoid", [self]) { ctorch_sigmoid(handle, $0) } }
   public func logSigmoid() throws(TorchError) -> Tensor {

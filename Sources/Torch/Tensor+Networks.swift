@@ -39,6 +39,27 @@ extension Tensor {
     }
   }
 
+  /// Each channel of [B, channels, …] by a mean and a variance [channels], then `weight` and `bias`.
+  public func batchNormalized(
+    _ weight: Tensor, _ bias: Tensor, mean: Tensor, variance: Tensor, epsilon: Double = 1e-5
+  ) throws(TorchError) -> Tensor {
+    try made("batch_norm", [self, weight, bias, mean, variance]) {
+      ctorch_batch_norm(handle, weight.handle, bias.handle, mean.handle, variance.handle, epsilon, $0)
+    }
+  }
+
+  /// The same by the batch's own mean and variance (over N, not N − 1), which are given too and are constants.
+  public func batchNormalized(
+    _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5
+  ) throws(TorchError) -> (normalized: Tensor, mean: Tensor, variance: Tensor) {
+    var (mean, variance): (OpaquePointer?, OpaquePointer?)
+    let normalized = try made("native_batch_norm", [self, weight, bias]) {
+      ctorch_batch_norm_own(handle, weight.handle, bias.handle, epsilon, $0, &mean, &variance)
+    }
+    guard let mean, let variance else { throw failure("native_batch_norm", [self, weight, bias]) }
+    return (normalized, Tensor(owning: mean), Tensor(owning: variance))
+  }
+
   /// The largest of each square of `size` places.
   public func maxPooled(size: Int, stride: Int, padding: Int = 0) throws(TorchError) -> Tensor {
     try made("max_pool2d", [self]) {

@@ -16,6 +16,9 @@ public final class ParameterStore {
   private var indices: [ParameterPath: Int] = [:]
   private(set) var offsets: [Int] = [0]
   private var frozen: Set<Int> = []
+  /// Numbers that are kept with the parameters and that no gradient moves.
+  private var statistics: Set<Int> = []
+  private var rateFactors: [Int: Double] = [:]
   private var buffer: Tensor?
   private var scratches: [Int: Tensor] = [:]
   private var passing: Tensor?
@@ -46,7 +49,12 @@ public final class ParameterStore {
   public subscript(_ path: ParameterPath) -> Parameter? { indices[path].map { parameters[$0] } }
 
   /// Makes a parameter; a path can be taken once.
-  public func make(_ path: ParameterPath, _ shape: [Int], _ initializer: Initializer) throws(TorchError) -> Parameter {
+  ///
+  /// - Parameter isStatistic: whether the numbers are only kept with the parameters (saved, copied, put back), such as
+  ///   running means; no gradient reaches them, and no branch of a model holds them.
+  public func make(
+    _ path: ParameterPath, _ shape: [Int], _ initializer: Initializer, isStatistic: Bool = false
+  ) throws(TorchError) -> Parameter {
     precondition(indices[path] == nil, "the parameter '\(path)' exists already")
     var rest = most - count
     for extent in shape.reversed() where extent > 0 { rest /= extent }
@@ -55,12 +63,17 @@ public final class ParameterStore {
         operation: "parameter '\(path)'", shapes: [shape], message: "larger than the file that its numbers are in")
     }
     let generator = try random.generator("initialization/\(path)")
-    let value = try initializer.make(shape, generator, elementType, on: device).requiringGradient()
+    let value = try initializer.make(shape, generator, elementType, on: device).requiringGradient(!isStatistic)
     let parameter = Parameter(path: path, index: parameters.count, tensor: value, productType: productType)
     parameters.append(parameter)
     indices[path] = parameter.index
     offsets.append(count + parameter.count)
-    trainable.append(parameter.index)
+    if isStatistic {
+      statistics.insert(parameter.index)
+      frozen.insert(parameter.index)
+    } else {
+      trainable.append(parameter.index)
+    }
     known = [:]
     buffer = nil
     return parameter
@@ -98,10 +111,10 @@ public final class ParameterStore {
     return made
   }
 
-  /// The numbers of the parameters at or below `prefix`, in order.
+  /// The numbers of the parameters at or below `prefix`, in order; statistics are none.
   public func indices(within prefix: ParameterPath) -> [Int] {
     if let found = known[prefix] { return found }
-    let found = parameters.filter { $0.path.isWithin(prefix) }.map(\.index)
+    let found = parameters.filter { $0.path.isWithin(prefix) && !statistics.contains($0.index) }.map(\.index)
     known[prefix] = found
     return found
   }
@@ -118,6 +131,16 @@ public final class ParameterStore {
     }
     trainable.removeAll(where: frozen.contains)
   }
+
+  /// Gives everything at or below `prefix` a learning rate of its own: that of the step times a factor.
+  ///
+  /// What is said last of a parameter holds.
+  public func scaleLearningRate(of prefix: ParameterPath, by factor: Double) {
+    for index in indices(within: prefix) { rateFactors[index] = factor }
+  }
+
+  /// What a parameter's learning rate is multiplied by.
+  func rateFactor(_ index: Int) -> Double { rateFactors[index] ?? 1 }
 
   /// Runs of neighbouring parameters as ranges of the flat buffer.
   func ranges(of indices: [Int]) -> [Range<Int>] {

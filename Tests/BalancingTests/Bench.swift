@@ -22,6 +22,9 @@ struct Bench {
   /// By attention instead of concatenation.
   var fusesByAttention = false
   var embeddingWidth = 4
+  /// Trained with the model, and what they are shown of the data.
+  var encoders: [Modality: any TrainedEncoder] = [:]
+  var showing: (SyntheticData) -> any BatchSource = { $0 }
   /// What is done to every model before it is trained.
   var changing: (MultimodalModel) throws -> Void = { _ in }
 
@@ -43,7 +46,7 @@ struct Bench {
     let model = try MultimodalModel(
       modalities: data.modalities, inputWidths: data.widths,
       embeddingWidths: data.modalities.map { _ in embeddingWidth }, classes: data.classes, task: data.task,
-      store: store
+      store: store, encoders: encoders
     ) { scope, widths, classes throws(TorchError) in
       if fusesByAttention { return try CrossAttentionFusion(scope, widths: widths, classes: classes) }
       return try Concatenation(scope, widths: widths, classes: classes)
@@ -67,9 +70,10 @@ struct Bench {
 
   func lab(_ session: TrainingSession) -> Lab {
     Lab(
-      session: session, training: data,
-      validation: SyntheticData(
-        modalities: data.modalities, widths: data.widths, task: data.task, classes: data.classes, count: 12, seed: 2),
+      session: session, training: showing(data),
+      validation: showing(
+        SyntheticData(
+          modalities: data.modalities, widths: data.widths, task: data.task, classes: data.classes, count: 12, seed: 2)),
       batchSize: batchSize, random: RandomSource(seed: seed), makeSession: { try self.session() })
   }
 

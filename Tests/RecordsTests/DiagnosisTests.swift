@@ -112,7 +112,7 @@ struct DiagnosisTests {
   @Test("a word that is no choice is told with the choices")
   func choice() throws {
     let error = #expect(throws: DecodingError.self) {
-      try Tree.table(["embedding_width": 1, "fusion": "glue"]).decode(ModelSettings.self)
+      try Tree.table(["embedding_width": 1, "encoders": [:], "fusion": "glue"]).decode(ModelSettings.self)
     }
     let diagnosis = Diagnosis(describing: try #require(error))
     #expect(diagnosis.what == "'glue' is not one of \(FusionForm.allowed.joined(separator: ", "))")

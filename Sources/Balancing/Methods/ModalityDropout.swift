@@ -51,7 +51,10 @@ public struct ModalityDropout: BalancingMethod {
       }
       seen = Batch(
         samples: batch.samples,
-        inputs: try batch.inputs.map { try $1.maskedFill(hidden[$0].to(on: $1.device).unsqueezed(1), 0) },
+        inputs: try batch.inputs.map { modality, rows in
+          let column = [batch.count] + [Int](repeating: 1, count: rows.rank - 1)
+          return try rows.maskedFill(hidden[modality].to(on: rows.device).reshaped(column), 0)
+        },
         labels: batch.labels)
     }
     let loss = try session.loss(session.forward(seen).logits, seen)

@@ -7,9 +7,9 @@ import TorchNN
 ///
 ///     L = L_T + λ Σₘ mean over samples and elements of (eₘ − tₘ(xₘ))²
 ///
-/// where λ is ``Configuration/weight`` and tₘ the embedding layer of `teachers`: trained before, from the same first weights
-/// on each modality's own loss, and fixed. Its features depend on the batch's inputs, so nothing needs to be kept but the
-/// layers.
+/// where λ is ``Configuration/weight`` and tₘ the embedding layer of `teachers`, and the encoder where there is one: trained
+/// before, from the same first weights on each modality's own loss, and fixed. Its features depend on the batch's inputs, so
+/// nothing needs to be kept but the weights.
 public struct UMT: ObjectiveMethod, PreparesBeforeTraining, Checkpointed {
   public struct Configuration: Settings {
     public var weight = 10.0
@@ -31,7 +31,15 @@ public struct UMT: ObjectiveMethod, PreparesBeforeTraining, Checkpointed {
     ]))
 
   private let configuration: Configuration
-  private var teachers: [Modality: (weight: Tensor, bias: Tensor)] = [:]
+  private var teachers: [Modality: Teacher] = [:]
+
+  /// The weights of a modality's branch.
+  private struct Teacher {
+    let weight: Tensor
+    let bias: Tensor
+    /// By path; empty where no encoder is trained.
+    var encoder: [String: Tensor] = [:]
+  }
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
@@ -39,7 +47,12 @@ public struct UMT: ObjectiveMethod, PreparesBeforeTraining, Checkpointed {
     guard configuration.weight > 0 else { return }
     let model = try trainedUnimodally(lab, epochs: configuration.teacherEpochs)
     for (modality, layer) in model.embeddings {
-      teachers[modality] = (try layer.weight.tensor.detached().cloned(), try layer.bias.tensor.detached().cloned())
+      var teacher = Teacher(
+        weight: try layer.weight.tensor.detached().cloned(), bias: try layer.bias.tensor.detached().cloned())
+      for parameter in model.store.parameters where parameter.path.isWithin(modality.encoder) {
+        teacher.encoder[parameter.path.description] = try parameter.tensor.detached().cloned()
+      }
+      teachers[modality] = teacher
     }
   }
 
@@ -55,7 +68,10 @@ public struct UMT: ObjectiveMethod, PreparesBeforeTraining, Checkpointed {
           "umt has no teacher for '\(modality)'", remedy: "let it prepare on the training data first",
           exitStatus: .usage)
       }
-      let distance = try (feature - batch.inputs[modality].linear(teacher.weight, teacher.bias)).square().mean()
+      let input = try withoutGradients {
+        try session.model.encoded(modality, batch.inputs[modality]) { teacher.encoder[$0.path.description] }
+      }
+      let distance = try (feature - input.linear(teacher.weight, teacher.bias)).square().mean()
       report.scalars["distance.\(modality.name)"] = try distance.scalar()
       total = try total + distance * configuration.weight
     }
@@ -68,14 +84,20 @@ public struct UMT: ObjectiveMethod, PreparesBeforeTraining, Checkpointed {
     MethodState(
       tensors: teachers.sorted { $0.key.name < $1.key.name }.flatMap {
         [("\($0.key).weight", $0.value.weight), ("\($0.key).bias", $0.value.bias)]
+          + $0.value.encoder.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
       })
   }
 
   public mutating func restore(_ state: MethodState) throws {
     teachers = [:]
-    for (name, weight) in state.tensors where name.hasSuffix(".weight") {
+    let isEncoder = { (name: String) in name.hasPrefix("encoder.") }
+    for (name, weight) in state.tensors where name.hasSuffix(".weight") && !isEncoder(name) {
       let modality = Modality(String(name.dropLast(".weight".count)))
-      if let bias = state.tensor("\(modality).bias") { teachers[modality] = (weight, bias) }
+      if let bias = state.tensor("\(modality).bias") { teachers[modality] = Teacher(weight: weight, bias: bias) }
+    }
+    for (name, tensor) in state.tensors where isEncoder(name) {
+      let components = ParameterPath(name).components
+      if components.count > 2 { teachers[Modality(components[1])]?.encoder[name] = tensor }
     }
   }
 }

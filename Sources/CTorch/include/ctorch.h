@@ -162,7 +162,7 @@ ctorch_status ctorch_bernoulli(const int64_t *sizes, int32_t rank, double probab
                                ctorch_tensor *out);
 ctorch_status ctorch_randperm(int64_t count, ctorch_generator generator, ctorch_tensor *out);
 
-// Networks, without gradients of their own
+// Networks
 
 /// softmax(query · keyᵀ / √width) · value, with [B, heads, L, width] each; the mask (boolean, true where to look, or
 /// numbers to add) may be null.
@@ -176,6 +176,12 @@ ctorch_status ctorch_embedding(ctorch_tensor table, ctorch_tensor indices, ctorc
 ctorch_status ctorch_conv2d(ctorch_tensor a, ctorch_tensor weight, ctorch_tensor bias, const int64_t *stride,
                             const int64_t *padding, ctorch_tensor *out);
 ctorch_status ctorch_max_pool2d(ctorch_tensor a, int64_t size, int64_t stride, int64_t padding, ctorch_tensor *out);
+/// Each channel of [B, channels, …] by the mean and the variance that are given, then `weight` and `bias`.
+ctorch_status ctorch_batch_norm(ctorch_tensor a, ctorch_tensor weight, ctorch_tensor bias, ctorch_tensor mean,
+                                ctorch_tensor variance, double epsilon, ctorch_tensor *out);
+/// The same by the batch's own mean and variance (over N, not N − 1), which are given too.
+ctorch_status ctorch_batch_norm_own(ctorch_tensor a, ctorch_tensor weight, ctorch_tensor bias, double epsilon,
+                                    ctorch_tensor *out, ctorch_tensor *mean, ctorch_tensor *variance);
 ctorch_status ctorch_upsample_bicubic(ctorch_tensor a, int64_t height, int64_t width, ctorch_tensor *out);
 
 // Many products at once

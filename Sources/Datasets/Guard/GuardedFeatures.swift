@@ -44,6 +44,9 @@ extension GuardedSamples {
 extension GuardedSamples.Channel {
   /// The features of one modality in all splits.
   fileprivate init(_ modality: Modality, _ parts: [Tensor], _ set: FeatureSet, _ settings: GuardSettings) throws {
+    let areTokens = parts[0].rank == 2 && !parts[0].elementType.isFloatingPoint
+    // Pictures are rows of pixels here.
+    let parts = try parts.map { try $0.reshaped([$0.shape[0], -1]) }
     let width = parts[0].shape[1]
     // What stands for nothing: the features of an empty input, or zeros.
     let absent = try ContentDigest.rows(set.missingFeatures(modality))
@@ -65,6 +68,8 @@ extension GuardedSamples.Channel {
     for part in parts { starts.append(starts[starts.count - 1] + part.shape[0]) }
     let mean = try Self.mean(parts[0])
     func vectors(_ range: Range<Int>) throws -> Tensor {
+      // The numbers of tokens are no directions.
+      if areTokens { return try .zeros([range.count, width]) }
       let pieces = try parts.indices.compactMap { number -> Tensor? in
         let piece = range.clamped(to: starts[number]..<starts[number + 1])
         guard !piece.isEmpty else { return nil }
@@ -73,7 +78,7 @@ extension GuardedSamples.Channel {
       let rows = try (pieces.count == 1 ? pieces[0] : Tensor.cat(pieces, 0)) - mean
       return try rows * rows.square().sum(1, keeping: true).clamped(min: 1e-24).reciprocalSquareRoot()
     }
-    let dimensions = try Self.effectiveDimensions(parts[0], mean)
+    let dimensions = areTokens ? 0 : try Self.effectiveDimensions(parts[0], mean)
     self.init(
       name: modality.name, contents: contents, missing: missing, vectors: vectors, width: width + 1,
       threshold: settings.nearFeatures, dimensions: dimensions,
@@ -106,7 +111,7 @@ extension ContentDigest {
   /// Of each row of a matrix; minus zero is zero.
   static func rows(_ matrix: Tensor) throws -> [ContentDigest] {
     let bytes = try (matrix.to(.float32) + 0).contiguous().bytes()
-    let width = matrix.shape[1] * 4
+    let width = matrix.count / max(matrix.shape[0], 1) * 4
     return try parallelMap(matrix.shape[0]) { row in
       bytes.withUnsafeBytes { ContentDigest(UnsafeRawBufferPointer(rebasing: $0[(row * width)..<((row + 1) * width)])) }
     }

@@ -24,7 +24,8 @@ struct CheckpointConfiguration {
     }
   }
 
-  private init(file: String, table: [String: Tree], path: String) {
+  /// What a file said once.
+  init(file: String, table: [String: Tree], path: String = "") {
     self.file = file
     self.table = table
     self.path = path

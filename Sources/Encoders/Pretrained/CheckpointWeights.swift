@@ -1,12 +1,21 @@
 import Foundation
+import Multimodal
 import Records
 import Torch
 
-/// The tensors of a checkpoint, over the mapped file or files.
+/// Where a network's tensors are.
+protocol WeightSource {
+  var names: Set<String> { get }
+  func shape(of name: String) -> [Int]?
+  /// The tensor of a name; nil where there is none.
+  ///
+  /// - Parameter shape: what it must have; nil: any.
+  func tensor(_ name: String, _ shape: [Int]?) throws -> Tensor?
+}
+
+/// The tensors that a network is made of: those of a checkpoint, over the mapped file or files, or a model's parameters.
 struct CheckpointWeights {
-  private let files: [SafeTensors]
-  /// The file of each tensor.
-  private let places: [String: Int]
+  private let source: any WeightSource
   /// What a tensor's name begins with in the files.
   private var prefix = ""
   /// What the network computes in.
@@ -17,16 +26,27 @@ struct CheckpointWeights {
   init(in folder: URL, as type: ElementType) throws {
     self.type = type
     self.folder = folder.path
-    let urls = try Self.files(in: folder)
-    files = try urls.map { url in
-      do { return try SafeTensors(reading: url) } catch let error as SafeTensorsError {
-        throw CheckpointError.unreadable(file: url.path, reason: error.description)
-      }
-    }
-    places = files.enumerated().reduce(into: [:]) { places, file in
-      for name in file.element.names { places[name] = file.offset }
-    }
+    source = try StoredWeights(Self.files(in: folder))
   }
+
+  /// The tensors of any other source.
+  init(_ source: any WeightSource, as type: ElementType, of folder: String) {
+    self.source = source
+    self.type = type
+    self.folder = folder
+  }
+
+  /// The same, where all that is asked for is written down.
+  func recorded() -> (weights: CheckpointWeights, record: AskedWeights) {
+    let record = AskedWeights(source)
+    return (CheckpointWeights(record, as: type, of: folder), record)
+  }
+
+  /// Whether the tensors are those of a model that may be trained, and not to be folded into others.
+  var isTrained: Bool { source is ModelWeights }
+
+  /// Tells whoever trains the model what its batch says of a statistic.
+  func note(_ name: String, _ value: Tensor) { (source as? ModelWeights)?.weights.note(prefix + name, value) }
 
   /// The files that hold the weights; all of them are there.
   static func files(in folder: URL) throws -> [URL] {
@@ -67,7 +87,7 @@ struct CheckpointWeights {
     for anchor in anchors {
       if has(anchor) { return self }
       // What a decoder calls by the same name is no encoder.
-      let found = places.keys.filter { $0.hasSuffix(".\(anchor)") && !$0.contains("decoder") }
+      let found = source.names.filter { $0.hasSuffix(".\(anchor)") && !$0.contains("decoder") }
       if let name = found.min(by: { ($0.count, $0) < ($1.count, $1) }) {
         var copy = self
         copy.prefix = String(name.dropLast(anchor.count))
@@ -77,7 +97,7 @@ struct CheckpointWeights {
     throw CheckpointError.noTensor(anchors[0], in: folder)
   }
 
-  func hasAnywhere(_ name: String) -> Bool { has(name) || places.keys.contains { $0.hasSuffix(".\(name)") } }
+  func hasAnywhere(_ name: String) -> Bool { has(name) || source.names.contains { $0.hasSuffix(".\(name)") } }
 
   func within(_ path: String) -> CheckpointWeights {
     var copy = self
@@ -85,14 +105,14 @@ struct CheckpointWeights {
     return copy
   }
 
-  func has(_ name: String) -> Bool { places[prefix + name] != nil }
+  func has(_ name: String) -> Bool { source.names.contains(prefix + name) }
 
   /// The first of these names that there is; else the first.
   func either(_ names: String...) -> String { names.first(where: has) ?? names[0] }
 
   /// A tensor that must have that shape, in the type that is computed in.
   func tensor(_ name: String, _ shape: [Int]) throws -> Tensor {
-    let found = try tensor(name)
+    let found = try tensor(name, of: shape)
     guard found.shape == shape else {
       throw CheckpointError.shape(tensor: prefix + name, found: found.shape, expected: shape, in: folder)
     }
@@ -100,9 +120,12 @@ struct CheckpointWeights {
   }
 
   /// A tensor of any shape, in the type that is computed in.
-  func tensor(_ name: String) throws -> Tensor {
-    guard let place = places[prefix + name] else { throw CheckpointError.noTensor(prefix + name, in: folder) }
-    let stored = try files[place].tensor(prefix + name)
+  func tensor(_ name: String) throws -> Tensor { try tensor(name, of: nil) }
+
+  private func tensor(_ name: String, of shape: [Int]?) throws -> Tensor {
+    guard let stored = try source.tensor(prefix + name, shape) else {
+      throw CheckpointError.noTensor(prefix + name, in: folder)
+    }
     guard stored.elementType.isFloatingPoint else {
       throw CheckpointError.unsupported(
         key: prefix + name, value: stored.elementType.safeTensorsName, in: folder,
@@ -111,5 +134,28 @@ struct CheckpointWeights {
     return try stored.to(type)
   }
 
-  func shape(of name: String) -> [Int]? { places[prefix + name].flatMap { files[$0].entry(prefix + name)?.shape } }
+  func shape(of name: String) -> [Int]? { source.shape(of: prefix + name) }
+}
+
+/// Weights in mapped files.
+private struct StoredWeights: WeightSource {
+  private let files: [SafeTensors]
+  /// The file of each tensor.
+  private let places: [String: Int]
+  let names: Set<String>
+
+  init(_ urls: [URL]) throws {
+    files = try urls.map { url in
+      do { return try SafeTensors(reading: url) } catch let error as SafeTensorsError {
+        throw CheckpointError.unreadable(file: url.path, reason: error.description)
+      }
+    }
+    places = files.enumerated().reduce(into: [:]) { places, file in
+      for name in file.element.names { places[name] = file.offset }
+    }
+    names = Set(places.keys)
+  }
+
+  func shape(of name: String) -> [Int]? { places[name].flatMap { files[$0].entry(name)?.shape } }
+  func tensor(_ name: String, _ shape: [Int]?) throws -> Tensor? { try places[name].map { try files[$0].tensor(name) } }
 }

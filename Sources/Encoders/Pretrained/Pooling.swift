@@ -27,17 +27,19 @@ extension Pooling {
     /// 1 at what is there and 0 at padding, [B, L, 1].
     func presence() throws -> Tensor {
       let flags = lengths.flatMap { [Float](repeating: 1, count: $0) + [Float](repeating: 0, count: length - $0) }
-      return try Tensor(flags, shape: [count, length, 1])
+      return try Tensor(flags, shape: [count, length, 1]).to(on: rows.device)
     }
-    func numbers() throws -> Tensor { try Tensor(lengths.map(Float.init), shape: [count, 1]) }
+    func numbers() throws -> Tensor { try Tensor(lengths.map(Float.init), shape: [count, 1]).to(on: rows.device) }
+    // What sums are taken in.
+    let wide = rows.elementType == .float64 ? ElementType.float64 : .float32
     switch self {
     case .cls: return try rows.selected(1, 0)
     case .last:
       let picked = try lengths.enumerated().map { try rows.selected(0, $0.offset).selected(0, $0.element - 1) }
       return try Tensor.stack(picked)
-    case .mean: return try (rows.to(.float32) * presence()).sum(1) / numbers()
-    case .meanRoot: return try (rows.to(.float32) * presence()).sum(1) / numbers().squareRoot()
-    case .max: return try rows.to(.float32).maskedFill(presence().equal(to: 0), -1e9).max(1)
+    case .mean: return try (rows.to(wide) * presence()).sum(1) / numbers()
+    case .meanRoot: return try (rows.to(wide) * presence()).sum(1) / numbers().squareRoot()
+    case .max: return try rows.to(wide).maskedFill(presence().equal(to: 0), -1e9).max(1)
     case .pooler, .projected: return nil
     }
   }

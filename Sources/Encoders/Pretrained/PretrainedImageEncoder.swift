@@ -66,10 +66,15 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
     in folder: URL, _ weights: CheckpointWeights
   ) throws -> (any VisionNetwork, String, ImageProcessor?) {
     let url = folder.appending(path: "config.json")
-    guard FileManager.default.fileExists(atPath: url.path) else {
-      return (try ResNet(torchvision: weights), "resnet", .torchvision)
-    }
-    let configuration = try CheckpointConfiguration(reading: url)
+    let isThere = FileManager.default.fileExists(atPath: url.path)
+    return try network(isThere ? CheckpointConfiguration(reading: url) : nil, weights)
+  }
+
+  /// The same, of what `config.json` says; nil where there is none.
+  static func network(
+    _ configuration: CheckpointConfiguration?, _ weights: CheckpointWeights
+  ) throws -> (any VisionNetwork, String, ImageProcessor?) {
+    guard let configuration else { return (try ResNet(torchvision: weights), "resnet", .torchvision) }
     let type = try modelType(configuration)
     let named = try configuration.text("architecture", default: "")
     if type.isEmpty, !named.isEmpty {
@@ -91,7 +96,7 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
       return (
         try isOwn ? ResNet(configuration, weights) : ResNet(torchvision: weights), type, isOwn ? nil : .torchvision
       )
-    default: throw CheckpointError.architecture(type, in: url.path, known: architectures)
+    default: throw CheckpointError.architecture(type, in: configuration.file, known: architectures)
     }
   }
 

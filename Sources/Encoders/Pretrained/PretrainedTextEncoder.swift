@@ -18,10 +18,11 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
   public let provenance: EncoderProvenance
   public let width: Int
   public let identity: String
-  private let stamp: CheckpointStamp
-  private let tokenizer: Tokenizer
+  let stamp: CheckpointStamp
+  let tokenizer: Tokenizer
   private let reader: Frozen<Reader>
-  private let maximumLength: Int
+  /// The most tokens that a text is read to.
+  let maximumLength: Int
   private let prompt: String
   private let isLowercased: Bool
 

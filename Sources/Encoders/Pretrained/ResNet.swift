@@ -1,51 +1,20 @@
 import Records
 import Torch
 
-/// ResNet in Hugging Face's or in torchvision's names, with batch normalization folded into the convolutions.
+/// ResNet in Hugging Face's or in torchvision's names; batch normalization is folded into the convolutions of a
+/// checkpoint, and stands apart where the network is trained.
 struct ResNet: VisionNetwork {
   let widths: [Pooling: Int]
   let standard = Pooling.pooler
   let smallest = (height: 32, width: 32)
-  private let stem: FoldedConvolution
+  private let stem: NormalizedConvolution
   private let stages: [[Block]]
   private let activation: Activation
 
-  /// A convolution with its normalization.
-  struct FoldedConvolution {
-    let weight: Tensor
-    let bias: Tensor
-    let stride: Int
-
-    init(
-      _ weights: CheckpointWeights, _ convolution: String, _ norm: String, stride: Int = 1, inputs: Int? = nil
-    ) throws {
-      let kernel = try weights.tensor("\(convolution).weight")
-      let outputs = kernel.shape[0]
-      guard kernel.rank == 4, inputs.map({ $0 == kernel.shape[1] }) ?? true else {
-        throw CheckpointError.unsupported(
-          key: "\(convolution).weight", value: "\(kernel.shape)", in: "the weights",
-          supported: "convolutions in one group")
-      }
-      func vector(_ name: String) throws -> Tensor { try weights.tensor("\(norm).\(name)", [outputs]).to(.float64) }
-      // BatchNorm2d's own epsilon, which no checkpoint's configuration changes.
-      let gain = try vector("weight") / (vector("running_var") + 1e-5).squareRoot()
-      weight = try (kernel.to(.float64) * gain.reshaped([outputs, 1, 1, 1])).to(weights.type)
-      bias = try (vector("bias") - vector("running_mean") * gain).to(weights.type)
-      self.stride = stride
-    }
-
-    var outputs: Int { weight.shape[0] }
-
-    func callAsFunction(_ x: Tensor) throws -> Tensor {
-      let padding = weight.shape[2] / 2
-      return try x.convolved(weight, bias, stride: (stride, stride), padding: (padding, padding))
-    }
-  }
-
   /// Two or three convolutions, added to their input.
   struct Block {
-    let convolutions: [FoldedConvolution]
-    let shortcut: FoldedConvolution?
+    let convolutions: [NormalizedConvolution]
+    let shortcut: NormalizedConvolution?
     let activation: Activation
 
     func callAsFunction(_ x: Tensor) throws -> Tensor {
@@ -74,7 +43,7 @@ struct ResNet: VisionNetwork {
       throw configuration.malformed("depths", "a list of numbers of layers")
     }
     let root = try weights.rooted(at: "embedder.embedder.convolution.weight")
-    stem = try FoldedConvolution(
+    stem = try NormalizedConvolution(
       root, "embedder.embedder.convolution", "embedder.embedder.normalization", stride: 2, inputs: 3)
     var channels = stem.outputs
     stages = try depths.enumerated().map { stage, depth in
@@ -97,7 +66,7 @@ struct ResNet: VisionNetwork {
   /// A ResNet in torchvision's names, whose shape is read off its weights.
   init(torchvision weights: CheckpointWeights) throws {
     let root = try weights.rooted(at: "layer1.0.conv1.weight")
-    stem = try FoldedConvolution(root, "conv1", "bn1", stride: 2, inputs: 3)
+    stem = try NormalizedConvolution(root, "conv1", "bn1", stride: 2, inputs: 3)
     activation = .relu
     var channels = stem.outputs
     var stages: [[Block]] = []
@@ -126,7 +95,7 @@ struct ResNet: VisionNetwork {
   ) throws -> Block {
     var channels = inputs
     let convolutions = try (0..<count).map { index in
-      let made = try FoldedConvolution(
+      let made = try NormalizedConvolution(
         weights, convolution(index), norm(index), stride: index == place ? stride : 1, inputs: channels)
       channels = made.outputs
       return made
@@ -135,7 +104,7 @@ struct ResNet: VisionNetwork {
     return Block(
       convolutions: convolutions,
       shortcut: needsShortcut
-        ? try FoldedConvolution(weights, shortcut.convolution, shortcut.norm, stride: stride, inputs: inputs) : nil,
+        ? try NormalizedConvolution(weights, shortcut.convolution, shortcut.norm, stride: stride, inputs: inputs) : nil,
       activation: activation)
   }
 

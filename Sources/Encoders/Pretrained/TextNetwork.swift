@@ -13,11 +13,11 @@ struct TokenBatch {
   var lengths: [Int] { rows.map(\.count) }
   var length: Int { rows.reduce(0) { Swift.max($0, $1.count) } }
 
-  init(_ rows: [[Int]], padding: Int) throws {
+  init(_ rows: [[Int]], padding: Int, on device: Device = .cpu) throws {
     self.rows = rows
     let length = rows.reduce(0) { Swift.max($0, $1.count) }
     let padded = rows.flatMap { $0 + [Int](repeating: padding, count: length - $0.count) }
-    tokens = try Tensor(padded, shape: [rows.count, length])
+    tokens = try Tensor(padded, shape: [rows.count, length]).to(on: device)
     guard rows.contains(where: { $0.count < length }) else {
       mask = nil
       return
@@ -25,7 +25,7 @@ struct TokenBatch {
     let flags = rows.flatMap {
       [Bool](repeating: true, count: $0.count) + [Bool](repeating: false, count: length - $0.count)
     }
-    mask = try Tensor(flags, shape: [rows.count, 1, 1, length])
+    mask = try Tensor(flags, shape: [rows.count, 1, 1, length]).to(on: device)
   }
 }
 
@@ -151,7 +151,8 @@ struct BERT: TextNetwork {
         }
         return counted + [Int](repeating: padding, count: batch.length - row.count)
       }
-      embedded = try embedded + positions.embedding(Tensor(numbers, shape: [batch.rows.count, batch.length]))
+      let places = try Tensor(numbers, shape: [batch.rows.count, batch.length]).to(on: positions.device)
+      embedded = try embedded + positions.embedding(places)
     } else {
       embedded = try embedded + positions.narrowed(0, from: 0, length: batch.length).reshaped([1, batch.length, width])
     }

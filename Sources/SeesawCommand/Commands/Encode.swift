@@ -8,11 +8,13 @@ struct Encode: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract: "Turn pictures and texts into features, impaired copies included.",
     discussion:
-      "RAW is a folder with samples.csv or samples.jsonl (columns image, text or audio, and label, and if you like id and split), or a "
-      + "published data set as it comes ('seesaw datasets' lists them). "
+      "RAW is a folder with samples.csv or samples.jsonl (columns image, text or audio, and label, and if you like id and "
+      + "split), or a published data set as it comes ('seesaw datasets' lists them). "
       + "A sample that cannot be used is left out and listed in quarantine.jsonl, unless --strict. "
       + "An encoder is a name or a checkpoint folder of the Hugging Face kind; 'seesaw encoders' lists what is read. "
-      + "Each input is encoded once: rows are kept in a cache, and an interrupted call goes on with the same command.")
+      + "Each input is encoded once: rows are kept in a cache, and an interrupted call goes on with the same command. "
+      + "pixels:64, pixels:FOLDER and tokens:FOLDER keep pictures and texts for encoders that are trained with the model."
+  )
 
   static let examples = [
     "seesaw encode my-photos --out my-data --text-encoder all-MiniLM-L6-v2 --image-encoder vit-base-patch16-224",

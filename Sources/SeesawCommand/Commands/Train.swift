@@ -6,7 +6,9 @@ import Records
 struct Train: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract: "Train one model with one method and one seed, and evaluate it.",
-    discussion: "Ctrl-C leaves a checkpoint that --resume goes on from. A run that is finished is not done twice.")
+    discussion: "Ctrl-C leaves a checkpoint that --resume goes on from. A run that is finished is not done twice. "
+      + "Encoders are trained with the model by --set model.encoders.image=small-cnn (resnet-18, vit-tiny, vit-small, or a "
+      + "checkpoint's folder); training.frozen and optimizer.learning_rates say what of them moves, and how fast.")
 
   static let examples = [
     "seesaw train my-data --method balgrad --seed 1 --out runs/first",

@@ -39,11 +39,11 @@ public final class Adam: Optimizer {
 
   public func step(_ gradients: Gradients, learningRate: Double) throws(TorchError) {
     _ = try store.flat()
-    for (step, indices) in counts.advance(gradients) {
+    for (step, factor, indices) in counts.advance(gradients) {
       let step = try Tensor([Float(step)], shape: [], on: store.device)
       try OptimizerStep.adam(
         indices.map { store.parameters[$0].tensor }, gradients.stepGradients(indices), means: indices.map { means[$0] },
-        squares: indices.map { squares[$0] }, step: step, learningRate: learningRate, beta1: beta1, beta2: beta2,
+        squares: indices.map { squares[$0] }, step: step, learningRate: learningRate * factor, beta1: beta1, beta2: beta2,
         weightDecay: weightDecay, epsilon: epsilon, decoupled: decoupled)
     }
   }

@@ -2,7 +2,8 @@ public import Torch
 
 /// Moves parameters along a direction, and remembers what it needs for the next step.
 public protocol Optimizer: AnyObject {
-  /// Moves every parameter that `gradients` holds a direction for, with the step length `learningRate`.
+  /// Moves every parameter that `gradients` holds a direction for, with the step length `learningRate`, or a multiple of
+  /// it where the store says so (``ParameterStore/scaleLearningRate(of:by:)``).
   func step(_ gradients: Gradients, learningRate: Double) throws(TorchError)
 
   /// What a checkpoint must keep: named tensors.
@@ -28,13 +29,20 @@ struct StepCounts {
     }
   }
 
-  /// Counts one more step of each present parameter; those in step are given together.
-  mutating func advance(_ gradients: Gradients) -> [(step: Int, indices: [Int])] {
-    var groups: [Int: [Int]] = [:]
+  /// What parameters that are stepped together have in common.
+  private struct Group: Hashable {
+    let step: Int
+    let rateFactor: Double
+  }
+
+  /// Counts one more step of each present parameter; those in step and of one learning rate are given together.
+  mutating func advance(_ gradients: Gradients) -> [(step: Int, rateFactor: Double, indices: [Int])] {
+    var groups: [Group: [Int]] = [:]
     for index in gradients.presentIndices {
       counts[index] += 1
-      groups[counts[index], default: []].append(index)
+      groups[Group(step: counts[index], rateFactor: gradients.store.rateFactor(index)), default: []].append(index)
     }
-    return groups.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    return groups.sorted { ($0.key.step, $0.value[0]) < ($1.key.step, $1.value[0]) }
+      .map { ($0.key.step, $0.key.rateFactor, $0.value) }
   }
 }

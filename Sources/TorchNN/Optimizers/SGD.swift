@@ -28,10 +28,10 @@ public final class SGD: Optimizer {
 
   public func step(_ gradients: Gradients, learningRate: Double) throws(TorchError) {
     _ = try store.flat()
-    for (step, indices) in counts.advance(gradients) {
+    for (step, factor, indices) in counts.advance(gradients) {
       try OptimizerStep.sgd(
         indices.map { store.parameters[$0].tensor }, gradients.stepGradients(indices),
-        momentumBuffers: buffers.map { buffers in indices.map { buffers[$0] } }, learningRate: learningRate,
+        momentumBuffers: buffers.map { buffers in indices.map { buffers[$0] } }, learningRate: learningRate * factor,
         momentum: momentum, weightDecay: weightDecay, nesterov: nesterov, first: step == 1)
     }
   }

@@ -1,0 +1,70 @@
+public import Torch
+public import TorchNN
+
+/// Makes features of pictures or texts within a model, and is trained with it.
+///
+/// It holds no weights: they are parameters of the model at `encoder.<modality>`, and are handed to it at each pass, so
+/// that one encoder serves a model and its copies.
+public protocol TrainedEncoder {
+  /// The width of its features.
+  var width: Int { get }
+
+  /// Makes its parameters in `scope`, which is `encoder.<modality>`.
+  func makeParameters(_ scope: Scope) throws(TorchError)
+
+  /// Features [B, width] of inputs [B, …]; of each of them something is there.
+  func callAsFunction(_ inputs: Tensor, _ weights: EncoderWeights) throws(TorchError) -> Tensor
+}
+
+/// An encoder's weights at one pass, by their names below `encoder.<modality>`.
+public struct EncoderWeights {
+  /// Of the model as it is.
+  let parameters: [String: Parameter]
+  /// What stands in place of them; nil: nothing.
+  let others: ((Parameter) -> Tensor?)?
+  private let statistics: BatchStatistics?
+
+  init(_ parameters: [String: Parameter], others: ((Parameter) -> Tensor?)? = nil, noting statistics: BatchStatistics?)
+  {
+    self.parameters = parameters
+    self.others = others
+    self.statistics = statistics
+  }
+
+  public var names: [String] { Array(parameters.keys) }
+
+  public subscript(name: String) -> Tensor? {
+    guard let parameter = parameters[name] else { return nil }
+    guard let others else { return parameter.tensor }
+    return others(parameter)
+  }
+
+  /// Notes what the batch says of a statistic, where somebody wants to know.
+  public func note(_ name: String, _ value: Tensor) {
+    if let parameter = parameters[name] { statistics?.note(parameter, value) }
+  }
+}
+
+/// What a step's batch says of running means and variances; they follow once the step is done, since gradients are taken
+/// through what they were.
+public final class BatchStatistics {
+  private var noted: [Int: (parameter: Parameter, value: Tensor)] = [:]
+
+  public init() {}
+
+  /// Of several passes over a batch the first counts.
+  func note(_ parameter: Parameter, _ value: Tensor) {
+    if noted[parameter.index] == nil { noted[parameter.index] = (parameter, value) }
+  }
+
+  /// s ← (1 − momentum) s + momentum · noted, for each.
+  public func apply(momentum: Double = 0.1) throws(TorchError) {
+    for (parameter, value) in noted.values {
+      try parameter.tensor.scale(by: 1 - momentum)
+      try parameter.tensor.add(value.to(parameter.tensor.elementType), scale: momentum)
+    }
+    forget()
+  }
+
+  public func forget() { noted = [:] }
+}

@@ -1,0 +1,242 @@
+import Foundation
+import Multimodal
+import Records
+import TestSupport
+import Testing
+import Torch
+import TorchNN
+
+@testable import Encoders
+
+/// Encoders within a model, held against PyTorch's numbers (`scripts/reference/trained.py`).
+@Suite("Encoders that are trained")
+struct TrainedNetworkTests {
+  private static let modality = Modality("image")
+
+  private func model(_ encoder: TrainedNetwork, seed: Int = 0) throws -> MultimodalModel {
+    Conditions.prepare()
+    return try MultimodalModel(
+      modalities: [Self.modality], inputWidths: [0], embeddingWidths: [2], classes: 2, task: .singleLabel,
+      store: ParameterStore(random: RandomSource(seed: seed)), encoders: [Self.modality: encoder])
+  }
+
+  private func golden(_ name: String) throws -> SafeTensors {
+    try SafeTensors(reading: Conditions.golden("trained/\(name).safetensors"))
+  }
+
+  private func encoder(_ name: String, reading inputs: Tensor) throws -> TrainedNetwork {
+    let form = try #require(InputForm(shape: inputs.shape, type: inputs.elementType))
+    return try TrainedNetwork(name, reading: form)
+  }
+
+  /// Σ features · g / B with g[j] = sin(0.3 j + 1).
+  private func loss(_ features: Tensor) throws -> Tensor {
+    let direction = try (Tensor.arange(0..<features.count).to(.float64) * 0.3 + 1).sine().reshaped(features.shape)
+    return try (features * direction.to(features.elementType)).sum() / Double(features.shape[0])
+  }
+
+  private func parameter(_ model: MultimodalModel, _ name: String) throws -> Parameter {
+    try #require(model.store[ParameterPath("encoder.image.\(name)")], "\(name)")
+  }
+
+  @Test(
+    "a checkpoint's features, gradients and running means in training are PyTorch's",
+    arguments: ["vit", "clip", "resnet", "bert", "distilbert", "roberta"])
+  func fineTuning(name: String) throws {
+    let expected = try golden("checkpoints")
+    let inputs = try expected.tensor("\(name)/inputs")
+    let model = try model(
+      TrainedNetwork(
+        Checkpoints.folder(name).path, reading: #require(InputForm(shape: inputs.shape, type: inputs.elementType)),
+        pooling: name == "clip" ? .projected : name == "resnet" ? .pooler : .cls))
+    let statistics = BatchStatistics()
+    let features = try model.encoded(Self.modality, inputs, noting: statistics)
+    #expect(try difference(features, expected.tensor("\(name)/features")) < 1e-5)
+    let found = try Gradients(of: loss(features), model.store)
+    try statistics.apply()
+    var compared = 0
+    for entry in expected.entries {
+      let parts = entry.name.split(separator: "/").map(String.init)
+      guard parts.count == 3, parts[0] == name else { continue }
+      compared += 1
+      let value = try expected.tensor(entry.name)
+      let parameter = try parameter(model, parts[2])
+      if parts[1] == "statistic" {
+        #expect(try difference(parameter.tensor, value) < 1e-5, "\(parts[2])")
+      } else {
+        let gradient = try #require(try found[parameter.path], "\(parts[2])")
+        let scale = try max(1, value.abs().max().scalar())
+        #expect(try difference(gradient, value) < 1e-5 * scale, "\(parts[2])")
+      }
+    }
+    // Whatever has a gradient here has one there.
+    #expect(try compared > 10 && found.named().count <= compared)
+  }
+
+  @Test(
+    "an architecture of our own is PyTorch's, in training and afterwards",
+    arguments: ["small-cnn", "resnet-18", "vit-tiny"])
+  func architectures(name: String) throws {
+    let expected = try golden("architectures")
+    let inputs = try expected.tensor("\(name)/inputs")
+    let encoder = try encoder(name, reading: inputs)
+    let model = try model(encoder)
+    for (weight, shape) in encoder.form.weights where !weight.contains("running_") {
+      let count = shape.reduce(1, *)
+      let wave = try (Tensor.arange(0..<count).to(.float64) * 0.7 + Double(weight.count)).sine().reshaped(shape)
+      let value =
+        shape.count > 1
+        ? try wave * (1.7 / Double(shape.dropFirst().reduce(1, *)).squareRoot())
+        : weight.hasSuffix("weight") ? try wave * 0.2 + 1 : try wave * 0.1
+      try parameter(model, weight).tensor.copy(from: value)
+    }
+    let statistics = BatchStatistics()
+    let features = try model.encoded(Self.modality, inputs, noting: statistics)
+    #expect(try difference(features, expected.tensor("\(name)/features")) < 1e-4)
+    let found = try Gradients(of: loss(features), model.store)
+    try statistics.apply()
+    for weight in encoder.form.weights.keys {
+      guard !weight.contains("running_") else {
+        let value = try expected.tensor("\(name)/statistic/\(weight)")
+        #expect(try difference(parameter(model, weight).tensor, value) < 1e-4, "\(weight)")
+        continue
+      }
+      let gradient = try #require(try found[parameter(model, weight).path], "\(weight)").flattened().to(.float64)
+      let cosine = try (Tensor.arange(0..<gradient.count).to(.float64) * 0.11 + Double.pi / 2).sine()
+      let told: [Double] = try expected.tensor("\(name)/gradient/\(weight)").array()
+      let length = try gradient.norm().scalar()
+      #expect(abs(length - told[0]) < 1e-3 * max(told[0], 1e-2), "\(weight)")
+      #expect(abs(try gradient.dot(cosine).scalar() - told[1]) < 2e-3 * max(told[0], 1e-2), "\(weight)")
+    }
+    let after = try withoutGradients { try model.encoded(Self.modality, inputs) }
+    let evaluated = try expected.tensor("\(name)/evaluated")
+    #expect(try difference(after, evaluated) < 1e-3 * max(1, evaluated.abs().max().scalar()))
+  }
+
+  @Test("every weight begins by its own name: another encoder beside it changes none")
+  func beginnings() throws {
+    let encoder = try TrainedNetwork("small-cnn", reading: .pixels(height: 16, width: 16))
+    let alone = try model(encoder)
+    let two = try MultimodalModel(
+      modalities: ["sound", Self.modality], inputWidths: [0, 0], embeddingWidths: [2, 2], classes: 2,
+      task: .singleLabel, store: ParameterStore(random: RandomSource(seed: 0)),
+      encoders: ["sound": encoder, Self.modality: encoder])
+    for name in encoder.form.weights.keys {
+      let values: [Double] = try parameter(alone, name).tensor.array()
+      #expect(try parameter(two, name).tensor.array() == values)
+    }
+    let other = try model(encoder, seed: 1)
+    let name = "layers.0.convolution.weight"
+    #expect(try difference(parameter(alone, name).tensor, parameter(other, name).tensor) > 0.01)
+  }
+
+  @Test("what is not there is not encoded: zeros stand for it, and no statistic knows of it")
+  func absent() throws {
+    let model = try model(TrainedNetwork("small-cnn", reading: .pixels(height: 16, width: 16)))
+    let bytes = numbers(3 * 3 * 256, in: 1...255)
+    let pictures = try Tensor(bytes, shape: [3, 3, 16, 16]).to(.uint8)
+    let gaps = try Tensor.cat(
+      [
+        pictures.narrowed(0, from: 0, length: 2), .zeros([1, 3, 16, 16], .uint8),
+        pictures.narrowed(0, from: 2, length: 1),
+      ],
+      0)
+    let (own, others) = (BatchStatistics(), BatchStatistics())
+    let found = try model.encoded(Self.modality, gaps, noting: own)
+    let whole = try model.encoded(Self.modality, pictures, noting: others)
+    #expect(try values(found.selected(0, 2)).allSatisfy { $0 == 0 })
+    #expect(try difference(found.selected(0, 3), whole.selected(0, 2)) < 1e-6)
+    let nothing = try model.encoded(Self.modality, .zeros([2, 3, 16, 16], .uint8))
+    #expect(try nothing.shape == [2, 256] && values(nothing).allSatisfy { $0 == 0 })
+
+    let name = "layers.0.normalization.running_mean"
+    let first = try model.store.snapshot()
+    try own.apply()
+    let one: [Double] = try parameter(model, name).tensor.array()
+    try model.store.restore(first)
+    try others.apply()
+    #expect(try allClose(parameter(model, name).tensor.array(), one, absolute: 1e-6))
+    #expect(one.contains { $0 != 0 })
+  }
+
+  @Test("a frozen normalization keeps its statistics and takes them in training")
+  func frozen() throws {
+    let model = try model(TrainedNetwork("small-cnn", reading: .pixels(height: 16, width: 16)))
+    let pictures = try Tensor(numbers(2 * 3 * 256, in: 1...255), shape: [2, 3, 16, 16]).to(.uint8)
+    let evaluated = try withoutGradients { try model.encoded(Self.modality, pictures) }
+    #expect(try difference(model.encoded(Self.modality, pictures), evaluated) > 1e-3)
+    try model.store.freeze("encoder.image")
+    let statistics = BatchStatistics()
+    let features = try model.encoded(Self.modality, pictures, noting: statistics)
+    #expect(try difference(features, evaluated) == 0)
+    let before = try model.store.snapshot()
+    try statistics.apply()
+    #expect(try difference(model.store.flat(), before) == 0)
+  }
+
+  @Test("a form is all that is needed to build an encoder again")
+  func forms() throws {
+    for name in ["bert", "vit", "resnet"] {
+      let inputs = try golden("checkpoints").tensor("\(name)/inputs")
+      let first = try encoder(Checkpoints.folder(name).path, reading: inputs)
+      let form = try Tree(json: Tree(encoding: first.form, keys: .asNamed).json()).decode(
+        TrainedForm.self, keys: .asNamed)
+      #expect(form == first.form && first.sha256 != nil)
+      let (one, other) = (try model(first), try model(TrainedNetwork(form)))
+      try other.store.restore(one.store.snapshot())
+      let (a, b) = try withoutGradients {
+        (try one.encoded(Self.modality, inputs), try other.encoded(Self.modality, inputs))
+      }
+      #expect(try difference(a, b) == 0)
+    }
+  }
+
+  @Test("what cannot be built is refused with a sentence")
+  func refusals() throws {
+    let pixels = InputForm.pixels(height: 32, width: 32)
+    let unknown = #expect(throws: EncoderError.self) { try TrainedNetwork("resnet-81", reading: pixels) }
+    #expect(unknown?.diagnosis.remedy == "did you mean 'resnet-18'?")
+    #expect(throws: EncoderError.self) { try TrainedNetwork("resnet-18", reading: .pixels(height: 16, width: 16)) }
+    #expect(throws: EncoderError.self) { try TrainedNetwork("small-cnn", reading: pixels, pooling: .cls) }
+    #expect(throws: CheckpointError.self) { try TrainedNetwork("/no/such/folder", reading: pixels) }
+    #expect(throws: CheckpointError.self) { try TrainedNetwork(Checkpoints.folder("bert").path, reading: pixels) }
+    #expect(throws: EncoderError.self) {
+      try TrainedNetwork(Checkpoints.folder("bert").path, reading: .tokens(length: 13))
+    }
+    #expect(throws: CheckpointError.self) {
+      try TrainedNetwork(Checkpoints.folder("vit").path, reading: pixels, pooling: .last)
+    }
+  }
+}
+
+@Suite("Pixels and tokens")
+struct PreparingEncoderTests {
+  @Test("a picture is fitted into the square, channel by channel, and a black one is all zeros")
+  func pixels() throws {
+    let encoder = try #require(try EncoderRegistry.make("pixels:8", of: .image) as? PixelEncoder)
+    #expect(encoder.form == .pixels(height: 8, width: 8) && encoder.width == 192)
+    let red = RGBImage(width: 4, height: 2, pixels: (0..<8).flatMap { _ in [200, 10, 30] as [UInt8] })
+    let row = try encoder.encode(.image(red))
+    // White above and below.
+    #expect(row[0] == 255 && row[8 * 3] == 200 && row[64 + 8 * 3] == 10 && row[128 + 8 * 3] == 30)
+    #expect(try encoder.encode(.missing(.image)).allSatisfy { $0 == 0 })
+    let again = try PixelEncoder(restoring: encoder.state())
+    #expect(try again.identity == encoder.identity && again.encode(.image(red)) == row)
+    #expect(throws: EncoderError.self) { try EncoderRegistry.make("pixels:4", of: .image) }
+  }
+
+  @Test("tokens are a checkpoint's, plus one, and an empty text has none")
+  func tokens() throws {
+    let folder = Checkpoints.folder("sentence")
+    let encoder = try EncoderRegistry.make("tokens:\(folder.path)", of: .text)
+    let plain = try PretrainedTextEncoder(folder: folder)
+    let row = try encoder.encode(.text("a text"))
+    let expected = try plain.prepare(.text("a text")).indices.map { Float($0 + 1) }
+    #expect(Array(row.prefix(expected.count)) == expected && row.dropFirst(expected.count).allSatisfy { $0 == 0 })
+    #expect(encoder.form == .tokens(length: row.count) && !expected.isEmpty)
+    #expect(try encoder.encode(.missing(.text)).allSatisfy { $0 == 0 })
+    let again = try EncoderRegistry.restored(named: "tokens", of: .text, version: "1") { try encoder.state() }
+    #expect(try again.identity == encoder.identity && again.encode(.text("a text")) == row)
+    #expect(throws: EncoderError.self) { try EncoderRegistry.make("tokens", of: .text) }
+  }
+}
