@@ -18,8 +18,7 @@ struct Encode: ParsableCommand, Exemplified {
 
   static let examples = [
     "seesaw encode my-photos --out my-data --text-encoder all-MiniLM-L6-v2 --image-encoder vit-base-patch16-224",
-    "seesaw encode reviews/samples.jsonl --out my-data --metric macro-f1 --strict",
-    "seesaw encode my-photos --out my-data --shard 2/8",
+    "seesaw encode reviews/samples.jsonl --out my-data --metric macro-f1 --shard 2/8",
   ]
 
   @Argument(help: "A folder of raw samples, or the file of samples in it.")

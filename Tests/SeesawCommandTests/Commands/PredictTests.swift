@@ -129,7 +129,18 @@ struct PredictTests {
              … and 3 more
 
           from text; in the condition 'image-missing' the run's accuracy is 50.0 % on the test split
+          probabilities are as the model has them: the run was not calibrated for this
         """)
+    prediction.calibrated = prediction.probabilities.mapValues { $0 > 0.2 ? 0.125 : 0.1 }
+    prediction.calibration = Calibration(temperature: 1.5, samples: 40, error: 0.2, calibratedError: 0.031)
+    let calibrated = PredictionText.text(prediction)
+    #expect(calibrated.contains("→  cat  12.5 %"))
+    #expect(
+      calibrated.hasSuffix(
+        "probabilities are calibrated on 40 validation samples, temperature 1.50; on the test split they are off by "
+          + "3.1 %, uncalibrated by 20.0 %"))
+    prediction.calibration?.error = nil
+    #expect(PredictionText.calibration(prediction).hasSuffix("temperature 1.50"))
     prediction.score = nil
     prediction.labels = []
     #expect(PredictionText.text(prediction).contains("no class is above one half"))
