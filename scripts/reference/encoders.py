@@ -146,6 +146,9 @@ def berts() -> None:
         transformers.RobertaConfig(**BERT | dict(num_attention_heads=1, layer_norm_eps=1e-5, type_vocab_size=1),
                                    pad_token_id=2))
     text(save(model, "roberta-prefixed", 7), model.roberta, rows, mask)
+    rows, mask = tokens(40, 1, 8)
+    model = transformers.XLMRobertaModel(transformers.XLMRobertaConfig(**BERT, pad_token_id=1))
+    text(save(model, "xlm-roberta", 26), model, rows, mask)
 
 
 def clips() -> None:
@@ -212,10 +215,19 @@ def vits() -> None:
     model = transformers.ViTModel(transformers.ViTConfig(
         **TOWER, image_size=12, patch_size=4, pooler_output_size=7, pooler_act="relu"))
     image(save(model, "vit-stretched", 15), model, (16, 24), interpolate_pos_encoding=True)
+
+
+def siglips() -> None:
     model = transformers.SiglipModel(transformers.SiglipConfig(
         text_config=TOWER | dict(vocab_size=40, max_position_embeddings=8, bos_token_id=1, eos_token_id=2),
         vision_config=TOWER | dict(image_size=8, patch_size=4)))
-    image(save(model, "siglip", 16), model.vision_model, (8, 8))
+    path = save(model, "siglip", 16)
+    # Padding is read like any other token, and every text has the same length.
+    rows = torch.randint(3, 39, (3, 8), generator=torch.Generator().manual_seed(9))
+    rows[1, 4:] = 1
+    text(path, model.text_model, rows, torch.ones_like(rows))
+    (path / "expected.safetensors").rename(path / "expected-text.safetensors")
+    image(path, model.vision_model, (8, 8))
 
 
 def resnets() -> None:
@@ -350,6 +362,7 @@ def main() -> None:
     clips()
     blips()
     vits()
+    siglips()
     resnets()
     sentences()
     processors()

@@ -1,9 +1,13 @@
 """Tokens of a corpus with every Unicode block, by small tokenizers of each kind: Tests/Golden/tokenizers."""
 
+import collections
+import io
 import json
+import math
 import random
 import unicodedata
 
+import sentencepiece
 import tokenizers
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -134,6 +138,79 @@ def byte_pairs(lines: list[str], clip: bool) -> Tokenizer:
     return tokenizer
 
 
+def charsmap() -> bytes:
+    """SentencePiece's own table of normalization, which every published model of this kind carries."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["a b c d"] * 9), model_writer=model, vocab_size=8, hard_vocab_limit=False,
+        normalization_rule_name="nmt_nfkc", minloglevel=2)
+
+    def field(message: bytes, wanted: int) -> bytes:
+        """The bytes of a field of a protocol buffer."""
+        at = 0
+
+        def number() -> int:
+            nonlocal at
+            value = shift = 0
+            while True:
+                byte = message[at]
+                at += 1
+                value |= (byte & 127) << shift
+                shift += 7
+                if byte < 128:
+                    return value
+
+        while at < len(message):
+            key = number()
+            if key & 7 == 2:
+                size = number()
+                if key >> 3 == wanted:
+                    return message[at:at + size]
+                at += size
+            elif key & 7 == 0:
+                number()
+            else:
+                at += 4 if key & 7 == 5 else 8
+        raise ValueError("no such field")
+
+    return field(field(model.getvalue(), 3), 2)
+
+
+def unigram(lines: list[str], lowercase: bool) -> Tokenizer:
+    """XLM-RoBERTa's steps; or SigLIP's, which drop capitals and punctuation and spell what they do not know in bytes."""
+    tokenizer = Tokenizer(models.Unigram())
+    collapse = normalizers.Replace(Regex(" {2,}"), " ")
+    if lowercase:
+        punctuation = Regex(r"[!\"#\$%&'\(\)\*\+,\-\./:;<=>\?@\[\\\]\^_`\{\|\}~]")
+        tokenizer.normalizer = normalizers.Sequence([
+            normalizers.Lowercase(), normalizers.Replace(punctuation, ""), normalizers.Replace(Regex(r"\s+"), " "),
+            normalizers.Strip(), collapse])
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    else:
+        tokenizer.normalizer = normalizers.Sequence([normalizers.Precompiled(charsmap()), collapse])
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    special = ["</s>", "<unk>"] if lowercase else ["<s>", "<pad>", "</s>", "<unk>"]
+    counts = collections.Counter(
+        word[i:i + size]
+        for line in lines for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(line))
+        for size in range(1, 7) for i in range(len(word) - size + 1))
+    total = math.log(sum(counts.values()))
+    # A third of the letters are left out, so that there is something not to know.
+    pieces = [piece for piece in sorted(counts) if len(piece) == 1 and ord(piece) % 3]
+    pieces += sorted((piece for piece in counts if len(piece) > 1), key=lambda piece: (-counts[piece], piece))[:900]
+    vocab = [(token, 0.0) for token in special]
+    vocab += [(piece, math.log(counts[piece]) - total + 0.5 * len(piece)) for piece in pieces]
+    if lowercase:
+        vocab += [(f"<0x{byte:02X}>", 0.0) for byte in range(256)]
+    tokenizer.model = models.Unigram(vocab, unk_id=special.index("<unk>"), byte_fallback=lowercase)
+    ends = "$A </s>" if lowercase else "<s> $A </s>"
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=ends, special_tokens=[(t, special.index(t)) for t in ends.split() if t != "$A"])
+    tokenizer.add_special_tokens([*special] if lowercase else [
+        *special, tokenizers.AddedToken("<mask>", lstrip=True, normalized=False)])
+    return tokenizer
+
+
 def fingerprint(tokens: list[int]) -> int:
     """FNV-1a over the tokens as 32-bit numbers; 52 bits, so that JSON keeps it."""
     value = 0xCBF29CE484222325
@@ -189,6 +266,7 @@ def main() -> None:
     made = {
         "wordpiece-uncased": word_piece(lines, True), "wordpiece-cased": word_piece(lines, False),
         "roberta": byte_pairs(lines, False), "clip": byte_pairs(lines, True),
+        "unigram-xlm": unigram(lines, False), "unigram-siglip": unigram(lines, True),
     }
     expected = {}
     for name, tokenizer in made.items():

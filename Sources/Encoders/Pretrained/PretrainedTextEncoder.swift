@@ -3,15 +3,16 @@ public import Multimodal
 import Records
 import Torch
 
-/// A text encoder from a checkpoint folder: BERT and its relatives, sentence-transformers, the text towers of CLIP and
-/// BLIP.
+/// A text encoder from a checkpoint folder: BERT and its relatives, sentence-transformers, the text towers of CLIP, SigLIP
+/// and BLIP.
 public struct PretrainedTextEncoder: PretrainedEncoder {
   public static let name = "pretrained-text"
   public static let version = 1
   public static let kind = RawInput.Kind.text
   public static let summary = "a text encoder from a checkpoint folder"
   public static let architectures = [
-    "bert", "blip", "blip_text_model", "clip", "clip_text_model", "distilbert", "roberta",
+    "bert", "blip", "blip_text_model", "camembert", "clip", "clip_text_model", "distilbert", "roberta", "siglip",
+    "siglip_text_model", "xlm-roberta",
   ]
 
   public let settings: PretrainedSettings
@@ -119,10 +120,12 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
     let type = try modelType(configuration)
     switch type {
     case "bert": return try BERT(configuration, weights, .bert)
-    case "roberta": return try BERT(configuration, weights, .roberta)
+    case "roberta", "xlm-roberta", "camembert": return try BERT(configuration, weights, .roberta)
     case "distilbert": return try BERT(configuration, weights, .distilbert)
     case "clip": return try CLIPText(configuration.nested("text_config"), weights)
     case "clip_text_model": return try CLIPText(configuration, weights)
+    case "siglip": return try SigLIPText(configuration.nested("text_config"), weights)
+    case "siglip_text_model": return try SigLIPText(configuration, weights)
     case "blip": return try BERT(configuration.nested("text_config"), weights, .blip)
     case "blip_text_model": return try BERT(configuration, weights, .blip)
     default: throw CheckpointError.architecture(type, in: configuration.file, known: architectures)
@@ -148,7 +151,9 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
     if let wrong = tokens.first(where: { !(0..<vocabulary).contains($0) }) {
       throw CheckpointError.token(wrong, vocabulary: vocabulary, in: stamp.folder)
     }
-    return PreparedInput(indices: tokens.map(Int32.init))
+    let missing = max((reader.network.network.fixedLength ?? 0) - tokens.count, 0)
+    let padding = [Int](repeating: tokenizer.paddingToken, count: missing)
+    return PreparedInput(indices: (tokens + padding).map(Int32.init))
   }
 
   /// Texts that go through the network together.

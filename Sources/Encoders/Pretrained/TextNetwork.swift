@@ -38,6 +38,8 @@ protocol TextNetwork {
   /// How many tokens there are rows for, and how many places.
   var vocabulary: Int { get }
   var places: Int { get }
+  /// How long every text is made by padding that is read like any token; nil where texts keep their length.
+  var fixedLength: Int? { get }
 
   /// The last layer's rows, [B, L, width]; `observe` is shown the embeddings and each layer's rows.
   func rows(_ batch: TokenBatch, observe: (Tensor) throws -> Void) throws -> Tensor
@@ -46,6 +48,8 @@ protocol TextNetwork {
 }
 
 extension TextNetwork {
+  var fixedLength: Int? { nil }
+
   func features(_ batch: TokenBatch, by pooling: Pooling) throws -> Tensor {
     let rows = try rows(batch) { _ in }
     return try pooling(rows, lengths: batch.lengths) ?? pooled(rows, batch, by: pooling)
@@ -213,6 +217,51 @@ struct CLIPText: TextNetwork {
     }
     let pooled = try Tensor.stack(picked)
     return pooling == .projected ? try projection?(pooled) ?? pooled : pooled
+  }
+}
+
+/// The text tower of SigLIP: every place sees all others, padding included, and the last stands for the text.
+struct SigLIPText: TextNetwork {
+  let widths: [Pooling: Int]
+  let standard = Pooling.pooler
+  let vocabulary: Int
+  let places: Int
+  private let words: Tensor
+  private let positions: Tensor
+  private let stack: TransformerStack
+  private let norm: Normalization
+  private let head: Affine
+
+  /// It was trained on texts padded to this, and never told which tokens are padding.
+  var fixedLength: Int? { places }
+
+  init(_ configuration: CheckpointConfiguration, _ weights: CheckpointWeights) throws {
+    try configuration.requireOrdinary()
+    let shape = try TransformerShape(
+      clip: configuration, width: 768, inner: 3072, heads: 12, layers: 12, activation: "gelu_pytorch_tanh",
+      epsilon: 1e-6)
+    vocabulary = try configuration.count("vocab_size", default: 32000)
+    places = try configuration.count("max_position_embeddings", default: 64)
+    let root = try weights.rooted(at: "embeddings.token_embedding.weight")
+    words = try root.tensor("embeddings.token_embedding.weight", [vocabulary, shape.width])
+    positions = try root.tensor("embeddings.position_embedding.weight", [places, shape.width])
+    stack = try TransformerStack(root, shape) { ("encoder.layers.\($0).", .clip) }
+    norm = try Normalization(root, "final_layer_norm", width: shape.width, epsilon: shape.epsilon)
+    let size = try configuration.count("projection_size", default: shape.width)
+    head = try Affine(root, "head", from: shape.width, to: size)
+    var widths = Dictionary(uniqueKeysWithValues: Pooling.allCases.map { ($0, shape.width) })
+    widths[.pooler] = size
+    widths[.projected] = nil
+    self.widths = widths
+  }
+
+  func rows(_ batch: TokenBatch, observe: (Tensor) throws -> Void) throws -> Tensor {
+    let embedded = try words.embedding(batch.tokens) + positions.narrowed(0, from: 0, length: batch.length)
+    return try norm(stack(embedded, observe: observe))
+  }
+
+  func pooled(_ rows: Tensor, _ batch: TokenBatch, by pooling: Pooling) throws -> Tensor {
+    try head(rows.selected(1, rows.shape[1] - 1))
   }
 }
 

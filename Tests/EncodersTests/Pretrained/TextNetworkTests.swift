@@ -12,7 +12,8 @@ struct TextNetworkTests {
     ("bert", "expected"), ("bert-prefixed-sharded", "expected"), ("bert-half", "expected"),
     ("distilbert", "expected"), ("distilbert-prefixed", "expected"), ("roberta", "expected"),
     ("roberta-prefixed", "expected"), ("clip", "expected-text"), ("clip-text-projected", "expected"),
-    ("blip", "expected-text"), ("blip-retrieval", "expected-text"),
+    ("blip", "expected-text"), ("blip-retrieval", "expected-text"), ("xlm-roberta", "expected"),
+    ("siglip", "expected-text"),
   ]
 
   private func network(_ name: String, as type: ElementType = .float32) throws -> any TextNetwork {

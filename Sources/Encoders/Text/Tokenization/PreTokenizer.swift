@@ -10,9 +10,19 @@ indirect enum PreTokenizer: Sendable, Equatable {
   case byteLevel(prefixesSpace: Bool, splits: Bool)
   /// CLIP's pattern: letters, single digits, other signs; white space goes.
   case clip
+  /// SentencePiece's: spaces become a letter, and each word begins with its own.
+  case metaspace(letter: Unicode.Scalar, prefix: SpacePrefix, splits: Bool)
   case sequence([PreTokenizer])
 
-  func callAsFunction(_ text: [Unicode.Scalar]) -> [[Unicode.Scalar]] {
+  /// Which words get a space before them that have none.
+  enum SpacePrefix: String, Sendable {
+    case always, never
+    /// That with which a text begins.
+    case first
+  }
+
+  /// - Parameter isFirst: whether nothing stands before the text.
+  func callAsFunction(_ text: [Unicode.Scalar], isFirst: Bool = true) -> [[Unicode.Scalar]] {
     switch self {
     case .bert:
       return Self.pieces(of: text) { ScalarClasses.isPunctuation($0) }
@@ -22,7 +32,19 @@ indirect enum PreTokenizer: Sendable, Equatable {
       let text = prefixesSpace && text.first != " " ? [" "] + text : text
       return (splits ? WordPattern.gpt2.words(of: text) : [text]).map(ByteLetters.letters)
     case .clip: return WordPattern.clip.words(of: text)
-    case .sequence(let steps): return steps.reduce([text]) { words, step in words.flatMap { step($0) } }
+    case .metaspace(let letter, let prefix, let splits):
+      var text = text.map { $0 == " " ? letter : $0 }
+      guard let first = text.first else { return [] }
+      if first != letter, prefix == .always || (prefix == .first && isFirst) { text.insert(letter, at: 0) }
+      guard splits else { return [text] }
+      let starts = text.indices.filter { $0 == 0 || text[$0] == letter } + [text.count]
+      return zip(starts, starts.dropFirst()).map { Array(text[$0..<$1]) }
+    case .sequence(let steps):
+      return steps.reduce([text]) { words, step in
+        // Whose first letter went is not first any more.
+        let begins = isFirst && words.first?.first == text.first
+        return words.enumerated().flatMap { step($1, isFirst: begins && $0 == 0) }
+      }
     }
   }
 

@@ -12,6 +12,9 @@ indirect enum TextNormalizer: Sendable, Equatable {
   case replace(String, with: String)
   /// Runs of white space become one text.
   case replaceSpaces(with: String)
+  case replaceMatches(ScalarPattern, with: String)
+  /// SentencePiece's table.
+  case precompiled(PrecompiledMap)
   case sequence([TextNormalizer])
 
   struct BERTNormalization: Sendable, Equatable {
@@ -47,6 +50,9 @@ indirect enum TextNormalizer: Sendable, Equatable {
         }
       }
       return out
+    case .replaceMatches(let pattern, let content):
+      return pattern.replacing(in: text, with: Array(content.unicodeScalars))
+    case .precompiled(let map): return map(text)
     case .sequence(let steps): return steps.reduce(text) { $1($0) }
     }
   }

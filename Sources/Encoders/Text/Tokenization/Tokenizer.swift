@@ -2,8 +2,8 @@ public import Records
 
 /// Turns a text into the tokens that a checkpoint was trained on.
 ///
-/// WordPiece (BERT, DistilBERT, MiniLM) and byte-level byte-pair encoding (RoBERTa, CLIP), read from the files that lie in a
-/// Hugging Face checkpoint's folder.
+/// WordPiece (BERT, DistilBERT, MiniLM), byte-level byte-pair encoding (RoBERTa, CLIP) and unigram models (XLM-RoBERTa,
+/// SigLIP), read from the files that lie in a Hugging Face checkpoint's folder.
 public struct Tokenizer: Sendable {
   /// The token that fills up a batch's shorter rows.
   public let paddingToken: Int
@@ -45,15 +45,17 @@ public struct Tokenizer: Sendable {
   public func callAsFunction(_ text: String, maximumLength limit: Int? = nil) -> [Int] {
     let room = max(min(limit ?? maximumLength, maximumLength) - prefix.count - suffix.count, 0)
     var tokens: [Int] = []
-    parts: for part in added.parts(of: Array(text.unicodeScalars)) {
+    parts: for (place, part) in added.parts(of: Array(text.unicodeScalars)).enumerated() {
       switch part {
       case .token(let token): tokens.append(token)
       case .text(let text):
-        for part in addedAfterNormalizing.parts(of: normalizer.map { $0(text) } ?? text) {
+        // As in the reference, a text whose first letter was normalized away does not begin where the text does.
+        let begins = place == 0 && normalizer.map { !$0(Array(text.prefix(1))).isEmpty } ?? true
+        for (inner, part) in addedAfterNormalizing.parts(of: normalizer.map { $0(text) } ?? text).enumerated() {
           switch part {
           case .token(let token): tokens.append(token)
           case .text(let text):
-            for word in preTokenizer(text) {
+            for word in preTokenizer(text, isFirst: begins && inner == 0) {
               tokens += model.tokens(of: word)
               if tokens.count >= room, !truncatesLeft { break parts }
             }
@@ -89,7 +91,8 @@ public enum TokenizerError: Diagnosable, Equatable {
     case .unsupported(let file, let part, let kind):
       Diagnosis(
         "the tokenizer's \(part) is of a kind not known here: '\(kind)'", place: file,
-        remedy: "WordPiece and byte-level byte-pair encoding are known, as in BERT, DistilBERT, RoBERTa and CLIP",
+        remedy:
+          "WordPiece, byte-level byte-pair encoding and unigram models are known, as in BERT, RoBERTa, CLIP and SigLIP",
         exitStatus: .input)
     case .unknownPiece(let join):
       Diagnosis(

@@ -256,6 +256,19 @@ private struct TokenizerFile {
       pairs.fusesUnknown = model[path: "fuse_unk"]?.boolValue ?? false
       pairs.ignoresMerges = model[path: "ignore_merges"]?.boolValue ?? false
       return (pairs, pairs.unknown)
+    case "Unigram":
+      let pieces = try (vocabulary.listValue ?? []).map { entry -> (String, Double) in
+        guard let pair = entry.listValue, pair.count == 2, let piece = pair[0].stringValue,
+          let score = pair[1].numberValue, score.isFinite
+        else { throw TokenizerError.unreadable(file: place, reason: "a piece is not a text and a score") }
+        return (piece, score)
+      }
+      let unknown = model[path: "unk_id"]?.intValue
+      return (
+        try Unigram(
+          pieces: pieces, unknown: unknown, fallsBackToBytes: model[path: "byte_fallback"]?.boolValue ?? false,
+          file: place), unknown
+      )
     case let kind: throw unsupported("model", kind)
     }
   }
@@ -323,8 +336,18 @@ private struct TokenizerFile {
       let content = part[path: "content"]?.stringValue ?? ""
       if let plain = part[path: "pattern.String"]?.stringValue { return .replace(plain, with: content) }
       let pattern = part[path: "pattern.Regex"]?.stringValue ?? ""
-      guard pattern == #"\s+"# else { throw unsupported("normalizer", "Replace of the pattern \(pattern)") }
-      return .replaceSpaces(with: content)
+      if pattern == #"\s+"# { return .replaceSpaces(with: content) }
+      guard let known = ScalarPattern(pattern) else {
+        throw unsupported("normalizer", "Replace of the pattern \(pattern)")
+      }
+      return .replaceMatches(known, with: content)
+    case "Precompiled":
+      // No table is the table that changes nothing.
+      guard let text = part[path: "precompiled_charsmap"]?.stringValue, !text.isEmpty else { return .sequence([]) }
+      guard let map = Data(base64Encoded: text).flatMap({ PrecompiledMap($0) }) else {
+        throw TokenizerError.unreadable(file: place, reason: "its table of normalization is damaged")
+      }
+      return .precompiled(map)
     case "Sequence": return .sequence(try (part[path: "normalizers"]?.listValue ?? []).map(normalizer))
     case let kind: throw unsupported("normalizer", kind)
     }
@@ -349,6 +372,14 @@ private struct TokenizerFile {
         part[path: "invert"]?.boolValue == true
       else { throw unsupported("pre-tokenizer", "Split by the pattern \(pattern)") }
       return .clip
+    case "Metaspace":
+      let replacement = Array((part[path: "replacement"]?.stringValue ?? "\u{2581}").unicodeScalars)
+      let usual = part[path: "add_prefix_space"]?.boolValue ?? true ? "always" : "never"
+      let scheme = part[path: "prepend_scheme"]?.stringValue ?? usual
+      guard replacement.count == 1, let prefix = PreTokenizer.SpacePrefix(rawValue: scheme) else {
+        throw unsupported("pre-tokenizer", "Metaspace with the scheme \(scheme)")
+      }
+      return .metaspace(letter: replacement[0], prefix: prefix, splits: part[path: "split"]?.boolValue ?? true)
     case "Sequence": return .sequence(try (part[path: "pretokenizers"]?.listValue ?? []).map(preTokenizer))
     case let kind: throw unsupported("pre-tokenizer", kind)
     }

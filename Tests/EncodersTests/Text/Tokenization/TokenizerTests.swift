@@ -33,7 +33,7 @@ import Testing
 
   @Test(
     "a corpus of every Unicode block, emoji and broken UTF-8 has the reference library's tokens",
-    arguments: ["wordpiece-uncased", "wordpiece-cased", "roberta", "clip"])
+    arguments: ["wordpiece-uncased", "wordpiece-cased", "roberta", "clip", "unigram-xlm", "unigram-siglip"])
   func agreesWithTheReference(_ name: String) throws {
     let expected = try #require(try Self.expected().tokenizers[name])
     let tokenizer = try Tokenizer(folder: Self.golden.appending(path: name))
@@ -144,9 +144,14 @@ import Testing
       (["tokenizer.json": "{"], "a key in quotes is missing"),
       (["tokenizer.json": "{}"], "the tokenizer cannot be read"),
       (
-        ["tokenizer.json": #"{"model": {"type": "Unigram", "vocab": [["a", 0]]}}"#],
+        ["tokenizer.json": #"{"model": {"type": "WordLevel", "vocab": {"a": 0}}}"#],
         "the tokenizer's model is of a kind"
       ),
+      (
+        ["tokenizer.json": #"{"model": {"type": "Unigram", "vocab": [["a", 0]], "unk_id": 3}}"#],
+        "the tokenizer names no 'unk_id'"
+      ),
+      (["tokenizer.json": #"{"model": {"type": "Unigram", "vocab": [["a"]]}}"#], "the tokenizer cannot be read"),
       (
         ["tokenizer.json": #"{"model": {"type": "WordPiece", "vocab": {"a": 0}}}"#],
         "the tokenizer names no 'unk_token'"
