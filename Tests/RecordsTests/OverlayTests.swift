@@ -339,7 +339,7 @@ struct OverlayTests {
   func oddities() throws {
     #expect(try problems("seed: 1\n---\nseed: 2\n").count == 1)
     #expect(try problems("? [a]\n: 1\n").map(\.what) == ["a key must be a word"])
-    #expect(try problems("training: {<<: {epochs: 1}}").map(\.what) == ["no such setting"])
+    #expect(try problems("training: {<<: {epochs: 1}}").map { $0.what.hasPrefix("no such setting") } == [true])
   }
 
   @Test("a run's record of an unknown form is refused")

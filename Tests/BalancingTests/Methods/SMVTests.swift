@@ -253,7 +253,7 @@ struct SMVTests {
     let lab = bench.lab(try bench.session())
     var method = try smv(bench)
     for epoch in 0..<5 {
-      let plain = SamplingPlan.shuffled(bench.data.count, lab.random, epoch: epoch)
+      let plain = lab.shuffled(epoch)
       #expect(try (method.plan(forEpoch: epoch, lab) == plain) == (epoch < 3))
     }
   }
