@@ -44,8 +44,7 @@ public final class Adam: Optimizer {
       try OptimizerStep.adam(
         indices.map { store.parameters[$0].tensor }, gradients.stepGradients(indices), means: indices.map { means[$0] },
         squares: indices.map { squares[$0] }, step: step, learningRate: learningRate * factor, beta1: beta1,
-        beta2: beta2,
-        weightDecay: weightDecay, epsilon: epsilon, decoupled: decoupled)
+        beta2: beta2, weightDecay: weightDecay, epsilon: epsilon, decoupled: decoupled)
     }
   }
 
