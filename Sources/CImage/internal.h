@@ -15,4 +15,10 @@ cimage_status cimage_admit(cimage_picture *picture, uint64_t width, uint64_t hei
 /// Packs RGBA into RGB over white, in place.
 void cimage_flatten(uint8_t *pixels, size_t count);
 
+/// The orientation (1...8) in the first directory of EXIF data; 1 where there is none or it makes no sense.
+int cimage_orientation(const uint8_t *exif, size_t count);
+
+/// Turns an RGB picture so that it stands as it was taken.
+cimage_status cimage_turn(cimage_picture *picture, int orientation);
+
 #endif

@@ -73,54 +73,14 @@ static struct jpeg_error_mgr *prepare(error_manager *errors) {
   return &errors->base;
 }
 
-static unsigned read16(const uint8_t *at, int big) { return big ? at[0] << 8 | at[1] : at[1] << 8 | at[0]; }
-
-static uint32_t read32(const uint8_t *at, int big) {
-  return big ? (uint32_t)read16(at, 1) << 16 | read16(at + 2, 1) : (uint32_t)read16(at + 2, 0) << 16 | read16(at, 0);
-}
-
-// The EXIF orientation (1...8) of the first directory; 1 where there is none or it makes no sense.
+// The orientation that the camera noted; 1 where there is none.
 static int orientation_of(j_decompress_ptr info) {
   for (jpeg_saved_marker_ptr marker = info->marker_list; marker != NULL; marker = marker->next) {
-    if (marker->marker != JPEG_APP0 + 1 || marker->data_length < 14 || memcmp(marker->data, "Exif\0\0", 6) != 0) continue;
-    const uint8_t *tiff = marker->data + 6;
-    const size_t size = marker->data_length - 6;
-    const int big = tiff[0] == 'M';
-    const size_t directory = read32(tiff + 4, big);
-    if (directory > size - 2) continue;
-    const unsigned entries = read16(tiff + directory, big);
-    for (unsigned i = 0; i < entries; i++) {
-      const size_t entry = directory + 2 + 12 * (size_t)i;
-      if (entry + 12 > size) break;
-      if (read16(tiff + entry, big) != 0x0112 || read16(tiff + entry + 2, big) != 3) continue;
-      const unsigned value = read16(tiff + entry + 8, big);
-      return value >= 1 && value <= 8 ? (int)value : 1;
-    }
+    if (marker->marker != JPEG_APP0 + 1) continue;
+    const int orientation = cimage_orientation(marker->data, marker->data_length);
+    if (orientation != 1) return orientation;
   }
   return 1;
-}
-
-// Turns the picture so that it stands as it was taken.
-static cimage_status turn(cimage_picture *picture, int orientation) {
-  if (orientation <= 1) return CIMAGE_OK;
-  const size_t width = picture->width, height = picture->height;
-  const int transposed = orientation >= 5;
-  const size_t new_width = transposed ? height : width, new_height = transposed ? width : height;
-  uint8_t *turned = malloc(width * height * 3);
-  if (turned == NULL) return CIMAGE_NO_MEMORY;
-  for (size_t y = 0; y < new_height; y++) {
-    for (size_t x = 0; x < new_width; x++) {
-      size_t from_x = transposed ? y : x, from_y = transposed ? x : y;
-      if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8) from_x = width - 1 - from_x;
-      if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7) from_y = height - 1 - from_y;
-      memcpy(turned + (y * new_width + x) * 3, picture->pixels + (from_y * width + from_x) * 3, 3);
-    }
-  }
-  free(picture->pixels);
-  picture->pixels = turned;
-  picture->width = (uint32_t)new_width;
-  picture->height = (uint32_t)new_height;
-  return CIMAGE_OK;
 }
 
 // Everything that longjmp may leave behind lives here, not in locals whose values a jump makes indeterminate.
@@ -178,7 +138,7 @@ cimage_status cimage_decode_jpeg(const uint8_t *data, size_t count, uint64_t pix
     jpeg_start_decompress(&r.info);
     read_lines(&r, picture);
     jpeg_finish_decompress(&r.info);
-    status = turn(picture, r.orientation);
+    status = cimage_turn(picture, r.orientation);
   }
   free(r.line);
   jpeg_destroy_decompress(&r.info);

@@ -27,6 +27,53 @@ void cimage_flatten(uint8_t *pixels, size_t count) {
   }
 }
 
+static unsigned read16(const uint8_t *at, int big) { return big ? at[0] << 8 | at[1] : at[1] << 8 | at[0]; }
+
+static uint32_t read32(const uint8_t *at, int big) {
+  return big ? (uint32_t)read16(at, 1) << 16 | read16(at + 2, 1) : (uint32_t)read16(at + 2, 0) << 16 | read16(at, 0);
+}
+
+int cimage_orientation(const uint8_t *exif, size_t count) {
+  const size_t prefix = count >= 6 && memcmp(exif, "Exif\0\0", 6) == 0 ? 6 : 0;
+  const uint8_t *tiff = exif + prefix;
+  const size_t size = count - prefix;
+  if (size < 8 || (memcmp(tiff, "MM", 2) != 0 && memcmp(tiff, "II", 2) != 0)) return 1;
+  const int big = tiff[0] == 'M';
+  const size_t directory = read32(tiff + 4, big);
+  if (directory > size - 2) return 1;
+  const unsigned entries = read16(tiff + directory, big);
+  for (unsigned i = 0; i < entries; i++) {
+    const size_t entry = directory + 2 + 12 * (size_t)i;
+    if (entry + 12 > size) break;
+    if (read16(tiff + entry, big) != 0x0112 || read16(tiff + entry + 2, big) != 3) continue;
+    const unsigned value = read16(tiff + entry + 8, big);
+    return value >= 1 && value <= 8 ? (int)value : 1;
+  }
+  return 1;
+}
+
+cimage_status cimage_turn(cimage_picture *picture, int orientation) {
+  if (orientation <= 1) return CIMAGE_OK;
+  const size_t width = picture->width, height = picture->height;
+  const int transposed = orientation >= 5;
+  const size_t new_width = transposed ? height : width, new_height = transposed ? width : height;
+  uint8_t *turned = malloc(width * height * 3);
+  if (turned == NULL) return CIMAGE_NO_MEMORY;
+  for (size_t y = 0; y < new_height; y++) {
+    for (size_t x = 0; x < new_width; x++) {
+      size_t from_x = transposed ? y : x, from_y = transposed ? x : y;
+      if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8) from_x = width - 1 - from_x;
+      if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7) from_y = height - 1 - from_y;
+      memcpy(turned + (y * new_width + x) * 3, picture->pixels + (from_y * width + from_x) * 3, 3);
+    }
+  }
+  free(picture->pixels);
+  picture->pixels = turned;
+  picture->width = (uint32_t)new_width;
+  picture->height = (uint32_t)new_height;
+  return CIMAGE_OK;
+}
+
 cimage_format cimage_detect(const uint8_t *data, size_t count) {
   static const uint8_t png[8] = {0x89, 'P', 'N', 'G', 0x0D, 0x0A, 0x1A, 0x0A};
   if (count >= 3 && data[0] == 0xFF && data[1] == 0xD8 && data[2] == 0xFF) return CIMAGE_JPEG;

@@ -85,6 +85,10 @@ cimage_status cimage_decode_png(const uint8_t *data, size_t count, uint64_t pixe
     png_read_image(s.png, s.rows);
     png_read_end(s.png, NULL);
     cimage_flatten(picture->pixels, (size_t)picture->width * picture->height);
+    png_bytep exif;
+    png_uint_32 exif_count;
+    if (png_get_eXIf_1(s.png, s.info, &exif_count, &exif) != 0)
+      s.status = cimage_turn(picture, cimage_orientation(exif, exif_count));
   }
   free(s.rows);
   png_destroy_read_struct(&s.png, &s.info, NULL);

@@ -17,6 +17,18 @@ static cimage_status translate(VP8StatusCode code, cimage_picture *picture) {
   }
 }
 
+// The orientation in the EXIF chunk; 1 where there is none.
+static int orientation_of(const uint8_t *data, size_t count) {
+  for (size_t at = 12; at + 8 <= count;) {
+    const size_t size = (size_t)data[at + 4] | (size_t)data[at + 5] << 8 | (size_t)data[at + 6] << 16
+        | (size_t)data[at + 7] << 24;
+    if (size > count - at - 8) return 1;
+    if (memcmp(data + at, "EXIF", 4) == 0) return cimage_orientation(data + at + 8, size);
+    at += 8 + size + size % 2;
+  }
+  return 1;
+}
+
 cimage_status cimage_decode_webp(const uint8_t *data, size_t count, uint64_t pixel_limit, cimage_picture *picture) {
   const uint64_t declared = 8 + ((uint64_t)data[4] | (uint64_t)data[5] << 8 | (uint64_t)data[6] << 16
                                  | (uint64_t)data[7] << 24);
@@ -44,8 +56,9 @@ cimage_status cimage_decode_webp(const uint8_t *data, size_t count, uint64_t pix
   config.output.u.RGBA.size = pixels * channels;
   status = translate(WebPDecode(data, count, &config), picture);
   WebPFreeDecBuffer(&config.output);
-  if (status == CIMAGE_OK && channels == 4) cimage_flatten(picture->pixels, pixels);
-  return status;
+  if (status != CIMAGE_OK) return status;
+  if (channels == 4) cimage_flatten(picture->pixels, pixels);
+  return cimage_turn(picture, orientation_of(data, count));
 }
 
 cimage_status cimage_encode_webp(

@@ -135,6 +135,30 @@ import Testing
     #expect(upright.width == (value < 5 ? 32 : 16))
   }
 
+  @Test("PNG and WebP may note an orientation too", arguments: 1...8)
+  func orientationElsewhere(_ value: UInt8) throws {
+    let exif: [UInt8] = [0x49, 0x49, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, value, 0, 0, 0, 0, 0, 0, 0]
+    // A picture 3 x 2 as stored, each pixel another gray.
+    let stored: [UInt8] = [1, 2, 3, 4, 5, 6]
+    let expected: [UInt8: [UInt8]] = [
+      1: [1, 2, 3, 4, 5, 6], 2: [3, 2, 1, 6, 5, 4], 3: [6, 5, 4, 3, 2, 1], 4: [4, 5, 6, 1, 2, 3],
+      5: [1, 4, 2, 5, 3, 6], 6: [4, 1, 5, 2, 6, 3], 7: [6, 3, 5, 2, 4, 1], 8: [3, 6, 2, 5, 1, 4],
+    ]
+    let png = PictureFiles.png(
+      width: 3, height: 2, depth: 8, colour: 0, chunks: [("eXIf", exif)], lines: [[0, 1, 2, 3], [0, 4, 5, 6]])
+    let plain = [UInt8](PictureFiles.webp(stored.flatMap { [$0, $0, $0] }, width: 3, height: 2, channels: 3))
+    func chunk(_ name: String, _ content: [UInt8]) -> [UInt8] {
+      Array(name.utf8) + [UInt8(content.count), 0, 0, 0] + content + (content.count % 2 == 1 ? [0] : [])
+    }
+    let body = Array("WEBP".utf8) + chunk("VP8X", [8, 0, 0, 0, 2, 0, 0, 1, 0, 0]) + plain[12...] + chunk("EXIF", exif)
+    let webp = Array("RIFF".utf8) + [UInt8(body.count), 0, 0, 0] + body
+    for data in [png, Data(webp)] {
+      let upright = try RGBImage(decoding: data)
+      #expect(upright.width == (value < 5 ? 3 : 2))
+      #expect(stride(from: 0, to: 18, by: 3).map { upright.pixels[$0] } == expected[value])
+    }
+  }
+
   @Test("no bytes are said to be empty")
   func empty() {
     #expect(throws: ImageError.empty) { try RGBImage(decoding: Data()) }
