@@ -5,6 +5,7 @@
 With the command (.build/release/seesaw) also those that are folders of its own making: `dataset` and `report`.
 """
 
+import base64
 import json
 import pathlib
 import struct
@@ -166,6 +167,27 @@ put("picture", "animated.png", png(1, 1, 8, 0, b"\0\0", chunk(b"acTL", struct.pa
 for number, path in enumerate(sorted((root / "Data/emoji/images").glob("*.png"), key=lambda p: p.stat().st_size)[:3]):
     put("picture", f"emoji-{number}.png", path.read_bytes())
 
+
+
+def wave(data, code=1, channels=1, rate=22050, bits=16, length=None, extra=b""):
+    """A WAVE file."""
+    form = struct.pack("<HHIIHH", code, channels, rate & 0xFFFFFFFF, rate * channels * bits // 8 & 0xFFFFFFFF,
+                       channels * bits // 8 & 0xFFFF, bits) + extra
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data"
+    body += struct.pack("<I", len(data) if length is None else length) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+put("sound", "short", wave(struct.pack("<600h", *range(-300, 300))))
+put("sound", "floats", wave(struct.pack("<4f", 1, float("nan"), float("inf"), -1e38), code=3, bits=32))
+put("sound", "stereo-24", wave(bytes(range(240)), channels=2, bits=24))
+put("sound", "slow", wave(bytes(200), rate=1, bits=8))
+put("sound", "fast", wave(bytes(400), rate=999_983, bits=8))
+put("sound", "longer-than-said", wave(bytes(40), length=2**32 - 2))
+put("sound", "no-length", wave(bytes(40), length=0))
+put("sound", "no-channels", wave(bytes(40), channels=0))
+put("sound", "extensible", wave(bytes(64), code=0xFFFE, extra=struct.pack("<HHI", 22, 16, 0) + b"\1" + bytes(15)))
+
 put("text", "words", "The quick brown fox, it's 3.14! \u00e9\u00df \u4e2d\u6587 \u3042 \U0001f600\u200d\U0001f469")
 put("text", "marks", "e" + "\u0301" * 2000)
 put("text", "directions", "\u202eabc\u2066def\u2069 \u0000\x1b[31m\x7f\x9b")
@@ -225,6 +247,18 @@ joins = {"model": {"type": "BPE", "vocab": letters, "merges": ["t h", ["th", "e"
          "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": True},
          "post_processor": {"type": "RobertaProcessing", "cls": ["<s>", 23], "sep": ["</s>", 24]},
          "added_tokens": [{"id": 23, "content": "<s>", "lstrip": True, "single_word": True, "normalized": True}]}
+unigram = {
+    "model": {"type": "Unigram", "unk_id": 0, "byte_fallback": True, "vocab": [["<unk>", 0.0], ["<s>", 0.0], ["</s>", 0.0],
+              ["\u2581the", -3.5], ["\u2581", -2.0], ["th", -4.0], ["e", -3.0], ["<0xE9>", -9.0], ["qu", -5.0]]},
+    "normalizer": {"type": "Sequence", "normalizers": [
+        {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(struct.pack("<III", 8, 0x80000000, 5) + b"a\0").decode()},
+        {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}]},
+    "pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True},
+    "post_processor": {"type": "RobertaProcessing", "cls": ["<s>", 1], "sep": ["</s>", 2]},
+}
+put("tokenizer", "unigram", folder({"tokenizer.json": unigram}))
+put("tokenizer", "unigram-endless", folder({"tokenizer.json": dict(unigram, model=dict(
+    unigram["model"], vocab=[["<unk>", 0.0], ["", -1.0], ["a", 1e308], ["aa", 1e308], ["b", float("-inf")]]))}))
 vocabulary = "\n".join(marks + ["the", "quick", "##s", "a"]) + "\n"
 put("tokenizer", "word-piece", folder({"tokenizer.json": word_piece, "tokenizer_config.json": {"model_max_length": 1e30}}))
 put("tokenizer", "joins", folder({"tokenizer.json": joins}))

@@ -173,7 +173,7 @@ class BalGrad(Joint):
         balance = 0.0
         for m in range(count):
             others = [kl_div(logs[m], targets[j], reduction="batchmean") for j in range(count) if j != m]
-            balance = balance + ramp * (count / 2 * values[m] / sum(values)) * sum(others) / len(others)
+            balance = balance + ramp * (count / 2 * values[m] / max(sum(values), 1e-12)) * sum(others) / len(others)
 
         parameters = list(self.model.parameters())
         g_task = torch.autograd.grad(task, parameters, retain_graph=True, allow_unused=True)

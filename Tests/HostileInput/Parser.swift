@@ -10,7 +10,7 @@ import Torch
 ///
 /// Shared by the tests, which feed the corpus and mutations of it, and by the fuzzer, which searches for more.
 public enum HostileParser: String, CaseIterable, Sendable {
-  case safetensors, json, yaml, csv, jsonl, npy, npz, picture, text, predict, records
+  case safetensors, json, yaml, csv, jsonl, npy, npz, picture, sound, text, predict, records
   /// Folders, whose files stand one after the other, each after a line `==> name`.
   case tokenizer, checkpoint, dataset, report
 
@@ -34,6 +34,7 @@ public enum HostileParser: String, CaseIterable, Sendable {
     case .npy: try arrays(bytes, "a.npy")
     case .npz: try arrays(bytes, "a.npz")
     case .picture: try picture(bytes)
+    case .sound: try sound(bytes)
     case .text: try text(bytes)
     case .predict: try predict(bytes)
     case .records: try records(bytes, folder)
@@ -158,6 +159,16 @@ public enum HostileParser: String, CaseIterable, Sendable {
         throw Fault(description: "picture: \(image.pixels.count) bytes of \(image.width) x \(image.height) pixels")
       }
       _ = try HOGColourEncoder().prepare(.image(image))
+    }
+  }
+
+  private func sound(_ bytes: Data) throws {
+    try refusing {
+      let sound = try Waveform(decoding: bytes)
+      let counts = try LogSpectrogramEncoder().prepare(.audio(sound))
+      guard sound.samples.count <= bytes.count, counts.values.allSatisfy(\.isFinite) else {
+        throw Fault(description: "sound: \(sound.samples.count) samples, features that do not fit")
+      }
     }
   }
 

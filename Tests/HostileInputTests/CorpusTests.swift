@@ -27,10 +27,10 @@ struct CorpusTests {
     }
   }
 
-  @Test("so are 120 mutations of them for each parser, 1,800 inputs in all", arguments: HostileParser.allCases)
+  @Test("so are 120 mutations of them for each parser, 1,920 inputs in all", arguments: HostileParser.allCases)
   func mutations(_ parser: HostileParser) throws {
     let seeds = try seeds(parser)
-    #expect(Self.mutationCount * HostileParser.allCases.count == 1800)
+    #expect(Self.mutationCount * HostileParser.allCases.count == 1920)
     var random = SeededNumbers(seed: 1, stream: "hostile/\(parser.rawValue)")
     try withTemporaryFolder { folder in
       for number in 0..<Self.mutationCount {

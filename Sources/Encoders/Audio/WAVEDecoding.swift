@@ -42,7 +42,7 @@ extension Waveform {
     _ bytes: ArraySlice<UInt8>, _ format: (code: Int, channels: Int, rate: Int, bits: Int)
   ) throws(AudioError) -> Waveform {
     let (code, channels, rate, bits) = format
-    guard (1...64).contains(channels), (1...1_000_000).contains(rate) else {
+    guard (1...64).contains(channels), (1000...1_000_000).contains(rate) else {
       throw .damaged("\(channels) channels of \(rate) samples a second")
     }
     guard (code == 1 && [8, 16, 24, 32].contains(bits)) || (code == 3 && [32, 64].contains(bits)) else {
@@ -59,7 +59,10 @@ extension Waveform {
         return sum / Float(channels)
       }
     }
-    guard samples.allSatisfy(\.isFinite) else { throw .damaged("samples that are no numbers") }
+    // Floats of a sound lie within ±1, or ±32768 where somebody forgot to scale them; the power of more overflows.
+    guard samples.allSatisfy({ abs($0) <= 65536 }) else {
+      throw .damaged("samples that are no numbers, or louder than any sound")
+    }
     return Waveform(rate: rate, samples: samples)
   }
 
@@ -91,7 +94,7 @@ extension Waveform {
     let cut = min(1, Double(rate) / Double(self.rate))
     let reach = Int((16 / cut).rounded(.up))
     // An output sample lies at one of `up` places between two input samples; each place has its own weights.
-    let weights = (0..<up).map { phase in
+    func weights(_ phase: Int) -> [Float] {
       (-reach + 1...reach).map { tap -> Float in
         let distance = Double(tap) - Double(phase) / Double(up)
         let x = distance * cut
@@ -100,12 +103,14 @@ extension Waveform {
         return Float(cut * window * (x == 0 ? 1 : sin(.pi * x) / (.pi * x)))
       }
     }
+    var known = [[Float]](repeating: [], count: up)
     let count = max(1, (samples.count * up + down - 1) / down)
     let resampled = samples.withUnsafeBufferPointer { samples in
       (0..<count).map { index -> Float in
         let (whole, phase) = (index * down / up, index * down % up)
+        if known[phase].isEmpty { known[phase] = weights(phase) }
         var sum: Float = 0
-        for (number, weight) in weights[phase].enumerated() {
+        for (number, weight) in known[phase].enumerated() {
           let place = whole + number - reach + 1
           if samples.indices.contains(place) { sum += weight * samples[place] }
         }
