@@ -94,7 +94,10 @@ public final class TrainingSession {
       if statisticsStep != clock.step { statistics.forget() }
       statisticsStep = clock.step
       let outputs = try model(batch.inputs, rememberedBy: tape, noting: statistics)
-      if measuresUpdates, observed == nil { observed = (outputs, batch) }
+      if measuresUpdates, observed == nil {
+        let parts = try withoutGradients { () throws(TorchError) in try outputs.contributions() }
+        observed = parts.map { ($0, batch) }
+      }
       return outputs
     }
     return try outputs(
@@ -172,18 +175,18 @@ public final class TrainingSession {
   var measuresUpdates = false
   private var relativeUpdates: [String: Double] = [:]
 
-  /// The first whole forward pass of a step that is measured.
-  private var observed: (outputs: Outputs, batch: Batch)?
+  /// Each modality's part of the fused logits in the first whole forward pass of a step that is measured.
+  private var observed: (parts: PerModality<Tensor>, batch: Batch)?
 
   /// The loss of each modality's part of the fused logits, `split.<modality>`, where they are such a sum.
   ///
   /// It tells how far each modality has come for methods that have no unimodal losses, at the price of one product.
   func takeSplitLosses() throws -> [String: Double] {
     defer { observed = nil }
-    guard let (outputs, batch) = observed else { return [:] }
+    guard let (parts, batch) = observed else { return [:] }
     return try withoutGradients {
       var losses: [String: Double] = [:]
-      for (modality, logits) in try outputs.contributions().map(Array.init) ?? [] {
+      for (modality, logits) in parts {
         losses["split.\(modality.name)"] = try loss(logits, batch).scalar()
       }
       return losses
@@ -206,7 +209,10 @@ public final class TrainingSession {
     inspection = StepInspection()
     defer { inspection = nil }
     let report = try step()
-    return (report, inspection ?? StepInspection())
+    let found = inspection ?? StepInspection()
+    // What was seen may be looked at when the model has moved.
+    for gradients in found.updates + found.parts.map(\.gradients) { try gradients.settle() }
+    return (report, found)
   }
 }
 

@@ -58,6 +58,6 @@ struct LinearProbe {
   private func embeddings(_ split: FeatureSplit) throws -> Tensor {
     try trial.builder.evaluator.allLogits(
       trial.model, trial.builder.prepared(split)
-    ) { [$0.features[modality]] }.logits[0]
+    ) { [try $0.features[modality]] }.logits[0]
   }
 }

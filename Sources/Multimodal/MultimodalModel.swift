@@ -79,8 +79,9 @@ public final class MultimodalModel {
       return try outputs(
         ofFeatures: embeddings.map { (modality, layer) throws(TorchError) in try layer(inputs[modality]) })
     }
-    let features = PerModality(modalities, try tape(embeddings.values, inputs.values))
-    return try outputs(ofFeatures: features, rememberedBy: tape)
+    return try outputs(
+      of: embeddings.map { (modality, layer) throws(TorchError) in try tape(layer, inputs[modality]) },
+      rememberedBy: tape)
   }
 
   /// Inputs of a modality as features [B, Dₘ]; themselves where it has no encoder.
@@ -124,13 +125,19 @@ public final class MultimodalModel {
   public func outputs(
     ofFeatures features: PerModality<Tensor>, rememberedBy tape: LinearTape? = nil
   ) throws(TorchError) -> Outputs {
+    try outputs(of: features.map { tape?.output(of: $1) ?? LayerOutput($1) }, rememberedBy: tape)
+  }
+
+  private func outputs(
+    of features: PerModality<LayerOutput>, rememberedBy tape: LinearTape?
+  ) throws(TorchError) -> Outputs {
     let logits: Tensor
     if let tape {
       logits = try fusion.logits(features, rememberedBy: tape)
     } else {
-      logits = try fusion.logits(features)
+      logits = try fusion.logits(features.numbers())
     }
-    return Outputs(features: features, logits: logits, model: self, tape: tape)
+    return Outputs(embedded: features, logits: logits, model: self, tape: tape)
   }
 
   /// The parameters that make a modality's feature: its embedding layer, and its encoder where that is trained.
@@ -144,22 +151,45 @@ public final class MultimodalModel {
 
 /// What a forward pass gives.
 public struct Outputs {
-  /// eₘ, [B, H] each.
-  public let features: PerModality<Tensor>
+  private let embedded: PerModality<LayerOutput>
   /// The fused logits z, [B, C].
   public let logits: Tensor
   public let model: MultimodalModel
-  let tape: LinearTape?
+  private let tape: LinearTape?
+
+  init(embedded: PerModality<LayerOutput>, logits: Tensor, model: MultimodalModel, tape: LinearTape?) {
+    self.embedded = embedded
+    self.logits = logits
+    self.model = model
+    self.tape = tape
+  }
+
+  public var modalities: [Modality] { embedded.modalities }
+
+  /// eₘ, [B, H] each; computed when they are first asked for, where the logits needed none.
+  ///
+  /// Throws where they are first asked for after the embedding layers have been trained on.
+  public var features: PerModality<Tensor> {
+    get throws(TorchError) { try embedded.numbers() }
+  }
 
   /// The unimodal classifiers' logits zₘ, [B, C] each.
   public func unimodal() throws(TorchError) -> PerModality<Tensor> {
-    let readings = features.map { (modality, feature) in (layer: model.heads[modality], features: [feature]) }
-    if let logits = try tape?.reading(readings.values) { return PerModality(features.modalities, logits) }
+    let readings = embedded.map { (modality, feature) in (layer: model.heads[modality], features: [feature]) }
+    if let logits = try tape?.reading(readings.values) { return PerModality(modalities, logits) }
     return try features.map { (modality, feature) throws(TorchError) in try model.heads[modality](feature) }
   }
 
   /// What each modality adds to the fused logits; nil where the fusion is no sum.
   public func contributions() throws(TorchError) -> PerModality<Tensor>? {
-    try model.fusion.contributions(features)
+    if let tape, let found = try model.fusion.contributions(embedded, rememberedBy: tape) { return found }
+    return try model.fusion.contributions(features)
+  }
+}
+
+extension PerModality<LayerOutput> {
+  /// The outputs' numbers.
+  package func numbers() throws(TorchError) -> PerModality<Tensor> {
+    PerModality<Tensor>(modalities, try LayerOutput.tensors(values))
   }
 }

@@ -4,7 +4,8 @@ public import Torch
 ///
 /// A parameter that nothing was computed for is *absent*: it counts as zero in sums and products, and an optimizer leaves
 /// it alone, momentum and decay included. The gradients of layers over constant inputs are kept as products of two
-/// matrices (``LinearTape``) until their numbers are asked for; sums, multiples and inner products do not ask.
+/// matrices (``LinearTape``) until their numbers are asked for; sums, multiples and inner products do not ask. Numbers that
+/// are first asked for after the model has moved can be lost, and asking then throws; `settle()` before it.
 public struct Gradients {
   let store: ParameterStore
   /// By parameter; nil where it is absent.
@@ -41,9 +42,10 @@ public struct Gradients {
     _ = try store.flat()
     let indices = store.trainable
     let (meetings, readings) = (tape?.meetings ?? [], tape?.readings ?? [])
+    let computed = meetings.compactMap(\.known)
     let found = try gradients(
       of: loss,
-      withRespectTo: indices.map { store.parameters[$0].tensor } + meetings.map(\.output) + readings.map(\.output),
+      withRespectTo: indices.map { store.parameters[$0].tensor } + computed + readings.map(\.output),
       keepingGraph: keepingGraph)
     var shares = [Share?](repeating: nil, count: store.parameters.count)
     for (index, gradient) in zip(indices, found) {
@@ -59,20 +61,19 @@ public struct Gradients {
       }
     }
     // From the logits back to the outputs that they were read from, and from there to the inputs.
-    var derivatives: [Derivative?] = found.dropFirst(indices.count).prefix(meetings.count).map {
-      $0.map { Derivative($0) }
-    }
-    for (reading, logits) in zip(readings, found.dropFirst(indices.count + meetings.count)) {
+    var outputs = found.dropFirst(indices.count).prefix(computed.count)
+    var derivatives = meetings.map { $0.known == nil ? nil : outputs.popFirst().flatMap { $0 }.map { Derivative($0) } }
+    for (reading, logits) in zip(readings, found.dropFirst(indices.count + computed.count)) {
       guard let logits else { continue }
       try add(reading.layer, reading.input, Derivative(logits))
-      for (output, readout) in reading.parts {
-        guard let position = meetings.firstIndex(where: { $0.output === output }) else { continue }
-        let part = Derivative(nil, [Derivative.Factor(logits: logits, readout: readout)])
-        derivatives[position] = try derivatives[position]?.adding(part) ?? part
+      for part in reading.parts {
+        guard let position = meetings.firstIndex(where: { $0 === part.feature }) else { continue }
+        let derivative = Derivative(nil, [Derivative.Factor(logits: logits, readout: part.readout)])
+        derivatives[position] = try derivatives[position]?.adding(derivative) ?? derivative
       }
     }
     for (meeting, derivative) in zip(meetings, derivatives) {
-      if let derivative { try add(meeting.layer, meeting.input, derivative) }
+      if let derivative, let origin = meeting.origin { try add(origin.layer, origin.input, derivative) }
     }
     self.init(store, shares)
   }
@@ -88,6 +89,11 @@ public struct Gradients {
       guard let index = store[path]?.index, let share = shares[index] else { return nil }
       return try share.tensor()
     }
+  }
+
+  /// Makes the numbers that hang on the model's weights as they are now, for a direction that is kept while it moves.
+  public func settle() throws(TorchError) {
+    for share in shares { try share?.settle() }
   }
 
   /// The present parameters by name.

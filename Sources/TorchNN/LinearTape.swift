@@ -11,132 +11,224 @@ public import Torch
 /// between logits and loss. Its input's derivative is ζR, with ζ [B, C] the derivative at the logits and R [C, out] its
 /// weight, and is kept as these two.
 ///
+/// Where classes are few, the outputs XWᵀ + b between need not be computed at all: the logits are X(RW)ᵀ + Rb, and the
+/// gradient of R is (ζᵀX)Wᵀ + (ζᵀ1)b. They are made when somebody asks for them (``LayerOutput``).
+///
 /// A layer that meets the same input again, with weights that have not changed, answers with the same output.
 public final class LinearTape {
-  struct Meeting {
-    let layer: Linear
-    let input: FrozenInput
-    /// The layer's output: a variable, at which graphs end.
-    let output: Tensor
-    /// How often the weights had been written to.
-    let changes: Int
-  }
-
   /// A layer that reads the outputs of others.
   struct Reading {
     let layer: Linear
     let joining: Joining
     /// What the layer was given.
     let input: FrozenInput
-    /// The outputs that it reads, and the part of its weight that each meets.
-    let parts: [(output: Tensor, readout: Readout)]
+    let parts: [Part]
     /// Its own output: a variable, at which graphs end.
     let output: Tensor
     let changes: Int
+
+    /// An output that it reads.
+    struct Part {
+      let feature: LayerOutput
+      /// The part of the layer's weight that meets it.
+      let readout: Readout
+      /// RW [C, in] and Rb [C], where the logits were taken from the feature's input; nil where from the feature.
+      let passed: (weight: Tensor, bias: Tensor)?
+    }
   }
 
   /// How a layer reads several outputs.
   public enum Joining: Sendable { case sideBySide, sum }
 
-  private(set) var meetings: [Meeting] = []
+  private(set) var meetings: [LayerOutput] = []
   private(set) var readings: [Reading] = []
   private var inputs: [FrozenInput] = []
 
-  public init() {}
+  /// How many multiplications passing over features must save; fewer are not worth the calls that it takes.
+  private let leastWork: Int
+
+  public convenience init() { self.init(leastWork: 4_000_000) }
+
+  init(leastWork: Int) { self.leastWork = leastWork }
 
   /// The layer's output; remembered where its weights are trained, the input is constant and a graph is recorded.
-  public func callAsFunction(_ layer: Linear, _ input: Tensor) throws(TorchError) -> Tensor {
-    try callAsFunction([layer], [input])[0]
+  public func callAsFunction(_ layer: Linear, _ input: Tensor) throws(TorchError) -> LayerOutput {
+    let changes = try layer.weight.tensor.changes
+    guard layer.isTrained, !input.requiresGradient else { return LayerOutput(try layer(input)) }
+    if let known = meetings.last(where: { $0.isOf(layer, input, changes) }) { return known }
+    guard Autograd.isRecording else { return LayerOutput(try layer(input)) }
+    let made = LayerOutput(LayerOutput.Origin(layer: layer, input: frozen(input, layer), changes: changes))
+    meetings.append(made)
+    return made
   }
 
-  /// The same for several layers, each with its input, computed side by side.
-  public func callAsFunction(_ layers: [Linear], _ inputs: [Tensor]) throws(TorchError) -> [Tensor] {
-    var outputs: [Tensor?] = []
-    var new: [(position: Int, layer: Linear, input: FrozenInput, changes: Int)] = []
-    for (position, (layer, input)) in zip(layers, inputs).enumerated() {
-      guard layer.isTrained, !input.requiresGradient else {
-        outputs.append(try layer(input))
-        continue
-      }
-      let changes = try layer.weight.tensor.changes
-      if let known = meetings.last(where: {
-        $0.layer.weight === layer.weight && $0.input.values === input && $0.changes == changes
-      }) {
-        outputs.append(known.output)
-      } else if Autograd.isRecording {
-        outputs.append(nil)
-        new.append((position, layer, frozen(input, layer), changes))
-      } else {
-        outputs.append(try layer(input))
-      }
-    }
-    for (entry, output) in zip(new, try Self.outputs(new.map { ($0.layer, $0.input) })) {
-      meetings.append(Meeting(layer: entry.layer, input: entry.input, output: output, changes: entry.changes))
-      outputs[entry.position] = output
-    }
-    return outputs.compactMap { $0 }
+  /// The output that some numbers are of.
+  public func output(of tensor: Tensor) -> LayerOutput {
+    meetings.last { $0.known === tensor } ?? LayerOutput(tensor)
   }
 
   /// The outputs of layers that each read some features, remembered where a graph is recorded and the features are
   /// outputs that were; nil where they are not, for a layer that is to be called as ever.
   public func reading(
-    _ layers: [(layer: Linear, features: [Tensor])], _ joining: Joining = .sideBySide
+    _ layers: [(layer: Linear, features: [LayerOutput])], _ joining: Joining = .sideBySide
   ) throws(TorchError) -> [Tensor]? {
     guard Autograd.isRecording else { return nil }
     for (layer, features) in layers {
-      guard layer.isTrained, features.allSatisfy({ feature in meetings.contains { $0.output === feature } }) else {
+      guard layer.isTrained, features.allSatisfy({ feature in meetings.contains { $0 === feature } }) else {
         return nil
       }
     }
     var outputs: [Tensor?] = []
-    var new: [(position: Int, input: FrozenInput, changes: Int)] = []
+    var new: [(position: Int, parts: [(feature: LayerOutput, readout: Readout)], changes: Int)] = []
     for (position, (layer, features)) in layers.enumerated() {
-      let changes = try layer.weight.tensor.changes
-      if let known = readings.last(where: {
-        $0.layer.weight === layer.weight && $0.changes == changes && $0.joining == joining
-          && $0.parts.elementsEqual(features) { $0.output === $1 }
-      }) {
+      if let known = try known(layer, features, joining) {
         outputs.append(known.output)
       } else {
         outputs.append(nil)
-        new.append((position, FrozenInput(try joining.input(features), productType: layer.weight.productType), changes))
+        new.append((position, try joining.parts(of: layer, features), try layer.weight.tensor.changes))
       }
     }
-    let found = try Self.outputs(new.map { (layers[$0.position].layer, $0.input) })
-    for (entry, output) in zip(new, found) {
-      let (layer, features) = layers[entry.position]
+    try decide(new.flatMap(\.parts))
+    var parts = try parts(new.flatMap(\.parts))[...]
+    var made: [(layer: Linear, input: FrozenInput, parts: [Reading.Part])] = []
+    for entry in new {
+      let own = Array(parts.prefix(entry.parts.count))
+      parts = parts.dropFirst(own.count)
+      let layer = layers[entry.position].layer
+      made.append((layer, FrozenInput(own.map(\.feature), joining, productType: layer.weight.productType), own))
+    }
+    for ((position, _, changes), (entry, output)) in zip(new, zip(made, try Self.outputs(made))) {
       readings.append(
         Reading(
-          layer: layer, joining: joining, input: entry.input, parts: try joining.parts(of: layer, features),
-          output: output, changes: entry.changes))
-      outputs[entry.position] = output
+          layer: entry.layer, joining: joining, input: entry.input, parts: entry.parts, output: output,
+          changes: changes))
+      outputs[position] = output
     }
     return outputs.compactMap { $0 }
   }
 
+  /// What each feature adds to the output of a layer that has read them, the bias shared out evenly: where the features
+  /// were passed over and no graph is recorded; nil otherwise, for somebody who then takes them from the features.
+  public func contributions(
+    to layer: Linear, _ features: [LayerOutput], _ joining: Joining
+  ) throws(TorchError) -> [Tensor]? {
+    guard !Autograd.isRecording, let reading = try known(layer, features, joining) else { return nil }
+    let share = try layer.bias.tensor / Double(features.count)
+    var products: [MatrixProduct] = []
+    for part in reading.parts {
+      guard let input = part.feature.origin?.input, let passed = part.passed else { return nil }
+      products.append(
+        MatrixProduct([(try input.values(), try passed.weight.transposed())], bias: try passed.bias + share))
+    }
+    return try MatrixProduct.results(products)
+  }
+
+  private func known(
+    _ layer: Linear, _ features: [LayerOutput], _ joining: Joining
+  ) throws(TorchError) -> Reading? {
+    let changes = try layer.weight.tensor.changes
+    return readings.last {
+      $0.layer.weight === layer.weight && $0.changes == changes && $0.joining == joining
+        && $0.parts.elementsEqual(features) { $0.feature === $1 }
+    }
+  }
+
   private func frozen(_ input: Tensor, _ layer: Linear) -> FrozenInput {
-    if let known = inputs.last(where: { $0.values === input }) { return known }
+    if let known = inputs.last(where: { $0.known === input }) { return known }
     let made = FrozenInput(input, productType: layer.weight.productType)
     inputs.append(made)
     return made
   }
 
+  /// Computes the features of some that are about to be read, where passing over them would not pay.
+  ///
+  /// Passing over one costs C · in (B + 2 · out) multiplications, forward and for the readout's gradient; computing and
+  /// reading it B · out (in + 2C). A modality is commonly read twice, by the fused classifier and by its own.
+  private func decide(_ parts: [(feature: LayerOutput, readout: Readout)]) throws(TorchError) {
+    var saved = 0
+    var dear: [LayerOutput] = []
+    for (feature, readout) in parts where feature.known == nil {
+      guard let origin = feature.origin, origin.input.productType == nil else {
+        dear.append(feature)
+        continue
+      }
+      let before = readings.flatMap(\.parts).filter { $0.feature === feature && $0.passed != nil }
+      let classes = max(
+        2 * readout.weight.shape[0], before.reduce(readout.weight.shape[0]) { $0 + $1.readout.weight.shape[0] })
+      let (rows, inputs, outputs) = (origin.input.rows, origin.input.width, origin.layer.weight.shape[0])
+      let saving = rows * outputs * (inputs + 2 * classes) - classes * inputs * (rows + 2 * outputs)
+      if saving > 0 { saved += saving } else { dear.append(feature) }
+    }
+    _ = try LayerOutput.tensors(saved < leastWork ? parts.map(\.feature) : dear)
+  }
+
+  /// The parts of readings, with RW and Rb where the feature is passed over.
+  private func parts(
+    _ parts: [(feature: LayerOutput, readout: Readout)]
+  ) throws(TorchError) -> [Reading.Part] {
+    try withoutGradients { () throws(TorchError) in
+      let layers = parts.map { $0.feature.known == nil ? $0.feature.origin?.layer : nil }
+      var products: [MatrixProduct] = []
+      for (part, layer) in zip(parts, layers) {
+        if let layer { products.append(MatrixProduct([(part.readout.weight, layer.weight.tensor)])) }
+      }
+      var weights = try MatrixProduct.results(products)[...]
+      var made: [Reading.Part] = []
+      for ((feature, readout), layer) in zip(parts, layers) {
+        var passed: (weight: Tensor, bias: Tensor)?
+        if let layer, let weight = weights.popFirst() {
+          passed = (weight, try readout.weight.matmul(layer.bias.tensor))
+        }
+        made.append(Reading.Part(feature: feature, readout: readout, passed: passed))
+      }
+      return made
+    }
+  }
+
+  /// The outputs of readings as variables.
+  private static func outputs(
+    _ readings: [(layer: Linear, input: FrozenInput, parts: [Reading.Part])]
+  ) throws(TorchError) -> [Tensor] {
+    if readings.contains(where: { $0.layer.weight.productType != nil }) || !readings.contains(where: \.input.isOpen) {
+      return try variables(readings.map { ($0.layer, $0.input) })
+    }
+    return try withoutGradients { () throws(TorchError) in
+      var products: [MatrixProduct] = []
+      for (layer, _, parts) in readings {
+        var terms: [(left: Tensor, right: Tensor)] = []
+        var bias = layer.bias.tensor
+        for part in parts {
+          if let passed = part.passed, let input = part.feature.origin?.input {
+            terms.append((try input.values(), try passed.weight.transposed()))
+            bias = try bias + passed.bias
+          } else {
+            terms.append((try part.feature.tensor().detached(), try part.readout.weight.transposed()))
+          }
+        }
+        products.append(MatrixProduct(terms, bias: bias))
+      }
+      let outputs = try MatrixProduct.results(products)
+      for output in outputs { try output.requiringGradient() }
+      return outputs
+    }
+  }
+
   /// The outputs of layers as variables.
-  private static func outputs(_ pairs: [(layer: Linear, input: FrozenInput)]) throws(TorchError) -> [Tensor] {
+  static func variables(_ pairs: [(layer: Linear, input: FrozenInput)]) throws(TorchError) -> [Tensor] {
     var outputs: [Tensor] = []
     if pairs.contains(where: { $0.layer.weight.productType != nil }) {
       for (layer, input) in pairs {
         outputs.append(
           try withoutGradients { () throws(TorchError) in
             try input.inProductType().linear(layer.weight.inProductType(), layer.bias.inProductType())
-              .to(input.values.elementType)
+              .to(input.values().elementType)
           })
       }
     } else {
       var products: [MatrixProduct] = []
       for (layer, input) in pairs {
         products.append(
-          MatrixProduct([(input.values, try layer.weight.tensor.transposed())], bias: layer.bias.tensor))
+          MatrixProduct([(try input.values(), try layer.weight.tensor.transposed())], bias: layer.bias.tensor))
       }
       outputs = try MatrixProduct.results(products)
     }
@@ -157,30 +249,19 @@ extension Linear {
 }
 
 extension LinearTape.Joining {
-  /// What a layer is given of features.
-  fileprivate func input(_ features: [Tensor]) throws(TorchError) -> Tensor {
-    try withoutGradients { () throws(TorchError) in
-      if features.count == 1 { return try features[0].detached() }
-      switch self {
-      case .sideBySide: return try Tensor.cat(features, -1)
-      case .sum: return try Tensor.stack(features).sum(0)
-      }
-    }
-  }
-
   /// The part of a layer's weight that meets each feature.
   fileprivate func parts(
-    of layer: Linear, _ features: [Tensor]
-  ) throws(TorchError) -> [(output: Tensor, readout: Readout)] {
+    of layer: Linear, _ features: [LayerOutput]
+  ) throws(TorchError) -> [(feature: LayerOutput, readout: Readout)] {
     // The layer may have moved when somebody asks for a gradient's numbers.
     let weight =
       try layer.weight.productType == nil
       ? layer.weight.tensor.detached().cloned() : layer.weight.inProductType()
     let whole = self == .sum || features.count == 1 ? Readout(weight) : nil
-    var parts: [(output: Tensor, readout: Readout)] = []
+    var parts: [(feature: LayerOutput, readout: Readout)] = []
     var column = 0
     for feature in features {
-      let width = feature.shape[1]
+      let width = feature.width
       if let whole {
         parts.append((feature, whole))
       } else {
@@ -189,38 +270,5 @@ extension LinearTape.Joining {
       column += width
     }
     return parts
-  }
-}
-
-/// An input of linear layers, X [B, in], and what products of gradients need of it.
-final class FrozenInput {
-  let values: Tensor
-  /// The type that the layers' products are taken in; nil: that of the values.
-  let productType: ElementType?
-  private var ownProducts: Tensor?
-  private var rounded: Tensor?
-
-  init(_ values: Tensor, productType: ElementType? = nil) {
-    self.values = values
-    self.productType = productType
-  }
-
-  /// The values in the type of products.
-  func inProductType() throws(TorchError) -> Tensor {
-    if let rounded { return rounded }
-    let made = try values.to(productType)
-    rounded = made
-    return made
-  }
-
-  var rows: Int { values.shape[0] }
-
-  /// X Yᵀ, the inner products of all samples of both, [B, B′].
-  func products(with other: FrozenInput) throws(TorchError) -> Tensor {
-    guard other === self else { return try values.matmul(other.values.transposed()) }
-    if let ownProducts { return ownProducts }
-    let found = try MatrixProduct.results([MatrixProduct([(values, try values.transposed())])])[0]
-    ownProducts = found
-    return found
   }
 }

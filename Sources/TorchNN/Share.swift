@@ -13,19 +13,17 @@ final class Share {
     ///
     /// ζᵀX and Rᵀ(ζᵀX) cost C (B · in + in · out), ζR and δᵀX cost B (C · out + in · out).
     func matrices() throws(TorchError) -> (left: Tensor, right: Tensor) {
-      guard isFromFewLogits else { return (try derivative.tensor().transposed(), input.values) }
+      guard isFromFewLogits else { return (try derivative.tensor().transposed(), try input.values()) }
       let factors = derivative.factors
-      let logits = try factors.count == 1 ? factors[0].logits : Tensor.cat(factors.map(\.logits), 1)
-      var readouts: [Tensor] = []
-      for factor in factors { readouts.append(factor.readout.weight) }
-      let readout = try readouts.count == 1 ? readouts[0] : Tensor.cat(readouts, 0)
-      let product = MatrixProduct([(try logits.transposed(), input.values)])
-      return (try readout.transposed(), try MatrixProduct.results([product])[0])
+      var met: [Tensor] = []
+      for factor in factors { met.append(try input.product(withTransposed: factor.logits)) }
+      let readout = try factors.count == 1 ? factors[0].readout.weight : Tensor.cat(factors.map(\.readout.weight), 0)
+      return (try readout.transposed(), try met.count == 1 ? met[0] : Tensor.cat(met, 0))
     }
 
     var isFromFewLogits: Bool {
       guard derivative.isFactored, input.productType == nil else { return false }
-      let (rows, inputs, logits) = (input.rows, input.values.shape[1], derivative.logits)
+      let (rows, inputs, logits) = (input.rows, input.width, derivative.logits)
       let outputs = derivative.factors[0].readout.weight.shape[1]
       return logits * inputs * (rows + outputs) < rows * outputs * (logits + inputs)
     }
@@ -58,10 +56,15 @@ final class Share {
     return made
   }
 
+  /// Makes the numbers where they hang on weights that may move.
+  func settle() throws(TorchError) {
+    if products.contains(where: \.input.isOpen) { _ = try tensor() }
+  }
+
   /// What an optimizer is given; a product where it is just one, and otherwise numbers, in `scratch` where they are new.
   func stepGradient(in scratch: () throws(TorchError) -> Tensor) throws(TorchError) -> StepGradient {
     if let whole { return .numbers(try whole.contiguous()) }
-    if plain == nil, products.count == 1, products[0].input.productType == nil {
+    if plain == nil, products.count == 1, products[0].input.productType == nil, !products[0].input.isOpen {
       let (left, right) = try products[0].matrices()
       return .product(left, right)
     }
@@ -83,6 +86,11 @@ final class Share {
       if let type = product.input.productType {
         let rounded = try product.derivative.tensor().to(type).transposed().matmul(product.input.inProductType())
         if isFirst { try target.copy(from: rounded) } else { try target.add(rounded) }
+        isFirst = false
+      } else if product.input.isOpen {
+        let place = isFirst ? target : try Tensor.empty(shape, elementType, on: device)
+        try product.input.write(productWithTransposed: product.derivative.tensor(), to: place)
+        if !isFirst { try target.add(place) }
         isFirst = false
       } else {
         terms.append(try product.matrices())
@@ -155,8 +163,10 @@ final class Share {
     return sum
   }
 
-  /// Σ ⟨ζⱼᵀ Xⱼ Xᵢᵀ ζᵢ, Rⱼ Rᵢᵀ⟩: nothing in it is larger than [B, B], [B, C] or [C, C].
+  /// Σ ⟨ζⱼᵀ Xⱼ Xᵢᵀ ζᵢ, Rⱼ Rᵢᵀ⟩: nothing in it is larger than [B, B], [B, C] or [C, C]; or, where logits are few beside
+  /// samples, than the [C, in] numbers of ζᵀX, which the step's own gradient is made of too.
   private func dotByLogits(_ other: Share) throws(TorchError) -> Double {
+    if hasFewLogits, other.hasFewLogits { return try dotByFewLogits(other) }
     let (a, b) = logitImages.isEmpty && !other.logitImages.isEmpty ? (other, self) : (self, other)
     var sum = 0.0
     for product in b.products {
@@ -165,6 +175,23 @@ final class Share {
         for (image, readout) in images {
           let weights = try factor.readout.products(with: readout, factor.logits.elementType)
           sum += try (factor.logits.transposed().matmul(image) * weights).sum().scalar()
+        }
+      }
+    }
+    return sum
+  }
+
+  private func dotByFewLogits(_ other: Share) throws(TorchError) -> Double {
+    var sum = 0.0
+    for product in products {
+      for factor in product.derivative.factors {
+        let met = try product.input.product(withTransposed: factor.logits)
+        for others in other.products {
+          for second in others.derivative.factors {
+            let inputs = try met.matmul(others.input.product(withTransposed: second.logits).transposed())
+            let weights = try factor.readout.products(with: second.readout, factor.logits.elementType)
+            sum += try (inputs * weights).sum().scalar()
+          }
         }
       }
     }
@@ -207,5 +234,9 @@ final class Share {
   /// Whether they are cheaper still by the readouts' products, C · C · out, than by derivatives that are B · out numbers.
   private var isCheapByLogits: Bool {
     products.allSatisfy { $0.derivative.isFactored && $0.derivative.logits <= $0.input.rows }
+  }
+
+  private var hasFewLogits: Bool {
+    products.allSatisfy { $0.input.productType == nil && 2 * $0.derivative.logits <= $0.input.rows }
   }
 }

@@ -7,7 +7,7 @@ import Seesaw
 ///     Benchmark check --python PATH            that the reference computes what we compute
 ///     Benchmark steps joint,balgrad --python PATH [--classes C]    a step of some methods alone
 ///     Benchmark features FOLDER --samples N --width D --classes C
-///     Benchmark stream FOLDER                  an epoch over features on the disk, and how fast the disk is
+///     Benchmark stream FOLDER [--rounds N]     an epoch over features on the disk, and how fast the disk is
 @main
 struct Benchmark {
   static func main() {
@@ -32,7 +32,7 @@ struct Benchmark {
       guard arguments.words.count == 2 else { throw BenchmarkError("stream needs a folder") }
       let threads = try arguments.number("threads") ?? ProcessInfo.processInfo.activeProcessorCount
       Runtime.setThreads(threads)
-      print(try Streaming(folder: URL(filePath: arguments.words[1])).table(rounds: 3).text)
+      print(try Streaming(folder: URL(filePath: arguments.words[1])).table(rounds: arguments.number("rounds") ?? 3).text)
     case "steps":
       var shape = Shape.paper
       shape.classes = try arguments.number("classes") ?? shape.classes

@@ -112,7 +112,7 @@ public struct AGM: BalancingMethod, Checkpointed {
 
   /// φₘ from the definition, with a pass for every subset.
   static func shapley(_ outputs: Outputs, _ batch: Batch, _ session: TrainingSession) throws -> PerModality<Tensor> {
-    let modalities = outputs.features.modalities
+    let modalities = outputs.modalities
     guard modalities.count <= Shapley.mostPlayers else {
       throw Diagnosis(
         "'agm' needs a pass for every subset of \(modalities.count) modalities with this fusion",

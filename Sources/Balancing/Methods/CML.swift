@@ -62,7 +62,7 @@ public struct CML: ObjectiveMethod {
     _ outputs: Outputs, _ batch: Batch, _ session: TrainingSession, _ report: inout StepReport
   ) throws -> Tensor {
     // A stream for each modality's name, so that the order of the modalities decides nothing.
-    let draws = try outputs.features.modalities.map {
+    let draws = try outputs.modalities.map {
       ($0, try session.random("removal/\($0)").uniform([1], .float64).scalar())
     }
     let order = draws.sorted { $0.1 < $1.1 }.map(\.0)
@@ -74,7 +74,7 @@ public struct CML: ObjectiveMethod {
     _ outputs: Outputs, _ batch: Batch, _ session: TrainingSession, removing order: [Modality],
     _ report: inout StepReport
   ) throws -> Tensor {
-    let (task, modalities) = (session.model.task, outputs.features.modalities)
+    let (task, modalities) = (session.model.task, outputs.modalities)
     var logits = [outputs.logits]
     for count in order.indices.map({ $0 + 1 }) {
       logits.append(try self.logits(outputs, batch, session, without: Set(order.prefix(count))))

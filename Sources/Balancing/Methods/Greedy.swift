@@ -122,7 +122,7 @@ public struct Greedy: BalancingMethod, PredictsItsOwnWay, AddsParameters, Checkp
     let model = outputs.model
     let squeezed = try outputs.features.map { try $1.linear(model.methodTensor("squeeze", $0.name), nil) }
     let hidden = try (Tensor.total(squeezed.values) + model.methodTensor("squeeze_bias")).relu()
-    return try outputs.features.map { modality, _ in
+    return try PerModality(outputs.modalities) { modality in
       try hidden.linear(
         model.methodTensor("gate", modality.name, "weight"), model.methodTensor("gate", modality.name, "bias")
       ).sigmoid()

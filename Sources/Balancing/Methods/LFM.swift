@@ -124,12 +124,13 @@ public struct LFM: ObjectiveMethod, ActsBetweenEpochs, PredictsItsOwnWay, Checkp
   ) throws -> (target: Tensor, gap: Tensor, unimodal: PerModality<Tensor>) {
     let unimodal = try outputs.unimodal()
     let target = try session.loss(Tensor.stack(unimodal.values).mean(0), batch)
-    let (features, logits) = (outputs.features.values, unimodal.values)
+    let logits = unimodal.values
     var gaps: [Tensor] = []
     for a in logits.indices {
       for b in logits.indices where b > a {
         switch configuration.align {
         case .contrastive:
+          let features = try outputs.features.values
           gaps.append(try Self.contrast(features[a], features[b], temperature: configuration.temperature))
         case .js, .jsCode:
           let task = session.model.task

@@ -88,7 +88,7 @@ public struct MLA: BalancingMethod, AddsParameters, Checkpointed, PredictsItsOwn
   }
 
   public func logits(_ outputs: Outputs, absent: Set<Modality>) throws -> Tensor {
-    let all = Array(outputs.features)
+    let all = try Array(outputs.features)
     let present = all.filter { !absent.contains($0.0) }
     let logits = try (present.isEmpty ? all : present).map { try Self.head(outputs.model, $0.1) }
     return try Self.mean(logits, weights(logits, outputs.model.task))

@@ -131,8 +131,8 @@ public struct Relearning: ObjectiveMethod, PreparesBeforeTraining, ActsBetweenEp
     var features: [[Tensor]] = model.modalities.map { _ in [] }
     var labels: [Tensor] = []
     try lab.forEachBatch(of: source, plan) { batch in
-      let outputs = try withoutGradients { try lab.session.forward(batch) }
-      for (position, feature) in outputs.features.values.enumerated() { features[position].append(feature) }
+      let found = try withoutGradients { try lab.session.forward(batch).features }
+      for (position, feature) in found.values.enumerated() { features[position].append(feature) }
       labels.append(batch.labels)
     }
     let truth = try Tensor.cat(labels, 0)

@@ -62,7 +62,7 @@ public struct UMT: ObjectiveMethod, PreparesBeforeTraining, Checkpointed {
     var total = try session.loss(outputs.logits, batch)
     report.losses["fused"] = try total.scalar()
     guard configuration.weight > 0 else { return total }
-    for (modality, feature) in outputs.features {
+    for (modality, feature) in try outputs.features {
       guard let teacher = teachers[modality] else {
         throw Diagnosis(
           "umt has no teacher for '\(modality)'", remedy: "let it prepare on the training data first",

@@ -50,7 +50,7 @@ public struct UnimodalTraining: ObjectiveMethod, PredictsItsOwnWay, TrainsUnimod
     let all = Array(try outputs.unimodal())
     guard let modality else { return all }
     guard let one = all.first(where: { $0.0 == modality }) else {
-      throw UnknownModality(name: modality.name, known: outputs.features.modalities.map(\.name))
+      throw UnknownModality(name: modality.name, known: outputs.modalities.map(\.name))
     }
     return [one]
   }

@@ -7,8 +7,8 @@ enum ModalityScores {
   /// logits of a pass in which the inputs of the others are zero.
   static func logits(_ outputs: Outputs, _ batch: Batch, _ session: TrainingSession) throws -> PerModality<Tensor> {
     if let parts = try outputs.contributions() { return parts }
-    let all = Set(outputs.features.modalities)
-    return try outputs.features.map { modality, _ in
+    let all = Set(outputs.modalities)
+    return try PerModality(outputs.modalities) { modality in
       try session.forward(batch, without: all.subtracting([modality])).logits
     }
   }

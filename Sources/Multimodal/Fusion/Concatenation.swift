@@ -14,9 +14,15 @@ public struct Concatenation: Fusion {
     try classifier(Tensor.cat(features.values, -1))
   }
 
-  public func logits(_ features: PerModality<Tensor>, rememberedBy tape: LinearTape) throws(TorchError) -> Tensor {
+  public func logits(_ features: PerModality<LayerOutput>, rememberedBy tape: LinearTape) throws(TorchError) -> Tensor {
     if let logits = try tape.reading([(classifier, features.values)], .sideBySide) { return logits[0] }
-    return try logits(features)
+    return try logits(features.numbers())
+  }
+
+  public func contributions(
+    _ features: PerModality<LayerOutput>, rememberedBy tape: LinearTape
+  ) throws(TorchError) -> PerModality<Tensor>? {
+    try tape.contributions(to: classifier, features.values, .sideBySide).map { PerModality(features.modalities, $0) }
   }
 
   public func contributions(_ features: PerModality<Tensor>) throws(TorchError) -> PerModality<Tensor>? {

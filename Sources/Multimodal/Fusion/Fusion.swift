@@ -6,17 +6,27 @@ public protocol Fusion {
   /// The fused logits [B, C] of features [B, H].
   func logits(_ features: PerModality<Tensor>) throws(TorchError) -> Tensor
 
-  /// The same of features that a tape may have remembered, so that a linear classifier can be remembered too.
-  func logits(_ features: PerModality<Tensor>, rememberedBy tape: LinearTape) throws(TorchError) -> Tensor
+  /// The same of features that a tape may have remembered, so that a linear classifier can be remembered too and the
+  /// features need not be computed.
+  func logits(_ features: PerModality<LayerOutput>, rememberedBy tape: LinearTape) throws(TorchError) -> Tensor
 
   /// What each modality adds to the fused logits, where they are such a sum; nil where no such split exists.
   ///
   /// The bias is shared out evenly, so that the parts add up to the logits.
   func contributions(_ features: PerModality<Tensor>) throws(TorchError) -> PerModality<Tensor>?
+
+  /// The same where the tape knows it without the features; nil where it does not.
+  func contributions(
+    _ features: PerModality<LayerOutput>, rememberedBy tape: LinearTape
+  ) throws(TorchError) -> PerModality<Tensor>?
 }
 
 extension Fusion {
-  public func logits(_ features: PerModality<Tensor>, rememberedBy tape: LinearTape) throws(TorchError) -> Tensor {
-    try logits(features)
+  public func logits(_ features: PerModality<LayerOutput>, rememberedBy tape: LinearTape) throws(TorchError) -> Tensor {
+    try logits(features.numbers())
   }
+
+  public func contributions(
+    _ features: PerModality<LayerOutput>, rememberedBy tape: LinearTape
+  ) throws(TorchError) -> PerModality<Tensor>? { nil }
 }

@@ -85,7 +85,7 @@ struct LFMTests {
     var method = try bench.method()
     let (report, inspection) = try session.inspecting { try method.step(batch, session) }
     let outputs = try session.forward(batch)
-    let (own, features) = (try outputs.unimodal().values, outputs.features.values)
+    let (own, features) = (try outputs.unimodal().values, try outputs.features.values)
     let target = try session.loss((own[0] + own[1]) / 2, batch)
     let gap =
       align == "contrastive"

@@ -133,7 +133,7 @@ struct PMRTests {
     for (m, name) in plain.modalities.enumerated() {
       let rows = means(plain, m, classes: 3, Array(0..<bench.data.count))
       let prototypes = try Tensor.of(rows.flatMap { $0 }, [3, rows[0].count])
-      let features = outputs.features.values[m]
+      let features = try outputs.features.values[m]
       let squares = try (features.unsqueezed(1) - prototypes.unsqueezed(0)).square().sum(-1)
       let distances = try squares.squareRoot()
       let pull = try #require(step.report.scalars["pull.\(name)"])
