@@ -104,6 +104,12 @@ public final class TrainingSession {
       batch.inputs.map { absent.contains($0) ? try .zeros($1.shape, $1.elementType, on: $1.device) : $1 })
   }
 
+  /// The feature of one modality, [B, H], without those of the others where nobody asks for them.
+  func feature(_ modality: Modality, _ batch: Batch) throws -> Tensor {
+    guard let tape, model.encoders.isEmpty, !measuresUpdates else { return try forward(batch).features[modality] }
+    return try tape(model.embeddings[modality], batch.inputs[modality])
+  }
+
   /// The outputs for any inputs.
   func outputs(_ inputs: PerModality<Tensor>) throws -> Outputs { try model(inputs, rememberedBy: tape) }
 

@@ -4,17 +4,11 @@
 // meeting at its end decides how busy the processor is. How it is cut depends on the shapes and the number of threads
 // alone, and so do the bits of what comes out.
 
-#include "Guard.hpp"
+#include "InTurn.hpp"
 
 #if __has_include(<ATen/ATen.h>)
 
-#include <ATen/Parallel.h>
-#include <ATen/TensorIterator.h>
 #include <c10/core/GradMode.h>
-#include <c10/core/impl/LocalDispatchKeySet.h>
-
-#include <algorithm>
-#include <atomic>
 
 using namespace ctorch;
 
@@ -27,23 +21,6 @@ constexpr int64_t block_work = 40'000'000, step_work = 22'000'000;
 constexpr int64_t least_work = 1'000'000;
 /// Numbers of a block that is only moved.
 constexpr int64_t block_numbers = 1 << 16;
-
-/// Calls work(i, scratch) for 0 ≤ i < count on all threads, each taking the next that nobody has taken; the scratch
-/// tensor is the thread's own.
-template <typename Work>
-void in_turn(int64_t count, const Work &work) {
-  std::atomic<int64_t> next{0};
-  auto threads = std::min<int64_t>(at::get_num_threads(), count);
-  auto take_turns = [&](char **, const int64_t *, int64_t, int64_t) {
-    // Blocks are written through views that no graph has to hear of.
-    at::AutoDispatchBelowADInplaceOrView quiet;
-    at::Tensor scratch;
-    for (int64_t i = next++; i < count; i = next++) work(i, scratch);
-  };
-  // The threads are libtorch's own, and only code inside it can start them: an iteration over one byte for each.
-  auto places = at::empty({threads}, at::kByte);
-  at::TensorIterator::nullary_op(places).for_each(take_turns, 1);
-}
 
 /// How many parts a length is cut into for blocks of about the right size.
 int64_t parts(int64_t length, int64_t work, int64_t products, int64_t size) {

@@ -41,6 +41,14 @@ public final class Generator {
     try made("randn", []) { out in withSizes(shape) { ctorch_normal($0, $1, type.rawValue, handle, out) } }
   }
 
+  /// scale · tensor + width · n, with a number n of the standard normal distribution for each element, and one `width`.
+  ///
+  /// For noise of the size of a model: numbers are drawn side by side, eight times as fast as by ``normal(_:_:)`` on one
+  /// thread, in 32 bits, so that none is longer than 6.7. They are the stream's on any processor and number of threads.
+  package func disturb(_ tensor: Tensor, scale: Double = 1, width: Tensor) throws(TorchError) -> Tensor {
+    try made("disturb", [tensor, width]) { ctorch_disturbed(tensor.handle, scale, width.handle, handle, $0) }
+  }
+
   /// Numbers spread evenly over `range`.
   public func uniform(
     _ shape: [Int], in range: Range<Double> = 0..<1, _ type: ElementType = .float32

@@ -5,7 +5,7 @@ import Seesaw
 ///
 ///     Benchmark [--quick] --python PATH        everything, interleaved in one run
 ///     Benchmark check --python PATH            that the reference computes what we compute
-///     Benchmark steps joint,balgrad --python PATH [--classes C]    a step of some methods alone
+///     Benchmark steps joint,balgrad --python PATH [--shape small|wide] [--classes C]    a step of some methods alone
 ///     Benchmark features FOLDER --samples N --width D --classes C
 ///     Benchmark stream FOLDER [--rounds N]     an epoch over features on the disk, and how fast the disk is
 @main
@@ -34,7 +34,10 @@ struct Benchmark {
       Runtime.setThreads(threads)
       print(try Streaming(folder: URL(filePath: arguments.words[1])).table(rounds: arguments.number("rounds") ?? 3).text)
     case "steps":
-      var shape = Shape.paper
+      let name = arguments.options["shape"] ?? "paper"
+      guard var shape = ["paper": Shape.paper, "small": .small, "wide": .wide][name] else {
+        throw BenchmarkError("--shape is '\(name)', none of paper, small, wide")
+      }
       shape.classes = try arguments.number("classes") ?? shape.classes
       let methods = (arguments.words.dropFirst().first ?? "joint,balgrad").split(separator: ",").map(String.init)
       try Report(arguments, reference(arguments)).steps(of: methods, shape)

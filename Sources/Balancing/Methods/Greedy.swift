@@ -155,7 +155,10 @@ public struct Greedy: BalancingMethod, PredictsItsOwnWay, AddsParameters, Checkp
 
   /// μ: ‖∇‖² / ‖θ‖² over some parameters.
   static func relativeEnergy(_ direction: Gradients, _ indices: [Int], _ store: ParameterStore) throws -> Double {
-    let squares = try indices.map { try store.parameters[$0].tensor.detached().square().sum() }
+    let squares = try indices.map { index in
+      let weights = try store.parameters[index].tensor.detached().flattened()
+      return try weights.dot(weights)
+    }
     let size = squares.isEmpty ? 0 : try Tensor.stack(squares).sum().scalar()
     return size > 0 ? try direction.dot(direction, within: indices) / size : 0
   }

@@ -68,7 +68,7 @@ public struct MLA: BalancingMethod, AddsParameters, Checkpointed, PredictsItsOwn
     var report = StepReport(losses: [:])
     var answers: [(modality: Modality, logits: Tensor)] = []
     for modality in session.model.modalities.sorted(by: { $0.name < $1.name }) {
-      let feature = try session.forward(batch).features[modality]
+      let feature = try session.feature(modality, batch)
       let logits = try Self.head(session.model, feature)
       let loss = try session.loss(logits, batch)
       let direction = try changed(session.gradients(of: loss), seeing: feature.detached(), session)
@@ -82,7 +82,9 @@ public struct MLA: BalancingMethod, AddsParameters, Checkpointed, PredictsItsOwn
       for (position, answer) in answers.enumerated() {
         report.scalars["weight.\(answer.modality.name)"] = try weights.selected(0, position).mean().scalar()
       }
-      report.scalars["norm.projector"] = try projector?.norm().scalar()
+      report.scalars["norm.projector"] = try projector.map {
+        try $0.flattened().dot($0.flattened()).scalar().squareRoot()
+      }
     }
     return report
   }
@@ -133,7 +135,7 @@ public struct MLA: BalancingMethod, AddsParameters, Checkpointed, PredictsItsOwn
     let square = try k * k.transposed()
     switch variant {
     case .paper:
-      return try projector - square / (row.matmul(k) + lambda)
+      return try projector.added(square, scale: -1 / (row.matmul(k).scalar() + lambda))
     case .official:
       let after = try projector - square / (k * row + lambda)
       let norm = try after.norm().scalar()

@@ -125,9 +125,15 @@ public struct PMR: ObjectiveMethod, ActsBetweenEpochs, Checkpointed {
 
   /// dₘ, [B, C].
   static func similarities(_ features: Tensor, _ prototypes: Tensor, _ task: PredictionTask) throws -> Tensor {
-    let squares = try (features.unsqueezed(1) - prototypes.unsqueezed(0)).square().sum(-1)
-    // The root of zero has no slope.
-    let distances = try squares.clamped(min: 1e-24).squareRoot()
+    // ‖e − c‖² = ‖e‖² + ‖c‖² − 2⟨e, c⟩, seen from the middle of all c, so that less is lost in the difference.
+    let middle = try prototypes.mean(0)
+    let (e, c) = (try features - middle, try prototypes - middle)
+    let lengths = try e.square().sum(1, keeping: true) + c.square().sum(1)
+    let squares = try lengths.added(e.matmul(c.transposed()), scale: -2)
+    // A distance that is nothing but rounding has no slope, as the root of zero has none.
+    let rounding = 16 * (e.elementType == .float64 ? Double.ulpOfOne : Double(Float.ulpOfOne))
+    let least = try (lengths.detached() * rounding).clamped(min: 1e-24)
+    let distances = try squares.maximum(least).squareRoot()
     guard task == .multiLabel else { return try -distances }
     let classes = prototypes.shape[0] / 2
     return try distances.narrowed(1, from: classes, length: classes) - distances.narrowed(1, from: 0, length: classes)

@@ -62,6 +62,9 @@ public struct RollingQ: ObjectiveMethod, ActsBetweenEpochs, Checkpointed, Predic
   ) throws -> Tensor {
     let loss = try session.loss(logits(outputs, absent: []), batch)
     report.losses["fused"] = try loss.scalar()
+    report.scalars["rotations"] = Double(count)
+    // Nothing is decided by the rest, and it costs nearly half of a step.
+    guard session.isMeasured else { return loss }
     try withoutGradients {
       let fusion = try Self.fusion(outputs.model)
       let weights = try fusion.weights(outputs.features, turningQueries: rotation(like: outputs.logits))
@@ -71,7 +74,6 @@ public struct RollingQ: ObjectiveMethod, ActsBetweenEpochs, Checkpointed, Predic
         report.scalars["cosine.\(modality.name)"] = cosines[position]
       }
       report.scalars["imbalance"] = Self.imbalance(cosines)
-      report.scalars["rotations"] = Double(count)
     }
     return loss
   }

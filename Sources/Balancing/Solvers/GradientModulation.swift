@@ -51,21 +51,21 @@ struct GradientModulation {
     let scores = try ModalityScores.sums(outputs, batch, session)
     let ratios = Self.ratios(scores, comparison)
     let factors = ratios.map { Self.factor($0, alpha: alpha) }
-    let disturbance = noise ? try Self.noise(like: direction, session) : nil
     var scalings: [(parameters: [Int], factor: Double)] = []
     for (position, modality) in session.model.modalities.enumerated() {
       let factor = factors[position]
       report.scalars["score.\(modality.name)"] = scores[position] / Double(batch.count)
       report.scalars["ratio.\(modality.name)"] = ratios[position]
       report.scalars["factor.\(modality.name)"] = factor
-      if factor == 1 { continue }
       let trained = session.model.branch(modality).filter(direction.presentIndices.contains)
-      switch place {
-      case .gradient: direction = try direction.scaled(by: factor, within: trained)
-      case .step: scalings.append((trained, factor))
+      let scale = place == .gradient ? factor : 1
+      if noise {
+        direction = try Self.disturbed(direction, trained, scale: scale, session)
+      } else if scale != 1 {
+        direction = try direction.scaled(by: scale, within: trained)
       }
+      if place == .step, factor != 1 { scalings.append((trained, factor)) }
     }
-    if let disturbance { direction = try direction + disturbance }
     try session.update(along: direction, scalingSteps: scalings)
     return report
   }
@@ -85,20 +85,19 @@ struct GradientModulation {
   /// kₘ, which is never above 1.
   static func factor(_ ratio: Double, alpha: Double) -> Double { ratio > 1 ? 1 - tanh(alpha * ratio) : 1 }
 
-  /// Normal noise on every tensor of the branches, as wide as that tensor's gradient is.
-  static func noise(like gradients: Gradients, _ session: TrainingSession) throws -> Gradients {
-    let store = session.model.store
-    var noise = gradients.within(session.model.branches)
-    for index in noise.presentIndices {
-      let path = store.parameters[index].path
-      let generator = try session.random("noise/\(path)")
-      noise = try noise.mapping([index]) { (gradient) throws(TorchError) in
+  /// The direction with some parameters' part scaled, and normal noise on each as wide as it was before.
+  static func disturbed(
+    _ direction: Gradients, _ indices: [Int], scale: Double, _ session: TrainingSession
+  ) throws -> Gradients {
+    var result = direction
+    for index in indices {
+      let generator = try session.random("noise/\(session.model.store.parameters[index].path)")
+      result = try result.mapping([index]) { (gradient) throws(TorchError) in
         // A single number has no spread.
         let variance = try gradient.variance(correction: gradient.count > 1 ? 1 : 0)
-        let normal = try generator.normal(gradient.shape).to(gradient.elementType, on: gradient.device)
-        return try normal * (variance.squareRoot() + 1e-8)
+        return try generator.disturb(gradient, scale: scale, width: variance.squareRoot() + 1e-8)
       }
     }
-    return noise
+    return result
   }
 }

@@ -156,6 +156,10 @@ ctorch_status ctorch_generator_new(uint64_t seed, ctorch_generator *out);
 void ctorch_generator_free(ctorch_generator generator);
 ctorch_status ctorch_normal(const int64_t *sizes, int32_t rank, int32_t type, ctorch_generator generator,
                             ctorch_tensor *out);
+/// scale · a + width · n, with n of the standard normal distribution, drawn for each element; `width` is one number.
+/// The bits of n are the generator's alone, whatever the processor and its threads.
+ctorch_status ctorch_disturbed(ctorch_tensor a, double scale, ctorch_tensor width, ctorch_generator generator,
+                               ctorch_tensor *out);
 ctorch_status ctorch_uniform(const int64_t *sizes, int32_t rank, double low, double high, int32_t type,
                              ctorch_generator generator, ctorch_tensor *out);
 ctorch_status ctorch_bernoulli(const int64_t *sizes, int32_t rank, double probability, ctorch_generator generator,
