@@ -16,6 +16,12 @@ public enum EncoderRegistry {
     PretrainedTextEncoder.self,
   ]
 
+  /// Those that are programs in files.
+  public static let scripted: [any TorchScriptEncoder.Type] = [
+    TorchScriptImageEncoder.self,
+    TorchScriptTextEncoder.self,
+  ]
+
   /// Those that leave the encoding to the model.
   public static let preparing: [any RawEncoder.Type] = [PixelEncoder.self, TokenEncoder.self]
 
@@ -33,12 +39,26 @@ public enum EncoderRegistry {
 
   /// An encoder by name, or from a checkpoint folder where a folder is named; the default for `nil`.
   ///
-  /// - Parameter settings: of a checkpoint; a built-in encoder takes none of them.
-  /// - Throws: ``EncoderError``, ``CheckpointError``.
+  /// - Parameters:
+  ///   - settings: of a checkpoint; a built-in encoder takes none of them.
+  ///   - warn: is told what a person must know before code out of a file is run.
+  /// - Throws: ``EncoderError``, ``CheckpointError``, ``ScriptError``.
   public static func make(
-    _ name: String?, of kind: RawInput.Kind, settings: PretrainedSettings = PretrainedSettings()
+    _ name: String?, of kind: RawInput.Kind, settings: PretrainedSettings = PretrainedSettings(),
+    warn: (String) -> Void = { _ in }
   ) throws -> any RawEncoder {
     let known = encoders(of: kind)
+    if let name, name.hasPrefix(scriptPrefix) {
+      let file = String(name.dropFirst(scriptPrefix.count))
+      guard let type = scripted.first(where: { $0.kind == kind }), !file.isEmpty else {
+        throw EncoderError.settings(
+          encoder: name, reason: "torchscript:FILE names a module that reads pictures or texts")
+      }
+      let url = URL(filePath: (file as NSString).expandingTildeInPath)
+      guard FileManager.default.fileExists(atPath: url.path) else { throw ScriptError.noFile(url.path) }
+      warn(warning(url.relativePath))
+      return try type.init(file: url, settings: settings)
+    }
     if let name, let found = try preparing(name, of: kind) {
       if settings.pooling != nil { throw EncoderError.noPooling(encoder: name) }
       return found
@@ -58,6 +78,13 @@ public enum EncoderRegistry {
     let encoder = try encoder(named: name, of: kind).init()
     if settings.pooling != nil { throw EncoderError.noPooling(encoder: type(of: encoder).name) }
     return encoder
+  }
+
+  private static let scriptPrefix = "torchscript:"
+
+  private static func warning(_ file: String) -> String {
+    "'\(file)' is a program and not only weights: it runs as you and may do whatever its author wrote; "
+      + "use it only where you trust them"
   }
 
   /// `pixels`, `pixels:64`, `pixels:FOLDER` or `tokens:FOLDER`; nil for any other name.
@@ -81,16 +108,21 @@ public enum EncoderRegistry {
   }
 
   /// The encoder that was stored under that name.
+  ///
+  /// - Parameter warn: is told what a person must know before code out of a file is run.
   public static func restored(
-    named name: String, of kind: RawInput.Kind, version: String?, from state: () throws -> EncoderState
+    named name: String, of kind: RawInput.Kind, version: String?, warn: (String) -> Void = { _ in },
+    from state: () throws -> EncoderState
   ) throws -> any RawEncoder {
     let type: any RawEncoder.Type =
-      try (pretrained + preparing).first { $0.name == name && $0.kind == kind }
+      try (pretrained + preparing + scripted).first { $0.name == name && $0.kind == kind }
       ?? encoder(
         named: name, of: kind)
     guard version == "\(type.version)" else {
       throw EncoderError.otherVersion(encoder: name, stored: version, current: type.version)
     }
-    return try type.init(restoring: state())
+    let state = try state()
+    if scripted.contains(where: { $0.name == name }) { warn(warning(ScriptReader.file(of: state) ?? name)) }
+    return try type.init(restoring: state)
   }
 }

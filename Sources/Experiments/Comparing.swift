@@ -168,6 +168,7 @@ extension Experiment {
                     detail: "\(plan.words)  \(detail)"))
               // What is said of one seed holds for the others.
               case .note(let words): if plan.configuration.seed == 0 { events(.note("\(plan.label): \(words)")) }
+              case .warning: events(event)
               case .phase: break
               }
             }

@@ -19,13 +19,14 @@ enum EncoderFile {
     try SafeTensors.write(arrays, metadata: metadata, to: url)
   }
 
-  static func read(_ url: URL) throws -> any RawEncoder {
+  /// - Parameter warn: is told what a person must know before code out of a file is run.
+  static func read(_ url: URL, warn: (String) -> Void) throws -> any RawEncoder {
     let file = try SafeTensors(reading: url)
     guard let name = file.metadata["encoder"], let kind = file.metadata["kind"].flatMap(RawInput.Kind.init),
       let json = file.metadata["state"]
     else { throw Diagnosis("this is no encoder of Seesaw's", place: url.relativePath, exitStatus: .input) }
     do {
-      return try EncoderRegistry.restored(named: name, of: kind, version: file.metadata["version"]) {
+      return try EncoderRegistry.restored(named: name, of: kind, version: file.metadata["version"], warn: warn) {
         var arrays: [String: EncoderArray] = [:]
         for entry in file.entries {
           arrays[entry.name] = EncoderArray(shape: entry.shape, values: try file.tensor(entry.name).array())

@@ -198,8 +198,8 @@ private final class EncodingWork {
     settings.pooling = pooling
     settings.precision = request.precision
     settings.rescales = request.rescale
-    let encoder = try EncoderRegistry.make(name, of: kind, settings: settings)
-    if let known = (encoder as? any PretrainedEncoder)?.provenance {
+    let encoder = try EncoderRegistry.make(name, of: kind, settings: settings, warn: { events(.warning($0)) })
+    if let known = (encoder as? any ProvenEncoder)?.provenance {
       events(
         .phase("Encoder", "\(kind.rawValue): \(known.architecture), \(encoder.width) wide, pooled by \(known.pooling)"))
     }
@@ -331,7 +331,7 @@ private final class EncodingWork {
       let url = folder.appending(path: name)
       // The name says what must be in the file.
       guard let digest = try? FileDigest.sha256(of: url), name == "\(prefix)\(digest.prefix(16)).safetensors",
-        let encoder = try? EncoderFile.read(url)
+        let encoder = try? EncoderFile.read(url, warn: { events(.warning($0)) })
       else { continue }
       return (encoder, digest)
     }
@@ -635,7 +635,7 @@ extension RawEncoder {
 
   /// What the manifest says of it: its name, or where its weights are from.
   fileprivate func provenanceTree() throws -> Tree {
-    guard let pretrained = self as? any PretrainedEncoder else { return .table(["name": .string(Self.name)]) }
+    guard let pretrained = self as? any ProvenEncoder else { return .table(["name": .string(Self.name)]) }
     return try Tree(encoding: pretrained.provenance, keys: .asNamed)
   }
 }

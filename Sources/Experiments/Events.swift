@@ -9,6 +9,8 @@ public enum ExperimentEvent: Sendable, Equatable {
   case progress(label: String, done: Int, total: Int, detail: String)
   /// Something a person should know, said once.
   case note(String)
+  /// What a person must know before it happens, whatever else they want to hear.
+  case warning(String)
 }
 
 /// Whoever listens; called from one thread at a time.

@@ -27,7 +27,9 @@ public final class Predictor {
   public var encodable: [String] { encoders.keys.sorted() }
 
   /// Opens a run folder; its data is not needed.
-  public init(run: URL) throws {
+  ///
+  /// - Parameter events: is told before an encoder is run that is a program of its own.
+  public init(run: URL, events: EventSink = { _ in }) throws {
     folder = RunFolder(run)
     guard folder.exists else {
       throw Diagnosis("there is no run here", place: run.relativePath, exitStatus: .input)
@@ -100,7 +102,9 @@ public final class Predictor {
     var encoders: [String: any RawEncoder] = [:]
     for modality in modalities {
       let url = run.appending(path: "encoders/\(modality.name).safetensors")
-      if FileManager.default.fileExists(atPath: url.path) { encoders[modality.name] = try EncoderFile.read(url) }
+      if FileManager.default.fileExists(atPath: url.path) {
+        encoders[modality.name] = try EncoderFile.read(url) { events(.warning($0)) }
+      }
     }
     self.encoders = encoders
   }

@@ -70,13 +70,16 @@ struct PretrainedTests {
     }
   }
 
-  @Test("encoders lists what comes along and what is read")
+  @Test("encoders lists what comes along, what is read and what is trained")
   func list() throws {
     try withTemporaryFolder { folder in
       let text = try Seesaw.run(["encoders"], in: folder)
       #expect(text.status == 0 && text.out.contains("hashed-ngrams") && text.out.contains("distilbert"))
       let list = try Seesaw.run(["encoders", "--json"], in: folder).json().listValue ?? []
       #expect(list.contains { $0[path: "architectures"]?.listValue?.contains("resnet") == true })
+      for name in ["torchscript:FILE", "tokens:FOLDER", "small-cnn"] { #expect(text.out.contains(name), "\(name)") }
+      let trained = list.filter { $0[path: "trained"] == true }.compactMap { $0[path: "name"]?.stringValue }
+      #expect(trained == ["small-cnn", "resnet-18", "vit-tiny", "vit-small"])
     }
   }
 }

@@ -20,6 +20,7 @@ extern "C" {
 
 typedef struct ctorch_tensor_s *ctorch_tensor;
 typedef struct ctorch_generator_s *ctorch_generator;
+typedef struct ctorch_module_s *ctorch_module;
 typedef int32_t ctorch_status;
 
 /// Element types, by number.
@@ -194,6 +195,19 @@ ctorch_status ctorch_upsample_bicubic(ctorch_tensor a, int64_t height, int64_t w
 /// target that is null is made.
 ctorch_status ctorch_products(ctorch_tensor *targets, const ctorch_tensor *biases, const ctorch_tensor *lefts,
                               const ctorch_tensor *rights, const int32_t *terms, int32_t count);
+
+// Modules saved as TorchScript. Whoever loads one runs what its author wrote.
+
+/// On the processor, as for prediction.
+ctorch_status ctorch_module_load(const char *path, ctorch_module *out);
+void ctorch_module_free(ctorch_module module);
+/// The names of what `forward` takes, a line each, and how many of them it cannot do without; the names are valid until
+/// this thread's next call of this or the next function.
+ctorch_status ctorch_module_arguments(ctorch_module module, int32_t *required, const char **names);
+/// Runs `forward` and gives the tensors in what it returns (a tensor, or a tuple, list or dict), at most `capacity`, with
+/// a line each in `names`: a dict's key or a named tuple's field, else empty.
+ctorch_status ctorch_module_forward(ctorch_module module, const ctorch_tensor *inputs, int32_t count,
+                                    ctorch_tensor *out, int32_t capacity, int32_t *made, const char **names);
 
 // Optimizer steps, in place, one pass. A gradient is gradients[i], or gradients[i] × rights[i] where that is not null.
 

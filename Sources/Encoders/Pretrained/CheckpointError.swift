@@ -34,7 +34,8 @@ public enum CheckpointError: Diagnosable, Equatable {
       Diagnosis(
         "the weights are only in '\(file)', a pickle, which can run any code when it is read", place: folder,
         remedy: "convert it once where you trust it: python -c \"from transformers import AutoModel; "
-          + "AutoModel.from_pretrained('FOLDER').save_pretrained('CONVERTED')\" writes model.safetensors",
+          + "AutoModel.from_pretrained('FOLDER').save_pretrained('CONVERTED')\" writes model.safetensors; "
+          + "a module that torch.jit.save wrote is named torchscript:FILE",
         exitStatus: .input)
     case .unreadable(let file, let reason):
       Diagnosis("a file of the checkpoint cannot be read", place: file, found: [reason], exitStatus: .input)

@@ -26,7 +26,7 @@ public struct PretrainedSettings: Settings {
 ///
 /// A stored encoder holds no weights: it names the folder and the digest of its files, and is refused where they are
 /// gone or changed.
-public protocol PretrainedEncoder: RawEncoder {
+public protocol PretrainedEncoder: ProvenEncoder {
   /// The `model_type`s that are read.
   static var architectures: [String] { get }
 
@@ -34,6 +34,10 @@ public protocol PretrainedEncoder: RawEncoder {
   ///
   /// - Throws: ``CheckpointError``.
   init(folder: URL, settings: PretrainedSettings) throws
+}
+
+/// An encoder whose network is from elsewhere.
+public protocol ProvenEncoder: RawEncoder {
   /// What the features say of where they are from.
   var provenance: EncoderProvenance { get }
 }
@@ -41,6 +45,8 @@ public protocol PretrainedEncoder: RawEncoder {
 /// Where an encoder's weights are from.
 public struct EncoderProvenance: Sendable, Codable, Equatable {
   public let folder: String
+  /// The file in it that is the network and runs; nil for weights.
+  public internal(set) var file: String?
   /// SHA-256 over the digests of all files that were read.
   public let sha256: String
   public let architecture: String

@@ -34,26 +34,34 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
   private init(folder: URL, settings: PretrainedSettings, stamp: CheckpointStamp?) throws {
     let weights = try CheckpointWeights(in: folder, as: settings.precision.elementType)
     let (network, architecture, own) = try Self.network(in: folder, weights)
-    let pooling = settings.pooling ?? network.standard
-    guard let width = network.widths[pooling] else {
-      throw CheckpointError.pooling(
-        pooling.rawValue, in: folder.path,
-        offered: Pooling.allCases.filter { network.widths[$0] != nil }.map(\.rawValue))
-    }
     guard let processor = try ImageProcessor.found(in: folder) ?? own else {
       throw CheckpointError.noFile("preprocessor_config.json", in: folder.path)
     }
-    self.network = Frozen(network)
-    self.pooling = pooling
-    self.width = width
-    self.processor = processor
-    self.settings = settings
     let stamp =
       try stamp
       ?? CheckpointStamp(
         folder: folder,
         names: try ["config.json", "preprocessor_config.json", "processor_config.json", "model.safetensors.index.json"]
           + CheckpointWeights.files(in: folder).map(\.lastPathComponent))
+    try self.init(network, architecture, processor, settings: settings, stamp: stamp)
+  }
+
+  /// The encoder over any network, of the files that the stamp names.
+  init(
+    _ network: any VisionNetwork, _ architecture: String, _ processor: ImageProcessor, settings: PretrainedSettings,
+    stamp: CheckpointStamp
+  ) throws {
+    let pooling = settings.pooling ?? network.standard
+    guard let width = network.widths[pooling] else {
+      throw CheckpointError.pooling(
+        pooling.rawValue, in: stamp.folder,
+        offered: Pooling.allCases.filter { network.widths[$0] != nil }.map(\.rawValue))
+    }
+    self.network = Frozen(network)
+    self.pooling = pooling
+    self.width = width
+    self.processor = processor
+    self.settings = settings
     self.stamp = stamp
     provenance = EncoderProvenance(
       folder: stamp.folder, sha256: stamp.digest, architecture: architecture, pooling: pooling.rawValue,

@@ -96,7 +96,9 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
       try stamp
       ?? CheckpointStamp(
         folder: folder,
-        names: try (Self.files + CheckpointWeights.files(in: place).map(\.lastPathComponent)).map { prefix + $0 }
+        names: try
+          (Self.tokenizerFiles + ["model.safetensors.index.json"]
+          + CheckpointWeights.files(in: place).map(\.lastPathComponent)).map { prefix + $0 }
           + (modules?.files ?? []) + ["config_sentence_transformers.json"])
     self.stamp = stamp
     self.settings = settings
@@ -108,10 +110,35 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
       "\(Self.name) \(Self.version) \(stamp.digest) \(named) \(settings.pooling == nil) \(settings.identity)"
   }
 
-  /// What a text encoder depends on besides its weights.
-  private static let files = [
+  /// The encoder over any network with a pooling of its own, of the files that the stamp names.
+  init(
+    _ network: any TextNetwork, _ architecture: String, _ tokenizer: Tokenizer, settings: PretrainedSettings,
+    stamp: CheckpointStamp
+  ) throws {
+    let pooling = settings.pooling ?? network.standard
+    guard let width = network.widths[pooling] else {
+      throw CheckpointError.pooling(
+        pooling.rawValue, in: stamp.folder,
+        offered: Pooling.allCases.filter { network.widths[$0] != nil }.map(\.rawValue))
+    }
+    reader = Frozen(Reader(network: network, poolings: [pooling], modules: nil))
+    self.width = width
+    self.tokenizer = tokenizer
+    maximumLength = min(tokenizer.maximumLength, network.places)
+    isLowercased = false
+    prompt = ""
+    self.stamp = stamp
+    self.settings = settings
+    provenance = EncoderProvenance(
+      folder: stamp.folder, sha256: stamp.digest, architecture: architecture, pooling: pooling.rawValue,
+      precision: settings.precision.rawValue, rescales: settings.rescales)
+    identity = "\(Self.name) \(Self.version) \(stamp.digest) \(pooling.rawValue) \(settings.identity)"
+  }
+
+  /// What a tokenizer is read from.
+  static let tokenizerFiles = [
     "config.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json",
-    "special_tokens_map.json", "added_tokens.json", "sentence_bert_config.json", "model.safetensors.index.json",
+    "special_tokens_map.json", "added_tokens.json", "sentence_bert_config.json",
   ]
 
   static func network(

@@ -12,6 +12,8 @@ struct Encode: ParsableCommand, Exemplified {
       + "split), or a published data set as it comes ('seesaw datasets' lists them). "
       + "A sample that cannot be used is left out and listed in quarantine.jsonl, unless --strict. "
       + "An encoder is a name or a checkpoint folder of the Hugging Face kind; 'seesaw encoders' lists what is read. "
+      + "torchscript:FILE is any other network, saved by torch.jit.save with its processor or tokenizer beside it: a program, "
+      + "which runs as you. "
       + "Each input is encoded once: rows are kept in a cache, and an interrupted call goes on with the same command. "
       + "pixels:64, pixels:FOLDER and tokens:FOLDER keep pictures and texts for encoders that are trained with the model."
   )
@@ -29,12 +31,13 @@ struct Encode: ParsableCommand, Exemplified {
 
   @Option(
     name: [.customLong("image-encoder"), .customLong("image")],
-    help: ArgumentHelp("The encoder of pictures: a name, or a checkpoint folder.", valueName: "encoder"))
+    help: ArgumentHelp(
+      "The encoder of pictures: a name, a checkpoint folder, or torchscript:FILE.", valueName: "encoder"))
   var imageEncoder: String?
 
   @Option(
     name: [.customLong("text-encoder"), .customLong("text")],
-    help: ArgumentHelp("The encoder of texts: a name, or a checkpoint folder.", valueName: "encoder"))
+    help: ArgumentHelp("The encoder of texts: a name, a checkpoint folder, or torchscript:FILE.", valueName: "encoder"))
   var textEncoder: String?
 
   @Option(

@@ -41,7 +41,7 @@ struct Predict: ParsableCommand, Exemplified {
         "there is nothing to predict from",
         remedy: "--image, --text or --features-file, or JSON lines on standard input", exitStatus: .usage)
     }
-    let predictor = try Predictor(run: URL(filePath: folder))
+    let predictor = try Predictor(run: URL(filePath: folder), events: output.events)
     guard isSingle else { return try answerLines(predictor, output) }
     var input = PredictionInput(image: image.map { URL(filePath: $0) }, text: text)
     if let featuresFile { input.features = try PredictionLine.features(reading: URL(filePath: featuresFile)) }

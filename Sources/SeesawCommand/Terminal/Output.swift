@@ -7,7 +7,7 @@ import Synchronization
 
 /// How much is said; on every command.
 struct TalkOptions: ParsableArguments {
-  @Flag(name: [.customShort("q"), .long], help: "Say nothing but errors.")
+  @Flag(name: [.customShort("q"), .long], help: "Say nothing but errors and warnings.")
   var quiet = false
 
   @Flag(name: [.customShort("v"), .long], help: "Say also what is of interest when something goes wrong.")
@@ -85,9 +85,16 @@ final class Output: Sendable {
   /// Says a word and a sentence.
   func say(_ word: String, _ sentence: String) {
     guard !quiet else { return }
+    tell(word, sentence)
+  }
+
+  /// Says what must be heard, quiet or not.
+  func warn(_ sentence: String) { tell("Warning", sentence) }
+
+  private func tell(_ word: String, _ sentence: String) {
     let line = Words.phase(word, sentence.shown)
     guard surroundings.colour else { return talk(line) }
-    let coloured = word == "Note" ? Colour.yellow(word) : Colour.green(word)
+    let coloured = ["Note", "Warning"].contains(word) ? Colour.yellow(word) : Colour.green(word)
     talk(line.replacing(word, with: coloured, maxReplacements: 1))
   }
 
@@ -99,6 +106,7 @@ final class Output: Sendable {
       switch event {
       case .phase(let word, let sentence): say(word, sentence)
       case .note(let sentence): note(sentence)
+      case .warning(let sentence): warn(sentence)
       case .progress(let label, let done, let total, let detail):
         show(ProgressLine(label: label, done: done, total: total, detail: detail))
       }
