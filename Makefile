@@ -5,7 +5,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help libtorch plotly setup build demo test kill-test full-disk-test lint format docs docs-check promises golden \
-  browser-test example bench bench-check fuzz sanitize load-test clean
+  browser-test example bench bench-check bench-encoders fuzz sanitize load-test clean
 
 PYTHON ?= python3
 export PYTHON
@@ -15,7 +15,7 @@ export LIBTORCH ?= $(CURDIR)/.libtorch/torch
 SWIFT := $(wildcard Package.swift Sources Tests Fuzz Examples Benchmarks Snippets)
 
 help: ## say what each verb does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 libtorch: ## fetch libtorch into .libtorch (nothing to do if LIBTORCH names one)
 	@scripts/libtorch.sh
@@ -77,6 +77,10 @@ bench: build ## speed against the bare products and eager PyTorch (QUICK=1: two 
 bench-check: setup ## that the PyTorch reference of the benchmark computes what we compute
 	@python="$$(scripts/python-environment.sh)" && swift run -c release --package-path Benchmarks Benchmark check \
 	  --python "$$python"
+
+bench-encoders: setup ## pretrained encoders against transformers: same checkpoints, libtorch, threads and batches
+	swift build -c release --package-path Benchmarks --product EncoderBenchmark
+	@"$$(scripts/python-environment.sh)" Benchmarks/reference/encoders.py
 
 fuzz: setup ## search for input that breaks a parser: TARGET=json MINUTES=10; a target is a folder of Fuzz/Corpus
 	@scripts/fuzz.sh "$(TARGET)" "$(or $(MINUTES),10)"

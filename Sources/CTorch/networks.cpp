@@ -4,6 +4,8 @@
 
 #if __has_include(<ATen/ATen.h>)
 
+#include <ATen/core/dispatch/Dispatcher.h>
+
 using namespace ctorch;
 
 namespace {
@@ -12,9 +14,37 @@ std::optional<at::Tensor> optional(ctorch_tensor tensor) {
   return tensor == nullptr ? std::nullopt : std::optional<at::Tensor>(tensor->value);
 }
 
+/// oneDNN's product, which applies GELU to what is still in the cache; not in every libtorch.
+std::optional<at::Tensor> fused_linear(const at::Tensor &a, const at::Tensor &weight, const std::optional<at::Tensor> &bias,
+                                       const char *gelu) {
+  using Product = at::Tensor(const at::Tensor &, const at::Tensor &, const std::optional<at::Tensor> &, std::string_view,
+                             c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>);
+  static const auto schema = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+  auto type = a.scalar_type();
+  auto fits = schema && a.is_cpu() && a.numel() > 0 && weight.is_contiguous() && weight.scalar_type() == type &&
+              (type == at::kFloat || type == at::kBFloat16) && !c10::GradMode::is_enabled() &&
+              at::globalContext().userEnabledMkldnn();
+  if (!fits) return std::nullopt;
+  auto name = gelu == nullptr ? "none" : "gelu";
+  return schema->typed<Product>().call(a, weight, bias, name, c10::List<std::optional<at::Scalar>>(), gelu == nullptr ? "" : gelu);
+}
+
 }  // namespace
 
 extern "C" {
+
+ctorch_status ctorch_frozen_linear(ctorch_tensor a, ctorch_tensor weight, ctorch_tensor bias, int32_t gelu,
+                                   ctorch_tensor *out) {
+  return guard([&] {
+    const char *form = gelu == 0 ? nullptr : gelu == 1 ? "none" : "tanh";
+    if (auto fused = fused_linear(a->value, weight->value, optional(bias), form)) {
+      *out = wrap(*fused);
+      return;
+    }
+    auto product = at::linear(a->value, weight->value, optional(bias));
+    *out = wrap(form == nullptr ? product : at::gelu(product, form));
+  });
+}
 
 ctorch_status ctorch_attention(ctorch_tensor query, ctorch_tensor key, ctorch_tensor value, ctorch_tensor mask,
                                bool causal, ctorch_tensor *out) {
@@ -39,6 +69,10 @@ ctorch_status ctorch_conv2d(ctorch_tensor a, ctorch_tensor weight, ctorch_tensor
   return guard([&] {
     *out = wrap(at::conv2d(a->value, weight->value, optional(bias), sizes(stride, 2), sizes(padding, 2)));
   });
+}
+
+ctorch_status ctorch_channels_last(ctorch_tensor a, ctorch_tensor *out) {
+  return guard([&] { *out = wrap(a->value.contiguous(at::MemoryFormat::ChannelsLast)); });
 }
 
 ctorch_status ctorch_max_pool2d(ctorch_tensor a, int64_t size, int64_t stride, int64_t padding, ctorch_tensor *out) {

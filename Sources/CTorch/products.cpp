@@ -191,6 +191,15 @@ void take(std::vector<Move> &moves, const Step &step) {
 
 extern "C" {
 
+ctorch_status ctorch_in_turn(int64_t count, void (*body)(int64_t, void *), void *context) {
+  return guard([&] {
+    in_turn(count, [&](int64_t i, at::Tensor &) {
+      c10::NoGradGuard quiet;
+      body(i, context);
+    });
+  });
+}
+
 ctorch_status ctorch_products(ctorch_tensor *targets, const ctorch_tensor *biases, const ctorch_tensor *lefts,
                               const ctorch_tensor *rights, const int32_t *terms, int32_t count) {
   return guard([&] {

@@ -1,4 +1,5 @@
 import CTorch
+import Synchronization
 
 /// The libtorch this process runs on.
 public enum Runtime {
@@ -18,5 +19,35 @@ public enum Runtime {
   /// The devices that can be computed on.
   public static var devices: [Device] {
     [.cpu] + (ctorch_has_cuda() ? ["cuda"] : []) + (ctorch_has_mps() ? ["mps"] : [])
+  }
+}
+
+extension Runtime {
+  /// Calls `body` for each number below `count` on ``threads`` threads, each taking the next that nobody has taken.
+  ///
+  /// What `body` computes is computed by its thread alone, and no gradient is recorded; a single call has all threads.
+  /// - Throws: what the first of those that failed has thrown.
+  package static func inTurn<Result: Sendable>(
+    _ count: Int, _ body: @escaping @Sendable (Int) throws -> Result
+  ) throws -> [Result] {
+    guard count > 1, threads > 1 else { return try withoutGradients { try (0..<count).map(body) } }
+    let results = Mutex([Swift.Result<Result, any Error>?](repeating: nil, count: count))
+    let turn = Turn { index in
+      let result = Swift.Result { try body(index) }
+      results.withLock { $0[index] = result }
+    }
+    let status = ctorch_in_turn(
+      Int64(count),
+      { index, context in
+        guard let context else { return }
+        Unmanaged<Turn>.fromOpaque(context).takeUnretainedValue().body(Int(index))
+      }, Unmanaged.passUnretained(turn).toOpaque())
+    try withExtendedLifetime(turn) { () throws(TorchError) in try done("in_turn", [], status) }
+    return try results.withLock { $0 }.compactMap { try $0?.get() }
+  }
+
+  private final class Turn: Sendable {
+    let body: @Sendable (Int) -> Void
+    init(_ body: @escaping @Sendable (Int) -> Void) { self.body = body }
   }
 }

@@ -14,6 +14,22 @@ extension Tensor {
     }
   }
 
+  /// How a row is bent after a product.
+  package enum Gelu: Int32 { case exact = 1, byTanh }
+
+  /// self · `weight`ᵀ + `bias`, and GELU where it is asked for, by what is fastest where no gradient is recorded.
+  package func frozenLinear(_ weight: Tensor, _ bias: Tensor?, then gelu: Gelu? = nil) throws(TorchError) -> Tensor {
+    try made("linear", [self, weight] + (bias.map { [$0] } ?? [])) {
+      ctorch_frozen_linear(handle, weight.handle, bias?.handle, gelu?.rawValue ?? 0, $0)
+    }
+  }
+
+  /// Pictures [B, channels, height, width] whose numbers lie place by place in memory, which convolutions on a processor like
+  /// best.
+  package func channelsLast() throws(TorchError) -> Tensor {
+    try made("channels_last", [self]) { ctorch_channels_last(handle, $0) }
+  }
+
   /// Zero mean and unit variance over the last dimension, then `weight` and `bias`.
   public func layerNorm(_ weight: Tensor, _ bias: Tensor, epsilon: Double) throws(TorchError) -> Tensor {
     try made("layer_norm", [self, weight, bias]) {

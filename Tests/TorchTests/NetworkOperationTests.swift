@@ -1,5 +1,6 @@
 import Testing
-import Torch
+
+@testable import Torch
 
 @Suite("Operations of networks")
 struct NetworkOperationTests {
@@ -34,6 +35,54 @@ struct NetworkOperationTests {
     #expect(try strided.array(of: Float.self) == [0, 2, 6, 12])
     #expect(try picture.maxPooled(size: 2, stride: 1).array(of: Float.self) == [4, 5, 7, 8])
     #expect(try picture.bicubic(height: 3, width: 3).array(of: Float.self) == picture.array(of: Float.self))
+  }
+
+  @Test(
+    "a product of what is not trained, and GELU with it, is the plain one's",
+    arguments: [ElementType.float32, .float64])
+  func frozenLinear(_ type: ElementType) throws {
+    let numbers = RandomSource(seed: 5)
+    let x = try numbers.generator("x").normal([2, 7, 33]).to(type)
+    let weight = try numbers.generator("w").normal([18, 33]).to(type)
+    let bias = try numbers.generator("b").normal([18]).to(type)
+    let plain = try x.linear(weight, bias)
+    let bare = try x.linear(weight, nil)
+    // Rows that do not lie side by side.
+    let turned = try x.transposed(0, 1)
+    let pairs = try withoutGradients { () throws(TorchError) -> [(Tensor, Tensor)] in
+      [
+        (try x.frozenLinear(weight, bias), plain), (try x.frozenLinear(weight, nil), bare),
+        (try turned.frozenLinear(weight, bias), try plain.transposed(0, 1)),
+        (try x.frozenLinear(weight, bias, then: .exact), try plain.gelu()),
+        (try x.frozenLinear(weight, bias, then: .byTanh), try plain.gelu(tanhApproximation: true)),
+      ]
+    }
+    for (found, wanted) in pairs { #expect(try (found - wanted).abs().max().scalar() < 1e-5) }
+  }
+
+  @Test("a convolution of pictures that lie place by place is the same")
+  func channelsLast() throws {
+    let numbers = RandomSource(seed: 6)
+    let pictures = try numbers.generator("x").normal([2, 3, 9, 8])
+    let kernel = try numbers.generator("w").normal([4, 3, 3, 3])
+    #expect(try pictures.channelsLast().array(of: Float.self) == pictures.array(of: Float.self))
+    let found = try pictures.channelsLast().convolved(kernel.channelsLast(), padding: (1, 1))
+    #expect(try (found - pictures.convolved(kernel, padding: (1, 1))).abs().max().scalar() < 1e-4)
+  }
+
+  @Test("calls that threads take in turn come back in order, record no gradient, and the first failure is thrown")
+  func inTurn() throws {
+    struct Refused: Error, Equatable { let index: Int }
+    let squares = try Runtime.inTurn(100) { index in
+      #expect(!Autograd.isRecording)
+      return try Int(Tensor([Float(index)]).square().sum().scalar())
+    }
+    #expect(squares == (0..<100).map { $0 * $0 })
+    #expect(try Runtime.inTurn(0) { $0 }.isEmpty)
+    #expect(throws: Refused(index: 3)) {
+      _ = try Runtime.inTurn(10) { index in if index % 4 == 3 { throw Refused(index: index) } }
+    }
+    #expect(Autograd.isRecording)
   }
 
   @Test("a failure names the operation and the shapes")

@@ -173,6 +173,9 @@ ctorch_status ctorch_randperm(int64_t count, ctorch_generator generator, ctorch_
 /// numbers to add) may be null.
 ctorch_status ctorch_attention(ctorch_tensor query, ctorch_tensor key, ctorch_tensor value, ctorch_tensor mask,
                                bool causal, ctorch_tensor *out);
+/// a weightᵀ + bias by what is fastest where no gradient is recorded; the bias may be null. `gelu`: 0 none, 1 exact, 2 by tanh.
+ctorch_status ctorch_frozen_linear(ctorch_tensor a, ctorch_tensor weight, ctorch_tensor bias, int32_t gelu,
+                                   ctorch_tensor *out);
 /// Over the last dimensions, as many as `weight` has.
 ctorch_status ctorch_layer_norm(ctorch_tensor a, ctorch_tensor weight, ctorch_tensor bias, double epsilon,
                                 ctorch_tensor *out);
@@ -180,6 +183,8 @@ ctorch_status ctorch_embedding(ctorch_tensor table, ctorch_tensor indices, ctorc
 /// Pictures [B, channels, height, width]; `stride` and `padding` have two numbers; bias may be null.
 ctorch_status ctorch_conv2d(ctorch_tensor a, ctorch_tensor weight, ctorch_tensor bias, const int64_t *stride,
                             const int64_t *padding, ctorch_tensor *out);
+/// [B, channels, height, width] with the channels of a place side by side in memory.
+ctorch_status ctorch_channels_last(ctorch_tensor a, ctorch_tensor *out);
 ctorch_status ctorch_max_pool2d(ctorch_tensor a, int64_t size, int64_t stride, int64_t padding, ctorch_tensor *out);
 /// Each channel of [B, channels, …] by the mean and the variance that are given, then `weight` and `bias`.
 ctorch_status ctorch_batch_norm(ctorch_tensor a, ctorch_tensor weight, ctorch_tensor bias, ctorch_tensor mean,
@@ -189,7 +194,11 @@ ctorch_status ctorch_batch_norm_own(ctorch_tensor a, ctorch_tensor weight, ctorc
                                     ctorch_tensor *out, ctorch_tensor *mean, ctorch_tensor *variance);
 ctorch_status ctorch_upsample_bicubic(ctorch_tensor a, int64_t height, int64_t width, ctorch_tensor *out);
 
-// Many products at once
+// Many at once
+
+/// Calls body(i, context) for 0 <= i < count on libtorch's threads, each taking the next that nobody has taken. An
+/// operation within is computed by one thread, and no gradient is recorded.
+ctorch_status ctorch_in_turn(int64_t count, void (*body)(int64_t, void *), void *context);
 
 /// targets[i] = biases[i] + the sum of the next terms[i] products lefts[j] × rights[j]; a bias is one row or null, and a
 /// target that is null is made.

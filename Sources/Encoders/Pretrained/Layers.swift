@@ -43,18 +43,33 @@ enum Activation: Equatable {
 struct Affine {
   let weight: Tensor
   let bias: Tensor?
+  /// Whether it is trained, and gradients may be recorded through it.
+  let isTrained: Bool
 
-  init(weight: Tensor, bias: Tensor?) {
+  init(weight: Tensor, bias: Tensor?, isTrained: Bool) {
     self.weight = weight
     self.bias = bias
+    self.isTrained = isTrained
   }
 
   init(_ weights: CheckpointWeights, _ name: String, from inputs: Int, to outputs: Int, bias: Bool = true) throws {
     weight = try weights.tensor("\(name).weight", [outputs, inputs])
     self.bias = bias ? try weights.tensor("\(name).bias", [outputs]) : nil
+    isTrained = weights.isTrained
   }
 
-  func callAsFunction(_ x: Tensor) throws -> Tensor { try x.linear(weight, bias) }
+  func callAsFunction(_ x: Tensor) throws -> Tensor {
+    try isTrained ? x.linear(weight, bias) : x.frozenLinear(weight, bias)
+  }
+
+  /// What comes out, bent.
+  func callAsFunction(_ x: Tensor, then activation: Activation) throws -> Tensor {
+    switch activation {
+    case .gelu where !isTrained: try x.frozenLinear(weight, bias, then: .exact)
+    case .geluTanh where !isTrained: try x.frozenLinear(weight, bias, then: .byTanh)
+    default: try activation(self(x))
+    }
+  }
 }
 
 struct Normalization {
@@ -125,7 +140,7 @@ struct TransformerLayer {
       func part(_ index: Int) throws -> Affine {
         Affine(
           weight: try all.weight.narrowed(0, from: index * width, length: width),
-          bias: try all.bias?.narrowed(0, from: index * width, length: width))
+          bias: try all.bias?.narrowed(0, from: index * width, length: width), isTrained: all.isTrained)
       }
       (query, key, value) = (try part(0), try part(1), try part(2))
     }
@@ -142,10 +157,10 @@ struct TransformerLayer {
   func callAsFunction(_ x: Tensor, mask: Tensor?, causal: Bool) throws -> Tensor {
     if shape.normalizesFirst {
       let attended = try attend(attentionNorm(x), mask, causal) + x
-      return try down(shape.activation(up(feedForwardNorm(attended)))) + attended
+      return try down(up(feedForwardNorm(attended), then: shape.activation)) + attended
     }
     let attended = try attentionNorm(attend(x, mask, causal) + x)
-    return try feedForwardNorm(down(shape.activation(up(attended))) + attended)
+    return try feedForwardNorm(down(up(attended, then: shape.activation)) + attended)
   }
 
   private func attend(_ x: Tensor, _ mask: Tensor?, _ causal: Bool) throws -> Tensor {

@@ -26,12 +26,14 @@ struct NormalizedConvolution {
       return
     }
     let (gain, shift) = try apart.folded()
-    weight = try (kernel.to(.float64) * gain.reshaped([outputs, 1, 1, 1])).to(weights.type)
+    weight = try (kernel.to(.float64) * gain.reshaped([outputs, 1, 1, 1])).to(weights.type).channelsLast()
     bias = try shift.to(weights.type)
     self.norm = nil
   }
 
   var outputs: Int { weight.shape[0] }
+  /// Whether it is a checkpoint's, and nobody trains it.
+  var isFrozen: Bool { norm == nil }
 
   func callAsFunction(_ x: Tensor) throws -> Tensor {
     let padding = weight.shape[2] / 2

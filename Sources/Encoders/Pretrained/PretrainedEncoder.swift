@@ -34,12 +34,32 @@ public protocol PretrainedEncoder: ProvenEncoder {
   ///
   /// - Throws: ``CheckpointError``.
   init(folder: URL, settings: PretrainedSettings) throws
+  var settings: PretrainedSettings { get }
 }
 
 /// An encoder whose network is from elsewhere.
 public protocol ProvenEncoder: RawEncoder {
   /// What the features say of where they are from.
   var provenance: EncoderProvenance { get }
+}
+
+extension PretrainedEncoder {
+  /// The rows of all inputs, of which each is in one portion; a portion is computed by one thread, `features` [members, width].
+  ///
+  /// Where each portion is a thread's own, threads need not meet after every operation, nor share what they have in the cache.
+  func rows(_ portions: [[Int]], _ features: @escaping @Sendable ([Int]) throws -> Tensor) throws -> [Float] {
+    let computed = try Runtime.inTurn(portions.count) { index -> [Float] in
+      try features(portions[index]).to(.float32).array()
+    }
+    var rows = [Float](repeating: 0, count: portions.reduce(0) { $0 + $1.count } * width)
+    for (portion, numbers) in zip(portions, computed) {
+      for (place, member) in portion.enumerated() {
+        rows.replaceSubrange(
+          member * width..<(member + 1) * width, with: numbers[place * width..<(place + 1) * width])
+      }
+    }
+    return settings.finished(rows, width: width)
+  }
 }
 
 /// Where an encoder's weights are from.

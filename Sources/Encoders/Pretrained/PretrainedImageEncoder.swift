@@ -113,7 +113,7 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
     "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "wide_resnet50_2", "wide_resnet101_2",
   ]
 
-  public var chunk: Int { 32 }
+  public var chunk: Int { Self.batch * max(2, Runtime.threads) }
 
   public func prepare(_ input: RawInput) throws -> PreparedInput {
     guard case .image(let image) = input else {
@@ -133,25 +133,25 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
     return PreparedInput(values: values, indices: [Int32(height), Int32(width)])
   }
 
-  /// Pictures that go through the network together.
+  /// Pictures that come to a thread together.
   static let batch = 16
+  /// Pictures that go through the network together: what is between two layers of it stays in the cache.
+  private static let portion = 4
 
   public func encode(_ inputs: [PreparedInput], threads: Int) throws -> [Float] {
-    try withoutGradients {
-      var rows: [Float] = []
-      rows.reserveCapacity(inputs.count * width)
-      var start = 0
-      while start < inputs.count {
-        let size = inputs[start].indices
-        var end = start
-        while end < inputs.count, end - start < Self.batch, inputs[end].indices == size { end += 1 }
-        let pixels = try Tensor(
-          inputs[start..<end].flatMap(\.values), shape: [end - start, 3, Int(size[0]), Int(size[1])])
-        rows += try network.network.features(pixels.to(settings.precision.elementType), by: pooling).to(.float32)
-          .array()
-        start = end
+    let most = min(Self.portion, max(1, inputs.count / Runtime.threads))
+    var portions: [[Int]] = []
+    for index in inputs.indices {
+      if let last = portions.last, last.count < most, inputs[last[0]].indices == inputs[index].indices {
+        portions[portions.count - 1].append(index)
+      } else {
+        portions.append([index])
       }
-      return settings.finished(rows, width: width)
+    }
+    return try rows(portions) { members in
+      let size = inputs[members[0]].indices.map(Int.init)
+      let pixels = try Tensor(members.flatMap { inputs[$0].values }, shape: [members.count, 3, size[0], size[1]])
+      return try network.network.features(pixels.to(settings.precision.elementType), by: pooling)
     }
   }
 

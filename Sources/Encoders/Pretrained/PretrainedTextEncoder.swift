@@ -183,25 +183,28 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
     return PreparedInput(indices: (tokens + padding).map(Int32.init))
   }
 
-  /// Texts that go through the network together.
+  public var chunk: Int { Self.batch * max(8, Runtime.threads) }
+
+  /// Texts, and their tokens, that go through the network together at the most.
   static let batch = 32
+  private static let tokens = 1024
 
   public func encode(_ inputs: [PreparedInput], threads: Int) throws -> [Float] {
-    // Texts of one length need no padding, which costs as much as tokens do.
-    let order = inputs.indices.sorted { (inputs[$0].indices.count, $0) < (inputs[$1].indices.count, $1) }
-    var rows = [Float](repeating: 0, count: inputs.count * width)
-    try withoutGradients {
-      for start in stride(from: 0, to: order.count, by: Self.batch) {
-        let members = order[start..<min(start + Self.batch, order.count)]
-        let batch = try TokenBatch(members.map { inputs[$0].indices.map(Int.init) }, padding: tokenizer.paddingToken)
-        let features: [Float] = try reader.network(batch).to(.float32).array()
-        for (place, member) in members.enumerated() {
-          rows.replaceSubrange(
-            member * width..<(member + 1) * width, with: features[place * width..<(place + 1) * width])
-        }
+    // Texts of one length need no padding, which costs as much as tokens do. The longest first, so that no thread has one to
+    // itself when all others are done.
+    let order = inputs.indices.sorted { (-inputs[$0].indices.count, $0) < (-inputs[$1].indices.count, $1) }
+    let most = min(Self.batch, max(1, inputs.count / (4 * Runtime.threads)))
+    var portions: [[Int]] = []
+    for index in order {
+      if let last = portions.last, last.count < most, (last.count + 1) * inputs[last[0]].indices.count <= Self.tokens {
+        portions[portions.count - 1].append(index)
+      } else {
+        portions.append([index])
       }
     }
-    return settings.finished(rows, width: width)
+    return try rows(portions) { members in
+      try reader.network(TokenBatch(members.map { inputs[$0].indices.map(Int.init) }, padding: tokenizer.paddingToken))
+    }
   }
 
   public func state() throws -> EncoderState {

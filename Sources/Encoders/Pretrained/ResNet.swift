@@ -109,6 +109,7 @@ struct ResNet: VisionNetwork {
   }
 
   func rows(_ pixels: Tensor, observe: (Tensor) throws -> Void) throws -> Tensor {
+    let pixels = try stem.isFrozen ? pixels.channelsLast() : pixels
     var x = try activation(stem(pixels)).maxPooled(size: 3, stride: 2, padding: 1)
     try observe(x)
     for stage in stages {

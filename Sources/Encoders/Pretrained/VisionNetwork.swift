@@ -69,7 +69,7 @@ struct VisionTransformer: VisionNetwork {
     let name = family == .vit ? "embeddings.patch_embeddings.projection" : "embeddings.patch_embedding"
     patches = Affine(
       weight: try root.tensor("\(name).weight", [width, 3, patch.height, patch.width]),
-      bias: family == .clip ? nil : try root.tensor("\(name).bias", [width]))
+      bias: family == .clip ? nil : try root.tensor("\(name).bias", [width]), isTrained: root.isTrained)
     switch family {
     case .vit:
       classToken = try root.tensor("embeddings.cls_token", [1, 1, width])
@@ -195,7 +195,7 @@ struct AttentionPooling {
     probe = try weights.tensor("probe", [1, 1, width])
     projections = Affine(
       weight: try weights.tensor("attention.in_proj_weight", [3 * width, width]),
-      bias: try weights.tensor("attention.in_proj_bias", [3 * width]))
+      bias: try weights.tensor("attention.in_proj_bias", [3 * width]), isTrained: weights.isTrained)
     output = try Affine(weights, "attention.out_proj", from: width, to: width)
     norm = try Normalization(weights, "layernorm", width: width, epsilon: shape.epsilon)
     up = try Affine(weights, "mlp.fc1", from: width, to: shape.inner)
@@ -213,6 +213,6 @@ struct AttentionPooling {
     let asked = try heads(0, of: probe.expanded([count, 1, width]))
     let attended = try output(
       asked.attention(key: heads(1, of: rows), value: heads(2, of: rows)).transposed(1, 2).reshaped([count, width]))
-    return try attended + down(shape.activation(up(norm(attended))))
+    return try attended + down(up(norm(attended), then: shape.activation))
   }
 }
