@@ -107,7 +107,7 @@ public final class TrainingSession {
   /// The feature of one modality, [B, H], without those of the others where nobody asks for them.
   func feature(_ modality: Modality, _ batch: Batch) throws -> Tensor {
     guard let tape, model.encoders.isEmpty, !measuresUpdates else { return try forward(batch).features[modality] }
-    return try tape(model.embeddings[modality], batch.inputs[modality])
+    return try tape(model.embeddings[modality], batch.inputs[modality]).tensor()
   }
 
   /// The outputs for any inputs.
