@@ -193,7 +193,7 @@ private final class EncodingWork {
       switch kind {
       case .image: (request.imageEncoder, request.imagePooling)
       case .text: (request.textEncoder, request.textPooling)
-      case .audio: (nil, nil)
+      case .audio: (request.audioEncoder, nil)
       }
     settings.pooling = pooling
     settings.precision = request.precision

@@ -100,6 +100,7 @@ public struct EncodeRequest: Sendable {
   /// Encoders by modality: a name, or the path of a checkpoint folder; nil takes the built-in one.
   public var imageEncoder: String?
   public var textEncoder: String?
+  public var audioEncoder: String?
   /// How a checkpoint's rows become one; nil takes what it says itself.
   public var imagePooling: Pooling?
   public var textPooling: Pooling?
