@@ -142,6 +142,8 @@ public struct EncodeSummary: Sendable, Codable {
   public var alreadyDone: Bool
   public var counts: [String: Int]
   public var widths: [String: Int]
+  /// What a sample is, in words (`64 × 64 pixels`), of the modalities that are no features; nil where all are.
+  public var forms: [String: String]?
   public var conditions: [String]
   /// Samples left out, each with its row and reason; also in quarantine.jsonl.
   public var quarantined: Int
