@@ -46,6 +46,17 @@ public struct NumPyArray: Sendable {
     }
   }
 
+  /// Whether the elements are whole numbers from 0 to 255, a byte each.
+  public var isBytes: Bool { elements.form == .unsigned && elements.byteCount == 1 }
+
+  /// Whole numbers from 0 to 255 in row-major order.
+  ///
+  /// - Throws: ``NumPyError`` where the elements are others.
+  public func bytes() throws -> [UInt8] {
+    guard isBytes else { throw error(.otherKind(kind, wanted: "bytes")) }
+    return rowMajor(read(UInt8.self) { $0 })
+  }
+
   /// How many elements there are.
   public var count: Int { data.count / elements.byteCount }
 

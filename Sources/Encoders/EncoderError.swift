@@ -22,7 +22,9 @@ public enum EncoderError: Diagnosable, Equatable {
       let meant = nearest(to: name, in: known).map { "did you mean '\($0)'?" }
       return Diagnosis(
         "no \(kind.rawValue) encoder is called '\(name)'",
-        found: ["there is: \(known.joined(separator: ", ")), or the path of a checkpoint folder"],
+        found: [
+          "there is: \(known.joined(separator: ", "))\(kind == .audio ? "" : ", or the path of a checkpoint folder")"
+        ],
         remedy: meant, exitStatus: .usage)
     case .noPooling(let encoder):
       return Diagnosis(

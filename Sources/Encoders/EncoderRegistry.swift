@@ -63,7 +63,7 @@ public enum EncoderRegistry {
       if settings.pooling != nil { throw EncoderError.noPooling(encoder: name) }
       return found
     }
-    if let name, !known.contains(where: { $0.name == name }) {
+    if let name, kind != .audio, !known.contains(where: { $0.name == name }) {
       let folder = URL(filePath: (name as NSString).expandingTildeInPath)
       var isFolder: ObjCBool = false
       let exists = FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder)

@@ -109,7 +109,7 @@ extension Experiment {
 
   // MARK: Raw samples
 
-  /// Pictures decoded at a time.
+  /// Pictures or sounds decoded at a time.
   private static let portion = 256
 
   private static func checkRaw(
@@ -123,32 +123,39 @@ extension Experiment {
     var data = try RawDataset(at: location, settings: settings.data)
     events(.phase("Data", "\(data.name) · \(grouped(data.samples.count)) samples, \(data.classes.count) classes"))
     let samples = data.samples
-    var looks: [String: Result<GuardedSamples.Picture, Diagnosis>] = [:]
-    if data.modalities.contains(.image) {
+    var looks: [RawInput.Kind: [String: Result<GuardedSamples.Print, Diagnosis>]] = [:]
+    for kind in data.modalities where kind != .text {
       for start in stride(from: 0, to: samples.count, by: portion) {
         if stop.isRequested { throw CancellationError() }
         let part = Array(samples[start..<min(start + portion, samples.count)])
-        let found = try parallelMap(part.count, threads: settings.threads) { look(at: part[$0]) }
-        for (sample, look) in zip(part, found) { looks[sample.id] = look }
+        let found = try parallelMap(part.count, threads: settings.threads) { print(of: part[$0], kind) }
+        for (sample, look) in zip(part, found) { looks[kind, default: [:]][sample.id] = look }
         events(
           .progress(
-            label: "Pictures", done: start + part.count, total: samples.count, detail: "read and compared from afar"))
+            label: kind == .image ? "Pictures" : "Sounds", done: start + part.count, total: samples.count,
+            detail: "read and compared from afar"))
       }
     }
     let results = looks
-    data = try data.quarantining(threads: 1, settings: settings.data) { sample in _ = try results[sample.id]?.get() }
-    let pictures = data.samples.map { try? results[$0.id]?.get() }
-    return try ProtocolGuard.findings(GuardedSamples(data, pictures: pictures, settings.compare), settings.compare)
+    data = try data.quarantining(threads: 1, settings: settings.data) { sample in
+      for looks in results.values { _ = try looks[sample.id]?.get() }
+    }
+    let kept = data.samples
+    let prints = results.mapValues { looks in kept.map { try? looks[$0.id]?.get() } }
+    return try ProtocolGuard.findings(GuardedSamples(data, prints: prints, settings.compare), settings.compare)
   }
 
-  private static func look(at sample: RawSample) -> Result<GuardedSamples.Picture, Diagnosis>? {
-    guard let file = sample.imagePath else { return nil }
+  private static func print(of sample: RawSample, _ kind: RawInput.Kind) -> Result<GuardedSamples.Print, Diagnosis>? {
+    guard let file = kind == .image ? sample.imagePath : sample.audioPath else { return nil }
     do {
       let bytes = try BoundedFile.read(file, limit: BoundedFile.largestPicture)
-      let print = PerceptualPrint(of: try RGBImage(decoding: bytes))
-      return .success(
-        GuardedSamples.Picture(
-          content: ContentDigest(bytes), steps: print.steps, isMissing: print.isBlack || print.isBlank))
+      let content = ContentDigest(bytes)
+      if kind == .image {
+        let print = PerceptualPrint(of: try RGBImage(decoding: bytes))
+        return .success(.init(content: content, steps: print.steps, isMissing: print.isBlack || print.isBlank))
+      }
+      let print = SoundPrint(of: try Waveform(decoding: bytes))
+      return .success(.init(content: content, steps: print.steps, isMissing: print.isBlank))
     } catch { return .failure(Diagnosis(describing: error)) }
   }
 }

@@ -177,7 +177,8 @@ private final class EncodingWork {
       try shards.write(shard, facts: facts)
       return EncodeSummary(
         folder: cache.relativePath, alreadyDone: false, counts: [:],
-        widths: Dictionary(uniqueKeysWithValues: ready.map { ($0.kind.rawValue, $0.encoder.width) }), conditions: [],
+        widths: Dictionary(uniqueKeysWithValues: ready.map { ($0.kind.rawValue, $0.encoder.width) }),
+        forms: EncodeSummary.forms(ready.map { ($0.kind.rawValue, $0.encoder.form) }), conditions: [],
         quarantined: data.quarantined.count, notes: data.notes, seconds: (clock.now - begun).seconds, rows: rows,
         cache: cache.relativePath, shard: shard.words)
     }
@@ -193,7 +194,7 @@ private final class EncodingWork {
       switch kind {
       case .image: (request.imageEncoder, request.imagePooling)
       case .text: (request.textEncoder, request.textPooling)
-      case .audio: (nil, nil)
+      case .audio: (request.audioEncoder, nil)
       }
     settings.pooling = pooling
     settings.precision = request.precision
@@ -303,7 +304,7 @@ private final class EncodingWork {
   private func cache(of encoder: any RawEncoder, tag: String) throws -> FeatureCache {
     let name = "\(type(of: encoder).kind.rawValue)-\(FileDigest.sha256(of: tag).prefix(16))"
     let prefix = request.shard.map { String(format: "%04d-of-%d-", $0.number, $0.count) } ?? ""
-    return try FeatureCache(cache.appending(path: name), width: encoder.width, prefix: prefix)
+    return try FeatureCache(cache.appending(path: name), width: encoder.form.cachedWidth, prefix: prefix)
   }
 
   /// A fitted encoder, with the row that stands for what is missing.
@@ -311,7 +312,7 @@ private final class EncodingWork {
     let (encoder, tag) = try fitted(plain, kind, data)
     let one = EncoderAtWork(kind: kind, encoder: encoder, cache: try cache(of: encoder, tag: tag))
     let key = RowKey(nil, condition: Inputs.missing)
-    if !one.cache.contains(key) { try one.cache.append([key], encoder.encode(.missing(kind))) }
+    if !one.cache.contains(key) { try one.cache.append([key], encoder.form.cached(encoder.encode(.missing(kind)))) }
     return one
   }
 
@@ -383,7 +384,8 @@ private final class EncodingWork {
         if stop.isRequested { throw CancellationError() }
         return try encoder.prepare(inputs.input(some[index].look, view))
       }
-      try work.cache.append(some.map(\.key), work.encoder.encode(prepared, threads: settings.threads))
+      let rows = try work.encoder.encode(prepared, threads: settings.threads)
+      try work.cache.append(some.map(\.key), work.encoder.form.cached(rows))
       let done = start + some.count
       let rate = Double(done) / max((clock.now - began).seconds, 1e-3)
       events(
@@ -420,6 +422,7 @@ private final class EncodingWork {
       return EncodeSummary(
         folder: request.out.relativePath, alreadyDone: true, counts: set.counts,
         widths: Dictionary(uniqueKeysWithValues: zip(manifest.modalities, set.widths)),
+        forms: EncodeSummary.forms(zip(manifest.modalities, set.forms)),
         conditions: try set.conditions(),
         quarantined: manifest.about[path: "quarantined"]?.intValue ?? 0,
         notes: manifest.about[path: "notes"]?.listValue?.compactMap(\.stringValue) ?? [], seconds: 0)
@@ -454,7 +457,7 @@ private final class EncodingWork {
     return SafeTensors.Portions(
       work.kind.rawValue, form.elementType, [part.samples.count] + form.shape
     ) { [self] body in
-      let stride = work.encoder.width * 4
+      let stride = form.cachedWidth * 4
       let most = max(1, (1 << 20) / stride)
       let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: most * stride, alignment: 64)
       defer { buffer.deallocate() }
@@ -541,6 +544,7 @@ private final class EncodingWork {
     return EncodeSummary(
       folder: request.out.relativePath, alreadyDone: false, counts: set.counts,
       widths: Dictionary(uniqueKeysWithValues: encoders.map { ($0.kind.rawValue, $0.encoder.width) }),
+      forms: EncodeSummary.forms(encoders.map { ($0.kind.rawValue, $0.encoder.form) }),
       conditions: try set.conditions(), quarantined: data.quarantined.count, notes: notes,
       seconds: (clock.now - begun).seconds, rows: rows, cache: cache.relativePath)
   }
@@ -640,14 +644,40 @@ extension RawEncoder {
   }
 }
 
+extension EncodeSummary {
+  /// What is no features, in words; nil where all are.
+  static func forms(_ forms: some Sequence<(String, InputForm)>) -> [String: String]? {
+    let words = Dictionary(uniqueKeysWithValues: forms.filter { $1.needsEncoder }.map { ($0, $1.words) })
+    return words.isEmpty ? nil : words
+  }
+}
+
+// A row of pixels is kept as its bytes, four in the place of a number.
 extension InputForm {
-  /// Hands over rows of numbers as they are stored.
+  /// The width of a row in the cache, in numbers of four bytes.
+  fileprivate var cachedWidth: Int { if case .pixels = self { (count + 3) / 4 } else { count } }
+
+  /// Rows as the cache takes them.
+  fileprivate func cached(_ rows: [Float]) -> [Float] {
+    guard case .pixels = self else { return rows }
+    var packed = [Float](repeating: 0, count: rows.count / count * cachedWidth)
+    packed.withUnsafeMutableBytes { bytes in
+      for row in 0..<(rows.count / count) {
+        for place in 0..<count { bytes[row * cachedWidth * 4 + place] = UInt8(rows[row * count + place]) }
+      }
+    }
+    return packed
+  }
+
+  /// Hands over rows of the cache as they are stored.
   fileprivate func stored(_ rows: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-    let numbers = rows.bindMemory(to: Float.self)
     switch self {
     case .features: try body(rows)
-    case .pixels: try numbers.map { UInt8($0) }.withUnsafeBytes(body)
-    case .tokens: try numbers.map { Int32($0) }.withUnsafeBytes(body)
+    case .tokens: try rows.bindMemory(to: Float.self).map { Int32($0) }.withUnsafeBytes(body)
+    case .pixels:
+      for start in stride(from: 0, to: rows.count, by: cachedWidth * 4) {
+        try body(UnsafeRawBufferPointer(rebasing: rows[start..<(start + count)]))
+      }
     }
   }
 }

@@ -42,7 +42,7 @@ extension Experiment {
     var features = try choice.features(arrays, rows: labels.count, events: events)
     let training = split.rows.first(where: { $0.key == "train" })?.value ?? []
     if request.standardize {
-      features = try features.map { try standardized($0, over: training) }
+      features = try features.map { $0.elementType == .uint8 ? $0 : try standardized($0, over: training) }
       notes.append("every column has mean 0 and standard deviation 1 over the training split")
     } else {
       notes += try scaleNotes(features, choice.modalities.map(\.name))
@@ -84,6 +84,11 @@ extension Experiment {
 
   /// Says so where the features of some modality are much larger than those of another.
   private static func scaleNotes(_ features: [Tensor], _ names: [String]) throws -> [String] {
+    // Pixels are scaled by the encoder that reads them.
+    let (features, names) = (
+      features.filter { $0.elementType != .uint8 },
+      zip(features, names).filter { $0.0.elementType != .uint8 }.map(\.1)
+    )
     let sizes = try features.map { try $0.to(.float64).square().mean().scalar().squareRoot() }
     guard let low = sizes.min(), let high = sizes.max(), high > 10 * low else { return [] }
     let words = zip(names, sizes).map { "\($0) \(String(format: "%.3g", $1))" }.joined(separator: ", ")
@@ -98,6 +103,7 @@ extension EncodeSummary {
     self.init(
       folder: set.folder.relativePath, alreadyDone: alreadyDone, counts: set.counts,
       widths: Dictionary(uniqueKeysWithValues: zip(set.manifest.modalities, set.widths)),
+      forms: EncodeSummary.forms(zip(set.manifest.modalities, set.forms)),
       conditions: try set.conditions(), quarantined: 0, notes: notes,
       seconds: (ContinuousClock.now - start) / .seconds(1))
   }

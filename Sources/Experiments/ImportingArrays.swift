@@ -55,8 +55,23 @@ struct ImportArray {
     }
   }
 
-  /// The numbers as [N, D] float32; the array has one or two dimensions.
+  /// Whether the array is pictures: bytes [N, 3, H, W].
+  var isPixels: Bool {
+    guard shape.count == 4, shape[1] == 3 else { return false }
+    switch content {
+    case .numpy(let array): return array.isBytes
+    case .tensor(let tensor): return tensor.elementType == .uint8
+    }
+  }
+
+  /// The numbers as [N, D] float32, where the array has one or two dimensions; pictures as they are.
   func features() throws -> Tensor {
+    if isPixels {
+      switch content {
+      case .numpy(let array): return try Tensor(array.bytes(), shape: shape)
+      case .tensor(let tensor): return tensor
+      }
+    }
     let extents = shape.count == 1 ? [shape[0], 1] : shape
     switch content {
     case .numpy(let array): return try Tensor(array.floats(), shape: extents)
@@ -216,13 +231,16 @@ struct ImportChoice {
       let name = "array '\(array.name)'"
       if array.kind == .text {
         faults.append("\(name) holds text, features are numbers")
-      } else if array.shape.isEmpty || array.shape.count > 2 {
-        faults.append("\(name) has the shape \(array.shape), features are [N, D] or [N]: flatten or encode it first")
+      } else if array.shape.isEmpty || (array.shape.count > 2 && !array.isPixels) {
+        let pictures = "; pictures for an encoder that is trained are bytes (uint8) [N, 3, height, width]"
+        faults.append(
+          "\(name) has the shape \(array.shape), features are [N, D] or [N]: flatten or encode it first"
+            + (array.shape.count == 4 ? pictures : ""))
       } else if array.shape[0] != rows {
         let isTurned = array.shape.count == 2 && array.shape[1] == rows
         faults.append(
           "\(name) has \(array.shape[0]) rows, '\(labels)' has \(rows)\(isTurned ? ": transpose it" : "")")
-      } else if array.shape.last == 0 {
+      } else if array.shape.dropFirst().contains(0) {
         faults.append("\(name) has no columns")
       } else {
         let tensor = try array.features()
@@ -244,6 +262,7 @@ struct ImportChoice {
   }
 
   private static func rowsNotFinite(_ features: Tensor) throws -> [Int] {
+    if features.elementType == .uint8 { return [] }
     // A finite sum clears all rows at once.
     if try features.sum().scalar().isFinite { return [] }
     let finite: [Double] = try features.isFinite().to(.float32).min(1).array()

@@ -23,7 +23,7 @@ public final class Predictor {
 
   /// The modalities' names, in the model's order.
   public var modalities: [String] { model.modalities.map(\.name) }
-  /// The modalities that pictures and texts can be encoded for; the others need features.
+  /// The modalities that pictures, texts and sounds can be encoded for; the others need features.
   public var encodable: [String] { encoders.keys.sorted() }
 
   /// Opens a run folder; its data is not needed.
@@ -155,19 +155,18 @@ public final class Predictor {
     return results.map { $0 ?? .failure(Diagnosis("no prediction was made", exitStatus: .defect)) }
   }
 
-  /// The features of the inputs' pictures and texts, by modality; encoded together, and what cannot be read left for
+  /// The features of the inputs' pictures, texts and sounds, by modality; encoded together, and what cannot be read left for
   /// its own input to answer for.
   private func encoded(_ inputs: [PredictionInput]) -> [[String: Result<[Float], any Error>]] {
     var found = [[String: Result<[Float], any Error>]](repeating: [:], count: inputs.count)
     for (name, encoder) in encoders {
       let members = inputs.indices.filter { index in
-        guard inputs[index].features[name] == nil else { return false }
-        return name == "image" ? inputs[index].image != nil : name == "text" && inputs[index].text != nil
+        inputs[index].features[name] == nil && inputs[index].given.contains(name)
       }
       guard !members.isEmpty else { continue }
       for start in stride(from: 0, to: members.count, by: max(encoder.chunk, 1)) {
         let some = Array(members[start..<min(start + max(encoder.chunk, 1), members.count)])
-        for (index, result) in zip(some, Self.encoded(some.map { inputs[$0] }, name, encoder)) {
+        for (index, result) in zip(some, Self.encoded(some.map { inputs[$0] }, encoder)) {
           found[index][name] = result
         }
       }
@@ -176,16 +175,12 @@ public final class Predictor {
   }
 
   private static func encoded(
-    _ inputs: [PredictionInput], _ name: String, _ encoder: any RawEncoder
+    _ inputs: [PredictionInput], _ encoder: any RawEncoder
   ) -> [Result<[Float], any Error>] {
     let prepared: [Result<PreparedInput, any Error>]
     do {
       prepared = try parallelMap(inputs.count) { index in
-        Result {
-          let input = inputs[index]
-          if name == "image", let url = input.image { return try encoder.prepare(.image(RGBImage(contentsOf: url))) }
-          return try encoder.prepare(.text(input.text ?? ""))
-        }
+        Result { try encoder.prepare(inputs[index].read(type(of: encoder).kind)) }
       }
       let width = encoder.width
       let rows = try encoder.encode(prepared.compactMap { try? $0.get() }, threads: 0)
@@ -210,8 +205,7 @@ public final class Predictor {
         "there is no modality '\(name)'", found: ["the model has \(modalities.joined(separator: ", "))"],
         exitStatus: .usage)
     }
-    if input.image != nil { try needEncoder("image") }
-    if input.text != nil { try needEncoder("text") }
+    for name in input.given { try needEncoder(name) }
     return try PerModality(model.modalities) { modality in
       if let given = input.features[modality.name] {
         let width = forms[modality].count
@@ -287,5 +281,20 @@ public final class Predictor {
       present: model.modalities.filter { !absent.contains($0) }.map(\.name),
       condition: score == nil ? nil : condition, score: score, metric: metric,
       calibration: condition.flatMap { calibration[$0] })
+  }
+}
+
+extension PredictionInput {
+  /// The modalities that are there as pictures, texts and sounds themselves.
+  fileprivate var given: [String] {
+    [("image", image != nil), ("text", text != nil), ("audio", audio != nil)].filter(\.1).map(\.0)
+  }
+
+  fileprivate func read(_ kind: RawInput.Kind) throws -> RawInput {
+    switch kind {
+    case .image: try image.map { .image(try RGBImage(contentsOf: $0)) } ?? .missing(kind)
+    case .text: .text(text ?? "")
+    case .audio: try audio.map { .audio(try Waveform(contentsOf: $0)) } ?? .missing(kind)
+    }
   }
 }

@@ -100,6 +100,7 @@ public struct EncodeRequest: Sendable {
   /// Encoders by modality: a name, or the path of a checkpoint folder; nil takes the built-in one.
   public var imageEncoder: String?
   public var textEncoder: String?
+  public var audioEncoder: String?
   /// How a checkpoint's rows become one; nil takes what it says itself.
   public var imagePooling: Pooling?
   public var textPooling: Pooling?
@@ -141,6 +142,8 @@ public struct EncodeSummary: Sendable, Codable {
   public var alreadyDone: Bool
   public var counts: [String: Int]
   public var widths: [String: Int]
+  /// What a sample is, in words (`64 × 64 pixels`), of the modalities that are no features; nil where all are.
+  public var forms: [String: String]?
   public var conditions: [String]
   /// Samples left out, each with its row and reason; also in quarantine.jsonl.
   public var quarantined: Int

@@ -5,20 +5,25 @@ public struct PredictionInput: Sendable {
   public var id: String?
   public var image: URL?
   public var text: String?
+  /// A WAVE file.
+  public var audio: URL?
   /// Features by modality, for models over features that were made elsewhere.
   public var features: [String: [Float]] = [:]
 
-  public init(id: String? = nil, image: URL? = nil, text: String? = nil, features: [String: [Float]] = [:]) {
+  public init(
+    id: String? = nil, image: URL? = nil, text: String? = nil, audio: URL? = nil, features: [String: [Float]] = [:]
+  ) {
     self.id = id
     self.image = image
     self.text = text
+    self.audio = audio
     self.features = features
   }
 }
 
-// A sample as a line of JSON: {"id": …, "image": path, "text": …, "features": {"image": [...]}}.
+// A sample as a line of JSON: {"id": …, "image": path, "text": …, "audio": path, "features": {"image": [...]}}.
 extension PredictionInput {
-  private static let keys = ["id", "image", "text", "features"]
+  private static let keys = ["id", "image", "text", "audio", "features"]
 
   /// The sample that a line describes; what is null is absent.
   ///
@@ -27,17 +32,15 @@ extension PredictionInput {
     guard let table = tree.tableValue else { throw Diagnosis("the line is not a JSON object", exitStatus: .input) }
     for key in table.keys.sorted() where !Self.keys.contains(key) {
       let near = nearest(to: key, in: Self.keys).map { "; did you mean '\($0)'?" } ?? ""
-      throw Diagnosis("'\(key)' is not one of id, image, text and features\(near)", exitStatus: .input)
+      throw Diagnosis("'\(key)' is not one of id, image, text, audio and features\(near)", exitStatus: .input)
     }
     self.init(id: Self.id(ofLine: tree))
-    image = try Self.text(table["image"], "image").map { path in
-      guard !path.contains("\0") else { throw Diagnosis("a zero byte in the path of the image", exitStatus: .input) }
-      return URL(filePath: path)
-    }
+    image = try Self.path(table["image"], "image")
+    audio = try Self.path(table["audio"], "audio")
     text = try Self.text(table["text"], "text")
     if let tree = table["features"], tree != .null { features = try Self.features(tree) }
-    guard image != nil || text != nil || !features.isEmpty else {
-      throw Diagnosis("there is no image, text or features to predict from", exitStatus: .input)
+    guard image != nil || text != nil || audio != nil || !features.isEmpty else {
+      throw Diagnosis("there is no image, text, audio or features to predict from", exitStatus: .input)
     }
   }
 
@@ -47,6 +50,13 @@ extension PredictionInput {
     case .string(let text): text
     case .some(let number) where number.numberValue != nil: number.json()
     default: nil
+    }
+  }
+
+  private static func path(_ tree: Tree?, _ key: String) throws -> URL? {
+    try text(tree, key).map { path in
+      guard !path.contains("\0") else { throw Diagnosis("a zero byte in the path of the \(key)", exitStatus: .input) }
+      return URL(filePath: path)
     }
   }
 

@@ -99,7 +99,7 @@ struct PublishedDatasetsTests {
           for (number, emotion) in ["NEU", "ANG"].enumerated() {
             let clip = "\(actor)_IOM_\(emotion)_XX"
             lines += "\(clip),\(emotion)\n"
-            try made.write("AudioWAV/\(clip).wav", Self.wave(period: 20 + 30 * number + actor % 5))
+            try made.write("AudioWAV/\(clip).wav", TinyRaw.wave(period: 20 + 30 * number + actor % 5))
             for frame in 0..<2 {
               try made.write(
                 "Image-01-FPS/\(clip)/\(frame).png",
@@ -127,16 +127,6 @@ struct PublishedDatasetsTests {
       let check = try Seesaw.run(["datasets", "check", "crema"], in: folder)
       #expect(check.status == 1 && check.out.contains("a sound cannot be read: not a WAVE file"), "\(check.out)")
     }
-  }
-
-  /// A tenth of a second of a square wave, 16 bits at 16 kHz.
-  private static func wave(period: Int) -> Data {
-    func little(_ value: Int, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(value >> (8 * $0) & 0xFF) } }
-    let samples = (0..<1600).flatMap { little($0 % period < period / 2 ? 0x2000 : 0xE000, 2) }
-    let format =
-      little(16, 4) + little(1, 2) + little(1, 2) + little(16_000, 4) + little(32_000, 4) + little(2, 2) + little(16, 2)
-    let body = Array("WAVEfmt ".utf8) + format + Array("data".utf8) + little(samples.count, 4) + samples
-    return Data(Array("RIFF".utf8) + little(body.count, 4) + body)
   }
 
   @Test("cards are listed and shown; a name nobody has and a folder of no layout are told apart")

@@ -170,6 +170,16 @@ struct TinyRaw {
         + chunk("IDAT", stored + big(b << 16 | a)) + chunk("IEND", []))
   }
 
+  /// A tenth of a second of a square wave, 16 bits at 16 kHz.
+  static func wave(period: Int, loudness: Int = 0x2000) -> Data {
+    func little(_ value: Int, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(value >> (8 * $0) & 0xFF) } }
+    let samples = (0..<1600).flatMap { little(($0 % period < period / 2 ? 1 : -1) * loudness, 2) }
+    let format =
+      little(16, 4) + little(1, 2) + little(1, 2) + little(16_000, 4) + little(32_000, 4) + little(2, 2) + little(16, 2)
+    let body = Array("WAVEfmt ".utf8) + format + Array("data".utf8) + little(samples.count, 4) + samples
+    return Data(Array("RIFF".utf8) + little(body.count, 4) + body)
+  }
+
   /// CRC-32 as PNG computes it.
   private static func checksum(_ bytes: [UInt8]) -> UInt32 {
     var crc: UInt32 = 0xFFFF_FFFF

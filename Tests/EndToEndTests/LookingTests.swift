@@ -71,6 +71,29 @@ struct LookingTests {
     }
   }
 
+  @Test("a sound that lies in two splits, once softer, is said to be nearly the same; another is not")
+  func sounds() throws {
+    try withTemporaryFolder { folder in
+      let made = MadeUpFolder(folder.appending(path: "raw"))
+      var lines = "id,audio,text,label,split\n"
+      for (number, split) in ["train", "train", "test", "test"].enumerated() {
+        lines += "\(number),\(number).wav,the same,\(number % 2),\(split)\n"
+      }
+      try made.write("samples.csv", lines)
+      for (number, period) in [20, 160, 20, 47].enumerated() {
+        try made.write("\(number).wav", TinyRaw.wave(period: period, loudness: number == 2 ? 0x600 : 0x2000))
+      }
+      let answer = try Seesaw.run(["check", "raw", "--json"], in: folder)
+      #expect(answer.status == 0, "\(answer.error)")
+      let near = try answer.json()[path: "findings"]?.listValue?.filter { $0[path: "kind"] == "near-across-splits" }
+      let cases = near?.flatMap { $0[path: "cases"]?.listValue ?? [] } ?? []
+      let ids = cases.map { ($0[path: "samples"]?.listValue ?? []).compactMap { $0[path: "id"]?.stringValue }.sorted() }
+      #expect(!ids.isEmpty && ids.allSatisfy { $0 == ["0", "2"] }, "\(answer.out)")
+      let strict = try Seesaw.run(["check", "raw", "--json", "--set", "compare.near_sounds=1.1"], in: folder)
+      #expect(strict.status == 0 && !strict.out.contains("\"near-across-splits\""), "\(strict.out)")
+    }
+  }
+
   @Test("event files are written while training, the same after going on, and of a finished run")
   func tensorboard() throws {
     try withTemporaryFolder { folder in

@@ -154,6 +154,58 @@ struct PredictionTests {
     }
   }
 
+  @Test("a run over sounds predicts from a sound, from anything absent, and as the features of that sound say")
+  func sounds() throws {
+    try withTemporaryFolder { folder in
+      let made = MadeUpFolder(folder.appending(path: "raw"))
+      var lines = "id,audio,text,label,split\n"
+      for (split, count) in [("train", 8), ("validation", 4), ("test", 6)] {
+        for number in 0..<count {
+          let (id, label) = ("\(split)-\(number)", number % 2 == 0 ? "low" : "high")
+          lines += "\(id),\(id).wav,a sound of \(number),\(label),\(split)\n"
+          try made.write("\(id).wav", TinyRaw.wave(period: (label == "low" ? 160 : 20) + 2 * number))
+        }
+      }
+      try made.write("samples.csv", lines)
+      let unknown = try Seesaw.run(["encode", "raw", "--out", "data", "--audio-encoder", "log-spectogram"], in: folder)
+      #expect(
+        unknown.status == 64 && unknown.error.contains("did you mean 'log-spectrogram'?")
+          && !unknown.error.contains("checkpoint"), "\(unknown.error)")
+      let encode = ["encode", "raw", "--out", "data", "--audio-encoder", "log-spectrogram", "-q"]
+      #expect(try Seesaw.run(encode, in: folder).status == 0)
+      #expect(try Seesaw.run(["train", "data", "--out", "r", "-q"] + quick, in: folder).status == 0)
+      let features = try #require(StoredFile.read(folder.appending(path: "data/test.safetensors"))["audio"])
+      try FileManager.default.removeItem(at: folder.appending(path: "data"))
+
+      let single = try Seesaw.run(["predict", "r", "--audio", "raw/test-0.wav", "--json"], in: folder)
+      #expect(single.status == 0, "\(single.error)")
+      let answer = try single.json()
+      #expect(answer[path: "present"] == ["audio"] && answer[path: "condition"] == "text-missing")
+      #expect(answer[path: "calibrated"] != nil && answer[path: "score"] != nil)
+      let row = features.bytes.prefix(4 * features.shape[1]).withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+      let input = """
+        {"id": "features", "features": {"audio": \(row)}}
+        {"id": "both", "audio": "raw/test-1.wav", "text": "a sound of 1"}
+        {"id": "text", "audio": null, "text": "a sound of 1"}
+        {"id": "gone", "audio": "raw/none.wav"}
+        {"id": "broken", "audio": "raw/samples.csv"}
+        {"id": "picture", "image": "raw/test-1.wav"}
+        """
+      let lined = try Seesaw.run(["predict", "r"], in: folder, input: input)
+      #expect(lined.status == 1)
+      let rows = try lined.out.split(separator: "\n").map { try Tree(json: $0) }
+      for name in ["low", "high"] {
+        let alone = try #require(answer[path: "probabilities.\(name)"]?.numberValue)
+        #expect(abs(alone - (rows[0][path: "probabilities.\(name)"]?.numberValue ?? -1)) < 1e-5)
+      }
+      #expect(rows[1][path: "condition"] == "full" && rows[1][path: "present"] == ["text", "audio"])
+      #expect(rows[2][path: "condition"] == "audio-missing" && rows[2][path: "present"] == ["text"])
+      #expect(rows[3][path: "error"]?.stringValue?.contains("none.wav") == true)
+      #expect(rows[4][path: "error"]?.stringValue?.contains("not a WAVE file") == true)
+      #expect(rows[5][path: "error"]?.stringValue?.contains("no modality 'image'") == true)
+    }
+  }
+
   @Test("a step is taken apart: the JSON has its scalars, the file its direction and parts; the weights stay")
   func gradients() throws {
     try withRun { folder in

@@ -63,6 +63,36 @@ import Torch
 
   // MARK: What comes out
 
+  @Test("bytes of pictures stay bytes, for an encoder that is trained; other arrays of many dimensions are refused")
+  func pixels() throws {
+    try withTemporaryFolder { folder in
+      let pixels = (0..<(6 * 3 * 4 * 5)).map { UInt8($0 % 251) }
+      try npy("|u1", [6, 3, 4, 5], Data(pixels), to: folder.appending(path: "image.npy"))
+      try npy((0..<12).map { Float($0 % 5) }, [6, 2], to: folder.appending(path: "text.npy"))
+      try npy(["a", "b", "a", "b", "a", "b"], to: folder.appending(path: "labels.npy"))
+      try npy(["train", "train", "train", "train", "test", "test"], to: folder.appending(path: "split.npy"))
+      var request = ImportRequest(out: folder.appending(path: "out"))
+      for name in ["image", "text", "labels", "split"] { request.parts[name] = folder.appending(path: "\(name).npy") }
+      request.standardize = true
+      let summary = try run(request)
+      #expect(summary.forms == ["image": "5 × 4 pixels"] && summary.widths == ["image": 60, "text": 2])
+      let set = try FeatureSet(at: request.out)
+      #expect(set.forms[0] == .pixels(height: 4, width: 5))
+      let test = try SafeTensors(reading: request.out.appending(path: "test.safetensors")).tensor("image")
+      #expect(test.elementType == .uint8 && test.shape == [2, 3, 4, 5])
+      #expect(try test.array(of: Int.self) == pixels[(4 * 60)...].map(Int.init))
+
+      let (bytes, floats) = (try Tensor(pixels, shape: [6, 3, 4, 5]), try features(6 * 60, 1).reshaped([6, 3, 4, 5]))
+      let labels = try Tensor([0, 1, 0, 1, 0, 1])
+      func out(_ image: Tensor) throws -> ImportRequest {
+        let text = try features(6)
+        return try self.request([("image", image), ("text", text), ("labels", labels)], in: folder)
+      }
+      #expect(refusal(try out(floats))?.what.contains("are bytes (uint8) [N, 3, height, width]") == true)
+      #expect(refusal(try out(bytes.reshaped([6, 4, 3, 5])))?.what.contains("has the shape [6, 4, 3, 5]") == true)
+    }
+  }
+
   @Test("a file of several views becomes a feature set without a validation split")
   func severalViews() throws {
     try withTemporaryFolder { folder in

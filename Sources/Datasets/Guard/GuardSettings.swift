@@ -6,6 +6,8 @@ public struct GuardSettings: Settings {
   public var nearFeatures = 0.99
   /// Pictures are near-identical from this cosine of their prints on, −1…1.
   public var nearPictures = 0.9
+  /// Sounds are near-identical from this cosine of their prints on, −1…1.
+  public var nearSounds = 0.85
   /// The most multiplications spent on comparing pairs; beyond, a sample of the held-out rows is compared.
   public var work = 2e12
   /// Where that sample is drawn from.

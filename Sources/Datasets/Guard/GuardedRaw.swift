@@ -1,11 +1,11 @@
 import Foundation
-import Multimodal
+package import Multimodal
 import Records
 import Torch
 
 extension GuardedSamples {
-  /// What is known of a picture.
-  package struct Picture: Sendable {
+  /// What is known of a picture or a sound from afar.
+  package struct Print: Sendable {
     var content: ContentDigest
     var steps: [Float]
     var isMissing: Bool
@@ -19,8 +19,8 @@ extension GuardedSamples {
 
   /// The samples of a raw data set.
   ///
-  /// - Parameter pictures: of each sample; nil for one without a picture.
-  package init(_ data: RawDataset, pictures: [Picture?], _ settings: GuardSettings) throws {
+  /// - Parameter prints: of pictures and sounds, for each sample; nil for one without.
+  package init(_ data: RawDataset, prints: [RawInput.Kind: [Print?]], _ settings: GuardSettings) throws {
     let splits = RawSplit.allCases.filter { split in data.samples.contains { $0.split == split } }
     let order = splits.flatMap { split in data.samples.indices.filter { data.samples[$0].split == split } }
     let samples = order.map { data.samples[$0] }
@@ -28,10 +28,9 @@ extension GuardedSamples {
     var channels: [Channel] = []
     for kind in data.modalities {
       switch kind {
-      case .image: channels.append(Channel(pictures: order.map { pictures[$0] }, settings))
       case .text: channels.append(Channel(texts: samples.map(\.text)))
-      // Sounds are compared by their features, once they are encoded.
-      case .audio: break
+      case .image, .audio:
+        channels.append(Channel(kind, prints: order.map { prints[kind]?[$0] }, settings))
       }
     }
     self.init(
@@ -48,17 +47,19 @@ extension GuardedSamples {
 extension GuardedSamples.Channel {
   private static let nothing = ContentDigest("")
 
-  fileprivate init(pictures: [GuardedSamples.Picture?], _ settings: GuardSettings) {
-    let width = pictures.lazy.compactMap { $0?.steps.count }.first ?? 1
+  fileprivate init(_ kind: RawInput.Kind, prints: [GuardedSamples.Print?], _ settings: GuardSettings) {
+    let width = prints.lazy.compactMap { $0?.steps.count }.first ?? 1
+    let threshold = kind == .image ? settings.nearPictures : settings.nearSounds
+    let what = kind == .image ? "pictures whose prints (steps of brightness" : "sounds whose prints (steps of loudness"
     self.init(
-      name: "image", contents: pictures.map { $0?.content ?? Self.nothing },
-      missing: pictures.map { $0?.isMissing ?? true },
+      name: kind.rawValue, contents: prints.map { $0?.content ?? Self.nothing },
+      missing: prints.map { $0?.isMissing ?? true },
       vectors: { range in
         let blank = [Float](repeating: 0, count: width)
-        let rows = try Tensor(range.flatMap { pictures[$0]?.steps ?? blank }, shape: [range.count, width])
+        let rows = try Tensor(range.flatMap { prints[$0]?.steps ?? blank }, shape: [range.count, width])
         return try rows * rows.square().sum(1, keeping: true).clamped(min: 1e-24).reciprocalSquareRoot()
-      }, width: width + 1, threshold: settings.nearPictures, dimensions: .infinity,
-      words: "pictures whose prints (steps of brightness from afar) have a cosine of \(settings.nearPictures) or more")
+      }, width: width + 1, threshold: threshold, dimensions: .infinity,
+      words: "\(what) from afar) have a cosine of \(threshold) or more")
   }
 
   fileprivate init(texts: [String?]) {

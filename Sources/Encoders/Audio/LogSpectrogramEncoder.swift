@@ -1,9 +1,8 @@
 import Foundation
 public import Multimodal
-public import Records
 
 /// Settings of ``LogSpectrogramEncoder``; rate, window and hop are those of the field's loaders for CREMA-D.
-public struct LogSpectrogramSettings: Settings {
+public struct LogSpectrogramSettings: ProjectionSettings {
   /// Samples a second.
   public var rate = 22_050
   /// Of the window, in samples; a power of two.
@@ -26,40 +25,31 @@ public struct LogSpectrogramSettings: Settings {
 ///
 /// Needs no download. Of the log spectrogram, each band's mean in each part of the sound, and its mean and spread over the
 /// whole, are standardised on the training split and projected on their first principal directions.
-public struct LogSpectrogramEncoder: BuiltInEncoder {
+public typealias LogSpectrogramEncoder = ProjectedEncoder<BandLoudness>
+
+/// The loudness of a sound by frequency and time.
+public struct BandLoudness: InputMeasure {
   public static let name = "log-spectrogram"
   public static let version = 1
   public static let kind = RawInput.Kind.audio
   public static let summary = "loudness by frequency and time (log spectrogram), projected by PCA; no download"
-  public static let learns = true
 
   public let settings: LogSpectrogramSettings
-  private var projection: StandardisedProjection?
 
-  public init() throws { try self.init(LogSpectrogramSettings()) }
-
-  /// The encoder, not fitted.
-  ///
-  /// - Throws: ``EncoderError/settings(encoder:reason:)``.
   public init(_ settings: LogSpectrogramSettings) throws(EncoderError) {
-    func check(_ holds: Bool, _ reason: String) throws(EncoderError) {
-      if !holds { throw .settings(encoder: Self.name, reason: reason) }
-    }
     let window = settings.window
-    try check((1000...200_000).contains(settings.rate), "'rate' is \(settings.rate), not in 1000 to 200000")
-    try check(
+    try Self.check((1000...200_000).contains(settings.rate), "'rate' is \(settings.rate), not in 1000 to 200000")
+    try Self.check(
       (16...65_536).contains(window) && window & (window - 1) == 0,
       "'window' is \(window), not a power of two in 16 to 65536")
-    try check((1...window).contains(settings.hop), "'hop' is \(settings.hop), not in 1 to 'window'")
-    try check((1...window / 2).contains(settings.bands), "'bands' is \(settings.bands), not in 1 to half of 'window'")
-    try check((1...1000).contains(settings.parts), "'parts' is \(settings.parts), not in 1 to 1000")
-    try check(settings.components > 0, "'components' is \(settings.components), not 1 or more")
+    try Self.check((1...window).contains(settings.hop), "'hop' is \(settings.hop), not in 1 to 'window'")
+    try Self.check(
+      (1...window / 2).contains(settings.bands), "'bands' is \(settings.bands), not in 1 to half of 'window'")
+    try Self.check((1...1000).contains(settings.parts), "'parts' is \(settings.parts), not in 1 to 1000")
     self.settings = settings
   }
 
-  private var preparedCount: Int { settings.bands * (settings.parts + 2) }
-
-  public var width: Int { projection?.width ?? 0 }
+  public var count: Int { settings.bands * (settings.parts + 2) }
 
   /// The first bin of each band, and the end of the last: evenly on the mel scale, but never less than a bin.
   private func edges(bins: Int) -> [Int] {
@@ -73,7 +63,7 @@ public struct LogSpectrogramEncoder: BuiltInEncoder {
     return edges
   }
 
-  public func prepare(_ input: RawInput) throws -> PreparedInput {
+  public func numbers(of input: RawInput) throws -> [Float] {
     guard case .audio(let sound) = input else {
       throw EncoderError.otherKind(encoder: Self.name, expected: Self.kind)
     }
@@ -102,30 +92,6 @@ public struct LogSpectrogramEncoder: BuiltInEncoder {
       let spread = bands.reduce(0) { $0 + ($1[band] - centre) * ($1[band] - centre) } / Float(bands.count)
       values += [centre, spread.squareRoot()]
     }
-    return PreparedInput(values: values)
-  }
-
-  public mutating func fit(_ inputs: [PreparedInput], threads: Int) throws {
-    projection = try StandardisedProjection(
-      fitting: inputs, length: preparedCount, components: settings.components, seed: settings.seed, threads: threads,
-      encoder: Self.name)
-  }
-
-  public func encode(_ inputs: [PreparedInput], threads: Int) throws -> [Float] {
-    guard let projection else { throw EncoderError.notFitted(encoder: Self.name) }
-    return try projection.features(inputs, threads: threads)
-  }
-
-  public func state() throws -> EncoderState {
-    guard let projection else { throw EncoderError.notFitted(encoder: Self.name) }
-    return try EncoderState(settings: settings, arrays: projection.arrays())
-  }
-
-  public init(restoring state: EncoderState) throws {
-    guard let settings = try? JSONDecoder().decode(LogSpectrogramSettings.self, from: state.json) else {
-      throw EncoderError.unreadableState(encoder: Self.name, reason: "its settings are incomplete")
-    }
-    try self.init(settings)
-    projection = try StandardisedProjection(state.arrays, length: preparedCount, encoder: Self.name)
+    return values
   }
 }

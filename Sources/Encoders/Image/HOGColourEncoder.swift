@@ -1,9 +1,7 @@
-import Foundation
 public import Multimodal
-public import Records
 
 /// Settings of ``HOGColourEncoder``.
-public struct HOGColourSettings: Settings {
+public struct HOGColourSettings: ProjectionSettings {
   /// The side of the square that pictures are fitted into, in pixels.
   public var side = 64
   /// The side of a cell of gradients, in pixels; divides `side`.
@@ -26,54 +24,43 @@ public struct HOGColourSettings: Settings {
 ///
 /// Needs no download. Oriented gradients, a colour histogram and a small thumbnail are standardised on the training split and
 /// projected on its first principal directions. Features of the training split have a mean square of 1.
-public struct HOGColourEncoder: BuiltInEncoder {
+public typealias HOGColourEncoder = ProjectedEncoder<HOGColour>
+
+/// Oriented gradients, a colour histogram and a thumbnail of a picture.
+public struct HOGColour: InputMeasure {
   public static let name = "hog-colour"
   public static let version = 1
   public static let kind = RawInput.Kind.image
   public static let summary = "edges (HOG), colour histogram and thumbnail, projected by PCA; no download"
-  public static let learns = true
 
   public let settings: HOGColourSettings
-  private var projection: StandardisedProjection?
 
-  public init() throws { try self.init(HOGColourSettings()) }
-
-  /// The encoder, not fitted.
-  ///
-  /// - Throws: ``EncoderError/settings(encoder:reason:)``.
   public init(_ settings: HOGColourSettings) throws(EncoderError) {
-    func check(_ holds: Bool, _ reason: String) throws(EncoderError) {
-      if !holds { throw .settings(encoder: Self.name, reason: reason) }
-    }
-    try check((8...1024).contains(settings.side), "'side' is \(settings.side), not in 8 to 1024")
-    try check(
+    try Self.check((8...1024).contains(settings.side), "'side' is \(settings.side), not in 8 to 1024")
+    try Self.check(
       settings.cell > 0 && settings.side % settings.cell == 0 && settings.side / settings.cell > 1,
       "'cell' is \(settings.cell), which does not divide 'side' (\(settings.side)) into two or more")
-    try check((1...36).contains(settings.orientations), "'orientations' is \(settings.orientations), not in 1 to 36")
-    try check(
+    try Self.check(
+      (1...36).contains(settings.orientations), "'orientations' is \(settings.orientations), not in 1 to 36")
+    try Self.check(
       (1...settings.side).contains(settings.thumbnail), "'thumbnail' is \(settings.thumbnail), not in 1 to 'side'")
-    try check((1...16).contains(settings.levels), "'levels' is \(settings.levels), not in 1 to 16")
-    try check(settings.components > 0, "'components' is \(settings.components), not 1 or more")
+    try Self.check((1...16).contains(settings.levels), "'levels' is \(settings.levels), not in 1 to 16")
     self.settings = settings
   }
 
-  /// How many numbers ``prepare(_:)`` gives.
-  private var preparedCount: Int {
+  public var count: Int {
     let blocks = settings.side / settings.cell - 1
     let colours = settings.levels * settings.levels * settings.levels
     return blocks * blocks * 4 * settings.orientations + colours + 3 * settings.thumbnail * settings.thumbnail
   }
 
-  public var width: Int { projection?.width ?? 0 }
-
-  public func prepare(_ input: RawInput) throws -> PreparedInput {
+  public func numbers(of input: RawInput) throws -> [Float] {
     guard case .image(let image) = input else {
       throw EncoderError.otherKind(encoder: Self.name, expected: Self.kind)
     }
     let planes = Planes(fitting: image, side: settings.side)
     let gradients = OrientedGradients(side: settings.side, cell: settings.cell, orientations: settings.orientations)
-    return PreparedInput(
-      values: gradients.features(of: planes) + histogram(planes) + planes.averages(cells: settings.thumbnail))
+    return gradients.features(of: planes) + histogram(planes) + planes.averages(cells: settings.thumbnail)
   }
 
   /// The root of each colour's share of the picture, so that small patches count too.
@@ -87,29 +74,5 @@ public struct HOGColourEncoder: BuiltInEncoder {
       counts[bin] += 1
     }
     return counts.map { ($0 / Float(pixels)).squareRoot() }
-  }
-
-  public mutating func fit(_ inputs: [PreparedInput], threads: Int) throws {
-    projection = try StandardisedProjection(
-      fitting: inputs, length: preparedCount, components: settings.components, seed: settings.seed, threads: threads,
-      encoder: Self.name)
-  }
-
-  public func encode(_ inputs: [PreparedInput], threads: Int) throws -> [Float] {
-    guard let projection else { throw EncoderError.notFitted(encoder: Self.name) }
-    return try projection.features(inputs, threads: threads)
-  }
-
-  public func state() throws -> EncoderState {
-    guard let projection else { throw EncoderError.notFitted(encoder: Self.name) }
-    return try EncoderState(settings: settings, arrays: projection.arrays())
-  }
-
-  public init(restoring state: EncoderState) throws {
-    guard let settings = try? JSONDecoder().decode(HOGColourSettings.self, from: state.json) else {
-      throw EncoderError.unreadableState(encoder: Self.name, reason: "its settings are incomplete")
-    }
-    try self.init(settings)
-    projection = try StandardisedProjection(state.arrays, length: preparedCount, encoder: Self.name)
   }
 }

@@ -25,7 +25,7 @@ struct Check: ParsableCommand, Exemplified {
   @Option(
     name: .customLong("set"),
     help: ArgumentHelp(
-      "A setting, such as compare.near_features=0.98, compare.near_pictures=0.95 or compare.work=1e13; may be repeated.",
+      "A setting, such as compare.near_features=0.98, compare.near_pictures=0.95, compare.near_sounds=0.95 or compare.work=1e13; may be repeated.",
       valueName: "key=value"))
   var settings: [String] = []
 

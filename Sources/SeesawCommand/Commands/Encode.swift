@@ -6,7 +6,7 @@ import Records
 
 struct Encode: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
-    abstract: "Turn pictures and texts into features, impaired copies included.",
+    abstract: "Turn pictures, texts and sounds into features, impaired copies included.",
     discussion:
       "RAW is a folder with samples.csv or samples.jsonl (columns image, text or audio, and label, and if you like id and "
       + "split), or a published data set as it comes ('seesaw datasets' lists them). "
@@ -39,6 +39,11 @@ struct Encode: ParsableCommand, Exemplified {
     name: [.customLong("text-encoder"), .customLong("text")],
     help: ArgumentHelp("The encoder of texts: a name, a checkpoint folder, or torchscript:FILE.", valueName: "encoder"))
   var textEncoder: String?
+
+  @Option(
+    name: [.customLong("audio-encoder"), .customLong("audio")],
+    help: ArgumentHelp("The encoder of sounds: a name.", valueName: "encoder"))
+  var audioEncoder: String?
 
   @Option(
     help: ArgumentHelp("How a checkpoint makes one row of a picture (default: as it says).", valueName: "pooling"))
@@ -104,6 +109,7 @@ struct Encode: ParsableCommand, Exemplified {
     var request = EncodeRequest(raw: URL(filePath: raw), out: URL(filePath: out))
     request.imageEncoder = imageEncoder
     request.textEncoder = textEncoder
+    request.audioEncoder = audioEncoder
     request.imagePooling = try Self.choice(imagePooling, "--image-pooling")
     request.textPooling = try Self.choice(textPooling, "--text-pooling")
     request.precision = try Self.choice(precision, "--precision") ?? .float32

@@ -16,7 +16,8 @@ struct Import: ParsableCommand, Exemplified {
   @Argument(help: "A .npz or .safetensors file.")
   var file: String?
 
-  @Option(help: ArgumentHelp("The features of the pictures.", valueName: "file.npy"))
+  @Option(
+    help: ArgumentHelp("The features of the pictures, or their bytes [N, 3, height, width].", valueName: "file.npy"))
   var image: String?
 
   @Option(help: ArgumentHelp("The features of the texts.", valueName: "file.npy"))

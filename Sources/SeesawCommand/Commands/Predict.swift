@@ -7,8 +7,9 @@ struct Predict: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract: "Say what a run's model makes of a sample; any modality may be absent.",
     discussion: """
-      Without --image, --text or --features-file it reads JSON lines on standard input, \
-      {"id": …, "image": path, "text": …, "features": {"image": [...]}}, and writes a line for each, in order. \
+      Without --image, --text, --audio or --features-file it reads JSON lines on standard input, \
+      {"id": …, "image": path, "text": …, "audio": path, "features": {"image": [...]}}, and writes a line for each, in \
+      order. \
       A line that cannot be answered is answered with its error, and the exit status is then 1.
       """)
 
@@ -25,6 +26,9 @@ struct Predict: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("A text.", valueName: "text"))
   var text: String?
 
+  @Option(help: ArgumentHelp("A sound, a WAVE file.", valueName: "file"))
+  var audio: String?
+
   @Option(help: ArgumentHelp("Features: a JSON table of modality and list of numbers.", valueName: "file.json"))
   var featuresFile: String?
 
@@ -35,15 +39,16 @@ struct Predict: ParsableCommand, Exemplified {
 
   func run() throws {
     let output = Output(talk)
-    let isSingle = image != nil || text != nil || featuresFile != nil
+    let isSingle = image != nil || text != nil || audio != nil || featuresFile != nil
     if !isSingle, isatty(STDIN_FILENO) == 1 {
       throw Diagnosis(
         "there is nothing to predict from",
-        remedy: "--image, --text or --features-file, or JSON lines on standard input", exitStatus: .usage)
+        remedy: "--image, --text, --audio or --features-file, or JSON lines on standard input", exitStatus: .usage)
     }
     let predictor = try Predictor(run: URL(filePath: folder), events: output.events)
     guard isSingle else { return try answerLines(predictor, output) }
-    var input = PredictionInput(image: image.map { URL(filePath: $0) }, text: text)
+    var input = PredictionInput(
+      image: image.map { URL(filePath: $0) }, text: text, audio: audio.map { URL(filePath: $0) })
     if let featuresFile { input.features = try PredictionLine.features(reading: URL(filePath: featuresFile)) }
     guard let prediction = try predictor.predict([input]).first else {
       throw Diagnosis("the model gave no answer", exitStatus: .defect)

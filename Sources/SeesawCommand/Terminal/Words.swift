@@ -71,16 +71,21 @@ enum Words {
     return made([summary.folder], seconds: summary.seconds)
   }
 
-  /// The contents of a feature set: `1,128 train, 317 test · image 128, text 256 wide · image-missing`.
+  /// The contents of a feature set: `1,128 train, 317 test · image 128, text 256 wide · image-missing`; pixels and tokens
+  /// as `image 64 × 64 pixels`.
   static func contents(_ summary: EncodeSummary) -> String {
     let order = ["train", "validation", "test"]
     let splits = summary.counts.sorted {
       (order.firstIndex(of: $0.key) ?? order.count, $0.key) < (order.firstIndex(of: $1.key) ?? order.count, $1.key)
     }
     let counts = splits.map { "\(count($0.value)) \($0.key)" }.joined(separator: ", ")
-    let widths = summary.widths.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+    let others = summary.forms ?? [:]
+    let features = summary.widths.filter { others[$0.key] == nil }.sorted { $0.key < $1.key }
+    let widths = features.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+    let forms = others.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    let inputs = ((widths.isEmpty ? [] : ["\(widths) wide"]) + forms).joined(separator: ", ")
     let conditions = summary.conditions.filter { $0 != Condition.full }.joined(separator: ", ")
-    return [counts, widths.isEmpty ? "" : "\(widths) wide", conditions].filter { !$0.isEmpty }.joined(separator: " · ")
+    return [counts, inputs, conditions].filter { !$0.isEmpty }.joined(separator: " · ")
   }
 
   /// How much of the work was known: `1,601 encoded, 20 known · kept in my-data.cache`; nil where none was to be done.

@@ -30,14 +30,15 @@ struct PredictTests {
     }
   }
 
-  @Test("a line names id, image, text and features, and null is absent")
+  @Test("a line names id, image, text, audio and features, and null is absent")
   func input() throws {
-    let line = #"{"id": 7, "image": "a b.png", "text": null, "features": {"audio": [1, 2.5], "image": null}}"#
+    let line =
+      #"{"id": 7, "image": "a b.png", "text": null, "audio": "a.wav", "features": {"audio": [1, 2.5], "image": null}}"#
     let entry = try entry(line)
     let input = try entry.input.get()
     #expect(entry.id == "7")
     #expect(input.image?.relativePath == "a b.png")
-    #expect(input.text == nil)
+    #expect(input.text == nil && input.audio?.relativePath == "a.wav")
     #expect(input.features == ["audio": [1, 2.5]])
   }
 
@@ -46,9 +47,9 @@ struct PredictTests {
     arguments: [
       (#"{"text": "a""#, "a ',' or '}' is missing"),
       (#"[1]"#, "the line is not a JSON object"),
-      (#"{"txt": "a"}"#, "'txt' is not one of id, image, text and features; did you mean 'text'?"),
+      (#"{"txt": "a"}"#, "'txt' is not one of id, image, text, audio and features; did you mean 'text'?"),
       (#"{"text": 1}"#, "'text' is not a text"),
-      (#"{"id": "a"}"#, "there is no image, text or features to predict from"),
+      (#"{"id": "a"}"#, "there is no image, text, audio or features to predict from"),
       (#"{"features": [1]}"#, "'features' is not a table of modality and list of numbers"),
       (#"{"features": {"image": 1}}"#, "'features.image' is not a list of numbers"),
       (#"{"features": {"image": ["a"]}}"#, "'features.image' holds something that is not a number"),

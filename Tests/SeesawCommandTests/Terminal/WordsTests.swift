@@ -65,6 +65,8 @@ struct WordsTests {
     #expect(
       Words.contents(summary)
         == "1,128 train, 156 validation, 317 test · image 128, text 256 wide · image-missing, text-noisy")
+    summary.forms = ["image": "64 × 64 pixels"]
+    #expect(Words.contents(summary).contains(" · text 256 wide, image 64 × 64 pixels · "))
     #expect(Words.made(summary) == "my-data   12 s")
     #expect(Words.quarantined(summary) == "2 samples left out: my-data/quarantine.jsonl says which and why")
     summary.alreadyDone = true
