@@ -189,9 +189,9 @@ def made() -> list[tuple[str, str, Path, Path]]:
     with open(HERE.parent / "Data" / "emoji" / "samples.csv", encoding="utf-8") as file:
         names = [row["text"] for row in csv.DictReader(file)]
     # From a few words to a paragraph.
-    lines = [", ".join(noise.choice(names, size)) for size in noise.geometric(0.2, 256)]
+    lines = [", ".join(noise.choice(names, size)) for size in noise.geometric(0.3, 256)]
     (MADE / "texts.txt").write_text("\n".join(lines), "utf-8")
-    (MADE / "few.txt").write_text("\n".join(lines[:64]), "utf-8")
+    (MADE / "few.txt").write_text("\n".join(lines[:128]), "utf-8")
     return [
         ("ViT-B/16, pictures", "image", MADE / "vit", MADE / "pictures.txt"),
         ("CLIP ViT-B/16, pictures", "image", MADE / "clip", MADE / "pictures.txt"),

@@ -106,12 +106,17 @@ struct FeatureSetCheck {
       do {
         let stored = try SafeTensors(reading: url)
         let features = try stored.tensor(name)
-        let expected = train.inputs[Modality(name)].shape
-        guard features.shape == expected, features.elementType.isFloatingPoint else {
-          faults.append("\(file): '\(name)' has the shape \(features.shape), expected \(expected)")
+        let plain = train.inputs[Modality(name)]
+        let isReal = features.elementType.isFloatingPoint
+        guard features.shape == plain.shape else {
+          faults.append("\(file): '\(name)' has the shape \(features.shape), expected \(plain.shape)")
           continue
         }
-        let bad = try Self.rowsNotFinite(features, in: stored.rows(name))
+        guard isReal && plain.elementType.isFloatingPoint || features.elementType == plain.elementType else {
+          faults.append("\(file): '\(name)' has the type \(features.elementType), expected \(plain.elementType)")
+          continue
+        }
+        let bad = isReal ? try Self.rowsNotFinite(features, in: stored.rows(name)) : []
         if !bad.isEmpty { faults.append("\(file): '\(name)' is not finite in \(Self.rows(bad))") }
         views[Modality(name)] = FlippedView(features: features, stored: stored.rows(name))
       } catch {

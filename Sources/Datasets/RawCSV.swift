@@ -12,11 +12,18 @@ struct RawCSV {
     var fault: String?
   }
 
-  private(set) var records: [Record] = []
+  let records: [Record]
   /// Where a quote was opened that nothing closes.
-  private(set) var unclosedQuote: Int?
+  let unclosedQuote: Int?
 
   init(_ bytes: [UInt8], delimiter: UInt8) {
+    var found: [Record] = []
+    unclosedQuote = Self.read(bytes, delimiter: delimiter) { found.append($0) }
+    records = found
+  }
+
+  /// Hands over one record after the other, so that nobody need hold all of them; the line of a quote that nothing closes.
+  static func read(_ bytes: [UInt8], delimiter: UInt8, _ body: (Record) -> Void) -> Int? {
     let quote = UInt8(ascii: "\"")
     let (cr, lf) = (UInt8(ascii: "\r"), UInt8(ascii: "\n"))
     var line = 1
@@ -34,7 +41,7 @@ struct RawCSV {
     func endRecord() {
       endField()
       if record.fields.count > 1 || !record.fields[0].allSatisfy({ $0 == 32 || $0 == 9 }) || record.fault != nil {
-        records.append(record)
+        body(record)
       }
       record = Record(line: line, fields: [])
     }
@@ -61,8 +68,7 @@ struct RawCSV {
           index += 1
         }
         guard closed else {
-          unclosedQuote = opened
-          return
+          return opened
         }
         while index < bytes.count, bytes[index] != delimiter, bytes[index] != cr, bytes[index] != lf {
           if bytes[index] != 32, bytes[index] != 9 {
@@ -91,6 +97,7 @@ struct RawCSV {
       index += 1
       if index == bytes.count, !record.fields.isEmpty || !field.isEmpty { endRecord() }
     }
+    return nil
   }
 
   /// The separator that a header line uses: the one of comma, semicolon and tab that occurs most outside quotes.

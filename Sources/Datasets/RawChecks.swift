@@ -40,7 +40,7 @@ struct RawChecks {
     rowCount = rows.rows.count
     notes = rows.notes
     hasSplitColumn = rows.rows.contains { !($0.split ?? "").isEmpty }
-    var owners: [String: RawRows.Row] = [:]
+    var owners: [String: Owner] = [:]
     var passed: [Passed] = []
     for row in rows.rows {
       switch check(row, &owners) {
@@ -84,11 +84,18 @@ struct RawChecks {
         + "\(settings.splitSeed)")
   }
 
+  /// The row that has an id.
+  private struct Owner {
+    let number: Int
+    let file: String?
+    let split: String?
+  }
+
   private struct Fault: Error {
     let reason: String
   }
 
-  private func check(_ row: RawRows.Row, _ owners: inout [String: RawRows.Row]) -> Result<Passed, Fault> {
+  private func check(_ row: RawRows.Row, _ owners: inout [String: Owner]) -> Result<Passed, Fault> {
     func refuse(_ reason: String) -> Result<Passed, Fault> { .failure(Fault(reason: reason)) }
     if let fault = row.fault { return refuse(fault) }
     let id = row.id ?? "\(row.number)"
@@ -99,7 +106,7 @@ struct RawChecks {
       }
       return refuse("the id '\(id)' is taken by \(place)")
     }
-    owners[id] = row
+    owners[id] = Owner(number: row.number, file: row.file, split: row.split)
     guard row.image != nil || row.text != nil || row.audio != nil else {
       return refuse("has neither a picture nor a text")
     }

@@ -54,25 +54,35 @@ struct RawRows {
   // MARK: CSV
 
   private mutating func readCSV(_ bytes: [UInt8]) {
-    let csv = RawCSV(bytes, delimiter: RawCSV.delimiter(of: bytes))
-    if let line = csv.unclosedQuote { faults.append(.unclosedQuote(line: line)) }
-    guard let head = csv.records.first else {
+    var header: [String]?
+    var places: [String: Int] = [:]
+    var repeated: [RawDatasetFault] = []
+    var read: [Row] = []
+    let unclosed = RawCSV.read(bytes, delimiter: RawCSV.delimiter(of: bytes)) { record in
+      if let header {
+        read.append(Self.row(record, width: header.count, places: places))
+        return
+      }
+      let names = record.fields.map { Self.trimmed(String(decoding: $0, as: UTF8.self)) }
+      for (place, name) in names.enumerated() where Self.known.contains(name.lowercased()) {
+        if places.updateValue(place, forKey: name.lowercased()) != nil {
+          repeated.append(.repeatedColumn(name.lowercased()))
+        }
+      }
+      header = names
+    }
+    if let unclosed { faults.append(.unclosedQuote(line: unclosed)) }
+    guard let header else {
       if faults.isEmpty { faults.append(.noRows) }
       return
     }
-    let header = head.fields.map { Self.trimmed(String(decoding: $0, as: UTF8.self)) }
-    var places: [String: Int] = [:]
-    for (place, name) in header.enumerated() where Self.known.contains(name.lowercased()) {
-      if places.updateValue(place, forKey: name.lowercased()) != nil {
-        faults.append(.repeatedColumn(name.lowercased()))
-      }
-    }
+    faults += repeated
     columns = Set(places.keys)
     checkColumns(header)
     guard faults.isEmpty else { return }
     let ignored = header.filter { !Self.known.contains($0.lowercased()) && !$0.isEmpty }
     if !ignored.isEmpty { notes.append("columns not used: \(Self.listed(ignored))") }
-    rows = csv.records.dropFirst().map { Self.row($0, width: header.count, places: places) }
+    rows = read
   }
 
   private static func row(_ record: RawCSV.Record, width: Int, places: [String: Int]) -> Row {

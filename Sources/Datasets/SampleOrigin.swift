@@ -43,10 +43,10 @@ public struct SampleOrigin: Codable, Equatable, Sendable {
   }
 
   /// Writes a line for each sample; the file appears whole or not at all.
-  public static func write(_ origins: [SampleOrigin], of split: String, to folder: URL) throws {
-    var text = ""
-    for origin in origins { text += try Tree(encoding: origin, keys: .asNamed).json() + "\n" }
-    try AtomicFile.write(Data(text.utf8), to: folder.appending(path: fileName(split)))
+  public static func write(_ origins: some Sequence<SampleOrigin>, of split: String, to folder: URL) throws {
+    var lines = Data()
+    for origin in origins { lines += Data("\(try Tree(encoding: origin, keys: .asNamed).json())\n".utf8) }
+    try AtomicFile.write(lines, to: folder.appending(path: fileName(split)))
   }
 
   static func fileName(_ split: String) -> String { "\(split).samples.jsonl" }

@@ -88,6 +88,19 @@ private struct Inputs: Sendable {
   }
 }
 
+/// Which rows were made before, for threads to ask.
+private final class KnownRows: @unchecked Sendable {
+  private let caches: [RawInput.Kind: FeatureCache]
+  /// A cache forgets what it finds damaged.
+  private let lock = NSLock()
+
+  init(_ caches: [RawInput.Kind: FeatureCache]) { self.caches = caches }
+
+  func contain(_ key: RowKey, of kind: RawInput.Kind) -> Bool {
+    lock.withLock { caches[kind]?.contains(key) ?? false }
+  }
+}
+
 /// An encoder and its rows so far.
 private struct EncoderAtWork {
   let kind: RawInput.Kind
@@ -163,7 +176,7 @@ private final class EncodingWork {
       try prepare(work)
     }
 
-    for (number, sample) in data.samples.enumerated() { numbers[sample.place] = number }
+    if request.shard != nil { for (number, sample) in data.samples.enumerated() { numbers[sample.place] = number } }
     if data.modalities != [.text] { data = try readingFiles(data, encoders) }
     if !data.quarantined.isEmpty {
       events(.note(Self.quarantineWords(data.quarantined, in: request.out.appending(path: "quarantine.jsonl"))))
@@ -213,7 +226,7 @@ private final class EncodingWork {
     request.shard.map { $0.contains(numbers[sample.place] ?? 0) } ?? true
   }
 
-  /// Reads every picture and sound that is needed, keeps its digest, and leaves out the samples that have one that is none.
+  /// Reads every picture and sound that is needed once, keeps its digest, and leaves out the samples that have one that is none.
   ///
   /// What there is a row of was decoded before.
   private func readingFiles(
@@ -224,38 +237,36 @@ private final class EncodingWork {
     for (kind, encoder) in encoders where !type(of: encoder).learns {
       known[kind] = try cache(of: encoder, tag: encoder.identity)
     }
-    // Whoever learns must see the whole training split.
-    let samples = data.samples.filter { learns || isOwn($0) }
-    let looks = encoders.flatMap { kind, _ in samples.flatMap { RawLook.all(of: $0, kind) } }.filter { $0.file != nil }
+    let caches = KnownRows(known)
     var refused: [URL: Diagnosis] = [:]
     let portion = 512
-    for start in stride(from: 0, to: looks.count, by: portion) {
-      let some = Array(looks[start..<min(start + portion, looks.count)])
-      let read = try parallelMap(some.count, threads: settings.threads) {
+    for start in stride(from: 0, to: data.samples.count, by: portion) {
+      // Whoever learns must see the whole training split.
+      let samples = data.samples[start..<min(start + portion, data.samples.count)].filter { learns || isOwn($0) }
+      let looks = encoders.flatMap { kind, _ in samples.flatMap { RawLook.all(of: $0, kind) } }
+        .filter { $0.file != nil }
+      let read = try parallelMap(looks.count, threads: settings.threads) {
         [stop] index -> Result<InputDigest, Diagnosis> in
         if stop.isRequested { throw CancellationError() }
-        do { return .success(InputDigest(of: try some[index].read())) } catch {
-          return .failure(Diagnosis(describing: error))
+        let look = looks[index]
+        do {
+          let bytes = try look.read()
+          let digest = InputDigest(of: bytes)
+          if !caches.contain(RowKey(digest, condition: Inputs.clean), of: look.kind) { _ = try look.decoded(bytes) }
+          return .success(digest)
+        } catch { return .failure(Diagnosis(describing: error)) }
+      }
+      for (look, result) in zip(looks, read) {
+        guard let url = look.file else { continue }
+        switch result {
+        case .success(let digest): inputs.files[url] = digest
+        case .failure(let diagnosis): refused[url] = diagnosis
         }
       }
-      let isKnown = zip(some, read).map { look, result in
-        (try? result.get()).map { known[look.kind]?.contains(RowKey($0, condition: Inputs.clean)) ?? false } ?? false
-      }
-      let decoded = try parallelMap(some.count, threads: settings.threads) { [stop] index -> Diagnosis? in
-        if stop.isRequested { throw CancellationError() }
-        if case .failure(let diagnosis) = read[index] { return diagnosis }
-        guard !isKnown[index] else { return nil }
-        do {
-          _ = try some[index].decoded(some[index].read())
-          return nil
-        } catch { return Diagnosis(describing: error) }
-      }
-      for (index, look) in some.enumerated() {
-        guard let url = look.file else { continue }
-        inputs.files[url] = try? read[index].get()
-        refused[url] = decoded[index]
-      }
-      events(.progress(label: "Reading", done: start + some.count, total: looks.count, detail: "files"))
+      events(
+        .progress(
+          label: "Reading", done: min(start + portion, data.samples.count), total: data.samples.count,
+          detail: "samples' files"))
     }
     try checkStop()
     return try data.quarantining(threads: 1, settings: settings.data) { [refused] sample in
@@ -362,30 +373,34 @@ private final class EncodingWork {
 
   /// Encodes the rows of a part that are not known.
   private func fill(_ part: Part, _ work: EncoderAtWork) throws {
-    var wanted: [(look: RawLook, key: RowKey)] = []
+    // Places of samples and their looks: whatever is held here is held for every row.
+    var wanted: [(sample: Int32, look: Int32)] = []
     var seen: Set<RowKey> = []
     var count = 0
-    for sample in part.samples where isOwn(sample) {
-      for look in looks(of: sample, work) {
+    for (place, sample) in part.samples.enumerated() where isOwn(sample) {
+      for (number, look) in looks(of: sample, work).enumerated() {
         let key = inputs.key(look, part.view)
-        if seen.insert(key).inserted, !work.cache.contains(key) { wanted.append((look, key)) }
+        if seen.insert(key).inserted, !work.cache.contains(key) { wanted.append((Int32(place), Int32(number))) }
         count += 1
       }
     }
+    seen = []
     rows.known += count - wanted.count
     rows.encoded += wanted.count
     let began = clock.now
     let chunk = max(work.encoder.chunk, 1)
     for start in stride(from: 0, to: wanted.count, by: chunk) {
       try checkStop()
-      let some = Array(wanted[start..<min(start + chunk, wanted.count)])
+      let some = wanted[start..<min(start + chunk, wanted.count)].map { place in
+        looks(of: part.samples[Int(place.sample)], work)[Int(place.look)]
+      }
       let prepared = try parallelMap(some.count, threads: settings.threads) {
         [inputs, stop, encoder = work.encoder, view = part.view] index in
         if stop.isRequested { throw CancellationError() }
-        return try encoder.prepare(inputs.input(some[index].look, view))
+        return try encoder.prepare(inputs.input(some[index], view))
       }
       let rows = try work.encoder.encode(prepared, threads: settings.threads)
-      try work.cache.append(some.map(\.key), work.encoder.form.cached(rows))
+      try work.cache.append(some.map { inputs.key($0, part.view) }, work.encoder.form.cached(rows))
       let done = start + some.count
       let rate = Double(done) / max((clock.now - began).seconds, 1e-3)
       events(
@@ -518,7 +533,7 @@ private final class EncodingWork {
       }
       tensors.append(SafeTensors.Portions("labels", try labels(samples, data)))
       try SafeTensors.write(portions: tensors, to: work.appending(path: "\(split.rawValue).safetensors"))
-      try SampleOrigin.write(samples.map { SampleOrigin($0, in: data.folder) }, of: split.rawValue, to: work)
+      try SampleOrigin.write(samples.lazy.map { SampleOrigin($0, in: data.folder) }, of: split.rawValue, to: work)
     }
     for one in encoders {
       try EncoderFile.write(one.encoder, to: work.appending(path: "encoders/\(one.kind.rawValue).safetensors"))
@@ -617,10 +632,10 @@ private final class EncodingWork {
     var lines = facts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
     for sample in data.samples {
       for url in sample.files {
-        let values = try? url.resourceValues(forKeys: [.fileSizeKey, .contentModificationDateKey])
-        lines.append(
-          "\(url.lastPathComponent) \(values?.fileSize ?? 0) "
-            + "\(values?.contentModificationDate?.timeIntervalSince1970 ?? 0)")
+        // Not the URL's resource values, which it would keep.
+        let facts = try? FileManager.default.attributesOfItem(atPath: url.path)
+        let (size, time) = (facts?[.size] as? NSNumber, facts?[.modificationDate] as? Date)
+        lines.append("\(url.lastPathComponent) \(size?.intValue ?? 0) \(time?.timeIntervalSince1970 ?? 0)")
       }
     }
     lines += [request.metric ?? "", request.name ?? ""]

@@ -33,6 +33,9 @@ public struct EncoderWeights {
 
   public var names: [String] { Array(parameters.keys) }
 
+  /// The type that products are taken in where a graph is recorded; nil: the weights' own.
+  package var productType: ElementType? { parameters.first?.value.productType }
+
   public subscript(name: String) -> Tensor? {
     guard let parameter = parameters[name] else { return nil }
     guard let others else { return parameter.tensor }

@@ -30,7 +30,7 @@ public final class Parameter {
   /// The variable itself; it shares its memory with the store's flat buffer.
   public internal(set) var tensor: Tensor
   /// The type that matrix products are taken in where a graph is recorded; nil: the parameter's own.
-  let productType: ElementType?
+  package let productType: ElementType?
 
   private var rounded: (tensor: Tensor, changes: Int)?
 

@@ -86,6 +86,28 @@ struct TrainedEncoderRunTests {
     }
   }
 
+  @Test("pictures are seen flipped where both views are stored, and a view that is of another kind is refused")
+  func flips() throws {
+    try withData { data, folder in
+      let view = data.appending(path: "train@image-flipped.safetensors")
+      let labels = (0..<48).map { $0 % 3 }
+      try SafeTensors.write([("image", try SmallPictureSet.pictures(labels, seed: 9))], to: view)
+      func run(_ flip: String) throws -> (flip: Tree?, weights: [String: [Float]]) {
+        let out = folder.appending(path: flip)
+        let settings = Self.settings + ["training.flip=\(flip)"]
+        let summary = try SmallFeatureSet.finished(SmallFeatureSet.train("joint", data, to: out, settings: settings))
+        return (summary.record.configuration[path: "training.flip"], try weights(out))
+      }
+      let (auto, off) = (try run("auto"), try run("off"))
+      #expect(auto.flip == "on" && off.flip == "off" && auto.weights != off.weights)
+
+      let reals = try SmallPictureSet.pictures(labels, seed: 9).to(.float32)
+      try SafeTensors.write([("image", reals)], to: view)
+      let error = #expect(throws: FeatureSetError.self) { _ = try run("on") }
+      #expect(error?.faults == ["train@image-flipped.safetensors: 'image' has the type float32, expected uint8"])
+    }
+  }
+
   @Test("a run is evaluated and predicts as it was scored, with nothing but its own folder")
   func evaluated() throws {
     try withData { data, folder in

@@ -45,6 +45,9 @@ struct CheckpointWeights {
   /// Whether the tensors are those of a model that may be trained, and not to be folded into others.
   var isTrained: Bool { source is ModelWeights }
 
+  /// How products with the weights are taken.
+  var products: ProductPrecision { ProductPrecision(type: (source as? ModelWeights)?.weights.productType) }
+
   /// Tells whoever trains the model what its batch says of a statistic.
   func note(_ name: String, _ value: Tensor) { (source as? ModelWeights)?.weights.note(prefix + name, value) }
 
@@ -135,6 +138,18 @@ struct CheckpointWeights {
   }
 
   func shape(of name: String) -> [Int]? { source.shape(of: prefix + name) }
+}
+
+/// The type of fewer bits that products are taken in while a network is trained; what goes in and comes out keeps its own.
+struct ProductPrecision {
+  let type: ElementType?
+
+  func callAsFunction(
+    _ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ product: (Tensor, Tensor, Tensor?) throws -> Tensor
+  ) throws -> Tensor {
+    guard let type, Autograd.isRecording else { return try product(x, weight, bias) }
+    return try product(x.to(type), weight.to(type), bias?.to(type)).to(x.elementType)
+  }
 }
 
 /// Weights in mapped files.

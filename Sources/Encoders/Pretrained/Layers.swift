@@ -8,7 +8,7 @@ final class Frozen<Network>: @unchecked Sendable {
 }
 
 /// The functions between two layers, under the names that checkpoints use.
-enum Activation: Equatable {
+enum Activation: String, Codable, Sendable {
   case gelu, geluTanh, quickGelu, relu, silu, tanh, sigmoid, identity
 
   private static let byName: [String: Activation] = [
@@ -44,22 +44,31 @@ struct Affine {
   let weight: Tensor
   let bias: Tensor?
   /// Whether it is trained, and gradients may be recorded through it.
-  let isTrained: Bool
+  private let isTrained: Bool
+  private let products: ProductPrecision
 
-  init(weight: Tensor, bias: Tensor?, isTrained: Bool) {
+  /// - Parameter source: where both are from.
+  init(weight: Tensor, bias: Tensor?, of source: CheckpointWeights) {
     self.weight = weight
     self.bias = bias
-    self.isTrained = isTrained
+    isTrained = source.isTrained
+    products = source.products
   }
 
   init(_ weights: CheckpointWeights, _ name: String, from inputs: Int, to outputs: Int, bias: Bool = true) throws {
-    weight = try weights.tensor("\(name).weight", [outputs, inputs])
-    self.bias = bias ? try weights.tensor("\(name).bias", [outputs]) : nil
-    isTrained = weights.isTrained
+    self.init(
+      weight: try weights.tensor("\(name).weight", [outputs, inputs]),
+      bias: bias ? try weights.tensor("\(name).bias", [outputs]) : nil, of: weights)
   }
 
   func callAsFunction(_ x: Tensor) throws -> Tensor {
-    try isTrained ? x.linear(weight, bias) : x.frozenLinear(weight, bias)
+    guard isTrained else { return try x.frozenLinear(weight, bias) }
+    return try products(x, weight, bias) { try $0.linear($1, $2) }
+  }
+
+  /// The same of each patch of pictures, `weight` [out, 3, height, width].
+  func patches(of pixels: Tensor, _ size: (height: Int, width: Int)) throws -> Tensor {
+    try products(pixels, weight, bias) { try $0.convolved($1, $2, stride: size) }
   }
 
   /// What comes out, bent.
@@ -140,7 +149,7 @@ struct TransformerLayer {
       func part(_ index: Int) throws -> Affine {
         Affine(
           weight: try all.weight.narrowed(0, from: index * width, length: width),
-          bias: try all.bias?.narrowed(0, from: index * width, length: width), isTrained: all.isTrained)
+          bias: try all.bias?.narrowed(0, from: index * width, length: width), of: weights)
       }
       (query, key, value) = (try part(0), try part(1), try part(2))
     }

@@ -6,6 +6,7 @@ struct NormalizedConvolution {
   private let weight: Tensor
   private let bias: Tensor?
   private let stride: Int
+  private let products: ProductPrecision
   /// nil where it is folded into the convolution.
   private let norm: BatchNormalization?
 
@@ -20,6 +21,7 @@ struct NormalizedConvolution {
         supported: "convolutions in one group")
     }
     self.stride = stride
+    products = weights.products
     let apart = try BatchNormalization(weights, norm, channels: outputs)
     guard !weights.isTrained else {
       (weight, bias, self.norm) = (kernel, nil, apart)
@@ -37,7 +39,9 @@ struct NormalizedConvolution {
 
   func callAsFunction(_ x: Tensor) throws -> Tensor {
     let padding = weight.shape[2] / 2
-    let y = try x.convolved(weight, bias, stride: (stride, stride), padding: (padding, padding))
+    let y = try products(x, weight, bias) {
+      try $0.convolved($1, $2, stride: (stride, stride), padding: (padding, padding))
+    }
     return try norm?(y) ?? y
   }
 }

@@ -105,10 +105,13 @@ struct SentenceModules {
     try steps.reduce(rows) { rows, step in
       switch step {
       case .dense(let layer, let activation): return try activation(layer(rows))
-      case .normalize:
-        let length = try rows.to(.float32).square().sum(1, keeping: true).squareRoot().clamped(min: 1e-12)
-        return try rows.to(.float32) / length
+      case .normalize: return try Self.normalized(rows.to(.float32))
       }
     }
+  }
+
+  /// Rows [B, D], each of length 1.
+  static func normalized(_ rows: Tensor) throws -> Tensor {
+    try rows / rows.square().sum(1, keeping: true).clamped(min: 1e-24).squareRoot()
   }
 }

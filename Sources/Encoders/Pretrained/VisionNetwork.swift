@@ -69,7 +69,7 @@ struct VisionTransformer: VisionNetwork {
     let name = family == .vit ? "embeddings.patch_embeddings.projection" : "embeddings.patch_embedding"
     patches = Affine(
       weight: try root.tensor("\(name).weight", [width, 3, patch.height, patch.width]),
-      bias: family == .clip ? nil : try root.tensor("\(name).bias", [width]), isTrained: root.isTrained)
+      bias: family == .clip ? nil : try root.tensor("\(name).bias", [width]), of: root)
     switch family {
     case .vit:
       classToken = try root.tensor("embeddings.cls_token", [1, 1, width])
@@ -146,7 +146,7 @@ struct VisionTransformer: VisionNetwork {
     attentionNorm: "layer_norm1", feedForwardNorm: "layer_norm2")
 
   func rows(_ pixels: Tensor, observe: (Tensor) throws -> Void) throws -> Tensor {
-    let cut = try pixels.convolved(patches.weight, patches.bias, stride: patch)
+    let cut = try patches.patches(of: pixels, patch)
     let size = cut.shape
     var tokens = try cut.reshaped([size[0], size[1], size[2] * size[3]]).transposed(1, 2)
     if let classToken { tokens = try Tensor.cat([classToken.expanded([size[0], 1, size[1]]), tokens], 1) }
@@ -195,7 +195,7 @@ struct AttentionPooling {
     probe = try weights.tensor("probe", [1, 1, width])
     projections = Affine(
       weight: try weights.tensor("attention.in_proj_weight", [3 * width, width]),
-      bias: try weights.tensor("attention.in_proj_bias", [3 * width]), isTrained: weights.isTrained)
+      bias: try weights.tensor("attention.in_proj_bias", [3 * width]), of: weights)
     output = try Affine(weights, "attention.out_proj", from: width, to: width)
     norm = try Normalization(weights, "layernorm", width: width, epsilon: shape.epsilon)
     up = try Affine(weights, "mlp.fc1", from: width, to: shape.inner)

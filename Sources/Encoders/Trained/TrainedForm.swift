@@ -18,10 +18,19 @@ public struct TrainedForm: Codable, Equatable, Sendable {
   var deviation: [Float] = [0.5, 0.5, 0.5]
   /// Several are laid side by side.
   var poolings: [Pooling]
+  /// What follows the poolings, where sentence-transformers lists something.
+  var steps: [Step]?
   /// The width of the features.
   var features = 0
   /// The shape of each of its weights, by name.
   var weights: [String: [Int]] = [:]
+
+  /// A dense layer and a function, or the length brought to 1.
+  struct Step: Codable, Equatable, Sendable {
+    /// The place of the dense layer among the weights; nil: unit length.
+    var dense: String?
+    var activation: Activation?
+  }
 
   init(architecture: String, configuration: Tree? = nil, input: InputForm, poolings: [Pooling]) {
     self.architecture = architecture

@@ -110,17 +110,34 @@ public struct TrainedNetwork: TrainedEncoder {
       architecture: try modelType(configuration), configuration: .table(configuration.table),
       input: .tokens(length: length), poolings: poolings)
     form.features = poolings.reduce(0) { $0 + (network.widths[$1] ?? 0) }
-    try self.init(form, record, in: place)
+    var dense: [String: Tensor] = [:]
+    // A pooling that is asked for stands alone, as where texts are encoded once.
+    if pooling == nil, let modules {
+      form.steps = modules.steps.enumerated().map { number, step in
+        guard case .dense(let layer, let activation) = step else { return TrainedForm.Step() }
+        dense["dense.\(number).weight"] = layer.weight
+        dense["dense.\(number).bias"] = layer.bias
+        return TrainedForm.Step(dense: "dense.\(number)", activation: activation)
+      }
+      form.features = modules.width(of: form.features)
+    }
+    let own = try dense.isEmpty ? nil : modules.map { try CheckpointStamp(folder: folder, names: $0.files).digest }
+    try self.init(form, record, in: place, adding: dense, own)
   }
 
-  /// The encoder of a form whose weights begin as what a network has asked for.
-  private init(_ form: TrainedForm, _ record: AskedWeights, in folder: URL) throws {
+  /// The encoder of a form whose weights begin as what a network has asked for, and `others` from files of that digest.
+  private init(
+    _ form: TrainedForm, _ record: AskedWeights, in folder: URL, adding others: [String: Tensor] = [:],
+    _ digest: String? = nil
+  ) throws {
     var form = form
-    form.weights = record.tensors.mapValues(\.shape)
+    let tensors = record.tensors.merging(others) { $1 }
+    form.weights = tensors.mapValues(\.shape)
     self.form = form
-    values = record.tensors
+    values = tensors
     let files = ["config.json"] + (try CheckpointWeights.files(in: folder).map(\.lastPathComponent))
-    sha256 = try CheckpointStamp(folder: folder, names: files).digest
+    let own = try CheckpointStamp(folder: folder, names: files).digest
+    sha256 = digest.map { FileDigest.sha256(of: "\(own)\n\($0)") } ?? own
   }
 
   private static func configuration(in folder: URL) throws -> Tree? {
@@ -177,7 +194,19 @@ public struct TrainedNetwork: TrainedEncoder {
       let pooled = try form.poolings.map {
         try $0(rows, lengths: batch.lengths) ?? network.pooled(rows, batch, by: $0)
       }
-      return try (pooled.count == 1 ? pooled[0] : Tensor.cat(pooled, 1)).to(type)
+      var features = try (pooled.count == 1 ? pooled[0] : Tensor.cat(pooled, 1)).to(type)
+      for step in form.steps ?? [] {
+        guard let name = step.dense else {
+          features = try SentenceModules.normalized(features)
+          continue
+        }
+        let shape = form.weights["\(name).weight"] ?? []
+        guard shape.count == 2 else { throw CheckpointError.noTensor("\(name).weight", in: "the model") }
+        let layer = try Affine(
+          source, name, from: shape[1], to: shape[0], bias: form.weights["\(name).bias"] != nil)
+        features = try (step.activation ?? .identity)(layer(features))
+      }
+      return features
     case .pixels, .features:
       let own = TrainedArchitecture(rawValue: form.architecture)
       let network =

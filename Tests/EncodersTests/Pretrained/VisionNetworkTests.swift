@@ -8,9 +8,9 @@ import Torch
 
 @Suite("Image networks")
 struct VisionNetworkTests {
-  private func network(_ name: String) throws -> any VisionNetwork {
+  private func network(_ name: String, as type: ElementType = .float32) throws -> any VisionNetwork {
     let folder = Checkpoints.folder(name)
-    return try PretrainedImageEncoder.network(in: folder, CheckpointWeights(in: folder, as: .float32)).0
+    return try PretrainedImageEncoder.network(in: folder, CheckpointWeights(in: folder, as: type)).0
   }
 
   @Test(
@@ -23,7 +23,7 @@ struct VisionNetworkTests {
     let expected = try Checkpoints.expected(name)
     let network = try network(name)
     var seen: [Tensor] = []
-    let last = try network.rows(expected.tensor("pixels")) { seen.append($0) }
+    let last = try withoutGradients { try network.rows(expected.tensor("pixels")) { seen.append($0) } }
     #expect(expected.entry("hidden.\(seen.count - 1)") == nil && expected.entry("hidden.\(seen.count - 2)") != nil)
     for (layer, found) in seen.dropLast().enumerated() {
       #expect(try difference(found, expected.tensor("hidden.\(layer)")) < 1e-4, "layer \(layer)")
@@ -38,6 +38,21 @@ struct VisionNetworkTests {
       #expect(try difference(network.pooled(last, by: .cls), expected.tensor("rows").selected(1, 0)) < 1e-4)
       #expect(try difference(network.pooled(last, by: .mean), expected.tensor("rows").mean(1)) < 1e-4)
     }
+  }
+
+  @Test(
+    "bfloat16 stays near float32",
+    arguments: ["vit", "vit-stretched", "clip", "clip-vision", "siglip", "blip", "resnet", "resnet-torchvision"])
+  func halves(name: String) throws {
+    let pixels = try Checkpoints.expected(name).tensor("pixels")
+    let (exact, rough) = try withoutGradients {
+      let (plain, short) = (try network(name), try network(name, as: .bfloat16))
+      return (
+        try plain.features(pixels, by: plain.standard), try short.features(pixels.to(.bfloat16), by: plain.standard)
+      )
+    }
+    let apart = try difference(exact, rough.to(.float32)) / exact.abs().max().scalar()
+    #expect(rough.elementType == .bfloat16 && apart > 0 && apart < 0.05)
   }
 
   @Test("a picture's row does not depend on the others in its batch", arguments: ["vit", "resnet"])

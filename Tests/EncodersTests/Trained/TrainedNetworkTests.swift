@@ -174,6 +174,55 @@ struct TrainedNetworkTests {
     #expect(try difference(model.store.flat(), before) == 0)
   }
 
+  @Test("what sentence-transformers puts behind a network is trained with it, and is what texts are encoded with")
+  func sentences() throws {
+    let folder = Checkpoints.folder("sentence")
+    let (tokens, plain) = (try TokenEncoder(folder: folder), try PretrainedTextEncoder(folder: folder))
+    let texts = ["a red ball", "two small blue boxes and a hat", "!"]
+    let read = try tokens.encode(texts.map { try tokens.prepare(.text($0)) }, threads: 1)
+    let inputs = try Tensor(read, shape: [texts.count, tokens.width]).to(.int32)
+    let encoder = try TrainedNetwork(folder.path, reading: .tokens(length: tokens.width))
+    let model = try model(encoder)
+    let features = try model.encoded(Self.modality, inputs)
+    let rows = try plain.encode(texts.map { try plain.prepare(.text($0)) }, threads: 1)
+    #expect(encoder.width == plain.width)
+    #expect(try difference(features, Tensor(rows, shape: [texts.count, plain.width])) < 1e-5)
+    let found = try Gradients(of: loss(features), model.store)
+    let dense = try #require(try found[parameter(model, "dense.0.weight").path])
+    #expect(try dense.abs().max().scalar() > 1e-4)
+    let again = try self.model(TrainedNetwork(encoder.form))
+    try again.store.restore(model.store.snapshot())
+    #expect(try difference(again.encoded(Self.modality, inputs), features) == 0)
+    let alone = try TrainedNetwork(folder.path, reading: .tokens(length: tokens.width), pooling: .mean)
+    #expect(alone.width == 16 && alone.sha256 != encoder.sha256)
+  }
+
+  @Test(
+    "products are bfloat16 where a graph is recorded and it is asked for, all else float32",
+    arguments: ["bert", "vit", "resnet"])
+  func shortProducts(name: String) throws {
+    let inputs = try golden("checkpoints").tensor("\(name)/inputs")
+    let encoder = try encoder(Checkpoints.folder(name).path, reading: inputs)
+    func model(_ type: ElementType?) throws -> MultimodalModel {
+      Conditions.prepare()
+      return try MultimodalModel(
+        modalities: [Self.modality], inputWidths: [0], embeddingWidths: [2], classes: 2, task: .singleLabel,
+        store: ParameterStore(random: RandomSource(seed: 0), productType: type), encoders: [Self.modality: encoder])
+    }
+    let (exact, short) = (try model(nil), try model(.bfloat16))
+    let (plain, rounded) = (try exact.encoded(Self.modality, inputs), try short.encoded(Self.modality, inputs))
+    let off = try difference(plain, rounded) / plain.abs().max().scalar()
+    #expect(rounded.elementType == .float32 && off > 1e-6 && off < 0.1)
+    let gradients = try Gradients(of: loss(plain), exact.store)
+    let others = try Gradients(of: loss(rounded), short.store)
+    let angle = try gradients.dot(others) / (gradients.norm() * others.norm())
+    #expect(angle > 0.95)
+    let (one, other) = try withoutGradients {
+      (try exact.encoded(Self.modality, inputs), try short.encoded(Self.modality, inputs))
+    }
+    #expect(try difference(one, other) == 0)
+  }
+
   @Test("a form is all that is needed to build an encoder again")
   func forms() throws {
     for name in ["bert", "vit", "resnet"] {
