@@ -38,6 +38,11 @@ std::vector<std::pair<int64_t, int64_t>> cut(int64_t length, int64_t count) {
   return cuts;
 }
 
+/// Some rows or columns of a matrix; itself where they are all, since a view costs as much as a small product.
+at::Tensor part(const at::Tensor &whole, int64_t dimension, int64_t start, int64_t length) {
+  return length == whole.size(dimension) ? whole : whole.narrow(dimension, start, length);
+}
+
 struct Product {
   at::Tensor target, bias;
   std::vector<std::pair<at::Tensor, at::Tensor>> terms;
@@ -45,12 +50,12 @@ struct Product {
   void compute(const at::Tensor &into, int64_t row, int64_t rows, int64_t column, int64_t columns) const {
     bool first = true;
     for (const auto &[a, b] : terms) {
-      auto left = a.narrow(0, row, rows), right = b.narrow(1, column, columns);
+      auto left = part(a, 0, row, rows), right = part(b, 1, column, columns);
       auto place = into;
       if (!first) {
         place.addmm_(left, right);
       } else if (bias.defined()) {
-        at::addmm_out(place, bias.narrow(0, column, columns), left, right);
+        at::addmm_out(place, part(bias, bias.dim() - 1, column, columns), left, right);
       } else {
         at::mm_out(place, left, right);
       }
@@ -94,7 +99,7 @@ void compute(const std::vector<Product> &products) {
   in_turn(static_cast<int64_t>(blocks.size()), [&](int64_t i, at::Tensor &) {
     const auto &b = blocks[static_cast<size_t>(i)];
     const auto &p = products[b.product];
-    p.compute(p.target.narrow(0, b.row, b.rows).narrow(1, b.column, b.columns), b.row, b.rows, b.column, b.columns);
+    p.compute(part(part(p.target, 0, b.row, b.rows), 1, b.column, b.columns), b.row, b.rows, b.column, b.columns);
   });
 }
 
@@ -166,7 +171,7 @@ void take(std::vector<Move> &moves, const Step &step) {
     in_turn(static_cast<int64_t>(pieces.size()), [&](int64_t i, at::Tensor &scratch) {
       const auto &piece = pieces[static_cast<size_t>(i)];
       const auto &move = moves[piece.move];
-      auto part = [&](const at::Tensor &whole) { return whole.narrow(0, piece.start, piece.length); };
+      auto own = [&](const at::Tensor &whole) { return part(whole, 0, piece.start, piece.length); };
       at::Tensor gradient;
       if (move.right.defined()) {
         auto columns = move.right.size(1), numbers = piece.length * columns;
@@ -174,13 +179,13 @@ void take(std::vector<Move> &moves, const Step &step) {
           scratch = at::empty({numbers}, move.value.options().requires_grad(false));
         }
         gradient = scratch.narrow(0, 0, numbers).view({piece.length, columns});
-        at::mm_out(gradient, part(move.left), move.right);
+        at::mm_out(gradient, own(move.left), move.right);
       } else {
-        gradient = part(move.gradient);
+        gradient = own(move.gradient);
       }
       std::vector<at::Tensor> memory;
-      for (const auto &tensor : move.memory) memory.push_back(part(tensor));
-      apply(part(move.value), gradient, memory);
+      for (const auto &tensor : move.memory) memory.push_back(own(tensor));
+      apply(own(move.value), gradient, memory);
     });
   }
   // The fused steps do not count themselves among the writes to a tensor.

@@ -128,6 +128,17 @@ extension Experiment {
     return min(wanted, cores)
   }
 
+  /// The order in which runs begin: as planned, or, of several at once, the dearest first, lest one be long alone at the
+  /// end.
+  static func order(of plans: [PlannedRun], jobs: Int) -> [Int] {
+    guard jobs > 1 else { return Array(plans.indices) }
+    let costs = plans.map { plan in
+      let method = try? MethodRegistry.entry(plan.configuration.methodName)
+      return (method?.card.cost ?? 1) * Double(plan.configuration.training.epochs)
+    }
+    return plans.indices.sorted { (costs[$1], $0) < (costs[$0], $1) }
+  }
+
   /// Every run, several at once, each on a thread of its own over the same data.
   ///
   /// - Parameter mayDiverge: whether a run that diverges is left out of the answer, rather than the end of all.
@@ -144,15 +155,18 @@ extension Experiment {
       var summaries: [RunSummary?]
     }
     let work = SharedRuns(plans: plans, data: data)
+    let jobs = min(try Self.jobs(wanted, for: plans, data), max(plans.count, 1))
+    let order = Self.order(of: plans, jobs: jobs)
     let progress = Mutex(Progress(summaries: plans.map { _ in nil }))
     let failed = StopFlag()
-    DispatchQueue.concurrentPerform(iterations: min(try jobs(wanted, for: plans, data), max(plans.count, 1))) { _ in
+    DispatchQueue.concurrentPerform(iterations: jobs) { _ in
       while !failed.isRequested {
-        let index = progress.withLock { progress in
+        let turn = progress.withLock { progress in
           defer { progress.next += 1 }
           return progress.next
         }
-        guard index < work.plans.count else { return }
+        guard turn < order.count else { return }
+        let index = order[turn]
         let plan = work.plans[index]
         do {
           let summary = try train(

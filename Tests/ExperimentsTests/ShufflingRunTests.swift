@@ -162,6 +162,17 @@ struct ShufflingRunTests {
     }
   }
 
+  @Test("of several runs at once the dearest begin first, and one after the other they go as planned")
+  func order() throws {
+    let methods = ["joint", "rollingq", "balgrad"]
+    let request = CompareRequest(data: URL(filePath: "/data"), methods: methods, seeds: 2, out: URL(filePath: "/out"))
+    let plans = try Experiment.plans(of: request)
+    func words(_ jobs: Int) -> [String] { Experiment.order(of: plans, jobs: jobs).map { plans[$0].words } }
+    let planned = methods.flatMap { ["\($0) seed 0", "\($0) seed 1"] }
+    #expect(words(1) == planned)
+    #expect(words(2) == [2, 3, 4, 5, 0, 1].map { planned[$0] })
+  }
+
   @Test("the first run that fails ends the comparison with its reason")
   func failure() throws {
     try withData { data, folder in

@@ -66,6 +66,24 @@ struct PMRTests {
     }
   }
 
+  @Test("a feature on its class's mean has no slope, one beside it that of plain loops, however far from zero both lie")
+  func coincidence() throws {
+    let shift = 100.0
+    let means = numbers(12, seed: 1).map { $0 + shift }
+    let features = Array(means[0..<4]) + numbers(4, seed: 2).map { $0 + shift }
+    let e = try Tensor.of(features, [2, 4]).requiringGradient()
+    let found = try PMR.similarities(e, .of(means, [3, 4]), .singleLabel)
+    let distance = { (i: Int, c: Int) in
+      total(4) { pow(features[i * 4 + $0] - means[c * 4 + $0], 2) }.squareRoot()
+    }
+    let wanted = (0..<2).flatMap { i in (0..<3).map { -distance(i, $0) } }
+    #expect(try allClose(values(found), wanted, relative: 1e-3, absolute: 5e-3))
+    let slopes = try values(gradients(of: found.narrowed(1, from: 0, length: 1).sum(), withRespectTo: [e])[0])
+    let away = (4..<8).map { -(features[$0] - means[$0 - 4]) / distance(1, 0) }
+    #expect(allClose(Array(slopes[0..<4]), [0, 0, 0, 0], absolute: 1e-12))
+    #expect(allClose(Array(slopes[4...]), away, relative: 1e-3, absolute: 1e-4))
+  }
+
   @Test("a class that no sample shows keeps its mean, and begins with the mean of all: never 0/0")
   func emptyClasses() throws {
     let bench = try Bench("pmr", ["share": 0.04, "momentum": 0.0])
