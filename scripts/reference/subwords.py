@@ -289,7 +289,9 @@ def main() -> None:
         expected[name] = {"fingerprints": [fingerprint(row) for row in tokens], "first": tokens[:8]}
     write_json(FOLDER / "expected.json", {
         "versions": versions(tokenizers=tokenizers.__version__, unicode=unicodedata.unidata_version),
-        "tokenizers": expected, "classes": classes()})
+        "tokenizers": expected, "classes": classes(),
+        "forms": {form: [fingerprint([ord(c) for c in getattr(normalizers, form)().normalize_str(line)]) for line in lines]
+                  for form in ("NFC", "NFD", "NFKC", "NFKD")}})
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@ import Foundation
 /// Classes of scalars as the reference tokenizers know them.
 ///
 /// Checkpoints are trained on what the reference library cuts, and it reads two frozen tables: categories of Unicode 8 for
-/// BERT's rules, normalization of Unicode 12.1. A scalar that is younger has no class there.
+/// BERT's rules, normalization of Unicode 12.1, whose compatibility forms are of 11. A scalar that is younger has no class
+/// there.
 enum ScalarClasses {
   /// Where words end: the property White_Space.
   static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
@@ -98,7 +99,10 @@ enum ScalarClasses {
       run.removeAll()
     }
     for scalar in text {
-      let isKnown = scalar.isASCII || scalar.properties.age.map { $0.major <= 12 } ?? false
+      // The two of Unicode 12 that stand for others stand for themselves in the reference.
+      let isKnown =
+        scalar.isASCII
+        || scalar != "\u{32FF}" && scalar != "\u{1F16C}" && scalar.properties.age.map { $0.major <= 12 } ?? false
       if isKnown && !standsAlone(scalar) {
         run.append(scalar)
       } else {

@@ -29,7 +29,8 @@ indirect enum TextNormalizer: Sendable, Equatable {
     case .bert(let rules): return Self.bert(text, rules)
     case .nfc: return ScalarClasses.normalized(text, \.precomposedStringWithCanonicalMapping)
     case .nfd: return ScalarClasses.normalized(text, \.decomposedStringWithCanonicalMapping)
-    case .nfkc: return ScalarClasses.normalized(text, \.precomposedStringWithCompatibilityMapping)
+    // In two steps: what a bold letter stands for takes the accent behind it.
+    case .nfkc: return TextNormalizer.nfc(TextNormalizer.nfkd(text))
     case .nfkd: return ScalarClasses.normalized(text, \.decomposedStringWithCompatibilityMapping)
     case .lowercase: return Self.lowercased(text)
     case .stripAccents: return text.filter { !ScalarClasses.isAccent($0) }

@@ -16,6 +16,7 @@ import Testing
     }
     let tokenizers: [String: Tokens]
     let classes: [String: [UInt32]]
+    let forms: [String: [UInt64]]
   }
 
   static func expected() throws -> Expected {
@@ -45,6 +46,21 @@ import Testing
       if i < expected.first.count { #expect(tokens == expected.first[i], "line \(i + 1)") }
       #expect(Self.fingerprint(tokens) == expected.fingerprints[i], "line \(i + 1)")
     }
+  }
+
+  @Test(
+    "every line has the normal forms that it has in the reference library",
+    arguments: [("NFC", TextNormalizer.nfc), ("NFD", .nfd), ("NFKC", .nfkc), ("NFKD", .nfkd)])
+  func forms(name: String, normalizer: TextNormalizer) throws {
+    let lines = try Data(contentsOf: Self.golden.appending(path: "corpus.txt")).split(
+      separator: 10, omittingEmptySubsequences: false)
+    let expected = try #require(try Self.expected().forms[name])
+    #expect(lines.count == expected.count)
+    for (i, line) in lines.enumerated() {
+      let scalars = normalizer(Array(String(decoding: line, as: UTF8.self).unicodeScalars))
+      #expect(Self.fingerprint(scalars.map { Int($0.value) }) == expected[i], "line \(i + 1)")
+    }
+    #expect(normalizer(["\u{32FF}", "\u{1F16C}"]) == ["\u{32FF}", "\u{1F16C}"])
   }
 
   @Test("every scalar is classed as the reference library classes it")
