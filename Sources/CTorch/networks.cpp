@@ -99,6 +99,14 @@ ctorch_status ctorch_batch_norm_own(ctorch_tensor a, ctorch_tensor weight, ctorc
   });
 }
 
+ctorch_status ctorch_parts(ctorch_tensor a, ctorch_tensor theta, ctorch_tensor *out) {
+  return guard([&] {
+    auto pictures = a->value.to(theta->value.scalar_type());
+    auto grid = at::affine_grid_generator(theta->value, pictures.sizes(), false);
+    *out = wrap(at::grid_sampler_2d(pictures, grid, 0, 1, false));
+  });
+}
+
 ctorch_status ctorch_upsample_bicubic(ctorch_tensor a, int64_t height, int64_t width, ctorch_tensor *out) {
   return guard([&] { *out = wrap(at::upsample_bicubic2d(a->value, {height, width}, false)); });
 }

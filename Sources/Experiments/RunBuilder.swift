@@ -73,6 +73,12 @@ struct RunBuilder {
         "there are no flipped pictures to train on", place: data.set.folder.relativePath,
         remedy: "seesaw encode --flip makes them; --set training.flip=off does without", exitStatus: .usage)
     }
+    guard configuration.training.crop == 1 || !pictures.isEmpty else {
+      throw Diagnosis(
+        "there are no pixels to crop while training", place: data.set.folder.relativePath,
+        remedy: "seesaw encode --image-encoder pixels:64 keeps them; --set training.crop=1 does without",
+        exitStatus: .usage)
+    }
     let kind = device.name.split(separator: ":").first.map(String.init) ?? device.name
     guard Runtime.devices.contains(where: { $0.name == kind }) else {
       throw Diagnosis(
@@ -258,10 +264,19 @@ struct RunBuilder {
     return LearningRate(settings.learningRate, schedule, warmup: settings.schedule.warmupSteps)
   }
 
+  /// The modalities that are pixels.
+  private var pictures: [Modality] {
+    zip(data.set.modalities, data.set.forms).compactMap { modality, form in
+      if case .pixels = form { modality } else { nil }
+    }
+  }
+
   func lab(_ session: TrainingSession) -> Lab {
     let training = prepared(flips ? data.set.train : data.set.train.withoutFlips())
+    let share = configuration.training.crop
     return Lab(
-      session: session, training: training, validation: data.set.validation.map(prepared),
+      session: session, training: share < 1 ? CroppedPictures(training, pictures, share: share) : training,
+      validation: data.set.validation.map(prepared),
       batchSize: configuration.training.batchSize, random: random,
       shuffle: training.blockLayout.map { .blocks($0) } ?? .full, makeSession: { try self.session() })
   }

@@ -72,6 +72,9 @@ package struct Flips: Sendable, Equatable {
     numbers = SeededNumbers(seed: random.seed, stream: "flip/\(epoch)")
   }
 
+  /// Numbers of the same epoch from the stream `<name>/<epoch>`.
+  func numbers(_ name: String) -> SeededNumbers { SeededNumbers(seed: seed, stream: "\(name)/\(epoch)") }
+
   /// Whether a sample is seen flipped, whenever it is visited.
   package func contains(_ sample: Int) -> Bool { numbers.next(after: sample) >> 63 == 1 }
 

@@ -185,6 +185,8 @@ public struct TrainingSettings: Settings {
   public var dropLast = false
   public var shuffle = Shuffling.auto
   public var flip = Flipping.auto
+  /// The least share of a picture's area that is seen of it while an encoder over pixels is trained; 1 is all of it.
+  public var crop = 1.0
   public var classWeights = ClassWeights.none
   /// Paths of parameters that stay as they begin: `encoder.image`, `encoder.text.embeddings`.
   public var frozen: [String] = []
@@ -232,6 +234,7 @@ extension RunConfiguration {
       "training.threads": .range(.nonNegative),
       "training.shuffle": .oneOf(Shuffling.allowed),
       "training.flip": .oneOf(Flipping.allowed),
+      "training.crop": .range(SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)),
       "training.checkpoint_seconds": .range(.nonNegative),
       "training.class_weights": .oneOf(ClassWeights.allowed),
       "training.probe.form": .oneOf(ProbeForm.allowed),

@@ -83,6 +83,21 @@ extension Tensor {
     }
   }
 
+  /// A part of each picture [B, channels, height, width], stretched to the picture's size by linear interpolation.
+  ///
+  /// - Parameter boxes: left edge, upper edge, width and height of each part, as shares of the picture's.
+  package func stretchedParts(
+    _ boxes: [(left: Double, top: Double, width: Double, height: Double)]
+  )
+    throws(TorchError) -> Tensor
+  {
+    let maps = boxes.flatMap { box in
+      [box.width, 0, 2 * box.left + box.width - 1, 0, box.height, 2 * box.top + box.height - 1].map { Float($0) }
+    }
+    let theta = try Tensor(maps, shape: [boxes.count, 2, 3]).to(on: device)
+    return try made("grid_sampler", [self, theta]) { ctorch_parts(handle, theta.handle, $0) }
+  }
+
   /// Pictures [B, channels, height, width] in another size, by bicubic interpolation between pixel centres.
   public func bicubic(height: Int, width: Int) throws(TorchError) -> Tensor {
     try made("upsample_bicubic2d", [self]) { ctorch_upsample_bicubic(handle, Int64(height), Int64(width), $0) }

@@ -108,6 +108,30 @@ struct TrainedEncoderRunTests {
     }
   }
 
+  @Test("crops are drawn by sample and epoch: a run that was stopped ends with the same bits, a run without is another")
+  func crops() throws {
+    try withData { data, folder in
+      let settings = Self.settings + ["training.crop=0.5", "training.checkpoint_seconds=0"]
+      let (whole, part, plain) = (
+        folder.appending(path: "whole"), folder.appending(path: "part"), folder.appending(path: "plain")
+      )
+      let cropped = try SmallFeatureSet.finished(SmallFeatureSet.train("joint", data, to: whole, settings: settings))
+      _ = try SmallFeatureSet.finished(SmallFeatureSet.train("joint", data, to: plain, settings: Self.settings))
+      #expect(cropped.record.configuration[path: "training.crop"] == 0.5)
+      #expect(try weights(whole) != weights(plain))
+      let stop = StopFlag()
+      stop.request()
+      guard case .interrupted = try SmallFeatureSet.train("joint", data, to: part, settings: settings, stop: stop)
+      else {
+        Issue.record("the run was not interrupted")
+        return
+      }
+      _ = try SmallFeatureSet.finished(
+        SmallFeatureSet.train("joint", data, to: part, settings: settings, resume: true))
+      #expect(try weights(part) == weights(whole))
+    }
+  }
+
   @Test("a run is evaluated and predicts as it was scored, with nothing but its own folder")
   func evaluated() throws {
     try withData { data, folder in

@@ -85,6 +85,17 @@ struct NetworkOperationTests {
     #expect(Autograd.isRecording)
   }
 
+  @Test("a part of a picture is stretched to its size, and the whole of it is itself")
+  func parts() throws {
+    let picture = try Tensor((0..<16).map(Float.init), shape: [1, 1, 4, 4])
+    let whole = try picture.stretchedParts([(left: 0, top: 0, width: 1, height: 1)])
+    #expect(try (whole - picture).abs().max().scalar() < 1e-5)
+    // The upper right quarter: half a pixel between those that are there.
+    let quarter = try picture.to(.uint8).stretchedParts([(left: 0.5, top: 0, width: 0.5, height: 0.5)])
+    let first: [Float] = try quarter.selected(2, 0).array()
+    #expect(zip(first, [1.75, 2.25, 2.75, 3] as [Float]).allSatisfy { abs($0 - $1) < 1e-5 })
+  }
+
   @Test("a failure names the operation and the shapes")
   func failures() throws {
     let error = #expect(throws: TorchError.self) {

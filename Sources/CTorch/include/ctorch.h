@@ -194,6 +194,10 @@ ctorch_status ctorch_batch_norm_own(ctorch_tensor a, ctorch_tensor weight, ctorc
                                     ctorch_tensor *out, ctorch_tensor *mean, ctorch_tensor *variance);
 ctorch_status ctorch_upsample_bicubic(ctorch_tensor a, int64_t height, int64_t width, ctorch_tensor *out);
 
+/// The part of each picture [B, channels, height, width] that theta [B, 2, 3] maps the square −1…1 to, in the picture's size, by
+/// linear interpolation; what lies outside is as at the edge.
+ctorch_status ctorch_parts(ctorch_tensor a, ctorch_tensor theta, ctorch_tensor *out);
+
 // Many at once
 
 /// Calls body(i, context) for 0 <= i < count on libtorch's threads, each taking the next that nobody has taken. An
