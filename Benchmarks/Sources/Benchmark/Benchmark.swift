@@ -32,7 +32,8 @@ struct Benchmark {
       guard arguments.words.count == 2 else { throw BenchmarkError("stream needs a folder") }
       let threads = try arguments.number("threads") ?? ProcessInfo.processInfo.activeProcessorCount
       Runtime.setThreads(threads)
-      print(try Streaming(folder: URL(filePath: arguments.words[1])).table(rounds: arguments.number("rounds") ?? 3).text)
+      print(
+        try Streaming(folder: URL(filePath: arguments.words[1])).table(rounds: arguments.number("rounds") ?? 3).text)
     case "steps":
       let name = arguments.options["shape"] ?? "paper"
       guard var shape = ["paper": Shape.paper, "small": .small, "wide": .wide][name] else {
