@@ -61,14 +61,7 @@ struct ProbeRunTests {
     try withData { data, folder in
       let (whole, parts) = (folder.appending(path: "whole"), folder.appending(path: "parts"))
       _ = try SmallFeatureSet.finished(SmallFeatureSet.train(method, data, to: whole, settings: Self.probe))
-      let stop = StopFlag()
-      stop.request()
-      guard
-        case .interrupted = try SmallFeatureSet.train(method, data, to: parts, settings: Self.probe, stop: stop)
-      else {
-        Issue.record("the run was not interrupted")
-        return
-      }
+      try SmallFeatureSet.interrupt(method, data, to: parts, settings: Self.probe)
       #expect(try rows(parts).count == 1)
       _ = try SmallFeatureSet.finished(
         SmallFeatureSet.train(method, data, to: parts, settings: Self.probe, resume: true))

@@ -59,13 +59,7 @@ struct ShufflingRunTests {
     try withData { data, folder in
       let (whole, parts) = (folder.appending(path: "whole"), folder.appending(path: "parts"))
       _ = try SmallFeatureSet.finished(SmallFeatureSet.train("balgrad", data, to: whole, settings: Self.blocks))
-      let stop = StopFlag()
-      stop.request()
-      guard case .interrupted = try SmallFeatureSet.train("balgrad", data, to: parts, settings: Self.blocks, stop: stop)
-      else {
-        Issue.record("the run was not interrupted")
-        return
-      }
+      try SmallFeatureSet.interrupt("balgrad", data, to: parts, settings: Self.blocks)
       let checkpoint = try Checkpoint(reading: RunFolder(parts).checkpoint)
       #expect(checkpoint.numbers.batch == 1 && checkpoint.numbers.order != nil)
       #expect(!checkpoint.tensors.contains { $0.0.hasPrefix("plan.") })
@@ -99,13 +93,7 @@ struct ShufflingRunTests {
           #expect(run.record.configuration[path: "training.flip"] == .string(flip == "auto" ? "on" : "off"))
           weights[out.lastPathComponent] = try Data(contentsOf: RunFolder(out).weights)
           let parts = folder.appending(path: "\(shuffle)-\(flip)-parts")
-          let stop = StopFlag()
-          stop.request()
-          guard case .interrupted = try SmallFeatureSet.train("joint", data, to: parts, settings: settings, stop: stop)
-          else {
-            Issue.record("the run was not interrupted")
-            return
-          }
+          try SmallFeatureSet.interrupt("joint", data, to: parts, settings: settings)
           _ = try SmallFeatureSet.finished(
             SmallFeatureSet.train("joint", data, to: parts, settings: settings, resume: true))
           #expect(try Data(contentsOf: RunFolder(parts).weights) == weights[out.lastPathComponent])

@@ -71,6 +71,16 @@ struct SmallFeatureSet {
     return try Experiment.train(request, stop: stop)
   }
 
+  /// A training that is stopped after its first step.
+  static func interrupt(_ method: String, _ data: URL, to out: URL, settings: [String]) throws {
+    let stop = StopFlag()
+    stop.request()
+    guard case .interrupted = try train(method, data, to: out, settings: settings, stop: stop) else {
+      Issue.record("the run was not interrupted")
+      throw CancellationError()
+    }
+  }
+
   static func finished(_ outcome: TrainOutcome) throws -> RunSummary {
     guard case .finished(let summary) = outcome else {
       Issue.record("the run is not finished: \(outcome)")

@@ -119,13 +119,7 @@ struct TrainedEncoderRunTests {
       _ = try SmallFeatureSet.finished(SmallFeatureSet.train("joint", data, to: plain, settings: Self.settings))
       #expect(cropped.record.configuration[path: "training.crop"] == 0.5)
       #expect(try weights(whole) != weights(plain))
-      let stop = StopFlag()
-      stop.request()
-      guard case .interrupted = try SmallFeatureSet.train("joint", data, to: part, settings: settings, stop: stop)
-      else {
-        Issue.record("the run was not interrupted")
-        return
-      }
+      try SmallFeatureSet.interrupt("joint", data, to: part, settings: settings)
       _ = try SmallFeatureSet.finished(
         SmallFeatureSet.train("joint", data, to: part, settings: settings, resume: true))
       #expect(try weights(part) == weights(whole))

@@ -103,6 +103,16 @@ struct LinearTapeTests {
       _ = try store.flat()
     }
 
+    func inputs(_ rows: Int) throws -> [Tensor] {
+      try (0..<2).map { try Tensor(numbers(rows * 30, seed: UInt64($0)), shape: [rows, 30]) }
+    }
+
+    /// What the layers give, and what the classifier makes of it without computing that.
+    func read(_ inputs: [Tensor]) throws -> (outputs: [LayerOutput], logits: Tensor) {
+      let outputs = try zip(layers, inputs).map { try tape($0, $1) }
+      return (outputs, try #require(try tape.reading([(classifier, outputs)], joining))[0])
+    }
+
     /// The gradient of a loss of the logits and of the outputs themselves, with the tape or through the whole graph.
     func gradient(_ inputs: [Tensor], weight: Double, taped: Bool) throws -> Gradients {
       let outputs = try zip(layers, inputs).map { try taped ? tape($0, $1) : LayerOutput($0($1)) }
@@ -124,7 +134,7 @@ struct LinearTapeTests {
   func readings(_ size: (classes: Int, leastWork: Int), _ joining: LinearTape.Joining) throws {
     let readers = try Readers(size.classes, joining, leastWork: size.leastWork)
     for rows in [3, 12] {
-      let inputs = try (0..<2).map { try Tensor(numbers(rows * 30, seed: UInt64($0)), shape: [rows, 30]) }
+      let inputs = try readers.inputs(rows)
       func pair(_ weight: Double) throws -> (Gradients, Gradients) {
         (
           try readers.gradient(inputs, weight: weight, taped: true),
@@ -176,9 +186,8 @@ struct LinearTapeTests {
   @Test("whose outputs a classifier of few classes reads are not computed before somebody asks")
   func passedOver() throws {
     let readers = try Readers(2, .sideBySide, leastWork: 0)
-    let inputs = try (0..<2).map { try Tensor(numbers(12 * 30, seed: UInt64($0)), shape: [12, 30]) }
-    let outputs = try zip(readers.layers, inputs).map { try readers.tape($0, $1) }
-    let logits = try #require(try readers.tape.reading([(readers.classifier, outputs)]))[0]
+    let inputs = try readers.inputs(12)
+    let (outputs, logits) = try readers.read(inputs)
     #expect(outputs.allSatisfy { $0.known == nil })
     let parts = try withoutGradients {
       try #require(try readers.tape.contributions(to: readers.classifier, outputs, .sideBySide))
@@ -198,9 +207,7 @@ struct LinearTapeTests {
   @Test("that were passed over say so when they are asked for after the model has moved, unless they were settled")
   func passedOverAndMoved() throws {
     let readers = try Readers(2, .sideBySide, leastWork: 0)
-    let inputs = try (0..<2).map { try Tensor(numbers(12 * 30, seed: UInt64($0)), shape: [12, 30]) }
-    let outputs = try zip(readers.layers, inputs).map { try readers.tape($0, $1) }
-    let logits = try #require(try readers.tape.reading([(readers.classifier, outputs)]))[0]
+    let (outputs, logits) = try readers.read(readers.inputs(12))
     func gradient() throws -> Gradients {
       try Gradients(of: logits.square().sum(), readers.store, keepingGraph: true, tape: readers.tape)
     }

@@ -44,3 +44,12 @@ extension Pooling {
     }
   }
 }
+
+extension [Pooling: Int] {
+  /// The width of a network's rows by a pooling; thrown where the network of that folder has none.
+  func width(by pooling: Pooling, in folder: String) throws(CheckpointError) -> Int {
+    if let width = self[pooling] { return width }
+    throw CheckpointError.pooling(
+      pooling.rawValue, in: folder, offered: Pooling.allCases.filter { self[$0] != nil }.map(\.rawValue))
+  }
+}

@@ -44,6 +44,22 @@ public protocol ProvenEncoder: RawEncoder {
 }
 
 extension PretrainedEncoder {
+  /// Inputs in their order, cut into portions: another one joins where `joins` says so of the portion's first, of it and
+  /// of how many there are.
+  static func portions(
+    _ order: [Int], ofAtMost most: Int, where joins: (_ first: Int, _ next: Int, _ count: Int) -> Bool
+  ) -> [[Int]] {
+    var portions: [[Int]] = []
+    for index in order {
+      if let last = portions.last, last.count < most, joins(last[0], index, last.count) {
+        portions[portions.count - 1].append(index)
+      } else {
+        portions.append([index])
+      }
+    }
+    return portions
+  }
+
   /// The rows of all inputs, of which each is in one portion; a portion is computed by one thread, `features` [members, width].
   ///
   /// Where each portion is a thread's own, threads need not meet after every operation, nor share what they have in the cache.
@@ -73,6 +89,15 @@ public struct EncoderProvenance: Sendable, Codable, Equatable {
   public let pooling: String
   public let precision: String
   public let rescales: Bool
+}
+
+extension EncoderProvenance {
+  /// Of an encoder with these settings over files that were stamped.
+  init(_ stamp: CheckpointStamp, _ architecture: String, pooling: String, _ settings: PretrainedSettings) {
+    self.init(
+      folder: stamp.folder, sha256: stamp.digest, architecture: architecture, pooling: pooling,
+      precision: settings.precision.rawValue, rescales: settings.rescales)
+  }
 }
 
 /// What is stored of a pretrained encoder.

@@ -52,20 +52,13 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
     stamp: CheckpointStamp
   ) throws {
     let pooling = settings.pooling ?? network.standard
-    guard let width = network.widths[pooling] else {
-      throw CheckpointError.pooling(
-        pooling.rawValue, in: stamp.folder,
-        offered: Pooling.allCases.filter { network.widths[$0] != nil }.map(\.rawValue))
-    }
+    width = try network.widths.width(by: pooling, in: stamp.folder)
     self.network = Frozen(network)
     self.pooling = pooling
-    self.width = width
     self.processor = processor
     self.settings = settings
     self.stamp = stamp
-    provenance = EncoderProvenance(
-      folder: stamp.folder, sha256: stamp.digest, architecture: architecture, pooling: pooling.rawValue,
-      precision: settings.precision.rawValue, rescales: settings.rescales)
+    provenance = EncoderProvenance(stamp, architecture, pooling: pooling.rawValue, settings)
     identity = "\(Self.name) \(Self.version) \(stamp.digest) \(pooling.rawValue) \(settings.identity)"
   }
 
@@ -140,13 +133,8 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
 
   public func encode(_ inputs: [PreparedInput], threads: Int) throws -> [Float] {
     let most = min(Self.portion, max(1, inputs.count / Runtime.threads))
-    var portions: [[Int]] = []
-    for index in inputs.indices {
-      if let last = portions.last, last.count < most, inputs[last[0]].indices == inputs[index].indices {
-        portions[portions.count - 1].append(index)
-      } else {
-        portions.append([index])
-      }
+    let portions = Self.portions(Array(inputs.indices), ofAtMost: most) { first, index, _ in
+      inputs[first].indices == inputs[index].indices
     }
     return try rows(portions) { members in
       let size = inputs[members[0]].indices.map(Int.init)

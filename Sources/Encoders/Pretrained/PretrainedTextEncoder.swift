@@ -59,16 +59,9 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
     let configuration = try CheckpointConfiguration(reading: place.appending(path: "config.json"))
     let weights = try CheckpointWeights(in: place, as: type)
     let network = try Self.network(configuration, weights)
-    let chosen = settings.pooling.map { [$0] } ?? modules?.poolings ?? []
-    let poolings = chosen.isEmpty ? [network.standard] : chosen
-    for pooling in poolings where network.widths[pooling] == nil {
-      throw CheckpointError.pooling(
-        pooling.rawValue, in: folder.path,
-        offered: Pooling.allCases.filter { network.widths[$0] != nil }.map(\.rawValue))
-    }
+    let (poolings, pooled) = try Self.poolings(of: network, settings.pooling, modules, in: folder)
     let used = settings.pooling == nil ? modules : nil
     reader = Frozen(Reader(network: network, poolings: poolings, modules: used))
-    let pooled = poolings.reduce(0) { $0 + (network.widths[$1] ?? 0) }
     width = used?.width(of: pooled) ?? pooled
 
     tokenizer = try Tokenizer(folder: place)
@@ -103,9 +96,7 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
     self.stamp = stamp
     self.settings = settings
     let named = poolings.map(\.rawValue).joined(separator: "+")
-    provenance = EncoderProvenance(
-      folder: stamp.folder, sha256: stamp.digest, architecture: try modelType(configuration), pooling: named,
-      precision: settings.precision.rawValue, rescales: settings.rescales)
+    provenance = EncoderProvenance(stamp, try modelType(configuration), pooling: named, settings)
     identity =
       "\(Self.name) \(Self.version) \(stamp.digest) \(named) \(settings.pooling == nil) \(settings.identity)"
   }
@@ -116,23 +107,25 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
     stamp: CheckpointStamp
   ) throws {
     let pooling = settings.pooling ?? network.standard
-    guard let width = network.widths[pooling] else {
-      throw CheckpointError.pooling(
-        pooling.rawValue, in: stamp.folder,
-        offered: Pooling.allCases.filter { network.widths[$0] != nil }.map(\.rawValue))
-    }
+    width = try network.widths.width(by: pooling, in: stamp.folder)
     reader = Frozen(Reader(network: network, poolings: [pooling], modules: nil))
-    self.width = width
     self.tokenizer = tokenizer
     maximumLength = min(tokenizer.maximumLength, network.places)
     isLowercased = false
     prompt = ""
     self.stamp = stamp
     self.settings = settings
-    provenance = EncoderProvenance(
-      folder: stamp.folder, sha256: stamp.digest, architecture: architecture, pooling: pooling.rawValue,
-      precision: settings.precision.rawValue, rescales: settings.rescales)
+    provenance = EncoderProvenance(stamp, architecture, pooling: pooling.rawValue, settings)
     identity = "\(Self.name) \(Self.version) \(stamp.digest) \(pooling.rawValue) \(settings.identity)"
+  }
+
+  /// How rows of a network become one, as asked for, as the folder says or as is usual; and how wide it is.
+  static func poolings(
+    of network: any TextNetwork, _ asked: Pooling?, _ modules: SentenceModules?, in folder: URL
+  ) throws -> ([Pooling], width: Int) {
+    let chosen = asked.map { [$0] } ?? modules?.poolings ?? []
+    let poolings = chosen.isEmpty ? [network.standard] : chosen
+    return (poolings, try poolings.reduce(0) { try $0 + network.widths.width(by: $1, in: folder.path) })
   }
 
   /// What a tokenizer is read from.
@@ -194,13 +187,8 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
     // itself when all others are done.
     let order = inputs.indices.sorted { (-inputs[$0].indices.count, $0) < (-inputs[$1].indices.count, $1) }
     let most = min(Self.batch, max(1, inputs.count / (4 * Runtime.threads)))
-    var portions: [[Int]] = []
-    for index in order {
-      if let last = portions.last, last.count < most, (last.count + 1) * inputs[last[0]].indices.count <= Self.tokens {
-        portions[portions.count - 1].append(index)
-      } else {
-        portions.append([index])
-      }
+    let portions = Self.portions(order, ofAtMost: most) { first, _, count in
+      (count + 1) * inputs[first].indices.count <= Self.tokens
     }
     return try rows(portions) { members in
       try reader.network(TokenBatch(members.map { inputs[$0].indices.map(Int.init) }, padding: tokenizer.paddingToken))

@@ -73,11 +73,7 @@ public struct TrainedNetwork: TrainedEncoder {
     let (weights, record) = try CheckpointWeights(in: folder, as: .float32).recorded()
     let (network, architecture, own) = try PretrainedImageEncoder.network(in: folder, weights)
     let chosen = pooling ?? network.standard
-    guard let features = network.widths[chosen] else {
-      throw CheckpointError.pooling(
-        chosen.rawValue, in: folder.path,
-        offered: Pooling.allCases.filter { network.widths[$0] != nil }.map(\.rawValue))
-    }
+    let features = try network.widths.width(by: chosen, in: folder.path)
     try Self.check(network, height: height, width: width, name: folder.path)
     var form = TrainedForm(
       architecture: architecture, configuration: try Self.configuration(in: folder),
@@ -95,13 +91,7 @@ public struct TrainedNetwork: TrainedEncoder {
     let configuration = try CheckpointConfiguration(reading: place.appending(path: "config.json"))
     let (weights, record) = try CheckpointWeights(in: place, as: .float32).recorded()
     let network = try PretrainedTextEncoder.network(configuration, weights)
-    let asked = pooling.map { [$0] } ?? modules?.poolings ?? []
-    let poolings = asked.isEmpty ? [network.standard] : asked
-    for pooling in poolings where network.widths[pooling] == nil {
-      throw CheckpointError.pooling(
-        pooling.rawValue, in: folder.path,
-        offered: Pooling.allCases.filter { network.widths[$0] != nil }.map(\.rawValue))
-    }
+    let (poolings, pooled) = try PretrainedTextEncoder.poolings(of: network, pooling, modules, in: folder)
     guard length <= network.places else {
       throw EncoderError.settings(
         encoder: folder.path, reason: "the texts have \(length) tokens, its network has \(network.places) places")
@@ -109,7 +99,7 @@ public struct TrainedNetwork: TrainedEncoder {
     var form = TrainedForm(
       architecture: try modelType(configuration), configuration: .table(configuration.table),
       input: .tokens(length: length), poolings: poolings)
-    form.features = poolings.reduce(0) { $0 + (network.widths[$1] ?? 0) }
+    form.features = pooled
     var dense: [String: Tensor] = [:]
     // A pooling that is asked for stands alone, as where texts are encoded once.
     if pooling == nil, let modules {
@@ -119,7 +109,7 @@ public struct TrainedNetwork: TrainedEncoder {
         dense["dense.\(number).bias"] = layer.bias
         return TrainedForm.Step(dense: "dense.\(number)", activation: activation)
       }
-      form.features = modules.width(of: form.features)
+      form.features = modules.width(of: pooled)
     }
     let own = try dense.isEmpty ? nil : modules.map { try CheckpointStamp(folder: folder, names: $0.files).digest }
     try self.init(form, record, in: place, adding: dense, own)
