@@ -25,6 +25,12 @@ let strictness =
 // CUDA's library registers itself when it is loaded, so it is linked although nothing of ours names it.
 let cudaLinking = hasCUDA ? ["-Xlinker", "--no-as-needed", "-ltorch_cuda", "-Xlinker", "--as-needed"] : []
 
+let headers: [CXXSetting] = [.unsafeFlags(["-isystem", "\(libtorch)/include"] + strictness)]
+let linking: [LinkerSetting] = [
+  .unsafeFlags(
+    ["-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib", "-ltorch_cpu", "-lc10"] + cudaLinking)
+]
+
 func target(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
   .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
@@ -44,6 +50,8 @@ let package = Package(
     .library(name: "Torch", targets: ["Torch", "TorchNN"]),
     .library(name: "Seesaw", targets: ["Seesaw"]),
     .executable(name: "seesaw", targets: ["SeesawCommand"]),
+    // Loaded by tests into the command.
+    .library(name: "ForeignDevice", type: .dynamic, targets: ["ForeignDevice"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
@@ -54,15 +62,7 @@ let package = Package(
   ],
   targets: [
     // The world of tensors
-    .target(
-      name: "CTorch",
-      cxxSettings: [.unsafeFlags(["-isystem", "\(libtorch)/include"] + strictness)],
-      linkerSettings: [
-        .unsafeFlags(
-          ["-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib", "-ltorch_cpu", "-lc10"]
-            + cudaLinking)
-      ]
-    ),
+    .target(name: "CTorch", cxxSettings: headers, linkerSettings: linking),
     target("Torch", ["CTorch"]),
     target("TorchNN", ["Torch"]),
     target("Multimodal", ["Torch", "TorchNN"]),
@@ -113,6 +113,7 @@ let package = Package(
     .target(
       name: "HostileInput", dependencies: ["Datasets", "Encoders", "Multimodal", "Records", "Reports", "Torch"],
       path: "Tests/HostileInput", swiftSettings: settings),
+    .target(name: "ForeignDevice", path: "Tests/ForeignDevice", cxxSettings: headers, linkerSettings: linking),
     tests("HostileInputTests", ["HostileInput"]),
     tests("TorchTests", ["Torch"]),
     tests("TorchNNTests", ["Torch", "TorchNN"]),

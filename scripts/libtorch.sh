@@ -77,10 +77,11 @@ fetch_cpu() {
   [ "$(uname -s)" = Darwin ] && fetch "torch==$version" --no-deps
 }
 
-# The plain wheel may be a CUDA build: its libraries look for nvidia/… beside torch/.
+# The plain wheel may be a CUDA build: its libraries look for nvidia/… beside torch/. "===" lets no index put a build for
+# processors, whose version counts as later, in its place.
 fetch_any() {
   echo "libtorch: the plain wheel, with what it depends on (up to a few gigabytes)"
-  fetch "torch==$version"
+  fetch "torch===$version"
 }
 
 echo "libtorch: fetching PyTorch $version with $python -m pip"

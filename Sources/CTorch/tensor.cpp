@@ -8,6 +8,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/ivalue.h>
 #include <ATen/cpu/Utils.h>
+#include <ATen/detail/PrivateUse1HooksInterface.h>
 #include <torch/headeronly/version.h>
 
 #include <cstring>
@@ -43,6 +44,19 @@ bool ctorch_has_mps(void) {
   bool found = false;
   guard([&] { found = at::hasMPS(); });
   return found;
+}
+
+const char *ctorch_other_device(void) {
+  static const auto name = [] {
+    std::string name;
+    guard([&] {
+      if (at::isPrivateUse1HooksRegistered() && at::detail::getPrivateUse1Hooks().isAvailable()) {
+        name = c10::get_privateuse1_backend();
+      }
+    });
+    return name;
+  }();
+  return name.empty() ? nullptr : name.c_str();
 }
 
 bool ctorch_has_bfloat16(void) {

@@ -16,9 +16,10 @@ public enum Runtime {
     device.isProcessor ? ctorch_has_bfloat16() : device.name.hasPrefix("cuda")
   }
 
-  /// The devices that can be computed on.
+  /// The devices that can be computed on: libtorch's own, and one that a loaded library has registered with it.
   public static var devices: [Device] {
     [.cpu] + (ctorch_has_cuda() ? ["cuda"] : []) + (ctorch_has_mps() ? ["mps"] : [])
+      + (ctorch_other_device().map { [Device(String(cString: $0))] } ?? [])
   }
 }
 

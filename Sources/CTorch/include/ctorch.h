@@ -40,6 +40,8 @@ int32_t ctorch_threads(void);
 void ctorch_set_threads(int32_t count);
 bool ctorch_has_cuda(void);
 bool ctorch_has_mps(void);
+/// The name of a device that has registered itself with libtorch, or null.
+const char *ctorch_other_device(void);
 /// Whether the processor multiplies bfloat16 numbers in hardware.
 bool ctorch_has_bfloat16(void);
 
