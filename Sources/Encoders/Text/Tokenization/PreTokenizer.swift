@@ -8,8 +8,8 @@ indirect enum PreTokenizer: Sendable, Equatable {
   case spaces
   /// Bytes as letters; words by GPT-2's pattern, which keeps one space before a word.
   case byteLevel(prefixesSpace: Bool, splits: Bool)
-  /// CLIP's pattern: letters, single digits, other signs; white space goes.
-  case clip
+  /// CLIP's patterns: letters, single digits, other signs; white space goes.
+  case clip(WordPattern)
   /// SentencePiece's: spaces become a letter, and each word begins with its own.
   case metaspace(letter: Unicode.Scalar, prefix: SpacePrefix, splits: Bool)
   case sequence([PreTokenizer])
@@ -31,7 +31,7 @@ indirect enum PreTokenizer: Sendable, Equatable {
     case .byteLevel(let prefixesSpace, let splits):
       let text = prefixesSpace && text.first != " " ? [" "] + text : text
       return (splits ? WordPattern.gpt2.words(of: text) : [text]).map(ByteLetters.letters)
-    case .clip: return WordPattern.clip.words(of: text)
+    case .clip(let pattern): return pattern.words(of: text)
     case .metaspace(let letter, let prefix, let splits):
       var text = text.map { $0 == " " ? letter : $0 }
       guard let first = text.first else { return [] }
@@ -72,11 +72,13 @@ indirect enum PreTokenizer: Sendable, Equatable {
   }
 }
 
-/// The two patterns that byte-level checkpoints cut words by.
+/// The patterns that byte-level checkpoints cut words by.
 enum WordPattern: String, Sendable {
   case gpt2 = #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
   case clip =
     #"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"#
+  /// As the published checkpoints of CLIP have it.
+  case clipWithoutMarks = #"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"#
 
   private static let endings = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"].map { Array($0.unicodeScalars) }
   private static let marks = ["<|startoftext|>", "<|endoftext|>"].map { Array($0.unicodeScalars) }
@@ -89,7 +91,7 @@ enum WordPattern: String, Sendable {
     return ScalarClasses.isNumber(scalar) ? .number : .other
   }
 
-  /// The matches, in order; what CLIP's pattern does not match, which is white space, is left out.
+  /// The matches, in order; what CLIP's patterns do not match, which is white space, is left out.
   func words(of text: [Unicode.Scalar]) -> [[Unicode.Scalar]] {
     let kinds = text.map(Self.kind)
     var words: [[Unicode.Scalar]] = []
@@ -111,7 +113,7 @@ enum WordPattern: String, Sendable {
   }
 
   private func endOfCLIP(_ text: [Unicode.Scalar], _ kinds: [Kind], _ at: Int) -> Int {
-    Self.literal(Self.marks, text, at) ?? Self.literal(Self.endings, text, at)
+    (self == .clip ? Self.literal(Self.marks, text, at) : nil) ?? Self.literal(Self.endings, text, at)
       ?? (kinds[at] == .number ? at + 1 : Self.endOfRun(kinds, at))
   }
 

@@ -73,7 +73,7 @@ extension Tokenizer {
     self.init(
       normalizer: isCLIP ? .sequence([.nfc, .replaceSpaces(with: " "), .lowercase]) : nil,
       preTokenizer: isCLIP
-        ? .sequence([.clip, .byteLevel(prefixesSpace: false, splits: true)])
+        ? .sequence([.clip(.clip), .byteLevel(prefixesSpace: false, splits: true)])
         : .byteLevel(prefixesSpace: prefixesSpace, splits: true),
       model: model, added: added, prefix: [try token("bos_token")], suffix: [try token("eos_token")],
       paddingToken: try token("pad_token"), maximumLength: try folder.maximumLength(),
@@ -368,10 +368,10 @@ private struct TokenizerFile {
         splits: part[path: "use_regex"]?.boolValue ?? true)
     case "Split":
       let pattern = part[path: "pattern.Regex"]?.stringValue ?? part[path: "pattern.String"]?.stringValue ?? ""
-      guard pattern == WordPattern.clip.rawValue, part[path: "behavior"]?.stringValue == "Removed",
-        part[path: "invert"]?.boolValue == true
+      guard let known = WordPattern(rawValue: pattern), known != .gpt2,
+        part[path: "behavior"]?.stringValue == "Removed", part[path: "invert"]?.boolValue == true
       else { throw unsupported("pre-tokenizer", "Split by the pattern \(pattern)") }
-      return .clip
+      return .clip(known)
     case "Metaspace":
       let replacement = Array((part[path: "replacement"]?.stringValue ?? "\u{2581}").unicodeScalars)
       let usual = part[path: "add_prefix_space"]?.boolValue ?? true ? "always" : "never"

@@ -48,6 +48,49 @@ import Testing
     }
   }
 
+  @Test("CLIP's one file, as its published checkpoints have it, cuts the tokens of its vocabulary and merges")
+  func publishedCLIP() throws {
+    let clip = Self.golden.appending(path: "clip")
+    let merges = try String(contentsOf: clip.appending(path: "merges.txt"), encoding: .utf8)
+    let vocabulary = try Tree(
+      json: String(contentsOf: clip.appending(path: "vocab.json"), encoding: .utf8), place: "vocab.json")
+    let (start, end) = ("<|startoftext|>", "<|endoftext|>")
+    let marks = try [start, end].map { Tree.list([.string($0), try #require(vocabulary.tableValue?[$0])]) }
+    let file: Tree = [
+      "added_tokens": .list(
+        marks.map { ["content": $0.listValue?.first ?? .null, "id": $0.listValue?.last ?? .null, "special": true] }),
+      "normalizer": [
+        "type": "Sequence",
+        "normalizers": [
+          ["type": "NFC"], ["type": "Replace", "pattern": ["Regex": #"\s+"#], "content": " "], ["type": "Lowercase"],
+        ],
+      ],
+      "pre_tokenizer": [
+        "type": "Sequence",
+        "pretokenizers": [
+          [
+            "type": "Split", "behavior": "Removed", "invert": true,
+            "pattern": ["Regex": #"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"#],
+          ], ["type": "ByteLevel", "add_prefix_space": false],
+        ],
+      ],
+      "post_processor": ["type": "RobertaProcessing", "cls": marks[0], "sep": marks[1]],
+      "model": [
+        "type": "BPE", "vocab": vocabulary, "end_of_word_suffix": "</w>", "unk_token": .string(end),
+        "continuing_subword_prefix": "", "fuse_unk": false,
+        "merges": .list(merges.split(separator: "\n").filter { !$0.hasPrefix("#version") }.map { .string(String($0)) }),
+      ],
+    ]
+    let fingerprints = try #require(try Self.expected().tokenizers["clip"]?.fingerprints)
+    let corpus = try Data(contentsOf: Self.golden.appending(path: "corpus.txt"))
+    try folder("clip", with: ["tokenizer.json": file.json()]) { folder in
+      let tokenizer = try Tokenizer(folder: folder)
+      for (line, fingerprint) in zip(corpus.split(separator: 0x0A, omittingEmptySubsequences: false), fingerprints) {
+        #expect(Self.fingerprint(tokenizer(String(decoding: line, as: UTF8.self))) == fingerprint)
+      }
+    }
+  }
+
   @Test(
     "every line has the normal forms that it has in the reference library",
     arguments: [("NFC", TextNormalizer.nfc), ("NFD", .nfd), ("NFKC", .nfkc), ("NFKD", .nfkd)])
