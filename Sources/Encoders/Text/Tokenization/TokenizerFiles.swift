@@ -225,7 +225,8 @@ private struct TokenizerFile {
     }
     let unknownPiece = model[path: "unk_token"]?.stringValue
     // Older files do not name the kind.
-    switch model[path: "type"]?.stringValue ?? (model[path: "merges"] == nil ? "WordPiece" : "BPE") {
+    let likely = model[path: "merges"] != nil ? "BPE" : model[path: "unk_id"] != nil ? "Unigram" : "WordPiece"
+    switch model[path: "type"]?.stringValue ?? likely {
     case "WordPiece":
       let entries = try folder.vocabulary(vocabulary, "tokenizer.json")
       guard let unknown = unknownPiece.flatMap({ entries[$0] }) else {
