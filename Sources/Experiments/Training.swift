@@ -151,7 +151,7 @@ extension RunConfiguration {
   /// Settings that came later than the first runs, and what these had instead.
   private static let later: [(path: String, value: Tree)] = [
     ("model.encoders", [:]), ("optimizer.learning_rates", []), ("training.frozen", []),
-    ("training.crop", 1.0),
+    ("training.crop", 1.0), ("training.dropout", "0"),
   ]
 
   /// The configuration in a run's record.
