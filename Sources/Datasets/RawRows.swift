@@ -213,7 +213,11 @@ struct RawRows {
 extension RawRows.Row {
   fileprivate mutating func read(_ object: [String: Tree]) {
     id = RawRows.present(word(object["id"], "id").map(RawRows.trimmed))
-    image = RawRows.present(text(object["image"], "image").map(RawRows.trimmed))
+    let pictures = (object["image"]?.listValue ?? [object["image"] ?? .null]).compactMap { path in
+      RawRows.present(text(path, "image").map(RawRows.trimmed))
+    }
+    image = pictures.first
+    frames = Array(pictures.dropFirst())
     text = RawRows.present(text(object["text"], "text"))
     audio = RawRows.present(text(object["audio"], "audio").map(RawRows.trimmed))
     split = text(object["split"], "split").map(RawRows.trimmed)

@@ -188,6 +188,9 @@ private final class EncodingWork {
       }
       let count = try shards.check(facts: facts)
       if count > 0 { events(.phase("Shards", "all \(count) are there")) }
+      if request.renews, FileManager.default.fileExists(atPath: request.out.appending(path: "dataset.json").path) {
+        events(.note("the features in \(request.out.relativePath) were made otherwise, and are made anew"))
+      }
       try prepare(work)
     }
 
@@ -477,6 +480,11 @@ private final class EncodingWork {
     }
     let isEmpty = try files.contentsOfDirectory(atPath: request.out.path).isEmpty
     if isEmpty || (request.again && manifest != nil) { return nil }
+    if request.renews, let raw = manifest?.about[path: "raw"]?.stringValue,
+      URL(filePath: raw).standardizedFileURL.path == request.raw.standardizedFileURL.path
+    {
+      return nil
+    }
     throw Diagnosis(
       manifest == nil ? "the folder is not empty" : "the folder holds features that were made otherwise",
       place: request.out.relativePath,
