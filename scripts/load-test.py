@@ -1,4 +1,5 @@
-"""Loads the built command until it would show: many runs in one process, a million samples, a million lines.
+"""Loads the built command until it would show: many runs in one process, a million samples, a million lines, and a table of
+200,000 pictures and texts that are encoded.
 
     scripts/load-test.py [COMMAND] [--quick]
 
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
 arguments = [a for a in sys.argv[1:] if a != "--quick"]
 quick = "--quick" in sys.argv
@@ -72,6 +74,50 @@ def write_data(folder, counts, width=64, classes=4):
                 ("labels", "I64", [count], 8 * count, [labels.tobytes()]),
             ],
         )
+
+
+def write_pictures(folder, count):
+    """Raw samples: so many pictures of 8 x 8 and texts of five words, each another."""
+    generator = random.Random(count)
+    words = "red green blue cat dog sun rain tree house boat".split()
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    folder.mkdir(parents=True)
+    with open(folder / "samples.csv", "w") as table:
+        table.write("id,image,text,label,split\n")
+        for i in range(count):
+            path = folder / f"images/{i // 1000:03}/picture-{i:07}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            rows = b"".join(b"\0" + generator.randbytes(24) for _ in range(8))
+            path.write_bytes(
+                b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0))
+                + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b""))
+            split = {0: "test", 1: "validation"}.get(i % 5, "train")
+            text = " ".join(generator.choice(words) for _ in range(5))
+            table.write(f"sample-{i:07},{path.relative_to(folder)},{text} {i},class {i // 7 % 10},{split}\n")
+
+
+def write_checkpoint(folder, width=8):
+    """The smallest BERT, for its tokenizer."""
+    folder.mkdir()
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "cat"] + list("0123456789")
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+    (folder / "config.json").write_text(json.dumps({
+        "model_type": "bert", "vocab_size": len(words), "hidden_size": width, "num_hidden_layers": 1,
+        "num_attention_heads": 1, "intermediate_size": width, "max_position_embeddings": width}))
+    shapes = {"embeddings.word_embeddings.weight": [len(words), width], "embeddings.position_embeddings.weight": [width] * 2,
+              "embeddings.token_type_embeddings.weight": [2, width]}
+    layer = "encoder.layer.0."
+    for name in ["attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense",
+                 "intermediate.dense", "output.dense"]:
+        shapes |= {f"{layer}{name}.weight": [width, width], f"{layer}{name}.bias": [width]}
+    for name in ["embeddings.LayerNorm", f"{layer}attention.output.LayerNorm", f"{layer}output.LayerNorm"]:
+        shapes |= {f"{name}.weight": [width], f"{name}.bias": [width]}
+    sizes = {name: 4 * (shape[0] * (shape[1] if len(shape) > 1 else 1)) for name, shape in shapes.items()}
+    write_tensors(folder / "model.safetensors",
+                  [(name, "F32", shape, sizes[name], [bytes(sizes[name])]) for name, shape in shapes.items()])
 
 
 def watch(words, folder, stdin=None, done=lambda: 0):
@@ -144,6 +190,21 @@ def main():
             sys.exit(f"load-test: {answered} answers to {lines} lines")
         report(f"predict on {lines:,} lines", f"memory beyond that of {lines // 100:,} lines, {lines / seconds:,.0f} lines/s",
                (peak(many) - peak(few)) / MIB, 32, "MiB")
+
+        write_checkpoint(folder / "bert")
+        beyond = {}
+        for count in [20_000 // scale, 200_000 // scale]:
+            write_pictures(folder / f"raw-{count}", count)
+            seconds, memory, _ = watch(
+                ["encode", f"raw-{count}", "--out", f"encoded-{count}", "--image-encoder", "pixels:8", "--text-encoder",
+                 "tokens:bert", "-q"], folder)
+            beyond[count] = peak(memory)
+            for name in ["raw-{}", "encoded-{}", "encoded-{}.cache"]:
+                shutil.rmtree(folder / name.format(count))
+        few, many = sorted(beyond)
+        # A buffer of 4 MiB for rows is not yet full with few.
+        report(f"encode {many:,} pictures and texts", f"memory beyond that of {few:,}, {many / seconds:,.0f} samples/s",
+               (beyond[many] - beyond[few]) / MIB, 4 + 200 * (many - few) / MIB, "MiB")
 
         samples_count = 1_000_000 // scale
         write_data(folder / "large", {"train": samples_count, "validation": samples_count // 50, "test": samples_count // 50})

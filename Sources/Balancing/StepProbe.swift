@@ -44,7 +44,7 @@ public final class StepProbe {
     guard isLooked || ownHeads != nil else { return [:] }
     let model = session.model
     // Not the session's forward pass, which measures what the method does.
-    let outputs = try session.outputs(batch.inputs)
+    let outputs = try session.withoutDropout { try session.outputs(batch.inputs) }
     try trainOwnHeads(outputs, batch, session)
     guard isLooked else { return [:] }
 

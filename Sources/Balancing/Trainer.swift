@@ -91,6 +91,7 @@ public struct Trainer {
       while let batch = try feed.next() {
         session.measuresUpdates = position.batch % Self.measureUpdatesEvery == 0
         let probed = try probe?.measure(batch, session) ?? [:]
+        session.begin()
         var report = try method.step(batch, session)
         report.scalars.merge(session.takeRelativeUpdates()) { own, _ in own }
         report.scalars.merge(try session.takeSplitLosses()) { own, _ in own }

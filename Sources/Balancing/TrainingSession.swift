@@ -48,7 +48,7 @@ public struct LearningRate: Sendable {
 /// The verbs of one step.
 public final class TrainingSession {
   public let model: MultimodalModel
-  public package(set) var clock: TrainingClock
+  public package(set) var clock: TrainingClock { didSet { if clock.step != oldValue.step { passes = 0 } } }
   /// The weight of each class in losses, [C]; nil where all count alike.
   public let classWeights: Tensor?
 
@@ -61,6 +61,11 @@ public final class TrainingSession {
   /// What this step's batch says of the encoders' running means, which follow after the update.
   private let statistics = BatchStatistics()
   private var statisticsStep = -1
+  /// p of encoders' dropout; nil: as each says.
+  private let dropout: Double?
+  /// Passes of this step that something was left out in.
+  private var passes = 0
+  private var dropsNothing = false
 
   /// What the step handed over, where it is only looked at.
   private(set) var inspection: StepInspection?
@@ -68,10 +73,13 @@ public final class TrainingSession {
   /// - Parameters:
   ///   - gradientClip: the longest direction that is followed as it is; longer ones are shortened to it. 0: no limit.
   ///   - path: how gradients are taken.
+  ///   - dropout: p at every place where an encoder has dropout, 0: nowhere; nil: as each encoder says.
   public init(
     _ model: MultimodalModel, optimizer: any Optimizer, learningRate: LearningRate, clock: TrainingClock,
-    random: RandomSource, classWeights: Tensor? = nil, gradientClip: Double = 0, path: GradientPath = .factored
+    random: RandomSource, classWeights: Tensor? = nil, gradientClip: Double = 0, path: GradientPath = .factored,
+    dropout: Double? = 0
   ) {
+    self.dropout = dropout
     self.model = model
     self.optimizer = optimizer
     self.learningRate = learningRate
@@ -87,13 +95,30 @@ public final class TrainingSession {
     try random.generator("method/\(stream)/\(clock.step)")
   }
 
+  /// What encoders leave out in the next pass: drawn from a stream of the step and the number of its pass.
+  private func dropping() -> EncoderDropout? {
+    guard dropout != 0, !dropsNothing, !model.encoders.isEmpty, Autograd.isRecording else { return nil }
+    passes += 1
+    return EncoderDropout(share: dropout, random, pass: "\(clock.step)/\(passes)")
+  }
+
+  /// Lets a step draw what it would without whatever was tried before it.
+  func begin() { passes = 0 }
+
+  /// Passes in which encoders leave out nothing, such as those that only look.
+  func withoutDropout<Result>(_ body: () throws -> Result) rethrows -> Result {
+    dropsNothing = true
+    defer { dropsNothing = false }
+    return try body()
+  }
+
   /// The outputs for a batch; the inputs of absent modalities are set to zero.
   public func forward(_ batch: Batch, without absent: Set<Modality> = []) throws -> Outputs {
     guard !absent.isEmpty else {
       // What an earlier step has left would not be in its checkpoint.
       if statisticsStep != clock.step { statistics.forget() }
       statisticsStep = clock.step
-      let outputs = try model(batch.inputs, rememberedBy: tape, noting: statistics)
+      let outputs = try model(batch.inputs, rememberedBy: tape, noting: statistics, dropping: dropping())
       if measuresUpdates, observed == nil {
         let parts = try withoutGradients { () throws(TorchError) in try outputs.contributions() }
         observed = parts.map { ($0, batch) }
@@ -111,7 +136,9 @@ public final class TrainingSession {
   }
 
   /// The outputs for any inputs.
-  func outputs(_ inputs: PerModality<Tensor>) throws -> Outputs { try model(inputs, rememberedBy: tape) }
+  func outputs(_ inputs: PerModality<Tensor>) throws -> Outputs {
+    try model(inputs, rememberedBy: tape, dropping: dropping())
+  }
 
   /// The outputs for features, such as a method has changed.
   public func outputs(ofFeatures features: PerModality<Tensor>) throws -> Outputs {
@@ -213,7 +240,11 @@ public final class TrainingSession {
   /// Runs a step without moving the model, and returns what it would have done.
   public func inspecting(_ step: () throws -> StepReport) throws -> (report: StepReport, StepInspection) {
     inspection = StepInspection()
-    defer { inspection = nil }
+    let passes = passes
+    defer {
+      inspection = nil
+      self.passes = passes
+    }
     let report = try step()
     let found = inspection ?? StepInspection()
     // What was seen may be looked at when the model has moved.

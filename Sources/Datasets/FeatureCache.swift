@@ -44,16 +44,23 @@ public final class FeatureCache {
   /// The numbers in a row.
   public let width: Int
   private var files: [RowFile] = []
-  private var places: [RowKey: Place] = [:]
-  /// Where a row is besides, as where two machines had the same input; none as a rule.
-  private var others: [RowKey: [Place]] = [:]
+  /// The numbers of rows, which count on from portion to portion.
+  private var index = RowIndex()
+  private var portions: [Portion] = []
   private let prefix: String
   private var growing: RowFile?
+  /// Rows that are there, as far as is known before they are read.
+  public private(set) var count = 0
 
-  private struct Place {
-    let file: Int32
-    let offset: Int64
+  /// Rows that follow each other in a file.
+  private struct Portion {
+    let first: Int
+    let file: Int
+    let offset: Int
   }
+
+  /// Bytes in memory for all rows together.
+  var bytesInMemory: Int { index.bytesInMemory + portions.capacity * MemoryLayout<Portion>.stride }
 
   /// Looks through a folder, which may be missing, for rows of that width.
   ///
@@ -68,36 +75,52 @@ public final class FeatureCache {
       let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
       for name in names.filter({ $0.hasSuffix(Self.ending) }).sorted() {
         guard let file = RowFile(reading: folder.appending(path: name), width: width) else { continue }
-        let number = Int32(files.count)
         files.append(file)
-        file.forEachRow { key, offset in
-          let place = Place(file: number, offset: Int64(offset))
-          if places[key] == nil { places[key] = place } else { others[key, default: []].append(place) }
-        }
+        file.forEachPortion { keys, offset in add(keys, at: offset) }
       }
     }
   }
 
   private static let ending = ".rows"
 
-  /// Rows that are there, as far as is known before they are read.
-  public var count: Int { places.count }
+  /// Adds rows of the last file to the index.
+  private func add(_ keys: [RowKey], at offset: Int) {
+    portions.append(Portion(first: index.count, file: files.count - 1, offset: offset))
+    for key in keys {
+      // Twice where two machines had the same input, or a row was damaged.
+      let isKnown = index.candidates(key).contains { number in
+        let place = place(of: number)
+        return place.file.key(at: place.offset) == key
+      }
+      index.append(key)
+      if !isKnown { count += 1 }
+    }
+  }
+
+  private func place(of number: Int) -> (file: RowFile, offset: Int) {
+    var (low, high) = (0, portions.count)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if portions[middle].first <= number { low = middle } else { high = middle }
+    }
+    let file = files[portions[low].file]
+    return (file, portions[low].offset + (number - portions[low].first) * file.stride)
+  }
 
   /// Whether a row is there and undamaged.
   public func contains(_ key: RowKey) -> Bool {
     withUnsafeTemporaryAllocation(byteCount: width * 4, alignment: 16) { read(key, into: $0) }
   }
 
-  /// Reads a row; a damaged one is forgotten.
+  /// Reads a row; of a damaged one another copy, where there is one.
   ///
   /// - Parameter buffer: of `width` × 4 bytes.
   /// - Returns: whether it was there and undamaged.
   public func read(_ key: RowKey, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
-    while let place = places[key] {
-      if files[Int(place.file)].read(key, at: Int(place.offset), into: buffer) { return true }
-      places[key] = others[key]?.popLast()
+    index.candidates(key).contains { number in
+      let place = place(of: number)
+      return place.file.read(key, at: place.offset, into: buffer)
     }
-    return false
   }
 
   /// Adds rows, which are there as a whole or not at all if the process is killed.
@@ -115,15 +138,64 @@ public final class FeatureCache {
         files.append(file)
       }
       guard let growing else { return }
-      let number = Int32(files.count - 1)
-      for (key, offset) in zip(keys, try growing.append(keys, rows)) {
-        places[key] = Place(file: number, offset: Int64(offset))
-      }
+      add(keys, at: try growing.append(keys, rows))
     }
   }
 
   /// Forces what was added to the disk.
   public func synchronize() throws { try Diagnosis.placing(folder) { try growing?.synchronize() } }
+}
+
+/// Rows by their keys: a table of numbers, eight bytes for each at most twice over.
+///
+/// Of a key it has 32 bits, so that it names candidates, of which nearly always the first is the one.
+struct RowIndex {
+  private struct Slot {
+    var tag: UInt32
+    /// From 1; 0 is a free slot.
+    var number: UInt32
+  }
+
+  private var slots = [Slot](repeating: Slot(tag: 0, number: 0), count: 16)
+  private(set) var count = 0
+
+  var bytesInMemory: Int { slots.capacity * MemoryLayout<Slot>.stride }
+
+  /// Adds a key, whose number is how many there were before.
+  mutating func append(_ key: RowKey) {
+    precondition(count < UInt32.max - 1, "more rows than 32 bits can count")
+    if count * 5 >= slots.count * 4 { grow() }
+    count += 1
+    put(Slot(tag: Self.tag(key), number: UInt32(count)))
+  }
+
+  /// The numbers of rows that the key may be of, the first added first.
+  func candidates(_ key: RowKey) -> [Int] {
+    var found: [Int] = []
+    let tag = Self.tag(key)
+    var place = place(of: tag)
+    while slots[place].number > 0 {
+      if slots[place].tag == tag { found.append(Int(slots[place].number) - 1) }
+      place = (place + 1) & (slots.count - 1)
+    }
+    return found.count < 2 ? found : found.sorted()
+  }
+
+  private static func tag(_ key: RowKey) -> UInt32 { UInt32(truncatingIfNeeded: key.bits.x) }
+
+  private func place(of tag: UInt32) -> Int { Int(tag) & (slots.count - 1) }
+
+  private mutating func put(_ slot: Slot) {
+    var place = place(of: slot.tag)
+    while slots[place].number > 0 { place = (place + 1) & (slots.count - 1) }
+    slots[place] = slot
+  }
+
+  private mutating func grow() {
+    let old = slots
+    slots = [Slot](repeating: Slot(tag: 0, number: 0), count: old.count * 2)
+    for slot in old where slot.number > 0 { put(slot) }
+  }
 }
 
 /// A file of rows.
@@ -145,7 +217,7 @@ private final class RowFile {
   /// Key and digest.
   private static let rowHead = 32
 
-  private var stride: Int { Self.rowHead + width * 4 }
+  var stride: Int { Self.rowHead + width * 4 }
 
   /// Nil for a file of another kind or width.
   init?(reading url: URL, width: Int) {
@@ -170,21 +242,23 @@ private final class RowFile {
 
   deinit { if descriptor >= 0 { close(descriptor) } }
 
-  /// The keys of all whole portions, and where their rows are.
-  func forEachRow(_ body: (RowKey, Int) -> Void) {
+  /// The keys of all whole portions, and where their first rows are.
+  func forEachPortion(_ body: ([RowKey], Int) -> Void) {
     var place = Self.head(width).count
     while let head = bytes(Self.portionHead, at: place), Array(head.prefix(8)) == Self.portionMark {
       let count = head.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)) }
       place += Self.portionHead
       // Cut short, or damaged.
       guard count <= UInt64((end - place) / stride) else { return }
-      for _ in 0..<Int(count) {
-        guard let key = bytes(16, at: place) else { return }
-        body(key.withUnsafeBytes(RowKey.init), place)
-        place += stride
-      }
+      let keys = (0..<Int(count)).compactMap { key(at: place + $0 * stride) }
+      guard keys.count == Int(count) else { return }
+      body(keys, place)
+      place += keys.count * stride
     }
   }
+
+  /// The key of the row there.
+  func key(at offset: Int) -> RowKey? { bytes(16, at: offset).map { $0.withUnsafeBytes(RowKey.init) } }
 
   func read(_ key: RowKey, at offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
     withUnsafeTemporaryAllocation(byteCount: stride, alignment: 16) { row in
@@ -199,8 +273,8 @@ private final class RowFile {
     }
   }
 
-  /// Adds a portion in one piece, and says where its rows are.
-  func append(_ keys: [RowKey], _ rows: [Float]) throws -> [Int] {
+  /// Adds a portion in one piece, and says where its first row is.
+  func append(_ keys: [RowKey], _ rows: [Float]) throws -> Int {
     var portion = Self.portionMark + withUnsafeBytes(of: UInt64(keys.count).littleEndian, Array.init)
     portion.reserveCapacity(portion.count + keys.count * stride)
     let first = end + Self.portionHead
@@ -213,7 +287,7 @@ private final class RowFile {
       }
     }
     try write(portion)
-    return keys.indices.map { first + $0 * stride }
+    return first
   }
 
   func synchronize() throws { guard fsync(descriptor) == 0 else { throw Self.lastError() } }

@@ -16,14 +16,14 @@ struct RawCSV {
   /// Where a quote was opened that nothing closes.
   let unclosedQuote: Int?
 
-  init(_ bytes: [UInt8], delimiter: UInt8) {
+  init(_ bytes: some IndexedBytes, delimiter: UInt8) {
     var found: [Record] = []
     unclosedQuote = Self.read(bytes, delimiter: delimiter) { found.append($0) }
     records = found
   }
 
   /// Hands over one record after the other, so that nobody need hold all of them; the line of a quote that nothing closes.
-  static func read(_ bytes: [UInt8], delimiter: UInt8, _ body: (Record) -> Void) -> Int? {
+  static func read(_ bytes: some IndexedBytes, delimiter: UInt8, _ body: (Record) -> Void) -> Int? {
     let quote = UInt8(ascii: "\"")
     let (cr, lf) = (UInt8(ascii: "\r"), UInt8(ascii: "\n"))
     var line = 1
@@ -101,10 +101,11 @@ struct RawCSV {
   }
 
   /// The separator that a header line uses: the one of comma, semicolon and tab that occurs most outside quotes.
-  static func delimiter(of bytes: [UInt8]) -> UInt8 {
+  static func delimiter(of bytes: some IndexedBytes) -> UInt8 {
     var counts: [UInt8: Int] = [:]
     var quoted = false
-    for byte in bytes {
+    for place in 0..<bytes.count {
+      let byte = bytes[place]
       if byte == UInt8(ascii: "\"") { quoted.toggle() }
       if !quoted, byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") { break }
       if !quoted { counts[byte, default: 0] += 1 }

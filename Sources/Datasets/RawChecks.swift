@@ -1,4 +1,5 @@
 import Foundation
+import Multimodal
 import Records
 
 /// From rows to samples: each is either usable or put aside with its reason.
@@ -6,45 +7,36 @@ struct RawChecks {
   let folder: URL
   var rowCount = 0
   var hasSplitColumn = false
-  var samples: [RawSample] = []
+  var samples: RawSamples
   var quarantined: [Quarantined] = []
   var notes: [String] = []
   private let rows: RawRows?
   private let followsLinks: Bool
   private let trueFolder: String
 
-  init(folder: URL, rows: RawRows?, followsLinks: Bool) {
+  init(folder: URL, rows: RawRows, followsLinks: Bool) {
+    self.init(folder: folder, samples: RawSamples(of: rows.rows, in: folder), followsLinks: followsLinks, rows: rows)
+  }
+
+  /// Around samples of rows that were checked before.
+  init(folder: URL, samples: RawSamples, followsLinks: Bool, rows: RawRows? = nil) {
     self.folder = folder
+    self.samples = samples
     self.rows = rows
     self.followsLinks = followsLinks
     let path = Self.truePath(folder)
     trueFolder = path.hasSuffix("/") ? path : path + "/"
   }
 
-  /// A row that passed, before its split is known.
-  private struct Passed {
-    let id: String
-    let row: Int
-    let file: String?
-    let image: URL?
-    let frames: [URL]
-    let text: String?
-    let audio: URL?
-    let labels: [String]
-    var split: RawSplit?
-    let group: String?
-  }
-
   mutating func run(_ settings: RawDatasetSettings) {
     guard let rows else { return }
     rowCount = rows.rows.count
     notes = rows.notes
-    hasSplitColumn = rows.rows.contains { !($0.split ?? "").isEmpty }
-    var owners: [String: Owner] = [:]
-    var passed: [Passed] = []
-    for row in rows.rows {
-      switch check(row, &owners) {
-      case .success(let sample): passed.append(sample)
+    hasSplitColumn = rows.rows.haveSplits
+    var owners: [UInt64: Int32] = [:]
+    for (number, row) in rows.rows.enumerated() {
+      switch check(row, number, &owners) {
+      case .success(let split): samples.append(number, split)
       case .failure(let fault):
         quarantined.append(
           Quarantined(
@@ -52,61 +44,71 @@ struct RawChecks {
             split: row.split.flatMap(RawSplit.init(named:))))
       }
     }
-    if hasSplitColumn, settings.heldOutShare > 0 { holdOut(&passed, settings) }
-    let drawn =
-      hasSplitColumn
-      ? []
-      : RawSplitting.splits(
-        ids: passed.map(\.id), strata: passed.map { $0.labels.sorted().joined(separator: "|") },
-        groups: passed.map(\.group), settings: settings)
-    samples = passed.enumerated().map { index, sample in
-      RawSample(
-        id: sample.id, row: sample.row, file: sample.file, imagePath: sample.image,
-        frames: sample.frames, text: sample.text, audioPath: sample.audio, labels: sample.labels,
-        split: sample.split ?? drawn[index], group: sample.group)
+    if !hasSplitColumn {
+      for (place, split) in drawn(Array(samples.indices), settings) { samples.move(place, to: split) }
+    } else if settings.heldOutShare > 0 {
+      holdOut(settings)
     }
     addNotes(settings)
   }
 
+  /// The splits that are drawn for some samples.
+  private func drawn(_ places: [Int], _ settings: RawDatasetSettings) -> Zip2Sequence<[Int], [RawSplit]> {
+    let rows = samples.rows
+    let splits = RawSplitting.splits(count: places.count, settings: settings) { index in
+      let row = rows[samples.number(at: places[index])]
+      return .init(id: row.sampleID, stratum: row.classNames.sorted().joined(separator: "|"), group: row.group)
+    }
+    return zip(places, splits)
+  }
+
   /// Draws a validation split from training, where the data brings a test split only.
-  private mutating func holdOut(_ passed: inout [Passed], _ settings: RawDatasetSettings) {
-    guard !passed.contains(where: { $0.split == .validation }) else { return }
-    let trained = passed.indices.filter { passed[$0].split == .train }
+  private mutating func holdOut(_ settings: RawDatasetSettings) {
+    guard !samples.indices.contains(where: { samples.split(at: $0) == .validation }) else { return }
+    let trained = samples.indices.filter { samples.split(at: $0) == .train }
     var shares = settings
     shares.validationShare = settings.heldOutShare
     shares.testShare = 0
-    let drawn = RawSplitting.splits(
-      ids: trained.map { passed[$0].id }, strata: trained.map { passed[$0].labels.sorted().joined(separator: "|") },
-      groups: trained.map { passed[$0].group }, settings: shares)
-    for (place, split) in zip(trained, drawn) { passed[place].split = split }
+    var count = 0
+    for (place, split) in drawn(trained, shares) {
+      samples.move(place, to: split)
+      if split == .validation { count += 1 }
+    }
     notes.append(
-      "\(Self.rows(drawn.count { $0 == .validation })) of training held out for validation, by class, with seed "
-        + "\(settings.splitSeed)")
-  }
-
-  /// The row that has an id.
-  private struct Owner {
-    let number: Int
-    let file: String?
-    let split: String?
+      "\(Self.rows(count)) of training held out for validation, by class, with seed \(settings.splitSeed)")
   }
 
   private struct Fault: Error {
     let reason: String
   }
 
-  private func check(_ row: RawRows.Row, _ owners: inout [String: Owner]) -> Result<Passed, Fault> {
-    func refuse(_ reason: String) -> Result<Passed, Fault> { .failure(Fault(reason: reason)) }
+  /// The row that has an id before this one, which has it from now on where there is none.
+  ///
+  /// - Parameter owners: rows by the first 64 bits of their ids' digests.
+  private func owner(_ id: String, _ number: Int, _ owners: inout [UInt64: Int32]) -> RawRows.Row? {
+    guard let rows = rows?.rows else { return nil }
+    var key = RowKey(InputDigest(of: Data(id.utf8)), condition: "id").bits.x
+    while let other = owners[key] {
+      let row = rows[Int(other)]
+      if row.sampleID == id { return row }
+      key &+= 1
+    }
+    owners[key] = Int32(number)
+    return nil
+  }
+
+  /// The split of a row that can be used; training's where no row says one.
+  private func check(_ row: RawRows.Row, _ number: Int, _ owners: inout [UInt64: Int32]) -> Result<RawSplit, Fault> {
+    func refuse(_ reason: String) -> Result<RawSplit, Fault> { .failure(Fault(reason: reason)) }
     if let fault = row.fault { return refuse(fault) }
-    let id = row.id ?? "\(row.number)"
-    if let owner = owners[id] {
+    let id = row.sampleID
+    if let owner = owner(id, number, &owners) {
       let place = RawRows.place(owner.number, in: owner.file)
       guard owner.file == nil || owner.split == row.split else {
         return refuse("the id '\(id)' is in two splits, first at \(place)")
       }
       return refuse("the id '\(id)' is taken by \(place)")
     }
-    owners[id] = Owner(number: row.number, file: row.file, split: row.split)
     guard row.image != nil || row.text != nil || row.audio != nil else {
       return refuse("has neither a picture nor a text")
     }
@@ -115,59 +117,39 @@ struct RawChecks {
     if labels.contains(where: { $0.unicodeScalars.contains(where: \.isHidden) }) {
       return refuse("has a control character in its label")
     }
-    var split: RawSplit?
-    if hasSplitColumn {
-      let name = row.split ?? ""
-      split = RawSplit(named: name)
-      if split == nil {
-        return refuse(name.isEmpty ? "has no split" : "the split '\(name)' is not one of train, validation, test")
-      }
+    let name = row.split ?? ""
+    let split = hasSplitColumn ? RawSplit(named: name) : .train
+    guard let split else {
+      return refuse(name.isEmpty ? "has no split" : "the split '\(name)' is not one of train, validation, test")
     }
-    var pictures: [URL] = []
-    for path in (row.image.map { [$0] } ?? []) + row.frames {
-      switch file(path, "picture") {
-      case .success(let url): pictures.append(url)
-      case .failure(let fault): return .failure(fault)
-      }
-    }
-    var audio: URL?
-    if let path = row.audio {
-      switch file(path, "sound") {
-      case .success(let url): audio = url
-      case .failure(let fault): return .failure(fault)
-      }
-    }
-    var seen: Set<String> = []
-    return .success(
-      Passed(
-        id: id, row: row.number, file: row.file, image: pictures.first, frames: Array(pictures.dropFirst()),
-        text: row.text, audio: audio, labels: labels.filter { seen.insert($0).inserted }, split: split,
-        group: row.group))
+    for path in row.pictures { if let fault = fault(path, "picture") { return .failure(fault) } }
+    if let path = row.audio, let fault = fault(path, "sound") { return .failure(fault) }
+    return .success(split)
   }
 
-  /// The picture or sound of a path, which may not leave the folder, nor by a symbolic link unless links may be followed.
-  private func file(_ path: String, _ noun: String) -> Result<URL, Fault> {
-    func refuse(_ reason: String) -> Result<URL, Fault> { .failure(Fault(reason: reason)) }
-    if path.contains("://") { return refuse("'\(path)' is an address; \(noun)s are read from files") }
+  /// What is wrong with the path of a picture or sound, which may not leave the folder, nor by a symbolic link unless links
+  /// may be followed.
+  private func fault(_ path: String, _ noun: String) -> Fault? {
+    if path.contains("://") { return Fault(reason: "'\(path)' is an address; \(noun)s are read from files") }
     if path.hasPrefix("/") || path.hasPrefix("~") {
-      return refuse("'\(path)' is not relative to the file")
+      return Fault(reason: "'\(path)' is not relative to the file")
     }
-    if path.contains("\0") { return refuse("a zero byte in the path of its \(noun)") }
+    if path.contains("\0") { return Fault(reason: "a zero byte in the path of its \(noun)") }
     var depth = 0
     for part in path.split(separator: "/") where part != "." {
       depth += part == ".." ? -1 : 1
-      if depth < 0 { return refuse("'\(path)' leads out of the folder") }
+      if depth < 0 { return Fault(reason: "'\(path)' leads out of the folder") }
     }
     let url = folder.appending(path: path)
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: url.path(percentEncoded: false), isDirectory: &isFolder) else {
-      return refuse("there is no \(noun) '\(path)'\(path.contains("\\") ? "; paths are written with /" : "")")
+      return Fault(reason: "there is no \(noun) '\(path)'\(path.contains("\\") ? "; paths are written with /" : "")")
     }
-    guard !isFolder.boolValue else { return refuse("'\(path)' is a folder") }
+    guard !isFolder.boolValue else { return Fault(reason: "'\(path)' is a folder") }
     guard followsLinks || Self.truePath(url).hasPrefix(trueFolder) else {
-      return refuse("'\(path)' leads out of the folder by a symbolic link; --follow-links allows it")
+      return Fault(reason: "'\(path)' leads out of the folder by a symbolic link; --follow-links allows it")
     }
-    return .success(url)
+    return nil
   }
 
   /// Without links in it; a folder's with a slash at its end.
@@ -182,50 +164,68 @@ struct RawChecks {
   static func note(leftOut count: Int) -> String { "\(rows(count)) left out" }
 
   private mutating func addNotes(_ settings: RawDatasetSettings) {
+    var seen = Overview()
+    for sample in samples { seen.add(sample) }
     if !quarantined.isEmpty { notes.append(Self.note(leftOut: quarantined.count)) }
     if !hasSplitColumn, !samples.isEmpty {
       let (validation, test) = (settings.validationShare, settings.testShare)
-      let grouped = samples.contains { $0.group != nil } ? ", each group whole" : ""
+      let grouped = seen.hasGroups ? ", each group whole" : ""
       let shares = [1 - validation - test, validation, test].map { "\(Int(($0 * 100).rounded()))" }
       notes.append(
         "no column says which split a row belongs to: \(shares.joined(separator: "/")) % were drawn by class\(grouped), with seed "
           + "\(settings.splitSeed)")
-    } else if !samples.isEmpty, !samples.contains(where: { $0.split == .validation }) {
+    } else if !samples.isEmpty, !samples.indices.contains(where: { samples.split(at: $0) == .validation }) {
       notes.append("no validation rows: nothing is selected, the last epoch counts")
     }
-    let imageless = samples.count { $0.imagePath == nil }
-    if imageless > 0, imageless < samples.count {
-      notes.append("\(Self.rows(imageless)) without a picture: a black one stands for it")
+    func lacking(_ kind: RawInput.Kind) -> Int? {
+      let count = samples.count - seen.having[kind, default: 0]
+      return count > 0 && count < samples.count ? count : nil
     }
-    let textless = samples.count { $0.text == nil }
-    if textless > 0, textless < samples.count { notes.append("\(Self.rows(textless)) without a text") }
-    let soundless = samples.count { $0.audioPath == nil }
-    if soundless > 0, soundless < samples.count {
-      notes.append("\(Self.rows(soundless)) without a sound: silence stands for it")
+    if let count = lacking(.image) {
+      notes.append("\(Self.rows(count)) without a picture: a black one stands for it")
+    }
+    if let count = lacking(.text) { notes.append("\(Self.rows(count)) without a text") }
+    if let count = lacking(.audio) {
+      notes.append("\(Self.rows(count)) without a sound: silence stands for it")
     }
     let leaked = repeatedTestRows()
     if leaked > 0 {
       notes.append("\(Self.rows(leaked)) of the test split also in training, with the same picture and text")
     }
-    let labels = Set(samples.flatMap(\.labels))
-    let folded = Dictionary(grouping: labels) { $0.lowercased() }.values.filter { $0.count > 1 }
+    let folded = Dictionary(grouping: seen.labels) { $0.lowercased() }.values.filter { $0.count > 1 }
     for names in folded.map({ $0.sorted() }).sorted(by: { $0[0] < $1[0] }) {
       notes.append("classes that differ only in case: \(names.map { "'\($0)'" }.joined(separator: ", "))")
     }
   }
 
+  /// What one look at all samples tells.
+  private struct Overview {
+    var having: [RawInput.Kind: Int] = [:]
+    var hasGroups = false
+    var labels: Set<String> = []
+
+    mutating func add(_ sample: RawSample) {
+      for kind in RawInput.Kind.allCases where sample.has(kind) { having[kind, default: 0] += 1 }
+      hasGroups = hasGroups || sample.group != nil
+      labels.formUnion(sample.labels)
+    }
+  }
+
   private func repeatedTestRows() -> Int {
-    struct Content: Hashable {
-      let image: String?
-      let text: String?
-      let audio: String?
+    /// 128 bits of what the sample consists of.
+    func content(_ place: Int) -> RowKey {
+      let sample = samples[place]
+      let parts = [sample.image.map(RawSample.plain), sample.text, sample.audio.map(RawSample.plain)]
+      return RowKey(nil, condition: parts.map { $0.map { "\($0.utf8.count) \($0)" } ?? "-" }.joined(separator: "\0"))
     }
-    func content(_ sample: RawSample) -> Content {
-      Content(
-        image: sample.imagePath?.standardizedFileURL.path(percentEncoded: false), text: sample.text,
-        audio: sample.audioPath?.standardizedFileURL.path(percentEncoded: false))
+    var tested: Set<RowKey> = []
+    for place in samples.indices where samples.split(at: place) == .test { tested.insert(content(place)) }
+    var repeated: Set<RowKey> = []
+    for place in samples.indices where samples.split(at: place) == .train {
+      let content = content(place)
+      if tested.contains(content) { repeated.insert(content) }
     }
-    let trained = Set(samples.lazy.filter { $0.split == .train }.map(content))
-    return samples.count { $0.split == .test && trained.contains(content($0)) }
+    guard !repeated.isEmpty else { return 0 }
+    return samples.indices.count { samples.split(at: $0) == .test && repeated.contains(content($0)) }
   }
 }

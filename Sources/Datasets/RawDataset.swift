@@ -1,3 +1,4 @@
+import Crypto
 public import Foundation
 public import Multimodal
 public import Records
@@ -16,7 +17,7 @@ public struct RawDataset: Sendable {
   /// What is known of the data set, where a published layout was read.
   public let card: DatasetCard?
   /// The usable rows, in the order of the file.
-  public let samples: [RawSample]
+  public let samples: RawSamples
   /// The names of the classes: in the data set's own order, else in numerical order where all are whole numbers, else
   /// alphabetical.
   public let classes: [String]
@@ -53,8 +54,7 @@ public struct RawDataset: Sendable {
       try self.init(layout, in: location, isNamed: !settings.layout.isEmpty, settings: settings)
       return
     }
-    let rows = RawRows(
-      try BoundedFile.read(file, limit: BoundedFile.largestTable), isCSV: file.pathExtension.lowercased() == "csv")
+    let rows = try RawRows(file)
     guard rows.faults.isEmpty else { throw RawDatasetError(place: place, faults: rows.faults) }
     var checks = RawChecks(
       folder: file.deletingLastPathComponent(), rows: rows, followsLinks: settings.followLinks)
@@ -116,14 +116,18 @@ public struct RawDataset: Sendable {
     // Several files have no order between them but that in which they were read.
     self.quarantined = card == nil ? checks.quarantined.sorted { $0.row < $1.row } : checks.quarantined
     self.notes = checks.notes
-    self.isMultiLabel =
-      card?.task == PredictionTask.multiLabel.rawValue || checks.samples.contains { $0.labels.count != 1 }
-    let found = Set(checks.samples.lazy.flatMap(\.labels))
+    var found: Set<String> = []
+    var kinds: Set<RawInput.Kind> = []
+    var isMultiLabel = card?.task == PredictionTask.multiLabel.rawValue
+    for sample in checks.samples {
+      found.formUnion(sample.labels)
+      kinds.formUnion(RawInput.Kind.allCases.filter(sample.has))
+      isMultiLabel = isMultiLabel || sample.labels.count != 1
+    }
+    self.isMultiLabel = isMultiLabel
     self.classes = order.isEmpty ? Self.ordered(found) : order.filter(found.contains)
     self.classNumbers = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, $0) })
-    self.modalities = RawInput.Kind.allCases.filter { kind in
-      checks.samples.contains { $0.has(kind) }
-    }
+    self.modalities = RawInput.Kind.allCases.filter(kinds.contains)
     let faults = wholeSetFaults(rowCount: checks.rowCount, hasSplitColumn: checks.hasSplitColumn, settings)
     if !faults.isEmpty {
       throw RawDatasetError(
@@ -135,7 +139,10 @@ public struct RawDataset: Sendable {
   static let mostClasses = 100_000
 
   /// The samples of a split, in the order of the file.
-  public func samples(in split: RawSplit) -> [RawSample] { samples.filter { $0.split == split } }
+  public func samples(in split: RawSplit) -> RawSamples { samples.samples(in: split) }
+
+  /// Whether there is a sample of a split.
+  func has(_ split: RawSplit) -> Bool { samples.indices.contains { samples.split(at: $0) == split } }
 
   /// The places of a sample's labels in ``classes``, ascending.
   public func labelNumbers(of sample: RawSample) -> [Int] {
@@ -160,17 +167,19 @@ public struct RawDataset: Sendable {
           ? diagnosis.what : "\(diagnosis.what): \(diagnosis.found.joined(separator: ", "))"
       }
     }
-    var checks = RawChecks(folder: folder, rows: nil, followsLinks: settings.followLinks)
+    var checks = RawChecks(
+      folder: folder, samples: RawSamples(of: samples.rows, in: folder), followsLinks: settings.followLinks)
     checks.rowCount = samples.count + quarantined.count
     checks.hasSplitColumn = true
     checks.quarantined = quarantined
-    for (sample, reason) in zip(samples, reasons) {
-      if let reason {
-        checks.quarantined.append(
-          Quarantined(row: sample.row, file: sample.file, id: sample.id, reason: reason, split: sample.split))
-      } else {
-        checks.samples.append(sample)
+    for (place, reason) in reasons.enumerated() {
+      guard let reason else {
+        checks.samples.append(samples.number(at: place), samples.split(at: place))
+        continue
       }
+      let sample = samples[place]
+      checks.quarantined.append(
+        Quarantined(row: sample.row, file: sample.file, id: sample.id, reason: reason, split: sample.split))
     }
     checks.notes = notes.filter { $0 != RawChecks.note(leftOut: quarantined.count) }
     if !checks.quarantined.isEmpty { checks.notes.append(RawChecks.note(leftOut: checks.quarantined.count)) }
@@ -180,13 +189,15 @@ public struct RawDataset: Sendable {
   /// Names what was read: the file's bytes, or all that a published layout said of its samples.
   package func digest() throws -> String {
     guard let card else { return try FileDigest.sha256(of: file) }
-    let lines = samples.map { sample in
+    var hash = SHA256()
+    hash.update(data: Data(card.name.utf8))
+    for sample in samples {
       let origin: [String] = [
         sample.id, sample.split.rawValue, sample.labels.joined(separator: "|"), sample.text ?? "", sample.group ?? "",
       ]
-      return origin.joined(separator: "\u{1f}")
+      hash.update(data: Data(("\n" + origin.joined(separator: "\u{1f}")).utf8))
     }
-    return FileDigest.sha256(of: ([card.name] + lines).joined(separator: "\n"))
+    return FileDigest.hex(hash.finalize())
   }
 
   private static func sampleFile(at location: URL) throws -> URL {
@@ -226,10 +237,15 @@ public struct RawDataset: Sendable {
     if modalities.isEmpty { faults.append(.noInputColumn(found: [])) }
     if classes.count > Self.mostClasses { return faults + [.tooManyClasses(classes.count)] }
     if classes.count == 1, !isMultiLabel { faults.append(.onlyOneClass(classes[0])) }
-    for split in [RawSplit.train, .test] where !samples.contains(where: { $0.split == split }) {
+    for split in [RawSplit.train, .test] where !has(split) {
       faults.append(.emptySplit(split, hasColumn: hasSplitColumn))
     }
-    let trained = Set(samples.lazy.filter { $0.split == .train }.flatMap(\.labels))
+    var trained: Set<String> = []
+    for place in samples.indices where samples.split(at: place) == .train {
+      trained.formUnion(samples[place].labels)
+      // Every class is one of training.
+      if trained.count == classes.count { return faults }
+    }
     var unseen: [String: [Int]] = [:]
     for sample in samples where sample.split != .train {
       for label in sample.labels where !trained.contains(label) { unseen[label, default: []].append(sample.row) }

@@ -21,7 +21,7 @@ struct RawRows {
     var fault: String?
   }
 
-  var rows: [Row] = []
+  var rows = PackedRows()
   /// Which of the known columns occur.
   var columns: Set<String> = []
   var notes: [String] = []
@@ -36,28 +36,28 @@ struct RawRows {
   static let known = ["image", "text", "audio", "label", "id", "split", "group"]
 
   /// Rows that were read elsewhere.
-  init(_ rows: [Row], notes: [String]) {
+  init(_ rows: PackedRows, notes: [String]) {
     self.rows = rows
     self.notes = notes
   }
 
-  init(_ data: Data, isCSV: Bool) {
-    var bytes = [UInt8](data)
-    if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
+  init(_ file: URL) throws {
+    let bytes = try FileWindow(file, limit: BoundedFile.largestTable)
+    if bytes.count > 1, [[0xFF, 0xFE], [0xFE, 0xFF]].contains([bytes[0], bytes[1]]) {
       faults = [.otherEncoding("UTF-16")]
       return
     }
-    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
-    if isCSV { readCSV(bytes) } else { readLines(bytes) }
+    if file.pathExtension.lowercased() == "csv" { readCSV(bytes) } else { readLines(bytes) }
+    if let failure = bytes.failure { throw failure }
   }
 
   // MARK: CSV
 
-  private mutating func readCSV(_ bytes: [UInt8]) {
+  private mutating func readCSV(_ bytes: FileWindow) {
     var header: [String]?
     var places: [String: Int] = [:]
     var repeated: [RawDatasetFault] = []
-    var read: [Row] = []
+    let read = PackedRows()
     let unclosed = RawCSV.read(bytes, delimiter: RawCSV.delimiter(of: bytes)) { record in
       if let header {
         read.append(Self.row(record, width: header.count, places: places))
@@ -125,11 +125,20 @@ struct RawRows {
 
   // MARK: JSON lines
 
-  private mutating func readLines(_ bytes: [UInt8]) {
+  private mutating func readLines(_ bytes: FileWindow) {
     var number = 0
     var names: Set<String> = []
     var ignored: Set<String> = []
-    for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+    var place = 0
+    var line: [UInt8] = []
+    while place < bytes.count {
+      line.removeAll(keepingCapacity: true)
+      while place < bytes.count, bytes[place] != UInt8(ascii: "\n") {
+        // One byte too many says that it is too long.
+        if line.count <= Self.longest { line.append(bytes[place]) }
+        place += 1
+      }
+      place += 1
       number += 1
       guard let first = line.first(where: { $0 != 32 && $0 != 9 && $0 != 13 }) else { continue }
       if rows.isEmpty, first == UInt8(ascii: "[") {
@@ -204,7 +213,11 @@ struct RawRows {
 extension RawRows.Row {
   fileprivate mutating func read(_ object: [String: Tree]) {
     id = RawRows.present(word(object["id"], "id").map(RawRows.trimmed))
-    image = RawRows.present(text(object["image"], "image").map(RawRows.trimmed))
+    let pictures = (object["image"]?.listValue ?? [object["image"] ?? .null]).compactMap { path in
+      RawRows.present(text(path, "image").map(RawRows.trimmed))
+    }
+    image = pictures.first
+    frames = Array(pictures.dropFirst())
     text = RawRows.present(text(object["text"], "text"))
     audio = RawRows.present(text(object["audio"], "audio").map(RawRows.trimmed))
     split = text(object["split"], "split").map(RawRows.trimmed)

@@ -10,35 +10,57 @@ public struct RawSample: Sendable, Equatable {
   public let row: Int
   /// The file that ``row`` counts in, where the data set has several.
   public let file: String?
-  /// The picture; `nil` where the row names none.
-  public let imagePath: URL?
-  /// Further pictures, such as frames of a clip; the features of all are averaged.
-  public let frames: [URL]
+  /// What the paths of its files are relative to.
+  public let folder: URL
+  /// The path of the picture; `nil` where the row names none.
+  public let image: String?
+  /// The paths of further pictures, such as frames of a clip; the features of all are averaged.
+  public let frames: [String]
   /// The text; `nil` where the row has none.
   public let text: String?
-  /// The sound; `nil` where the row names none.
-  public let audioPath: URL?
+  /// The path of the sound; `nil` where the row names none.
+  public let audio: String?
   /// The names of its classes, each once; one for a single-label task.
   public let labels: [String]
   public let split: RawSplit
   /// The `group` column: whom the sample belongs to, such as a speaker, a film or a family of products.
   public let group: String?
+  /// Its place among all rows that were read, usable or not; the first is 0.
+  package let number: Int
 
-  public init(
-    id: String, row: Int, file: String? = nil, imagePath: URL?, frames: [URL] = [], text: String?,
-    audioPath: URL? = nil, labels: [String], split: RawSplit, group: String? = nil
-  ) {
-    self.id = id
-    self.row = row
-    self.file = file
-    self.imagePath = imagePath
-    self.frames = frames
-    self.text = text
-    self.audioPath = audioPath
-    self.labels = labels
+  init(_ row: RawRows.Row, number: Int, split: RawSplit, folder: URL) {
+    id = row.sampleID
+    self.row = row.number
+    file = row.file
+    self.folder = folder
+    let pictures = row.pictures
+    image = pictures.first
+    frames = Array(pictures.dropFirst())
+    text = row.text
+    audio = row.audio
+    labels = row.classNames
     self.split = split
-    self.group = group
+    group = row.group
+    self.number = number
   }
+
+  /// Where one of its files is.
+  public func url(_ path: String) -> URL { folder.appending(path: path) }
+
+  /// A path without steps that lead nowhere.
+  static func plain(_ path: String) -> String {
+    guard path.contains("./") || path.contains("//") || path.hasSuffix("/.") else { return path }
+    var parts: [Substring] = []
+    for part in path.split(separator: "/") where part != "." {
+      if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+    }
+    return parts.joined(separator: "/")
+  }
+
+  /// The picture.
+  public var imagePath: URL? { image.map(url) }
+  /// The sound.
+  public var audioPath: URL? { audio.map(url) }
 
   /// Where it is: `line 7`, `train.jsonl:7`.
   public var place: String { RawRows.place(row, in: file) }
@@ -46,9 +68,9 @@ public struct RawSample: Sendable, Equatable {
   /// Whether it has something of a kind.
   public func has(_ kind: RawInput.Kind) -> Bool {
     switch kind {
-    case .image: imagePath != nil
+    case .image: image != nil
     case .text: text != nil
-    case .audio: audioPath != nil
+    case .audio: audio != nil
     }
   }
 }
@@ -116,4 +138,15 @@ public struct RawDatasetSettings: Settings {
   public var variant = ""
 
   public init() {}
+}
+
+extension RawRows.Row {
+  /// Its name among samples.
+  var sampleID: String { id ?? "\(number)" }
+  var pictures: [String] { (image.map { [$0] } ?? []) + frames }
+  /// Its labels, each once.
+  var classNames: [String] {
+    var seen: Set<String> = []
+    return (labels ?? []).filter { seen.insert($0).inserted }
+  }
 }

@@ -29,24 +29,29 @@ public struct SampleOrigin: Codable, Equatable, Sendable {
     self.group = group
   }
 
-  /// Of a sample of a raw data set; a picture outside of its folder keeps its whole path.
-  public init(_ sample: RawSample, in folder: URL) {
-    let root = folder.standardizedFileURL.path(percentEncoded: false)
-    let base = root.hasSuffix("/") ? root : root + "/"
-    func relative(_ file: URL?) -> String? {
-      let path = file?.standardizedFileURL.path(percentEncoded: false)
-      return path.map { $0.hasPrefix(base) ? String($0.dropFirst(base.count)) : $0 }
-    }
+  /// Of a sample of a raw data set.
+  public init(_ sample: RawSample) {
     self.init(
-      id: sample.id, image: relative(sample.imagePath), text: sample.text, audio: relative(sample.audioPath),
-      label: sample.labels, line: sample.row, group: sample.group)
+      id: sample.id, image: sample.image.map(RawSample.plain), text: sample.text,
+      audio: sample.audio.map(RawSample.plain), label: sample.labels, line: sample.row, group: sample.group)
   }
 
   /// Writes a line for each sample; the file appears whole or not at all.
   public static func write(_ origins: some Sequence<SampleOrigin>, of split: String, to folder: URL) throws {
-    var lines = Data()
-    for origin in origins { lines += Data("\(try Tree(encoding: origin, keys: .asNamed).json())\n".utf8) }
-    try AtomicFile.write(lines, to: folder.appending(path: fileName(split)))
+    try AtomicFile.replace(folder.appending(path: fileName(split))) { url in
+      try Data().write(to: url)
+      let file = try FileHandle(forWritingTo: url)
+      var lines = Data()
+      for origin in origins {
+        lines += Data("\(try Tree(encoding: origin, keys: .asNamed).json())\n".utf8)
+        if lines.count > 1 << 20 {
+          try file.write(contentsOf: lines)
+          lines = Data()
+        }
+      }
+      try file.write(contentsOf: lines)
+      try file.close()
+    }
   }
 
   static func fileName(_ split: String) -> String { "\(split).samples.jsonl" }

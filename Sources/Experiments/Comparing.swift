@@ -45,7 +45,8 @@ extension Experiment {
           + (request.seeds == 1 ? "seed" : "seeds")))
 
     let summaries = try run(
-      plans, data, jobs: request.jobs, tensorboard: request.tensorboard, stop: stop, events: events)
+      plans, data, jobs: request.jobs, tensorboard: request.tensorboard, renews: request.renews, stop: stop,
+      events: events)
     var results = try results(of: Array(zip(plans.map(\.label), summaries)), data)
     try testSamples(&results, Array(zip(plans.map(\.label), summaries)), data)
     if let tuning { tuning.enter(&results) }
@@ -145,8 +146,7 @@ extension Experiment {
   /// - Throws: the error of the first run in order that failed; the others stop where they are.
   static func run(
     _ plans: [PlannedRun], _ data: LoadedData, jobs wanted: Int, mayDiverge: Bool = false, tensorboard: Bool = false,
-    stop: StopFlag,
-    events: @escaping EventSink
+    renews: Bool = false, stop: StopFlag, events: @escaping EventSink
   ) throws -> [RunSummary] {
     struct Progress {
       var next = 0
@@ -170,7 +170,8 @@ extension Experiment {
         let plan = work.plans[index]
         do {
           let summary = try train(
-            plan, work.data, mayDiverge: mayDiverge, tensorboard: tensorboard, stop: stop, failed: failed
+            plan, work.data, mayDiverge: mayDiverge, tensorboard: tensorboard, renews: renews, stop: stop,
+            failed: failed
           ) { event in
             // One at a time, as a listener expects.
             progress.withLock { progress in
@@ -211,13 +212,14 @@ extension Experiment {
 
   /// One run of several; nil where it diverged and may.
   private static func train(
-    _ plan: PlannedRun, _ data: LoadedData, mayDiverge: Bool, tensorboard: Bool, stop: StopFlag, failed: StopFlag,
-    events: @escaping EventSink
+    _ plan: PlannedRun, _ data: LoadedData, mayDiverge: Bool, tensorboard: Bool, renews: Bool, stop: StopFlag,
+    failed: StopFlag, events: @escaping EventSink
   ) throws -> RunSummary? {
     if mayDiverge, hasDiverged(plan, data) { return nil }
     var request = TrainRequest()
     request.out = plan.folder
     request.tensorboard = tensorboard
+    request.renews = renews
     // Whoever is at work there will soon be done.
     request.wait = true
     do {

@@ -1,3 +1,4 @@
+import Crypto
 public import Datasets
 import Encoders
 public import Evaluation
@@ -43,17 +44,33 @@ private enum InputView: Sendable {
 
 /// Raw samples as encoders read them, and what names their rows; used from several threads.
 private struct Inputs: Sendable {
-  /// The digests of pictures and sounds.
-  var files: [URL: InputDigest] = [:]
+  /// The digests of pictures and sounds, sample after sample.
+  private var digests: [InputDigest] = []
+  /// Where those of a sample begin, by its number.
+  private var starts: [Int32] = []
   /// Where damage is drawn from.
   let seed: UInt64
 
   static let clean = "clean"
   static let missing = "missing"
 
+  init(seed: UInt64) { self.seed = seed }
+
+  /// Keeps the digests of a sample's files.
+  mutating func add(_ sample: RawSample, _ files: [InputDigest]) {
+    while starts.count <= sample.number { starts.append(-1) }
+    starts[sample.number] = Int32(digests.count)
+    digests += files
+  }
+
+  private func digest(_ look: RawLook) -> InputDigest? {
+    guard look.sample.number < starts.count, starts[look.sample.number] >= 0 else { return nil }
+    return digests[Int(starts[look.sample.number]) + look.fileNumber]
+  }
+
   /// What names the row of an input.
   func key(_ look: RawLook, _ view: InputView) -> RowKey {
-    let digest = look.file.map { files[$0] } ?? look.text.map { InputDigest(of: Data($0.utf8)) }
+    let digest = look.path == nil ? look.text.map { InputDigest(of: Data($0.utf8)) } : digest(look)
     guard let digest else { return RowKey(nil, condition: Self.missing) }
     switch view {
     case .clean: return RowKey(digest, condition: Self.clean)
@@ -66,7 +83,7 @@ private struct Inputs: Sendable {
 
   func input(_ look: RawLook, _ view: InputView) throws -> RawInput {
     // What is not there cannot be flipped or noisy.
-    guard look.file != nil || look.text != nil else { return .missing(look.kind) }
+    guard look.path != nil || look.text != nil else { return .missing(look.kind) }
     let plain = try plain(look)
     switch (view, plain) {
     case (.flipped, .image(let image)): return .image(image.flipped())
@@ -77,12 +94,12 @@ private struct Inputs: Sendable {
   }
 
   private func plain(_ look: RawLook) throws -> RawInput {
-    guard let url = look.file else { return .text(look.text ?? "") }
+    guard let path = look.path else { return .text(look.text ?? "") }
     let bytes = try look.read()
-    guard InputDigest(of: bytes) == files[url] else {
+    guard InputDigest(of: bytes) == digest(look) else {
       throw Diagnosis(
-        "the file changed while it was encoded", place: url.relativePath, remedy: "the same command goes on",
-        exitStatus: .input)
+        "the file changed while it was encoded", place: look.sample.url(path).relativePath,
+        remedy: "the same command goes on", exitStatus: .input)
     }
     return try look.decoded(bytes)
   }
@@ -119,8 +136,6 @@ private final class EncodingWork {
   /// Where rows are kept.
   let cache: URL
   private var inputs: Inputs
-  /// The numbers of samples in the data set, by their places.
-  private var numbers: [String: Int] = [:]
   private var rows = EncodeSummary.Rows(known: 0, encoded: 0)
 
   init(_ request: EncodeRequest, stop: StopFlag, events: @escaping EventSink) throws {
@@ -173,10 +188,12 @@ private final class EncodingWork {
       }
       let count = try shards.check(facts: facts)
       if count > 0 { events(.phase("Shards", "all \(count) are there")) }
+      if request.renews, FileManager.default.fileExists(atPath: request.out.appending(path: "dataset.json").path) {
+        events(.note("the features in \(request.out.relativePath) were made otherwise, and are made anew"))
+      }
       try prepare(work)
     }
 
-    if request.shard != nil { for (number, sample) in data.samples.enumerated() { numbers[sample.place] = number } }
     if data.modalities != [.text] { data = try readingFiles(data, encoders) }
     if !data.quarantined.isEmpty {
       events(.note(Self.quarantineWords(data.quarantined, in: request.out.appending(path: "quarantine.jsonl"))))
@@ -223,7 +240,7 @@ private final class EncodingWork {
   // MARK: Inputs
 
   private func isOwn(_ sample: RawSample) -> Bool {
-    request.shard.map { $0.contains(numbers[sample.place] ?? 0) } ?? true
+    request.shard.map { $0.contains(sample.number) } ?? true
   }
 
   /// Reads every picture and sound that is needed once, keeps its digest, and leaves out the samples that have one that is none.
@@ -238,13 +255,14 @@ private final class EncodingWork {
       known[kind] = try cache(of: encoder, tag: encoder.identity)
     }
     let caches = KnownRows(known)
-    var refused: [URL: Diagnosis] = [:]
+    var refused: [Int: Diagnosis] = [:]
     let portion = 512
     for start in stride(from: 0, to: data.samples.count, by: portion) {
       // Whoever learns must see the whole training split.
       let samples = data.samples[start..<min(start + portion, data.samples.count)].filter { learns || isOwn($0) }
-      let looks = encoders.flatMap { kind, _ in samples.flatMap { RawLook.all(of: $0, kind) } }
-        .filter { $0.file != nil }
+      let looks = samples.flatMap { sample in
+        [RawInput.Kind.image, .audio].flatMap { RawLook.all(of: sample, $0) }.filter { $0.path != nil }
+      }
       let read = try parallelMap(looks.count, threads: settings.threads) {
         [stop] index -> Result<InputDigest, Diagnosis> in
         if stop.isRequested { throw CancellationError() }
@@ -256,11 +274,12 @@ private final class EncodingWork {
           return .success(digest)
         } catch { return .failure(Diagnosis(describing: error)) }
       }
-      for (look, result) in zip(looks, read) {
-        guard let url = look.file else { continue }
-        switch result {
-        case .success(let digest): inputs.files[url] = digest
-        case .failure(let diagnosis): refused[url] = diagnosis
+      var rest = read[...]
+      for sample in samples {
+        let own = rest.prefix(sample.files.count)
+        rest = rest.dropFirst(own.count)
+        do { inputs.add(sample, try own.map { try $0.get() }) } catch {
+          refused[sample.number] = Diagnosis(describing: error)
         }
       }
       events(
@@ -270,7 +289,7 @@ private final class EncodingWork {
     }
     try checkStop()
     return try data.quarantining(threads: 1, settings: settings.data) { [refused] sample in
-      for url in sample.files { if let diagnosis = refused[url] { throw diagnosis } }
+      if let diagnosis = refused[sample.number] { throw diagnosis }
     }
   }
 
@@ -281,7 +300,7 @@ private final class EncodingWork {
     let title: String
     /// The file, and the tensor's name in it.
     let file: String
-    let samples: [RawSample]
+    let samples: RawSamples
     let view: InputView
   }
 
@@ -334,8 +353,16 @@ private final class EncodingWork {
     let type = type(of: plain)
     guard type.learns else { return (plain, plain.identity) }
     let samples = data.samples(in: .train)
-    let looks = samples.flatMap { RawLook.all(of: $0, kind) }
-    let learnt = FileDigest.sha256(of: plain.identity + looks.map { " \(inputs.key($0, .clean).words)" }.joined())
+    var looks: [(sample: Int32, look: Int32)] = []
+    var hash = SHA256()
+    hash.update(data: Data(plain.identity.utf8))
+    for (place, sample) in samples.enumerated() {
+      for (number, look) in RawLook.all(of: sample, kind).enumerated() {
+        looks.append((Int32(place), Int32(number)))
+        hash.update(data: Data(" \(inputs.key(look, .clean).words)".utf8))
+      }
+    }
+    let learnt = FileDigest.hex(hash.finalize())
     let folder = cache.appending(path: "encoders")
     let prefix = "\(kind.rawValue)-\(learnt.prefix(16))-"
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
@@ -350,9 +377,10 @@ private final class EncodingWork {
     try checkStop()
     events(.phase("Fitting", "\(type.name) on the \(kind.rawValue)s of the training split"))
     var encoder = plain
-    let raw = RawInputs(count: looks.count) { [inputs, stop] index in
+    let raw = RawInputs(count: looks.count) { [inputs, stop, looks] index in
       if stop.isRequested { throw CancellationError() }
-      return try inputs.input(looks[index], .clean)
+      let sample = samples[Int(looks[index].sample)]
+      return try inputs.input(RawLook(sample: sample, kind: kind, number: Int(looks[index].look)), .clean)
     }
     try encoder.fit(on: raw, threads: settings.threads)
     try Diagnosis.placing(folder) {
@@ -375,33 +403,41 @@ private final class EncodingWork {
   private func fill(_ part: Part, _ work: EncoderAtWork) throws {
     // Places of samples and their looks: whatever is held here is held for every row.
     var wanted: [(sample: Int32, look: Int32)] = []
-    var seen: Set<RowKey> = []
-    var count = 0
     for (place, sample) in part.samples.enumerated() where isOwn(sample) {
       for (number, look) in looks(of: sample, work).enumerated() {
-        let key = inputs.key(look, part.view)
-        if seen.insert(key).inserted, !work.cache.contains(key) { wanted.append((Int32(place), Int32(number))) }
-        count += 1
+        if work.cache.contains(inputs.key(look, part.view)) {
+          rows.known += 1
+        } else {
+          wanted.append((Int32(place), Int32(number)))
+        }
       }
     }
-    seen = []
-    rows.known += count - wanted.count
-    rows.encoded += wanted.count
     let began = clock.now
     let chunk = max(work.encoder.chunk, 1)
-    for start in stride(from: 0, to: wanted.count, by: chunk) {
+    var done = 0
+    while done < wanted.count {
       try checkStop()
-      let some = wanted[start..<min(start + chunk, wanted.count)].map { place in
-        looks(of: part.samples[Int(place.sample)], work)[Int(place.look)]
+      var some: [(look: RawLook, key: RowKey)] = []
+      var seen: Set<RowKey> = []
+      while done < wanted.count, some.count < chunk {
+        let look = looks(of: part.samples[Int(wanted[done].sample)], work)[Int(wanted[done].look)]
+        let key = inputs.key(look, part.view)
+        // Equal inputs have one row.
+        if seen.insert(key).inserted, !work.cache.contains(key) {
+          some.append((look, key))
+        } else {
+          rows.known += 1
+        }
+        done += 1
       }
       let prepared = try parallelMap(some.count, threads: settings.threads) {
-        [inputs, stop, encoder = work.encoder, view = part.view] index in
+        [inputs, stop, encoder = work.encoder, view = part.view, some] index in
         if stop.isRequested { throw CancellationError() }
-        return try encoder.prepare(inputs.input(some[index], view))
+        return try encoder.prepare(inputs.input(some[index].look, view))
       }
-      let rows = try work.encoder.encode(prepared, threads: settings.threads)
-      try work.cache.append(some.map { inputs.key($0, part.view) }, work.encoder.form.cached(rows))
-      let done = start + some.count
+      let made = try work.encoder.encode(prepared, threads: settings.threads)
+      try work.cache.append(some.map(\.key), work.encoder.form.cached(made))
+      rows.encoded += some.count
       let rate = Double(done) / max((clock.now - began).seconds, 1e-3)
       events(
         .progress(
@@ -444,6 +480,11 @@ private final class EncodingWork {
     }
     let isEmpty = try files.contentsOfDirectory(atPath: request.out.path).isEmpty
     if isEmpty || (request.again && manifest != nil) { return nil }
+    if request.renews, let raw = manifest?.about[path: "raw"]?.stringValue,
+      URL(filePath: raw).standardizedFileURL.path == request.raw.standardizedFileURL.path
+    {
+      return nil
+    }
     throw Diagnosis(
       manifest == nil ? "the folder is not empty" : "the folder holds features that were made otherwise",
       place: request.out.relativePath,
@@ -531,16 +572,16 @@ private final class EncodingWork {
           squares[one.kind.rawValue, default: 0] += sum / Double(samples.count * one.encoder.width)
         }
       }
-      tensors.append(SafeTensors.Portions("labels", try labels(samples, data)))
+      tensors.append(labels(samples, data))
       try SafeTensors.write(portions: tensors, to: work.appending(path: "\(split.rawValue).safetensors"))
-      try SampleOrigin.write(samples.lazy.map { SampleOrigin($0, in: data.folder) }, of: split.rawValue, to: work)
+      try SampleOrigin.write(samples.lazy.map { SampleOrigin($0) }, of: split.rawValue, to: work)
     }
     for one in encoders {
       try EncoderFile.write(one.encoder, to: work.appending(path: "encoders/\(one.kind.rawValue).safetensors"))
       for part in parts(of: one.kind, data) where part.file.contains("@") {
         try SafeTensors.write(portions: [matrix(part, one)], to: work.appending(path: "\(part.file).safetensors"))
       }
-      guard data.samples.contains(where: { $0.split == .test }) else { continue }
+      guard !data.samples(in: .test).isEmpty else { continue }
       let name = "test@\(ImpairedCondition.missing.name(for: one.kind))"
       let form = one.encoder.form
       let row = try Tensor(one.encoder.encode(.missing(one.kind)), shape: [1] + form.shape).to(form.elementType)
@@ -578,14 +619,21 @@ private final class EncodingWork {
     return manifest?.about[path: "key"]?.stringValue
   }
 
-  private func labels(_ samples: [RawSample], _ data: RawDataset) throws -> Tensor {
-    let numbers = samples.map(data.labelNumbers)
-    guard data.isMultiLabel else { return try Tensor(numbers.map { $0.first ?? 0 }) }
-    var rows = [UInt8](repeating: 0, count: samples.count * data.classes.count)
-    for (row, labels) in numbers.enumerated() {
-      for label in labels { rows[row * data.classes.count + label] = 1 }
+  /// [N] int64, or [N, C] uint8.
+  private func labels(_ samples: RawSamples, _ data: RawDataset) -> SafeTensors.Portions {
+    let shape = [samples.count] + (data.isMultiLabel ? [data.classes.count] : [])
+    return SafeTensors.Portions("labels", data.isMultiLabel ? .uint8 : .int64, shape) { body in
+      for sample in samples {
+        let numbers = data.labelNumbers(of: sample)
+        guard data.isMultiLabel else {
+          try withUnsafeBytes(of: Int64(numbers.first ?? 0).littleEndian, body)
+          continue
+        }
+        var row = [UInt8](repeating: 0, count: data.classes.count)
+        for number in numbers { row[number] = 1 }
+        try row.withUnsafeBytes(body)
+      }
     }
-    return try Tensor(rows, shape: [samples.count, data.classes.count])
   }
 
   private func manifest(
@@ -629,17 +677,20 @@ private final class EncodingWork {
 
   /// Names all that the features depend on; of the pictures their sizes and times.
   private func key(of data: RawDataset, _ facts: [String: String]) -> String {
-    var lines = facts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    var hash = SHA256()
+    func add(_ line: String) { hash.update(data: Data((line + "\n").utf8)) }
+    for fact in facts.sorted(by: { $0.key < $1.key }) { add("\(fact.key) \(fact.value)") }
     for sample in data.samples {
-      for url in sample.files {
+      for path in sample.files {
         // Not the URL's resource values, which it would keep.
-        let facts = try? FileManager.default.attributesOfItem(atPath: url.path)
+        let facts = try? FileManager.default.attributesOfItem(atPath: sample.url(path).path)
         let (size, time) = (facts?[.size] as? NSNumber, facts?[.modificationDate] as? Date)
-        lines.append("\(url.lastPathComponent) \(size?.intValue ?? 0) \(time?.timeIntervalSince1970 ?? 0)")
+        add("\(path.split(separator: "/").last ?? "") \(size?.intValue ?? 0) \(time?.timeIntervalSince1970 ?? 0)")
       }
     }
-    lines += [request.metric ?? "", request.name ?? ""]
-    return FileDigest.sha256(of: lines.joined(separator: "\n"))
+    add(request.metric ?? "")
+    hash.update(data: Data((request.name ?? "").utf8))
+    return FileDigest.hex(hash.finalize())
   }
 
   private static func quarantineWords(_ rows: [Quarantined], in url: URL) -> String {

@@ -100,7 +100,7 @@ extension Experiment {
 extension LayoutFindings {
   /// What a data set that can be used says of itself.
   fileprivate mutating func take(_ data: RawDataset) {
-    counts = Dictionary(grouping: data.samples, by: \.split.rawValue).mapValues(\.count)
+    counts = Dictionary(data.samples.indices.map { (data.samples.split(at: $0).rawValue, 1) }, uniquingKeysWith: +)
     classes = data.classes.count
     problems = Self.groups(of: data.quarantined.map { ($0.place, $0.reason) })
     remarks = []

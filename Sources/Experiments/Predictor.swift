@@ -163,24 +163,37 @@ public final class Predictor {
       let members = inputs.indices.filter { index in
         inputs[index].features[name] == nil && inputs[index].given.contains(name)
       }
-      guard !members.isEmpty else { continue }
-      for start in stride(from: 0, to: members.count, by: max(encoder.chunk, 1)) {
-        let some = Array(members[start..<min(start + max(encoder.chunk, 1), members.count)])
-        for (index, result) in zip(some, Self.encoded(some.map { inputs[$0] }, encoder)) {
-          found[index][name] = result
+      // A trained encoder is shown one picture, as in training.
+      let looks = members.flatMap { index in
+        let count = encoder.form.needsEncoder ? 1 : inputs[index].count(of: type(of: encoder).kind)
+        return (0..<count).map { (index: index, number: $0) }
+      }
+      var rows: [Int: Result<[[Float]], any Error>] = [:]
+      for start in stride(from: 0, to: looks.count, by: max(encoder.chunk, 1)) {
+        let some = Array(looks[start..<min(start + max(encoder.chunk, 1), looks.count)])
+        for (look, result) in zip(some, Self.encoded(some.map { (inputs[$0.index], $0.number) }, encoder)) {
+          rows[look.index] = (rows[look.index] ?? .success([])).flatMap { rows in result.map { rows + [$0] } }
         }
       }
+      for (index, rows) in rows { found[index][name] = rows.map(Self.mean) }
     }
     return found
   }
 
+  /// As `encode` takes it of a sample with several pictures.
+  private static func mean(_ rows: [[Float]]) -> [Float] {
+    guard rows.count > 1, var mean = rows.first?.map({ _ in Float(0) }) else { return rows.first ?? [] }
+    for row in rows { for place in mean.indices { mean[place] += row[place] / Float(rows.count) } }
+    return mean
+  }
+
   private static func encoded(
-    _ inputs: [PredictionInput], _ encoder: any RawEncoder
+    _ looks: [(input: PredictionInput, number: Int)], _ encoder: any RawEncoder
   ) -> [Result<[Float], any Error>] {
     let prepared: [Result<PreparedInput, any Error>]
     do {
-      prepared = try parallelMap(inputs.count) { index in
-        Result { try encoder.prepare(inputs[index].read(type(of: encoder).kind)) }
+      prepared = try parallelMap(looks.count) { index in
+        Result { try encoder.prepare(looks[index].input.read(type(of: encoder).kind, looks[index].number)) }
       }
       let width = encoder.width
       let rows = try encoder.encode(prepared.compactMap { try? $0.get() }, threads: 0)
@@ -192,7 +205,7 @@ public final class Predictor {
         }
       }
     } catch {
-      return inputs.map { _ in .failure(error) }
+      return looks.map { _ in .failure(error) }
     }
   }
 
@@ -290,9 +303,14 @@ extension PredictionInput {
     [("image", image != nil), ("text", text != nil), ("audio", audio != nil)].filter(\.1).map(\.0)
   }
 
-  fileprivate func read(_ kind: RawInput.Kind) throws -> RawInput {
+  /// How many inputs of a kind there are.
+  fileprivate func count(of kind: RawInput.Kind) -> Int { kind == .image ? 1 + frames.count : 1 }
+
+  /// - Parameter number: of its pictures, the first is 0.
+  fileprivate func read(_ kind: RawInput.Kind, _ number: Int) throws -> RawInput {
     switch kind {
-    case .image: try image.map { .image(try RGBImage(contentsOf: $0)) } ?? .missing(kind)
+    case .image:
+      try (number == 0 ? image : frames[number - 1]).map { .image(try RGBImage(contentsOf: $0)) } ?? .missing(kind)
     case .text: .text(text ?? "")
     case .audio: try audio.map { .audio(try Waveform(contentsOf: $0)) } ?? .missing(kind)
     }

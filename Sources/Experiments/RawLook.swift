@@ -19,21 +19,24 @@ struct RawLook: Sendable {
   /// The name of its own stream of random numbers; that of a single picture is its sample's.
   var stream: String { number == 0 ? sample.id : "\(sample.id)#\(number)" }
 
-  /// The picture or sound; nil where the sample has none.
-  var file: URL? {
+  /// The path of the picture or sound; nil where the sample has none.
+  var path: String? {
     switch kind {
-    case .image: number == 0 ? sample.imagePath : sample.frames[number - 1]
-    case .audio: sample.audioPath
+    case .image: number == 0 ? sample.image : sample.frames[number - 1]
+    case .audio: sample.audio
     case .text: nil
     }
   }
+
+  /// Among the sample's files.
+  var fileNumber: Int { kind == .audio ? sample.pictureCount : number }
 
   var text: String? { kind == .text ? sample.text : nil }
 
   /// The bytes of its file.
   func read() throws -> Data {
-    guard let file else { return Data() }
-    return try BoundedFile.read(file, limit: BoundedFile.largestPicture)
+    guard let path else { return Data() }
+    return try BoundedFile.read(sample.url(path), limit: BoundedFile.largestPicture)
   }
 
   /// What the bytes of its file say.
@@ -43,12 +46,14 @@ struct RawLook: Sendable {
 }
 
 extension RawSample {
-  /// Its pictures and sound.
-  var files: [URL] { (imagePath.map { [$0] } ?? []) + frames + (audioPath.map { [$0] } ?? []) }
+  /// The paths of its pictures and sound.
+  var files: [String] { (image.map { [$0] } ?? []) + frames + (audio.map { [$0] } ?? []) }
+
+  fileprivate var pictureCount: Int { (image == nil ? 0 : 1) + frames.count }
 
   /// Reads its pictures and sound, to see whether that can be done.
   func open() throws {
-    for look in [RawInput.Kind.image, .audio].flatMap({ RawLook.all(of: self, $0) }) where look.file != nil {
+    for look in [RawInput.Kind.image, .audio].flatMap({ RawLook.all(of: self, $0) }) where look.path != nil {
       _ = try look.decoded(look.read())
     }
   }

@@ -18,6 +18,8 @@ public struct TrainRequest: Sendable {
   public var resume = false
   /// Runs anew although the same run is finished.
   public var again = false
+  /// Begins a run anew that was made otherwise on the same data, as by an older version.
+  public var renews = false
   /// Waits for whoever is at work in the folder, instead of refusing.
   public var wait = false
   /// Also writes TensorBoard's event file into the run's folder; of a finished run from its records.
@@ -74,6 +76,8 @@ public struct CompareRequest: Sendable {
   public var tuning = 0
   /// Also writes TensorBoard's event files into the runs' folders.
   public var tensorboard = false
+  /// Begins runs anew that were made otherwise on the same data, as by an older version.
+  public var renews = false
   /// Ratios of impaired test samples to try besides, as in ``SweepRequest``; none where it is empty.
   public var sweepRatios: [Double] = []
   /// Waits for whoever is at work in the folder, instead of refusing.
@@ -127,6 +131,8 @@ public struct EncodeRequest: Sendable {
   public var name: String?
   /// Encodes anew although the same is there.
   public var again = false
+  /// Replaces features that were made otherwise of the same raw data, as by an older version.
+  public var renews = false
   /// Waits for whoever is at work on the folder, instead of refusing.
   public var wait = false
 

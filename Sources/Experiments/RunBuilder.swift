@@ -54,6 +54,8 @@ struct RunBuilder {
   let flips: Bool
   /// Those that are trained with the model.
   let encoders: [Modality: TrainedNetwork]
+  /// `training.dropout` as it is for these encoders: "0" where none leaves out anything.
+  let dropout: String
 
   /// - Parameter forms: of the encoders of a run that is trained already; nil makes them as the configuration says.
   init(_ configuration: RunConfiguration, _ data: LoadedData, encoders forms: [Modality: TrainedForm]? = nil) throws {
@@ -63,6 +65,7 @@ struct RunBuilder {
     elementType = configuration.training.precision == .float64 ? .float64 : .float32
     random = RandomSource(seed: configuration.seed)
     encoders = try forms?.mapValues(TrainedNetwork.init) ?? Self.encoders(configuration.model.encoders, data.set)
+    dropout = try forms == nil ? Self.dropout(configuration.training, encoders) : configuration.training.dropout
     threads =
       configuration.training.threads > 0 ? configuration.training.threads : Self.usualThreads(configuration, data.set)
     shuffling = Self.shuffling(configuration.training.shuffle, data.set.train)
@@ -219,7 +222,29 @@ struct RunBuilder {
     return TrainingSession(
       model, optimizer: try Self.optimizer(settings, model.store), learningRate: Self.learningRate(settings),
       clock: clock, random: random, classWeights: try classWeights(), gradientClip: settings.gradientClip,
-      path: configuration.training.gradients)
+      path: configuration.training.gradients, dropout: dropout == "0" ? 0 : configuration.training.dropoutShare)
+  }
+
+  /// `training.dropout` as it is for some encoders.
+  private static func dropout(_ training: TrainingSettings, _ encoders: [Modality: TrainedNetwork]) throws -> String {
+    guard training.dropoutShare != nil || training.dropout.tolerantKey == TrainingSettings.checkpoint else {
+      throw Diagnosis(
+        "'\(training.dropout)' is neither '\(TrainingSettings.checkpoint)' nor a share from 0 to below 1",
+        place: "training.dropout", remedy: "--set training.dropout=0.1", exitStatus: .usage)
+    }
+    let places = encoders.values.flatMap(\.dropouts)
+    guard let share = training.dropoutShare else {
+      return places.contains { $0 > 0 } ? TrainingSettings.checkpoint : "0"
+    }
+    guard share == 0 || !places.isEmpty else {
+      throw Diagnosis(
+        "there is no encoder with dropout that is trained", place: "training.dropout",
+        found: encoders.isEmpty
+          ? ["the data is features"]
+          : encoders.sorted { $0.key.name < $1.key.name }.map { "\($0.key): \($0.value.form.architecture) has none" },
+        remedy: "--set training.dropout=0", exitStatus: .usage)
+    }
+    return share == 0 ? "0" : "\(share)"
   }
 
   /// The weight of each class, with mean 1; nil where all count alike.
@@ -313,6 +338,7 @@ struct RunBuilder {
     var chosen = tree
     chosen[path: "training.threads"] = .int(threads)
     chosen[path: "training.shuffle"] = .string(shuffling.rawValue)
+    chosen[path: "training.dropout"] = .string(dropout)
     chosen[path: "training.flip"] = .string((flips ? Flipping.on : .off).rawValue)
     return chosen
   }

@@ -51,6 +51,11 @@ extension Experiment {
 
     for warning in try builder.warnings() { events(.note(warning)) }
 
+    var request = request
+    if request.renews, isOutdated(folder, builder, digest) {
+      events(.note("the run in \(folder.url.relativePath) was made otherwise, and is begun anew"))
+      request.again = true
+    }
     if let done = try finished(folder, builder, resolved, digest, request) {
       tidy(folder)
       return .alreadyDone(done)
@@ -65,6 +70,14 @@ extension Experiment {
       events: events)
     guard let summary = try run.run() else { return .interrupted(folder.url) }
     return .finished(summary)
+  }
+
+  /// Whether a folder holds a run on the same data that was made otherwise, or begun by another version.
+  private static func isOutdated(_ folder: RunFolder, _ builder: RunBuilder, _ digest: String) -> Bool {
+    guard folder.exists, let found = try? folder.readRecord() else { return false }
+    guard found.data.path == builder.data.set.folder.standardizedFileURL.path else { return false }
+    return RunBuilder.digest(of: found.configuration, found.data.digests) != digest
+      || (found.status != .finished && found.versions != Versions.here)
   }
 
   /// Takes away what a process left that was killed after a run's last record; nobody's work where that cannot be.
@@ -151,7 +164,7 @@ extension RunConfiguration {
   /// Settings that came later than the first runs, and what these had instead.
   private static let later: [(path: String, value: Tree)] = [
     ("model.encoders", [:]), ("optimizer.learning_rates", []), ("training.frozen", []),
-    ("training.crop", 1.0),
+    ("training.crop", 1.0), ("training.dropout", "0"),
   ]
 
   /// The configuration in a run's record.

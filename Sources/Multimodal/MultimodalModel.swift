@@ -69,11 +69,13 @@ public final class MultimodalModel {
   ///   - tape: remembers classifiers, and embedding layers over what is constant, at whose outputs graphs then end
   ///     (``LinearTape``).
   ///   - statistics: told what the batch says of running means and variances.
+  ///   - dropout: what encoders leave out; nil: nothing.
   public func callAsFunction(
-    _ inputs: PerModality<Tensor>, rememberedBy tape: LinearTape? = nil, noting statistics: BatchStatistics? = nil
+    _ inputs: PerModality<Tensor>, rememberedBy tape: LinearTape? = nil, noting statistics: BatchStatistics? = nil,
+    dropping dropout: EncoderDropout? = nil
   ) throws(TorchError) -> Outputs {
     let inputs = try PerModality(modalities) { (modality) throws(TorchError) in
-      try encoded(modality, inputs[modality], noting: statistics)
+      try encoded(modality, inputs[modality], noting: statistics, dropping: dropout)
     }
     guard let tape else {
       return try outputs(
@@ -91,10 +93,16 @@ public final class MultimodalModel {
   /// - Parameter others: weights in place of the model's own.
   package func encoded(
     _ modality: Modality, _ inputs: Tensor, noting statistics: BatchStatistics? = nil,
-    with others: ((Parameter) -> Tensor?)? = nil
+    dropping dropout: EncoderDropout? = nil, with others: ((Parameter) -> Tensor?)? = nil
   ) throws(TorchError) -> Tensor {
     guard let encoder = encoders[modality] else { return inputs }
-    let weights = EncoderWeights(encoderParameters[modality] ?? [:], others: others, noting: statistics)
+    let parameters = encoderParameters[modality] ?? [:]
+    var own: (share: Double?, generator: Generator)?
+    // A frozen encoder gives what it always gives.
+    if let dropout, Autograd.isRecording, parameters.values.contains(where: \.tensor.requiresGradient) {
+      own = (dropout.share, try dropout.generator(modality))
+    }
+    let weights = EncoderWeights(parameters, others: others, noting: statistics, dropout: own)
     let count = inputs.shape[0]
     let largest: [Double] = try inputs.reshaped([count, -1]).max(1).array()
     let present = largest.indices.filter { largest[$0] != 0 }

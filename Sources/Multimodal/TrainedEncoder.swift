@@ -23,12 +23,17 @@ public struct EncoderWeights {
   /// What stands in place of them; nil: nothing.
   let others: ((Parameter) -> Tensor?)?
   private let statistics: BatchStatistics?
+  /// Nil where nothing is left out.
+  private let dropout: (share: Double?, generator: Generator)?
 
-  init(_ parameters: [String: Parameter], others: ((Parameter) -> Tensor?)? = nil, noting statistics: BatchStatistics?)
-  {
+  init(
+    _ parameters: [String: Parameter], others: ((Parameter) -> Tensor?)? = nil, noting statistics: BatchStatistics?,
+    dropout: (share: Double?, generator: Generator)? = nil
+  ) {
     self.parameters = parameters
     self.others = others
     self.statistics = statistics
+    self.dropout = dropout
   }
 
   public var names: [String] { Array(parameters.keys) }
@@ -42,9 +47,43 @@ public struct EncoderWeights {
     return others(parameter)
   }
 
+  /// The share of numbers that a pass leaves out where its encoder has `own`; 0 where it leaves out none.
+  package func dropped(of own: Double) -> Double { dropout.map { $0.share ?? own } ?? 0 }
+
+  /// Dropout (Srivastava et al., JMLR 2014): m ⊙ x / (1 − p), where each element of m is 0 with probability p and 1
+  /// otherwise; x itself outside of training.
+  ///
+  /// - Parameter own: p, unless the run has another for all places.
+  public func dropping(_ own: Double, of x: Tensor) throws(TorchError) -> Tensor {
+    let share = dropped(of: own)
+    guard let dropout, share > 0 else { return x }
+    let kept = try dropout.generator.bernoulli(x.shape, probability: 1 - share)
+    return try x * (kept.to(x.elementType, on: x.device) / (1 - share))
+  }
+
   /// Notes what the batch says of a statistic, where somebody wants to know.
   public func note(_ name: String, _ value: Tensor) {
     if let parameter = parameters[name] { statistics?.note(parameter, value) }
+  }
+}
+
+/// What encoders leave out in one pass that is trained on.
+public struct EncoderDropout: Sendable {
+  /// p at every place where an encoder has dropout; nil: as each says.
+  let share: Double?
+  private let random: RandomSource
+  private let pass: String
+
+  /// - Parameter pass: a name that no other pass of the run has.
+  public init(share: Double?, _ random: RandomSource, pass: String) {
+    self.share = share
+    self.random = random
+    self.pass = pass
+  }
+
+  /// Where a modality's is drawn from.
+  func generator(_ modality: Modality) throws(TorchError) -> Generator {
+    try random.generator("dropout/\(modality.name)/\(pass)")
   }
 }
 

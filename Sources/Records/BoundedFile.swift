@@ -8,15 +8,23 @@ package enum BoundedFile {
   /// - Throws: a ``Diagnosis``, also for what is no regular file: a device never ends, and a pipe may never begin.
   package static func read(_ url: URL, limit: Int) throws -> Data {
     try Diagnosis.placing(url) {
-      let (handle, size) = try open(url)
-      guard size <= limit else {
-        throw Diagnosis(
-          "the file is too long: \(size) bytes, where at most \(limit) are read", place: url.relativePath,
-          exitStatus: .input)
-      }
+      let (handle, size) = try open(url, limit: limit)
       // What is added to it from now on is not read.
       return try handle.read(upToCount: size) ?? Data()
     }
+  }
+
+  /// A regular file, to be read; closed with the handle.
+  ///
+  /// - Parameter limit: in bytes; a longer file is refused.
+  package static func open(_ url: URL, limit: Int) throws -> (handle: FileHandle, size: Int) {
+    let file = try open(url)
+    guard file.size <= limit else {
+      throw Diagnosis(
+        "the file is too long: \(file.size) bytes, where at most \(limit) are read", place: url.relativePath,
+        exitStatus: .input)
+    }
+    return file
   }
 
   /// A regular file, to be read; closed with the handle.

@@ -4,6 +4,8 @@ public import Foundation
 public struct PredictionInput: Sendable {
   public var id: String?
   public var image: URL?
+  /// Further pictures of the same sample, such as frames of a clip; the features of all are averaged.
+  public var frames: [URL] = []
   public var text: String?
   /// A WAVE file.
   public var audio: URL?
@@ -11,17 +13,19 @@ public struct PredictionInput: Sendable {
   public var features: [String: [Float]] = [:]
 
   public init(
-    id: String? = nil, image: URL? = nil, text: String? = nil, audio: URL? = nil, features: [String: [Float]] = [:]
+    id: String? = nil, image: URL? = nil, frames: [URL] = [], text: String? = nil, audio: URL? = nil,
+    features: [String: [Float]] = [:]
   ) {
     self.id = id
     self.image = image
+    self.frames = frames
     self.text = text
     self.audio = audio
     self.features = features
   }
 }
 
-// A sample as a line of JSON: {"id": …, "image": path, "text": …, "audio": path, "features": {"image": [...]}}.
+// A sample as a line of JSON: {"id": …, "image": path or list of paths, "text": …, "audio": path, "features": {"image": [...]}}.
 extension PredictionInput {
   private static let keys = ["id", "image", "text", "audio", "features"]
 
@@ -35,7 +39,11 @@ extension PredictionInput {
       throw Diagnosis("'\(key)' is not one of id, image, text, audio and features\(near)", exitStatus: .input)
     }
     self.init(id: Self.id(ofLine: tree))
-    image = try Self.path(table["image"], "image")
+    let pictures = try (table["image"]?.listValue ?? [table["image"] ?? .null]).compactMap {
+      try Self.path($0, "image")
+    }
+    image = pictures.first
+    frames = Array(pictures.dropFirst())
     audio = try Self.path(table["audio"], "audio")
     text = try Self.text(table["text"], "text")
     if let tree = table["features"], tree != .null { features = try Self.features(tree) }

@@ -187,11 +187,21 @@ public struct TrainingSettings: Settings {
   public var flip = Flipping.auto
   /// The least share of a picture's area that is seen of it while an encoder over pixels is trained; 1 is all of it.
   public var crop = 1.0
+  /// What trained encoders leave out: `checkpoint`, as each one's `config.json` says, or a share for all their places.
+  public var dropout = Self.checkpoint
   public var classWeights = ClassWeights.none
   /// Paths of parameters that stay as they begin: `encoder.image`, `encoder.text.embeddings`.
   public var frozen: [String] = []
   public var probe = ProbeSettings()
   public init() {}
+}
+
+extension TrainingSettings {
+  /// The word for what each encoder's checkpoint says.
+  public static let checkpoint = "checkpoint"
+
+  /// ``dropout`` as a number; nil: as each encoder says.
+  public var dropoutShare: Double? { Double(dropout).flatMap { (0..<1).contains($0) ? $0 : nil } }
 }
 
 /// What is tried at the end.

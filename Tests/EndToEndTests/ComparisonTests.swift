@@ -224,6 +224,34 @@ struct ComparisonTests {
       let again = try Seesaw.run(words, in: folder)
       #expect(again.status == 0 && again.out == answer.out)
       #expect(again.error.contains(" Features  demo/features, made before\n"))
+
+      // As an older version would have left them: other features of the same samples, other runs of these.
+      let manifest = folder.appending(path: "demo/features/dataset.json")
+      func change(_ path: String, _ value: Tree) throws {
+        var tree: Tree = try Tree.read(from: manifest)
+        tree[path: path] = value
+        try Data(tree.json().utf8).write(to: manifest)
+      }
+      let other = folder.appending(path: "demo/joint/own.txt")
+      try Data("mine".utf8).write(to: other)
+      try change("about.key", "older")
+      let renewed = try Seesaw.run(words, in: folder)
+      #expect(renewed.status == 0 && renewed.out == answer.out, "\(renewed.error)")
+      #expect(renewed.error.contains("the features in demo/features were made otherwise, and are made anew"))
+      #expect(FileManager.default.fileExists(atPath: other.path))
+      let record = folder.appending(path: "demo/joint/seed-0/run.json")
+      var run: Tree = try Tree.read(from: record)
+      run[path: "configuration.training.epochs"] = 3
+      try Data(run.json().utf8).write(to: record)
+      let rerun = try Seesaw.run(words, in: folder)
+      #expect(rerun.status == 0 && rerun.out == answer.out, "\(rerun.error)")
+      #expect(rerun.error.contains("the run in demo/joint/seed-0 was made otherwise, and is begun anew"))
+
+      // Of other samples they are somebody's own.
+      try change("about.key", "older")
+      try change("about.raw", "/elsewhere")
+      let refused = try Seesaw.run(words, in: folder)
+      #expect(refused.status == 64 && refused.error.contains("rm -r demo/features"), "\(refused.error)")
     }
   }
 

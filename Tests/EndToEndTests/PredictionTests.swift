@@ -154,6 +154,55 @@ struct PredictionTests {
     }
   }
 
+  @Test("several pictures of a sample are averaged as encode averages them, at the prompt and in lines")
+  func frames() throws {
+    try withTemporaryFolder { folder in
+      let raw = TinyRaw()
+      try raw.write(to: folder.appending(path: "raw"))
+      try FileManager.default.removeItem(at: folder.appending(path: "raw/samples.csv"))
+      let lines = raw.rows.enumerated().map { place, row in
+        let frames = [row.image, raw.rows[(place + 3) % raw.rows.count].image, row.image]
+        let tree: Tree = [
+          "id": .string(row.id), "image": .list(frames.map(Tree.string)), "text": .string(row.text),
+          "label": .string(row.label), "split": .string(row.split),
+        ]
+        return tree.json()
+      }
+      let table = folder.appending(path: "raw/samples.jsonl")
+      try Data(lines.joined(separator: "\n").utf8).write(to: table)
+      let encoded = try Seesaw.run(["encode", "raw", "--out", "data", "-q"], in: folder)
+      #expect(encoded.status == 0, "\(encoded.error)")
+      #expect(try Seesaw.run(["train", "data", "--out", "r", "-q"] + quick, in: folder).status == 0)
+      let features = try #require(StoredFile.read(folder.appending(path: "data/test.safetensors"))["image"])
+      let row = features.bytes.prefix(4 * features.shape[1]).withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+
+      // The first sample of the test split, and what was put beside it.
+      let place = try #require(raw.rows.firstIndex { $0.split == "test" })
+      let (own, other) = ("raw/\(raw.rows[place].image)", "raw/\(raw.rows[(place + 3) % raw.rows.count].image)")
+      let single = try Seesaw.run(
+        ["predict", "r", "--image", own, "--image", other, "--image", own, "--json"], in: folder)
+      #expect(single.status == 0, "\(single.error)")
+      let input = """
+        {"features": {"image": \(row)}}
+        {"image": ["\(own)", "\(other)", "\(own)"]}
+        {"image": "\(own)"}
+        {"image": ["\(own)", "raw/none.png"]}
+        {"image": ["\(own)", 1]}
+        {"image": []}
+        """
+      let answer = try Seesaw.run(["predict", "r"], in: folder, input: input)
+      let rows = try answer.out.split(separator: "\n").map { try Tree(json: $0) }
+      func probability(_ tree: Tree) throws -> Double { try #require(tree[path: "probabilities.cat"]?.numberValue) }
+      let expected = try probability(rows[0])
+      #expect(try abs(probability(single.json()) - expected) < 1e-5)
+      #expect(try abs(probability(rows[1]) - expected) < 1e-5)
+      #expect(try abs(probability(rows[2]) - expected) > 1e-4)
+      #expect(rows[3][path: "error"]?.stringValue?.contains("none.png") == true)
+      #expect(rows[4][path: "error"] == "'image' is not a text")
+      #expect(rows[5][path: "error"]?.stringValue?.contains("there is no image") == true)
+    }
+  }
+
   @Test("a run over sounds predicts from a sound, from anything absent, and as the features of that sound say")
   func sounds() throws {
     try withTemporaryFolder { folder in

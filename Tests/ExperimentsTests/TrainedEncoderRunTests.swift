@@ -126,6 +126,55 @@ struct TrainedEncoderRunTests {
     }
   }
 
+  @Test("dropout is drawn by step: a run that was stopped ends with the same bits, and 0 is a run without")
+  func dropout() throws {
+    try withData { data, folder in
+      let own = ["model.encoders.image=vit-tiny", "training.epochs=2", "training.checkpoint_seconds=0"]
+      let settings = own + ["training.dropout=0.2"]
+      let out = ["whole", "part", "plain", "none"].map { folder.appending(path: $0) }
+      let whole = try SmallFeatureSet.finished(
+        SmallFeatureSet.train("balgrad", data, to: out[0], settings: settings + ["training.probe.form=conflicts"]))
+      #expect(whole.record.configuration[path: "training.dropout"] == "0.2")
+      let stop = StopFlag()
+      stop.request()
+      guard case .interrupted = try SmallFeatureSet.train("balgrad", data, to: out[1], settings: settings, stop: stop)
+      else {
+        Issue.record("the run was not interrupted")
+        return
+      }
+      _ = try SmallFeatureSet.finished(
+        SmallFeatureSet.train("balgrad", data, to: out[1], settings: settings, resume: true))
+      // Nor does a probe that looks at the steps change what is drawn.
+      #expect(try weights(out[1]) == weights(out[0]))
+      // This architecture has none of its own.
+      let plain = try SmallFeatureSet.finished(SmallFeatureSet.train("balgrad", data, to: out[2], settings: own))
+      #expect(plain.record.configuration[path: "training.dropout"] == "0")
+      _ = try SmallFeatureSet.finished(
+        SmallFeatureSet.train("balgrad", data, to: out[3], settings: own + ["training.dropout=0"]))
+      let bits = try out.map { try weights($0) }
+      #expect(bits[2] == bits[3] && bits[2] != bits[0])
+    }
+  }
+
+  @Test("dropout that no encoder has, and a share that is none, are refused")
+  func noDropout() throws {
+    try withData { data, folder in
+      func diagnosis(_ value: String) throws -> Diagnosis {
+        let error = try #require(throws: (any Error).self) {
+          try SmallFeatureSet.train(
+            "joint", data, to: folder.appending(path: "run"), settings: Self.settings + ["training.dropout=\(value)"])
+        }
+        return Diagnosis(describing: error)
+      }
+      let lacking = try diagnosis("0.1")
+      #expect(lacking.found == ["image: small-cnn has none"])
+      for value in ["1", "-0.1", "much", "nan"] {
+        let refused = try diagnosis(value)
+        #expect(refused.what == "'\(value)' is neither 'checkpoint' nor a share from 0 to below 1")
+      }
+    }
+  }
+
   @Test("a run is evaluated and predicts as it was scored, with nothing but its own folder")
   func evaluated() throws {
     try withData { data, folder in

@@ -21,8 +21,8 @@ extension GuardedSamples {
   ///
   /// - Parameter prints: of pictures and sounds, for each sample; nil for one without.
   package init(_ data: RawDataset, prints: [RawInput.Kind: [Print?]], _ settings: GuardSettings) throws {
-    let splits = RawSplit.allCases.filter { split in data.samples.contains { $0.split == split } }
-    let order = splits.flatMap { split in data.samples.indices.filter { data.samples[$0].split == split } }
+    let splits = RawSplit.allCases.filter(data.has)
+    let order = splits.flatMap { split in data.samples.indices.filter { data.samples.split(at: $0) == split } }
     let samples = order.map { data.samples[$0] }
     let places = Dictionary(uniqueKeysWithValues: data.classes.enumerated().map { ($1, $0) })
     var channels: [Channel] = []

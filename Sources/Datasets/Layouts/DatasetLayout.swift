@@ -63,7 +63,7 @@ struct LayoutReading {
   let files: LayoutFiles
   let variant: String
   let settings: RawDatasetSettings
-  var rows: [Row] = []
+  let rows = PackedRows()
   /// What a person should know about how it was read, a sentence each.
   var notes: [String] = []
   /// What makes it unreadable.

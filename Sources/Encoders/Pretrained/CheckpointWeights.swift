@@ -48,6 +48,9 @@ struct CheckpointWeights {
   /// How products with the weights are taken.
   var products: ProductPrecision { ProductPrecision(type: (source as? ModelWeights)?.weights.productType) }
 
+  /// Dropout at a place; none where the architecture has none there.
+  func dropping(_ share: Double?) -> Dropping { Dropping(share: share, weights: (source as? ModelWeights)?.weights) }
+
   /// Tells whoever trains the model what its batch says of a statistic.
   func note(_ name: String, _ value: Tensor) { (source as? ModelWeights)?.weights.note(prefix + name, value) }
 

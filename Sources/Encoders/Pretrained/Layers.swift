@@ -1,3 +1,4 @@
+import Multimodal
 import Records
 import Torch
 
@@ -81,6 +82,52 @@ struct Affine {
   }
 }
 
+/// A place where numbers are left out while a network is trained.
+struct Dropping {
+  /// Nil where the architecture has no such place.
+  let share: Double?
+  /// Nil for a network that is not trained.
+  let weights: EncoderWeights?
+
+  /// Whether anything is left out in this pass.
+  var isActive: Bool { share.flatMap { weights?.dropped(of: $0) } ?? 0 > 0 }
+
+  func callAsFunction(_ x: Tensor) throws -> Tensor {
+    guard let share, let weights else { return x }
+    return try weights.dropping(share, of: x)
+  }
+}
+
+/// Where a transformer has dropout, with the probability of each place; nil: nowhere there.
+struct DropoutPlaces {
+  /// Of attention's weights.
+  var attention: Double?
+  /// Of what attention gives, before its input is added.
+  var attended: Double?
+  /// Of what the two linear layers give, before their input is added.
+  var fed: Double?
+  /// Of the embeddings.
+  var embedded: Double?
+
+  var all: [Double] { [attention, attended, fed, embedded].compactMap { $0 } }
+
+  /// - Parameters:
+  ///   - hidden: the key of all places but attention's weights; nil where the architecture has dropout there only.
+  ///   - standard: where the configuration does not say.
+  init(
+    _ configuration: CheckpointConfiguration, attention: String, hidden: String? = nil, default standard: Double = 0
+  ) throws {
+    func share(_ key: String) throws -> Double {
+      let share = try configuration.number(key, default: standard)
+      guard (0..<1).contains(share) else { throw configuration.malformed(key, "a share from 0 to below 1") }
+      return share
+    }
+    self.attention = try share(attention)
+    let hidden = try hidden.map(share)
+    (attended, fed, embedded) = (hidden, hidden, hidden)
+  }
+}
+
 struct Normalization {
   let weight: Tensor
   let bias: Tensor
@@ -121,6 +168,7 @@ struct TransformerShape {
   let epsilon: Double
   /// Whether a layer normalizes what goes in (ViT, CLIP) or what comes out (BERT).
   let normalizesFirst: Bool
+  var dropout: DropoutPlaces
   var biased = true
 }
 
@@ -135,10 +183,15 @@ struct TransformerLayer {
   private let attentionNorm: Normalization
   private let feedForwardNorm: Normalization
   private let shape: TransformerShape
+  private let dropping: (weights: Dropping, attended: Dropping, fed: Dropping)
 
   init(_ weights: CheckpointWeights, _ names: LayerNames, _ shape: TransformerShape) throws {
     let width = shape.width
     self.shape = shape
+    dropping = (
+      weights.dropping(shape.dropout.attention), weights.dropping(shape.dropout.attended),
+      weights.dropping(shape.dropout.fed)
+    )
     switch names.projections {
     case .apart(let query, let key, let value):
       self.query = try Affine(weights, query, from: width, to: width, bias: shape.biased)
@@ -166,10 +219,10 @@ struct TransformerLayer {
   func callAsFunction(_ x: Tensor, mask: Tensor?, causal: Bool) throws -> Tensor {
     if shape.normalizesFirst {
       let attended = try attend(attentionNorm(x), mask, causal) + x
-      return try down(up(feedForwardNorm(attended), then: shape.activation)) + attended
+      return try dropping.fed(down(up(feedForwardNorm(attended), then: shape.activation))) + attended
     }
     let attended = try attentionNorm(attend(x, mask, causal) + x)
-    return try feedForwardNorm(down(up(attended, then: shape.activation)) + attended)
+    return try feedForwardNorm(dropping.fed(down(up(attended, then: shape.activation))) + attended)
   }
 
   private func attend(_ x: Tensor, _ mask: Tensor?, _ causal: Bool) throws -> Tensor {
@@ -177,9 +230,25 @@ struct TransformerLayer {
     func heads(_ projected: Tensor) throws -> Tensor {
       try projected.reshaped([size[0], size[1], shape.heads, shape.width / shape.heads]).transposed(1, 2)
     }
-    return try output(
-      heads(query(x)).attention(key: heads(key(x)), value: heads(value(x)), mask: mask, causal: causal)
-        .transposed(1, 2).reshaped(size))
+    let (query, key, value) = (try heads(query(x)), try heads(key(x)), try heads(value(x)))
+    let seen =
+      try dropping.weights.isActive
+      ? dropping.weights(Self.weights(query, key, mask, causal)).matmul(value)
+      : query.attention(key: key, value: value, mask: mask, causal: causal)
+    return try dropping.attended(output(seen.transposed(1, 2).reshaped(size)))
+  }
+
+  /// How much each place takes of each other, [B, heads, L, L]: softmax(query · keyᵀ / √width) over those that it may look at.
+  private static func weights(_ query: Tensor, _ key: Tensor, _ mask: Tensor?, _ causal: Bool) throws -> Tensor {
+    let length = query.shape[2]
+    var scores = try query.matmul(key.transposed(2, 3)) / Double(query.shape[3]).squareRoot()
+    if let mask { scores = try scores.maskedFill(mask.logicalNot(), -.infinity) }
+    if causal {
+      let places = try Tensor.arange(0..<length, on: query.device)
+      let later = try places.reshaped([1, length]).greater(than: places.reshaped([length, 1]))
+      scores = try scores.maskedFill(later, -.infinity)
+    }
+    return try scores.softmax(-1)
   }
 }
 

@@ -40,6 +40,8 @@ protocol TextNetwork {
   var places: Int { get }
   /// How long every text is made by padding that is read like any token; nil where texts keep their length.
   var fixedLength: Int? { get }
+  /// Where it has dropout while it is trained; nil where nobody knows it.
+  var dropout: DropoutPlaces? { get }
 
   /// The last layer's rows, [B, L, width]; `observe` is shown the embeddings and each layer's rows.
   func rows(_ batch: TokenBatch, observe: (Tensor) throws -> Void) throws -> Tensor
@@ -49,7 +51,6 @@ protocol TextNetwork {
 
 extension TextNetwork {
   var fixedLength: Int? { nil }
-
   func features(_ batch: TokenBatch, by pooling: Pooling) throws -> Tensor {
     let rows = try rows(batch) { _ in }
     return try pooling(rows, lengths: batch.lengths) ?? pooled(rows, batch, by: pooling)
@@ -70,6 +71,8 @@ struct BERT: TextNetwork {
   private let stack: TransformerStack
   private let pooler: Affine?
   private let projection: Affine?
+  let dropout: DropoutPlaces?
+  private let dropping: Dropping
   /// RoBERTa counts places from one after its padding token, and skips padding.
   private let padding: Int?
 
@@ -85,6 +88,11 @@ struct BERT: TextNetwork {
     try configuration.require("position_embedding_type", .string("absolute"))
     let isDistilled = family == .distilbert
     let width = try configuration.count(isDistilled ? "dim" : "hidden_size", default: 768)
+    var dropout = try DropoutPlaces(
+      configuration, attention: isDistilled ? "attention_dropout" : "attention_probs_dropout_prob",
+      hidden: isDistilled ? "dropout" : "hidden_dropout_prob", default: family == .blip ? 0 : 0.1)
+    if isDistilled { dropout.attended = nil }
+    self.dropout = dropout
     let shape = TransformerShape(
       width: width,
       inner: try configuration.count(isDistilled ? "hidden_dim" : "intermediate_size", default: 3072),
@@ -93,7 +101,7 @@ struct BERT: TextNetwork {
       layers: try configuration.count(isDistilled ? "n_layers" : "num_hidden_layers", default: 12),
       activation: try configuration.activation(isDistilled ? "activation" : "hidden_act", default: "gelu"),
       epsilon: isDistilled ? 1e-12 : try configuration.number("layer_norm_eps", default: 1e-12),
-      normalizesFirst: false)
+      normalizesFirst: false, dropout: dropout)
     vocabulary = try configuration.count("vocab_size", default: family == .blip ? 30524 : 30522)
     let rows = try configuration.count("max_position_embeddings", default: 512)
 
@@ -106,6 +114,7 @@ struct BERT: TextNetwork {
     } else {
       segment = nil
     }
+    dropping = root.dropping(dropout.embedded)
     norm = try Normalization(root, "embeddings.LayerNorm", width: width, epsilon: shape.epsilon)
     stack = try TransformerStack(root, shape) { index in
       isDistilled
@@ -160,7 +169,7 @@ struct BERT: TextNetwork {
     } else {
       embedded = try embedded + positions.narrowed(0, from: 0, length: batch.length).reshaped([1, batch.length, width])
     }
-    return try stack(norm(embedded), mask: batch.mask, observe: observe)
+    return try stack(dropping(norm(embedded)), mask: batch.mask, observe: observe)
   }
 
   func pooled(_ rows: Tensor, _ batch: TokenBatch, by pooling: Pooling) throws -> Tensor {
@@ -175,6 +184,7 @@ struct BERT: TextNetwork {
 /// The text tower of CLIP: a place sees only those before it, and the end token stands for the text.
 struct CLIPText: TextNetwork {
   let widths: [Pooling: Int]
+  let dropout: DropoutPlaces?
   let standard: Pooling
   let vocabulary: Int
   let places: Int
@@ -189,6 +199,7 @@ struct CLIPText: TextNetwork {
   init(_ configuration: CheckpointConfiguration, _ weights: CheckpointWeights) throws {
     try configuration.requireOrdinary()
     let shape = try TransformerShape(clip: configuration, width: 512, inner: 2048, heads: 8, layers: 12)
+    dropout = shape.dropout
     vocabulary = try configuration.count("vocab_size", default: 49408)
     places = try configuration.count("max_position_embeddings", default: 77)
     let end = try configuration.token("eos_token_id", default: 49407)
@@ -223,6 +234,7 @@ struct CLIPText: TextNetwork {
 /// The text tower of SigLIP: every place sees all others, padding included, and the last stands for the text.
 struct SigLIPText: TextNetwork {
   let widths: [Pooling: Int]
+  let dropout: DropoutPlaces?
   let standard = Pooling.pooler
   let vocabulary: Int
   let places: Int
@@ -240,6 +252,7 @@ struct SigLIPText: TextNetwork {
     let shape = try TransformerShape(
       clip: configuration, width: 768, inner: 3072, heads: 12, layers: 12, activation: "gelu_pytorch_tanh",
       epsilon: 1e-6)
+    dropout = shape.dropout
     vocabulary = try configuration.count("vocab_size", default: 32000)
     places = try configuration.count("max_position_embeddings", default: 64)
     let root = try weights.rooted(at: "embeddings.token_embedding.weight")
@@ -277,7 +290,8 @@ extension TransformerShape {
       heads: try configuration.heads("num_attention_heads", default: heads, width: width),
       layers: try configuration.count("num_hidden_layers", default: layers),
       activation: try configuration.activation("hidden_act", default: activation),
-      epsilon: try configuration.number("layer_norm_eps", default: epsilon), normalizesFirst: true)
+      epsilon: try configuration.number("layer_norm_eps", default: epsilon), normalizesFirst: true,
+      dropout: try DropoutPlaces(configuration, attention: "attention_dropout"))
   }
 }
 

@@ -9,6 +9,8 @@ protocol VisionNetwork {
   var standard: Pooling { get }
   /// The least height and width it can see.
   var smallest: (height: Int, width: Int) { get }
+  /// Where it has dropout while it is trained; nil where it is no transformer.
+  var dropout: DropoutPlaces? { get }
 
   /// What the last layer makes of pictures [B, 3, height, width]; `observe` is shown what each layer gives.
   func rows(_ pixels: Tensor, observe: (Tensor) throws -> Void) throws -> Tensor
@@ -17,6 +19,8 @@ protocol VisionNetwork {
 }
 
 extension VisionNetwork {
+  var dropout: DropoutPlaces? { nil }
+
   func features(_ pixels: Tensor, by pooling: Pooling) throws -> Tensor {
     try pooled(rows(pixels) { _ in }, by: pooling)
   }
@@ -43,6 +47,8 @@ struct VisionTransformer: VisionNetwork {
   private let poolerActivation: Activation
   private let head: AttentionPooling?
   private let projection: Affine?
+  let dropout: DropoutPlaces?
+  private let dropping: Dropping
 
   var smallest: (height: Int, width: Int) { patch }
 
@@ -54,7 +60,13 @@ struct VisionTransformer: VisionNetwork {
       clip: configuration, width: 768, inner: 3072, heads: 12, layers: 12,
       activation: family == .clip ? "quick_gelu" : family == .siglip ? "gelu_pytorch_tanh" : "gelu",
       epsilon: family == .vit ? 1e-12 : family == .siglip ? 1e-6 : 1e-5)
-    if family == .vit { shape.biased = try configuration.flag("qkv_bias", default: true) }
+    if family == .vit {
+      shape.biased = try configuration.flag("qkv_bias", default: true)
+      shape.dropout = try DropoutPlaces(
+        configuration, attention: "attention_probs_dropout_prob", hidden: "hidden_dropout_prob")
+    }
+    dropout = shape.dropout
+    dropping = weights.dropping(shape.dropout.embedded)
     let width = shape.width
     patch = try configuration.size("patch_size", default: family == .clip ? 32 : 16)
     let image = try configuration.size("image_size", default: family == .blip ? 384 : 224)
@@ -150,7 +162,7 @@ struct VisionTransformer: VisionNetwork {
     let size = cut.shape
     var tokens = try cut.reshaped([size[0], size[1], size[2] * size[3]]).transposed(1, 2)
     if let classToken { tokens = try Tensor.cat([classToken.expanded([size[0], 1, size[1]]), tokens], 1) }
-    tokens = try tokens + places(size[2], size[3])
+    tokens = try dropping(tokens + places(size[2], size[3]))
     if let firstNorm { tokens = try firstNorm(tokens) }
     let rows = try stack(tokens, observe: observe)
     return family == .clip ? rows : try lastNorm(rows)

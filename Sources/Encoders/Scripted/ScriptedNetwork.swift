@@ -7,6 +7,7 @@ struct ScriptedNetwork: VisionNetwork, TextNetwork {
   let widths: [Pooling: Int]
   let standard: Pooling
   let smallest = (height: 1, width: 1)
+  let dropout: DropoutPlaces? = nil
   let vocabulary: Int
   let places = Int.max
   private let script: Script

@@ -13,6 +13,9 @@ public struct TrainedNetwork: TrainedEncoder {
   /// What its weights begin as; nil: at random, or as somebody will say.
   private let values: [String: Tensor]?
 
+  /// The probabilities of dropout at the places where its architecture has it; none for a network over other weights.
+  public private(set) var dropouts: [Double] = []
+
   public var width: Int { form.features }
 
   /// The encoder of a form, whose weights are put there afterwards.
@@ -64,6 +67,7 @@ public struct TrainedNetwork: TrainedEncoder {
     try Self.check(network, height: height, width: width, name: own.rawValue)
     form.poolings = [network.standard]
     form.features = network.widths[network.standard] ?? 0
+    dropouts = network.dropout?.all ?? []
     self.form = form
     sha256 = nil
     values = nil
@@ -83,6 +87,7 @@ public struct TrainedNetwork: TrainedEncoder {
     }
     form.features = features
     try self.init(form, record, in: folder)
+    dropouts = network.dropout?.all ?? []
   }
 
   private init(texts folder: URL, length: Int, pooling: Pooling?) throws {
@@ -113,6 +118,7 @@ public struct TrainedNetwork: TrainedEncoder {
     }
     let own = try dense.isEmpty ? nil : modules.map { try CheckpointStamp(folder: folder, names: $0.files).digest }
     try self.init(form, record, in: place, adding: dense, own)
+    dropouts = network.dropout?.all ?? []
   }
 
   /// The encoder of a form whose weights begin as what a network has asked for, and `others` from files of that digest.

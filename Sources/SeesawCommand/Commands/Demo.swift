@@ -6,7 +6,9 @@ import Records
 struct Demo: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract:
-      "Do the whole work on real data: encode pictures and names of emoji, compare three methods, print the table, write a page."
+      "Do the whole work on real data: encode pictures and names of emoji, compare three methods, print the table, write a page.",
+    discussion:
+      "What is done already in --out is not done again; what an older version made there of the same samples is replaced."
   )
 
   static let examples = ["seesaw demo", "seesaw demo --seeds 2 --out my-demo"]
@@ -39,16 +41,23 @@ struct Demo: ParsableCommand, Exemplified {
     let target = URL(filePath: out)
     let features = target.appending(path: "features")
     do {
-      let summary = try Experiment.encode(
-        EncodeRequest(raw: raw, out: features), stop: Interruption.flag(), events: output.events)
+      var encoding = EncodeRequest(raw: raw, out: features)
+      encoding.renews = true
+      let summary = try Experiment.encode(encoding, stop: Interruption.flag(), events: output.events)
       for note in summary.notes { output.note(note) }
       output.say("Features", Self.encoded(summary))
     } catch is CancellationError {
       output.clear()
       throw Comparison.interrupted(out)
+    } catch var diagnosis as Diagnosis where diagnosis.place == features.relativePath && diagnosis.exitStatus == .usage
+    {
+      // What it has not made itself it does not remove.
+      diagnosis.remedy = "choose another --out, or remove them:  rm -r \(features.relativePath)"
+      throw diagnosis
     }
     var request = CompareRequest(data: features, methods: Compare.defaultMethods, seeds: seeds, out: target)
     request.jobs = jobs ?? 0
+    request.renews = true
     try Comparison.run(request, json: json, output)
   }
 

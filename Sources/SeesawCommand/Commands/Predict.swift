@@ -8,20 +8,22 @@ struct Predict: ParsableCommand, Exemplified {
     abstract: "Say what a run's model makes of a sample; any modality may be absent.",
     discussion: """
       Without --image, --text, --audio or --features-file it reads JSON lines on standard input, \
-      {"id": …, "image": path, "text": …, "audio": path, "features": {"image": [...]}}, and writes a line for each, in \
-      order. \
+      {"id": …, "image": path or list of paths, "text": …, "audio": path, "features": {"image": [...]}}, and writes a \
+      line for each, in order. \
       A line that cannot be answered is answered with its error, and the exit status is then 1.
       """)
 
   static let examples = [
-    "seesaw predict runs/first --image cat.jpg", "seesaw predict runs/first < samples.jsonl > predictions.jsonl",
+    "seesaw predict runs/first --image cat.jpg",
+    "seesaw predict runs/clips --image 1.jpg --image 2.jpg --audio clip.wav",
+    "seesaw predict runs/first < samples.jsonl > predictions.jsonl",
   ]
 
   @Argument(help: ArgumentHelp("The folder of a finished run.", valueName: "run"))
   var folder: String
 
-  @Option(help: ArgumentHelp("A picture.", valueName: "file"))
-  var image: String?
+  @Option(help: ArgumentHelp("A picture; given again, further ones such as frames of a clip.", valueName: "file"))
+  var image: [String] = []
 
   @Option(help: ArgumentHelp("A text.", valueName: "text"))
   var text: String?
@@ -39,7 +41,7 @@ struct Predict: ParsableCommand, Exemplified {
 
   func run() throws {
     let output = Output(talk)
-    let isSingle = image != nil || text != nil || audio != nil || featuresFile != nil
+    let isSingle = !image.isEmpty || text != nil || audio != nil || featuresFile != nil
     if !isSingle, isatty(STDIN_FILENO) == 1 {
       throw Diagnosis(
         "there is nothing to predict from",
@@ -48,7 +50,8 @@ struct Predict: ParsableCommand, Exemplified {
     let predictor = try Predictor(run: URL(filePath: folder), events: output.events)
     guard isSingle else { return try answerLines(predictor, output) }
     var input = PredictionInput(
-      image: image.map { URL(filePath: $0) }, text: text, audio: audio.map { URL(filePath: $0) })
+      image: image.first.map { URL(filePath: $0) }, frames: image.dropFirst().map { URL(filePath: $0) }, text: text,
+      audio: audio.map { URL(filePath: $0) })
     if let featuresFile { input.features = try PredictionLine.features(reading: URL(filePath: featuresFile)) }
     guard let prediction = try predictor.predict([input]).first else {
       throw Diagnosis("the model gave no answer", exitStatus: .defect)

@@ -37,7 +37,7 @@ struct CREMADTests {
       #expect(first.id == "1001_IOM_NEU_XX" && first.group == "1001" && first.labels == ["NEU"])
       #expect(first.audioPath?.lastPathComponent == "1001_IOM_NEU_XX.wav")
       #expect(first.imagePath?.lastPathComponent == "00000.jpg")
-      #expect(first.frames.map(\.lastPathComponent) == ["00001.jpg", "00002.jpg"])
+      #expect(first.frames.map { $0.split(separator: "/").last } == ["00001.jpg", "00002.jpg"])
       var settings = RawDatasetSettings()
       settings.frames = 1
       let one = try RawDataset(at: folder, settings: settings).samples[0]

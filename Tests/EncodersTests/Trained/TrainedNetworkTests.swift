@@ -113,6 +113,119 @@ struct TrainedNetworkTests {
     #expect(try difference(after, evaluated) < 1e-3 * max(1, evaluated.abs().max().scalar()))
   }
 
+  /// A checkpoint of these probabilities of dropout, its model, and inputs for it.
+  private func dropping(
+    _ name: String, _ shares: [String: Double], in folder: URL
+  ) throws -> (model: MultimodalModel, encoder: TrainedNetwork, inputs: Tensor) {
+    let inputs = try golden("checkpoints").tensor("\(name)/inputs")
+    let copy = try Checkpoints.copy(name, in: folder.appending(path: "\(shares.count)")) { table in
+      for key in table.keys where key.contains("dropout") { table[key] = nil }
+      func set(_ table: inout [String: Any]) { for (key, share) in shares { table[key] = share } }
+      if var part = table["vision_config"] as? [String: Any] {
+        set(&part)
+        table["vision_config"] = part
+      } else {
+        set(&table)
+      }
+    }
+    let encoder = try TrainedNetwork(
+      copy.path, reading: #require(InputForm(shape: inputs.shape, type: inputs.elementType)),
+      pooling: name == "clip" ? .projected : .cls)
+    return (try model(encoder), encoder, inputs)
+  }
+
+  private func dropout(_ share: Double?, pass: Int, seed: Int = 0) -> EncoderDropout {
+    EncoderDropout(share: share, RandomSource(seed: seed), pass: "\(pass)")
+  }
+
+  @Test(
+    "dropout is where the architecture has it: with a checkpoint's probabilities, and transformers' where it says none",
+    arguments: [
+      ("bert", 4, 0.1), ("roberta", 4, 0.1), ("distilbert", 3, 0.1), ("vit", 4, 0), ("clip", 1, 0), ("resnet", 0, 0),
+    ])
+  func dropoutPlaces(name: String, places: Int, usual: Double) throws {
+    try withTemporaryFolder { folder in
+      guard places > 0 else {
+        let network = try TrainedNetwork(
+          Checkpoints.folder(name).path, reading: .pixels(height: 64, width: 64), pooling: .pooler)
+        #expect(network.dropouts.isEmpty)
+        return
+      }
+      #expect(try dropping(name, [:], in: folder).encoder.dropouts == Array(repeating: usual, count: places))
+      let isDistilled = name == "distilbert"
+      let attention = isDistilled || name == "clip" ? "attention_dropout" : "attention_probs_dropout_prob"
+      let hidden = isDistilled ? "dropout" : "hidden_dropout_prob"
+      let found = try dropping(name, [attention: 0.25, hidden: 0.5], in: folder).encoder.dropouts
+      #expect(found == [0.25] + Array(repeating: 0.5, count: places - 1))
+      #expect(throws: CheckpointError.self) {
+        try dropping(name, [attention: 1, "a": 0, "b": 0], in: folder)
+      }
+    }
+  }
+
+  @Test(
+    "dropout is drawn from its pass alone, and leaves evaluation and frozen encoders as they are",
+    arguments: ["bert", "distilbert", "roberta", "vit", "clip"])
+  func dropout(name: String) throws {
+    try withTemporaryFolder { folder in
+      let (model, _, inputs) = try dropping(name, [:], in: folder)
+      func features(_ dropout: EncoderDropout?) throws -> Tensor {
+        try model.encoded(Self.modality, inputs, dropping: dropout)
+      }
+      let plain = try features(nil)
+      #expect(try difference(features(dropout(0, pass: 1)), plain) == 0)
+      let dropped = try features(dropout(0.1, pass: 1))
+      #expect(try difference(dropped, plain) > 1e-3)
+      #expect(try difference(features(dropout(0.1, pass: 1)), dropped) == 0)
+      #expect(try difference(features(dropout(0.1, pass: 2)), dropped) > 1e-3)
+      #expect(try difference(features(dropout(0.1, pass: 1, seed: 1)), dropped) > 1e-3)
+      // Transformers' own: 0.1 for the family of BERT, none for the others.
+      let own = try features(dropout(nil, pass: 1))
+      #expect(try difference(own, ["vit", "clip"].contains(name) ? plain : dropped) == 0)
+
+      let evaluated = try withoutGradients { try features(dropout(0.5, pass: 1)) }
+      #expect(try difference(evaluated, plain) < 1e-5)
+      try model.store.freeze(Self.modality.encoder)
+      #expect(try difference(features(dropout(0.5, pass: 1)), plain) < 1e-5)
+    }
+  }
+
+  /// Its inputs as features, of which some are left out.
+  private struct Sieve: TrainedEncoder {
+    let width = 50
+    func makeParameters(_ scope: Scope) throws(TorchError) { _ = try scope.parameter("weight", [1], .ones) }
+    func callAsFunction(_ inputs: Tensor, _ weights: EncoderWeights) throws(TorchError) -> Tensor {
+      try weights.dropping(0.25, of: inputs)
+    }
+  }
+
+  @Test("of what dropout leaves out the rest makes up for: each number is 0 or x/(1 − p), and x on average")
+  func expectation() throws {
+    let model = try MultimodalModel(
+      modalities: [Self.modality], inputWidths: [0], embeddingWidths: [2], classes: 2, task: .singleLabel,
+      store: ParameterStore(random: RandomSource(seed: 0)), encoders: [Self.modality: Sieve()])
+    let inputs = try Tensor.zeros([400, 50]) + 3
+    for (share, expected) in [(nil, 0.25), (0.5, 0.5)] as [(Double?, Double)] {
+      let numbers: [Double] = try model.encoded(Self.modality, inputs, dropping: dropout(share, pass: 0)).array()
+      #expect(numbers.allSatisfy { $0 == 0 || abs($0 - 3 / (1 - expected)) < 1e-5 })
+      // 20,000 numbers: 0.003 is a deviation of their share.
+      #expect(abs(Double(numbers.count { $0 == 0 }) / 20_000 - expected) < 0.015)
+    }
+  }
+
+  @Test("attention whose weights are looked at for dropout is the usual one, masked and causal alike")
+  func attentionWeights() throws {
+    for name in ["bert", "clip-text-projected"] {
+      let inputs = try Tensor([5, 6, 7, 8, 5, 6, 0, 0], shape: [2, 4]).to(.int32)
+      let encoder = try TrainedNetwork(Checkpoints.folder(name).path, reading: .tokens(length: 4))
+      let model = try model(encoder)
+      let plain = try model.encoded(Self.modality, inputs)
+      // So few that nothing is left out, and the other path is taken.
+      let dropped = try model.encoded(Self.modality, inputs, dropping: dropout(1e-12, pass: 0))
+      #expect(try difference(dropped, plain) < 1e-5, "\(name)")
+    }
+  }
+
   @Test("every weight begins by its own name: another encoder beside it changes none")
   func beginnings() throws {
     let encoder = try TrainedNetwork("small-cnn", reading: .pixels(height: 16, width: 16))
