@@ -86,7 +86,7 @@ let package = Package(
 
     // Methods and measures
     target("Balancing", ["Records", "Torch", "TorchNN", "Multimodal"]),
-    target("Evaluation", ["Records", "Torch", "Multimodal"]),
+    target("Evaluation", ["Records", "Torch", "TorchNN", "Multimodal"]),
 
     // All joined
     target(

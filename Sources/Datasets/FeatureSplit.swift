@@ -74,12 +74,16 @@ public struct FeatureSplit: BatchSource {
     let index = try Tensor(samples)
     let anyHidden = visits.contains { !$0.hidden.isEmpty }
     let flips = visits.map(\.isFlipped)
+    // Neighbours on the disk need not be gathered.
+    let isRun = !flips.contains(true) && zip(samples, samples.dropFirst()).allSatisfy { $1 == $0 + 1 }
     let batchInputs = try inputs.map { modality, features in
       var rows =
         features.shape[0] == 1 && count != 1
         ? try inBatches(features).expanded([samples.count] + features.shape.dropFirst())
         : try inBatches(
-          FlippedView.rows(samples, index, of: features, or: flipped[modality]?.features, where: flips))
+          isRun && !samples.isEmpty
+            ? features.narrowed(0, from: samples[0], length: samples.count)
+            : FlippedView.rows(samples, index, of: features, or: flipped[modality]?.features, where: flips))
       if anyHidden, visits.contains(where: { $0.hidden.contains(modality) }) {
         let keep = visits.map { $0.hidden.contains(modality) ? Float(0) : 1 }
         let column = [keep.count] + [Int](repeating: 1, count: features.rank - 1)

@@ -1,6 +1,7 @@
 public import Multimodal
 public import Records
 public import Torch
+import TorchNN
 
 /// Scores a model's predictions on a split.
 public struct Evaluator {
@@ -34,8 +35,9 @@ public struct Evaluator {
       var parts: [[Tensor]] = []
       var labels: [Tensor] = []
       let feed = try split.feed(SamplingPlan.inOrder(split.count).batches(of: batchSize), from: 0)
+      let tape = LinearTape(predicting: split.count)
       while let batch = try feed.next() {
-        parts.append(try predictions(model(batch.inputs)).map { try $0.to(on: .cpu) })
+        parts.append(try predictions(model(batch.inputs, rememberedBy: tape)).map { try $0.to(on: .cpu) })
         labels.append(try batch.labels.to(on: .cpu))
       }
       let count = parts.first?.count ?? 0

@@ -8,12 +8,16 @@ public final class LayerOutput {
     let input: FrozenInput
     /// How often the weights had been written to.
     let changes: Int
+    /// Whether the numbers are a variable, at which graphs end.
+    var isVariable = true
   }
 
   /// nil of numbers that no tape remembers.
   let origin: Origin?
   /// The numbers, where they have been asked for: of what a tape remembers a variable, at which graphs end.
   private(set) var known: Tensor?
+  /// What it adds to the outputs of classifiers that read it without its numbers, by the first column that meets it.
+  var parts: [(classifier: Parameter, column: Int, numbers: Tensor)] = []
 
   init(_ origin: Origin) { self.origin = origin }
 
@@ -35,6 +39,10 @@ public final class LayerOutput {
       if let origin = output.origin { open.append((output, origin)) }
     }
     for (_, origin) in open { try origin.checkWeights() }
+    for (output, origin) in open where !origin.isVariable {
+      output.known = try withoutGradients { () throws(TorchError) in try origin.layer(origin.input.values()) }
+    }
+    open.removeAll { !$0.origin.isVariable }
     for (entry, made) in zip(open, try LinearTape.variables(open.map { ($0.origin.layer, $0.origin.input) })) {
       entry.output.known = made
     }
@@ -44,6 +52,10 @@ public final class LayerOutput {
   /// The number of columns.
   var width: Int { origin?.layer.weight.shape[0] ?? known?.shape.last ?? 0 }
   var rows: Int { origin?.input.rows ?? known?.shape.first ?? 0 }
+
+  func part(of classifier: Parameter, _ column: Int) -> Tensor? {
+    parts.first { $0.classifier === classifier && $0.column == column }?.numbers
+  }
 
   func isOf(_ layer: Linear, _ input: Tensor, _ changes: Int) -> Bool {
     guard let origin else { return false }

@@ -15,6 +15,8 @@ public import Torch
 /// gradient of R is (ζᵀX)Wᵀ + (ζᵀ1)b. They are made when somebody asks for them (``LayerOutput``).
 ///
 /// A layer that meets the same input again, with weights that have not changed, answers with the same output.
+///
+/// One for predictions, ``init(predicting:)``, remembers nothing to differentiate and only passes over outputs.
 public final class LinearTape {
   /// A layer that reads the outputs of others.
   struct Reading {
@@ -46,14 +48,29 @@ public final class LinearTape {
 
   /// How many multiplications passing over features must save; fewer are not worth the calls that it takes.
   private let leastWork: Int
+  /// Of a tape for predictions.
+  private let passages: Passages?
 
   public convenience init() { self.init(leastWork: 4_000_000) }
 
-  init(leastWork: Int) { self.leastWork = leastWork }
+  /// A tape for the predictions of so many samples by weights that stay as they are, with no graph recorded.
+  ///
+  /// Logits are taken from inputs by one linear map for each classifier and layer, where that is less work than the
+  /// layers' outputs are.
+  public convenience init(predicting samples: Int) { self.init(leastWork: 4_000_000, predicting: samples) }
+
+  init(leastWork: Int, predicting samples: Int? = nil) {
+    self.leastWork = leastWork
+    passages = samples.map { Passages(samples: $0, leastWork: leastWork) }
+  }
 
   /// The layer's output; remembered where its weights are trained, the input is constant and a graph is recorded.
   public func callAsFunction(_ layer: Linear, _ input: Tensor) throws(TorchError) -> LayerOutput {
     let changes = try layer.weight.tensor.changes
+    if passages != nil, !Autograd.isRecording {
+      return LayerOutput(
+        LayerOutput.Origin(layer: layer, input: FrozenInput(input), changes: changes, isVariable: false))
+    }
     guard layer.isTrained, !input.requiresGradient else { return LayerOutput(try layer(input)) }
     if let known = meetings.last(where: { $0.isOf(layer, input, changes) }) { return known }
     guard Autograd.isRecording else { return LayerOutput(try layer(input)) }
@@ -72,7 +89,9 @@ public final class LinearTape {
   public func reading(
     _ layers: [(layer: Linear, features: [LayerOutput])], _ joining: Joining = .sideBySide
   ) throws(TorchError) -> [Tensor]? {
-    guard Autograd.isRecording else { return nil }
+    guard Autograd.isRecording else {
+      return try passages?.logits(layers, joining)
+    }
     for (layer, features) in layers {
       guard layer.isTrained, features.allSatisfy({ feature in meetings.contains { $0 === feature } }) else {
         return nil
@@ -112,7 +131,9 @@ public final class LinearTape {
   public func contributions(
     to layer: Linear, _ features: [LayerOutput], _ joining: Joining
   ) throws(TorchError) -> [Tensor]? {
-    guard !Autograd.isRecording, let reading = try known(layer, features, joining) else { return nil }
+    if Autograd.isRecording { return nil }
+    if let parts = try passages?.parts([(layer, features)], joining) { return parts[0] }
+    guard let reading = try known(layer, features, joining) else { return nil }
     let share = try layer.bias.tensor / Double(features.count)
     var products: [MatrixProduct] = []
     for part in reading.parts {
@@ -249,6 +270,13 @@ extension Linear {
 }
 
 extension LinearTape.Joining {
+  /// The first column of a layer's weight that meets each feature.
+  func columns(of features: [LayerOutput]) -> [Int] {
+    var columns = [0]
+    for feature in features.dropLast() { columns.append((columns.last ?? 0) + (self == .sum ? 0 : feature.width)) }
+    return columns
+  }
+
   /// The part of a layer's weight that meets each feature.
   fileprivate func parts(
     of layer: Linear, _ features: [LayerOutput]

@@ -120,6 +120,18 @@ struct StreamingTests {
     }
   }
 
+  @Test("samples that follow each other are not copied, others are")
+  func runs() throws {
+    try withSplit { split, _ in
+      for (visits, isShared) in [([4, 5, 6], true), ([4, 6, 5], false), ([7], true)] {
+        let batch = try split.batch(visits.map { SamplingPlan.Visit($0) }[...])
+        #expect(batch.inputs["text"].sharesStorage(with: split.inputs["text"]) == isShared)
+        let wanted = visits.flatMap { [Float(2 * $0) / 7, Float(2 * $0 + 1) / 7] }
+        #expect(try batch.inputs["text"].array(of: Float.self) == wanted)
+      }
+    }
+  }
+
   @Test("a file that became shorter while it was read is told, not waited for")
   func shrunk() throws {
     try withSplit { split, folder in

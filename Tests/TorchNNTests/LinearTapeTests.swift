@@ -222,6 +222,46 @@ struct LinearTapeTests {
     }
   }
 
+  @Test(
+    "that are only predicted with are passed over where many samples are, and their parts add up",
+    arguments: [LinearTape.Joining.sideBySide, .sum])
+  func predicting(_ joining: LinearTape.Joining) throws {
+    let readers = try Readers(4, joining, leastWork: 0)
+    let heads = try ["c", "d"].map { try Linear(readers.store.root / $0, in: 20, out: 4) }
+    _ = try readers.store.flat()
+    for (samples, passes) in [(5000, true), (2, false)] {
+      let tape = LinearTape(leastWork: 0, predicting: samples)
+      for turn in 0..<3 {
+        let inputs = try (0..<2).map { try Tensor(numbers(90, seed: UInt64(turn + $0)), shape: [3, 30]) }
+        try withoutGradients {
+          let outputs = try zip(readers.layers, inputs).map { try tape($0, $1) }
+          let logits = try tape.reading([(readers.classifier, outputs)], joining)
+          let own = try tape.reading(zip(heads, outputs).map { ($0, [$1]) })
+          let parts = try tape.contributions(to: readers.classifier, outputs, joining)
+          #expect(outputs.allSatisfy { $0.known == nil })
+          #expect((logits != nil) == passes && (own != nil) == passes && (parts != nil) == passes)
+          let features = try zip(readers.layers, inputs).map { try $0($1) }
+          #expect(try zip(LayerOutput.tensors(outputs), features).allSatisfy { try allClose($0, $1, relative: 0) })
+          #expect(outputs.allSatisfy { $0.known?.requiresGradient == false })
+          // What is known is not passed over.
+          #expect(try tape.reading([(readers.classifier, outputs)], joining) == nil)
+          guard passes else { return }
+          let joined = try joining == .sum ? features[0] + features[1] : Tensor.cat(features, -1)
+          #expect(try allClose(#require(logits)[0], readers.classifier(joined), relative: 1e-12))
+          #expect(
+            try allClose(
+              #require(parts).reduce(Tensor.zeros([3, 4], .float64)) { try $0 + $1 }, #require(logits)[0],
+              relative: 1e-12))
+          for (position, head) in heads.enumerated() {
+            #expect(try allClose(#require(own)[position], head(features[position]), relative: 1e-12))
+          }
+        }
+        // The next is predicted with other weights.
+        try readers.store.flat().scale(by: 1.5)
+      }
+    }
+  }
+
   @Test("answer alike while neither input nor weights change")
   func remembering() throws {
     let x = try input()
