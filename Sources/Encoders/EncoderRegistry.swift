@@ -20,6 +20,7 @@ public enum EncoderRegistry {
   public static let scripted: [any TorchScriptEncoder.Type] = [
     TorchScriptImageEncoder.self,
     TorchScriptTextEncoder.self,
+    TorchScriptAudioEncoder.self,
   ]
 
   /// Those that leave the encoding to the model.
@@ -52,7 +53,7 @@ public enum EncoderRegistry {
       let file = String(name.dropFirst(scriptPrefix.count))
       guard let type = scripted.first(where: { $0.kind == kind }), !file.isEmpty else {
         throw EncoderError.settings(
-          encoder: name, reason: "torchscript:FILE names a module that reads pictures or texts")
+          encoder: name, reason: "torchscript:FILE names the file of a module")
       }
       let url = URL(filePath: (file as NSString).expandingTildeInPath)
       guard FileManager.default.fileExists(atPath: url.path) else { throw ScriptError.noFile(url.path) }

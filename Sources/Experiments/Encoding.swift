@@ -224,7 +224,7 @@ private final class EncodingWork {
       switch kind {
       case .image: (request.imageEncoder, request.imagePooling)
       case .text: (request.textEncoder, request.textPooling)
-      case .audio: (request.audioEncoder, nil)
+      case .audio: (request.audioEncoder, request.audioPooling)
       }
     settings.pooling = pooling
     settings.precision = request.precision

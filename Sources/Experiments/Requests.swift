@@ -108,6 +108,8 @@ public struct EncodeRequest: Sendable {
   /// How a checkpoint's rows become one; nil takes what it says itself.
   public var imagePooling: Pooling?
   public var textPooling: Pooling?
+  /// Of a module's rows.
+  public var audioPooling: Pooling?
   /// What checkpoints compute in.
   public var precision = EncoderPrecision.float32
   /// Whether rows of checkpoints are stretched to a root mean square of 1.

@@ -22,6 +22,8 @@ PICTURES = ["wide", "tall", "tiny"]
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "red", "moon", "ball", "##s", "a"]
 TEXTS = ["the red moon", "", "a ball balls the the the the the the", "unheard"]
 FIXED = 6
+# Samples, and the angle from one to the next.
+SOUNDS = [(4000, 0.05), (1600, 0.31)]
 
 
 class Pictures(nn.Module):
@@ -85,6 +87,20 @@ class Fixed(nn.Module):
 
     def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
         return self.last(self.table(input_ids).flatten(1))
+
+
+class Sounds(nn.Module):
+    """Rows [B, L, 4] of sounds, and features [B, 3]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(1, 4, 16, stride=8)
+        self.last = nn.Linear(4, 3)
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, sounds: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
+        rows = torch.relu(self.first(sounds.unsqueeze(1))).transpose(1, 2)
+        return rows, self.last(self.drop(rows.mean(1)))
 
 
 class Failing(nn.Module):
@@ -171,10 +187,26 @@ def fixed(home) -> dict:
         return {"fixed": module(torch.tensor([found.ids for found in tokenizer.encode_batch(TEXTS)]))}
 
 
+def sounds(home) -> dict:
+    home.mkdir(parents=True)
+    extractor = transformers.Wav2Vec2FeatureExtractor(sampling_rate=8000, do_normalize=True)
+    extractor.save_pretrained(home)
+    module = saved(made(Sounds, 7), home / "sounds.pt")
+    found = {"sounds-pooler": [], "sounds-mean": [], "sounds-last": []}
+    for count, step in SOUNDS:
+        samples = (0.25 + 0.5 * torch.sin(step * torch.arange(count, dtype=torch.float64))).float()
+        with torch.no_grad():
+            rows, features = module(extractor(samples.numpy(), sampling_rate=8000, return_tensors="pt")["input_values"])
+        found["sounds-pooler"].append(features[0])
+        found["sounds-mean"].append(rows[0].mean(0))
+        found["sounds-last"].append(rows[0, -1])
+    return {name: torch.stack(rows) for name, rows in found.items()}
+
+
 def main() -> None:
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     shutil.rmtree(HOME, ignore_errors=True)
-    rows = pictures(HOME / "pictures") | texts(HOME / "texts") | fixed(HOME / "fixed")
+    rows = pictures(HOME / "pictures") | texts(HOME / "texts") | fixed(HOME / "fixed") | sounds(HOME / "sounds")
     write_json(
         HOME / "expected.json",
         {"made": versions(transformers=transformers.__version__), "pictures": PICTURES, "texts": TEXTS,

@@ -27,8 +27,7 @@ public enum ScriptError: Diagnosable, Equatable {
         "the module's forward does not take what an encoder of \(kind.rawValue)s is given", place: file,
         found: [
           "it takes \(names.isEmpty ? "nothing" : names.joined(separator: ", "))",
-          kind == .image
-            ? "it is given pixels [B, 3, H, W]" : "it is given tokens [B, L], a mask [B, L] and token_type_ids [B, L]",
+          "it is given \(Self.given(kind))",
         ], exitStatus: .input)
     case .failed(let file, let reason):
       Diagnosis("the module failed", place: file, found: [reason], exitStatus: .input)
@@ -36,6 +35,14 @@ public enum ScriptError: Diagnosable, Equatable {
       Diagnosis(
         "the module's answer cannot be taken for features", place: file,
         found: ["it gives \(found)", "expected: \(expected)"], exitStatus: .input)
+    }
+  }
+
+  private static func given(_ kind: RawInput.Kind) -> String {
+    switch kind {
+    case .image: "pixels [B, 3, H, W]"
+    case .text: "tokens [B, L], a mask [B, L] and token_type_ids [B, L]"
+    case .audio: "a sound [1, T]"
     }
   }
 }

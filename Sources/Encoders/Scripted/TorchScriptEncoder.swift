@@ -6,7 +6,8 @@ import Torch
 /// An encoder that is a TorchScript module in a file, and so a program of whoever made it: the way in for any network
 /// that is not among the ``PretrainedEncoder``s.
 ///
-/// Beside the file lies what prepares its inputs: `preprocessor_config.json` for pictures, a tokenizer's files for texts.
+/// Beside the file lies what prepares its inputs: `preprocessor_config.json` for pictures and sounds, a tokenizer's files for
+/// texts.
 public protocol TorchScriptEncoder: ProvenEncoder {
   var script: ScriptReader { get }
   init(script: ScriptReader)
@@ -35,6 +36,17 @@ public struct TorchScriptTextEncoder: TorchScriptEncoder {
   public init(script: ScriptReader) { self.script = script }
 }
 
+/// Sounds [1, T] under a TorchScript module.
+public struct TorchScriptAudioEncoder: TorchScriptEncoder {
+  public static let name = "torchscript-audio"
+  public static var version: Int { ScriptedSounds.version }
+  public static let kind = RawInput.Kind.audio
+  public static let summary = TorchScriptImageEncoder.summary
+
+  public let script: ScriptReader
+  public init(script: ScriptReader) { self.script = script }
+}
+
 /// What reads inputs for a ``TorchScriptEncoder``: the encoder of checkpoints over another network.
 public struct ScriptReader: Sendable {
   let reader: any ProvenEncoder
@@ -55,14 +67,24 @@ public struct ScriptReader: Sendable {
     }
     let folder = file.deletingLastPathComponent()
     let besides =
-      kind == .image ? ["preprocessor_config.json", "processor_config.json"] : PretrainedTextEncoder.tokenizerFiles
+      switch kind {
+      case .image: ["preprocessor_config.json", "processor_config.json"]
+      case .text: PretrainedTextEncoder.tokenizerFiles
+      case .audio: ["preprocessor_config.json"]
+      }
     let stamp = try stamp ?? CheckpointStamp(folder: folder, names: [file.lastPathComponent] + besides)
     self.file = file.lastPathComponent
     self.settings = settings
     self.stamp = stamp
     reader =
-      kind == .image
-      ? try Self.pictures(file, folder, settings, stamp) : try Self.texts(file, folder, settings, stamp)
+      switch kind {
+      case .image: try Self.pictures(file, folder, settings, stamp)
+      case .text: try Self.texts(file, folder, settings, stamp)
+      case .audio:
+        try ScriptedSounds(
+          Script(reading: file.path, pooling: settings.pooling), SoundProcessor(in: folder), settings: settings,
+          stamp: stamp)
+      }
   }
 
   private static func pictures(

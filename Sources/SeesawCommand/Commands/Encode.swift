@@ -42,7 +42,7 @@ struct Encode: ParsableCommand, Exemplified {
 
   @Option(
     name: [.customLong("audio-encoder"), .customLong("audio")],
-    help: ArgumentHelp("The encoder of sounds: a name.", valueName: "encoder"))
+    help: ArgumentHelp("The encoder of sounds: a name, or torchscript:FILE.", valueName: "encoder"))
   var audioEncoder: String?
 
   @Option(
@@ -51,6 +51,10 @@ struct Encode: ParsableCommand, Exemplified {
 
   @Option(help: ArgumentHelp("How a checkpoint makes one row of a text (default: as it says).", valueName: "pooling"))
   var textPooling: String?
+
+  @Option(
+    help: ArgumentHelp("How a module's rows of a sound become one (default: it gives one).", valueName: "pooling"))
+  var audioPooling: String?
 
   @Option(
     help: ArgumentHelp(
@@ -112,6 +116,7 @@ struct Encode: ParsableCommand, Exemplified {
     request.audioEncoder = audioEncoder
     request.imagePooling = try Self.choice(imagePooling, "--image-pooling")
     request.textPooling = try Self.choice(textPooling, "--text-pooling")
+    request.audioPooling = try Self.choice(audioPooling, "--audio-pooling")
     request.precision = try Self.choice(precision, "--precision") ?? .float32
     request.rescale = rescale
     request.flip = flip

@@ -14,9 +14,7 @@ struct Predict: ParsableCommand, Exemplified {
       """)
 
   static let examples = [
-    "seesaw predict runs/first --image cat.jpg",
-    "seesaw predict runs/clips --image 1.jpg --image 2.jpg --audio clip.wav",
-    "seesaw predict runs/first < samples.jsonl > predictions.jsonl",
+    "seesaw predict runs/first --image cat.jpg", "seesaw predict runs/first < samples.jsonl > predictions.jsonl",
   ]
 
   @Argument(help: ArgumentHelp("The folder of a finished run.", valueName: "run"))

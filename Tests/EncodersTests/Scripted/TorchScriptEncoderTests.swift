@@ -62,6 +62,49 @@ struct TorchScriptEncoderTests {
     try expectRows(encoder, expected.texts.map { .text($0) }, rows)
   }
 
+  @Test(
+    "what a module makes of sounds is what PyTorch makes of them, at the processor's rate and scale",
+    arguments: [("sounds-pooler", Pooling.pooler), ("sounds-mean", .mean), ("sounds-last", .last)])
+  func sounds(rows: String, pooling: Pooling) throws {
+    let encoder = try TorchScriptAudioEncoder(file: file("sounds/sounds.pt"), settings: settings(pooling))
+    func wave(_ count: Int, _ step: Double) -> RawInput {
+      .audio(Waveform(rate: 8000, samples: (0..<count).map { Float(0.25 + 0.5 * sin(step * Double($0))) }))
+    }
+    let inputs = [wave(4000, 0.05), wave(1600, 0.31)]
+    try expectRows(encoder, inputs, rows)
+    // A sound alone gives the bits that it gives among others.
+    let prepared = try inputs.map { try encoder.prepare($0) }
+    let both = try encoder.encode(prepared, threads: 1)
+    #expect(try encoder.encode([prepared[1]], threads: 1) == Array(both.suffix(encoder.width)))
+    let restored = try TorchScriptAudioEncoder(restoring: encoder.state())
+    #expect(try restored.identity == encoder.identity && restored.encode(prepared, threads: 1) == both)
+  }
+
+  @Test("a module of sounds that cannot be is refused with the reason")
+  func otherSounds() throws {
+    func refusal(_ path: String, _ pooling: Pooling? = nil) -> String {
+      do {
+        _ = try TorchScriptAudioEncoder(file: file(path), settings: settings(pooling))
+        return "taken"
+      } catch { return "\(Diagnosis(describing: error))" }
+    }
+    #expect(refusal("sounds/sounds.pt").contains("answer cannot be taken"))
+    #expect(refusal("texts/words.pt").contains("the checkpoint has no preprocessor_config.json"))
+    try withTemporaryFolder { place in
+      try FileManager.default.copyItem(at: file("sounds/sounds.pt"), to: place.appending(path: "m.pt"))
+      let config = place.appending(path: "preprocessor_config.json")
+      for text in [#"{"feature_extractor_type": "WhisperFeatureExtractor"}"#, #"{"sampling_rate": 3}"#] {
+        try Data(text.utf8).write(to: config)
+        #expect(throws: CheckpointError.self) {
+          try TorchScriptAudioEncoder(file: place.appending(path: "m.pt"), settings: settings(.mean))
+        }
+      }
+      try FileManager.default.copyItem(at: file("pictures/pair.pt"), to: place.appending(path: "pair.pt"))
+      try Data("{}".utf8).write(to: config)
+      #expect(throws: ScriptError.self) { try TorchScriptAudioEncoder(file: place.appending(path: "pair.pt")) }
+    }
+  }
+
   @Test("texts are padded to the length that tokenizer.json fixes")
   func fixed() throws {
     let encoder = try TorchScriptTextEncoder(file: file("fixed/fixed.pt"))
@@ -136,12 +179,12 @@ struct TorchScriptEncoderTests {
     }
   }
 
-  @Test("a module of texts needs a tokenizer, sounds have no module, a precision cannot be chosen")
+  @Test("a module of texts needs a tokenizer, a file must be there, a precision cannot be chosen")
   func limits() throws {
     #expect(throws: TokenizerError.self) { try TorchScriptTextEncoder(file: file("pictures/plain.pt")) }
     #expect(throws: ScriptError.self) { try TorchScriptTextEncoder(file: file("texts/words.pt")) }
     var warned = false
-    #expect(throws: EncoderError.self) {
+    #expect(throws: ScriptError.self) {
       try EncoderRegistry.make("torchscript:x.pt", of: .audio, warn: { _ in warned = true })
     }
     #expect(throws: EncoderError.self) { try EncoderRegistry.make("torchscript:", of: .image) }
