@@ -1,4 +1,4 @@
-// Normal noise on tensors as large as a model.
+// Normal noise on tensors as large as a model, and how wide their numbers lie.
 //
 // Numbers come in blocks, each with a stream of its own, so that it does not matter which thread draws which. Within a
 // block sixteen streams of xoshiro128++ (Blackman and Vigna, Scrambled linear pseudorandom number generators, 2021) run
@@ -18,6 +18,7 @@
 
 #include <cstring>
 #include <mutex>
+#include <vector>
 
 using namespace ctorch;
 
@@ -40,8 +41,41 @@ uint64_t mixed(uint64_t z) {
 
 // The loader takes the version for the processor at hand.
 #if defined(__x86_64__) && defined(__linux__)
-__attribute__((target_clones("avx512f", "avx2", "default")))
+#define FOR_EACH_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define FOR_EACH_PROCESSOR
 #endif
+
+/// The mean of some numbers and Σ (x − mean)².
+struct Moments {
+  double count, mean, squares;
+};
+
+FOR_EACH_PROCESSOR
+void measure(const float *x, int64_t count, Moments *out) {
+#pragma clang fp contract(off)
+  auto whole = count - count % 16;
+  numbers sums = 0, squares = 0, values;
+  for (int64_t i = 0; i < whole; i += 16) {
+    std::memcpy(&values, x + i, sizeof values);
+    sums += values;
+  }
+  double mean = 0, square = 0;
+  for (int lane = 0; lane < 16; lane++) mean += sums[lane];
+  for (int64_t i = whole; i < count; i++) mean += x[i];
+  mean /= static_cast<double>(count);
+  auto shift = static_cast<float>(mean);
+  for (int64_t i = 0; i < whole; i += 16) {
+    std::memcpy(&values, x + i, sizeof values);
+    values -= shift;
+    squares += values * values;
+  }
+  for (int lane = 0; lane < 16; lane++) square += squares[lane];
+  for (int64_t i = whole; i < count; i++) square += (x[i] - mean) * (x[i] - mean);
+  *out = {static_cast<double>(count), mean, square};
+}
+
+FOR_EACH_PROCESSOR
 void draw(uint64_t key, float *out) {
 #pragma clang fp contract(off)
   words s[4];
@@ -91,6 +125,33 @@ void draw(uint64_t key, float *out) {
 }  // namespace
 
 extern "C" {
+
+ctorch_status ctorch_variance(ctorch_tensor a, int64_t correction, ctorch_tensor *out) {
+  return guard([&] {
+    const auto &x = a->value;
+    auto is_plain = x.is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous() && x.numel() > block_size &&
+                    correction < block_size && !(x.requires_grad() && c10::GradMode::is_enabled());
+    if (!is_plain) {
+      *out = wrap(at::var(x, std::nullopt, at::Scalar(correction), false));
+      return;
+    }
+    // Block by block, and blocks in order, so that the number of threads does not matter; where libtorch takes one number
+    // after the other. (Chan, Golub, LeVeque, Updating formulae and a pairwise algorithm for sample variances, 1979.)
+    std::vector<Moments> blocks(static_cast<size_t>((x.numel() + block_size - 1) / block_size));
+    const auto *from = x.const_data_ptr<float>();
+    in_turn(static_cast<int64_t>(blocks.size()), [&](int64_t i, at::Tensor &) {
+      auto start = i * block_size;
+      measure(from + start, std::min(block_size, x.numel() - start), &blocks[static_cast<size_t>(i)]);
+    });
+    Moments all{0, 0, 0};
+    for (const auto &block : blocks) {
+      auto count = all.count + block.count, apart = block.mean - all.mean;
+      all = {count, all.mean + apart * block.count / count,
+             all.squares + block.squares + apart * apart * all.count * block.count / count};
+    }
+    *out = wrap(at::scalar_tensor(all.squares / (all.count - static_cast<double>(correction)), x.options()));
+  });
+}
 
 ctorch_status ctorch_disturbed(ctorch_tensor a, double scale, ctorch_tensor width, ctorch_generator generator,
                                ctorch_tensor *out) {

@@ -70,10 +70,6 @@ ctorch_status ctorch_argsort(ctorch_tensor a, int64_t dimension, bool descending
   return guard([&] { *out = wrap(at::argsort(a->value, true, dimension, descending)); });
 }
 
-ctorch_status ctorch_variance(ctorch_tensor a, int64_t correction, ctorch_tensor *out) {
-  return guard([&] { *out = wrap(at::var(a->value, std::nullopt, at::Scalar(correction), false)); });
-}
-
 ctorch_status ctorch_dot(ctorch_tensor a, ctorch_tensor b, ctorch_tensor *out) {
   return guard([&] { *out = wrap(at::dot(a->value, b->value)); });
 }

@@ -84,10 +84,10 @@ final class Passages {
       return found
     }
     let readout = try classifier.weight.tensor.narrowed(1, from: column, length: layer.weight.shape[0])
-    let product = MatrixProduct([(try layer.weight.tensor.transposed(), try readout.transposed())])
+    let product = MatrixProduct([(readout, layer.weight.tensor)])
     let made = Passage(
       classifier: classifier.weight, column: column, layer: layer.weight, changes: changes,
-      weight: try MatrixProduct.results([product])[0],
+      weight: try MatrixProduct.results([product])[0].transposed(),
       bias: try readout.matmul(layer.bias.tensor) + classifier.bias.tensor * share)
     known.append(made)
     return made

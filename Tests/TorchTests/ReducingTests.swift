@@ -142,6 +142,24 @@ struct ReducingTests {
     #expect(allClose(found, expected, relative: Conditions.tolerance))
   }
 
+  @Test("the variance of many numbers is that of the textbook, far from zero too")
+  func varianceOfMany() throws {
+    let count = 3 * 4096 + 37
+    for offset in [0.0, 1000] {
+      let x = numbers(count).map { Float($0 + offset) }
+      let mean = x.reduce(0) { $0 + Double($1) } / Double(count)
+      let squares = x.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
+      let tensor = try Tensor(x, shape: [count])
+      let found = try tensor.variance().scalar()
+      #expect(abs(found / (squares / Double(count - 1)) - 1) < 1e-5)
+      #expect(abs(try tensor.variance(correction: 0).scalar() / (squares / Double(count)) - 1) < 1e-5)
+      let strided = try Tensor(x + x, shape: [2, count]).transposed().selected(1, 0)
+      #expect(abs(try strided.variance().scalar() / found - 1) < 1e-5)
+    }
+    let variable = try Tensor(numbers(5000).map { Float($0) }, shape: [5000]).requiringGradient()
+    #expect(try Torch.gradients(of: variable.variance(), withRespectTo: [variable])[0] != nil)
+  }
+
   @Test("all and any of truth values")
   func truth() throws {
     #expect(try Tensor([true, false]).all().array() == [false])

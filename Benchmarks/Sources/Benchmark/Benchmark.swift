@@ -7,6 +7,7 @@ import Seesaw
 ///     Benchmark check --python PATH            that the reference computes what we compute
 ///     Benchmark steps joint,balgrad --python PATH [--shape small|wide] [--classes C]    a step of some methods alone
 ///     Benchmark features FOLDER --samples N --width D --classes C
+///     Benchmark profile                        where the time goes, by perf (Linux); renews its table in the README
 ///     Benchmark stream FOLDER [--rounds N]     an epoch over features on the disk, and how fast the disk is
 @main
 struct Benchmark {
@@ -42,12 +43,24 @@ struct Benchmark {
       shape.classes = try arguments.number("classes") ?? shape.classes
       let methods = (arguments.words.dropFirst().first ?? "joint,balgrad").split(separator: ",").map(String.init)
       try Report(arguments, reference(arguments)).steps(of: methods, shape)
+    case "profile":
+      try Profile(
+        scratch: FileManager.default.temporaryDirectory.appending(path: "seesaw-profile-\(UUID().uuidString)"),
+        threads: arguments.number("threads") ?? ProcessInfo.processInfo.activeProcessorCount
+      ).run()
+    case "work":
+      // What `profile` has looked at, each in a process of its own.
+      guard arguments.words.count == 3, let work = Profile.Work(rawValue: arguments.words[1]) else {
+        throw BenchmarkError("work needs step, epoch or comparison, and a folder")
+      }
+      Runtime.setThreads(try arguments.number("threads") ?? ProcessInfo.processInfo.activeProcessorCount)
+      try Profile.work(work, in: URL(filePath: arguments.words[2]))
     case "check":
       try Agreement(reference(arguments)).check()
     case nil:
       try Report(arguments, reference(arguments)).run()
     case let word?:
-      throw BenchmarkError("'\(word)' is none of check, features, steps, stream")
+      throw BenchmarkError("'\(word)' is none of check, features, profile, steps, stream")
     }
   }
 

@@ -252,10 +252,8 @@ final class Report {
   private func epochs() throws {
     let shape = Shape.paper
     let samples = quick ? 3_000 : 12_000
-    var made = MadeFeatures()
-    (made.samples, made.held, made.shape) = (samples, 1_000, shape)
     let folder = scratch.appending(path: "epochs")
-    try made.write(to: folder)
+    try Made(samples: samples, held: 1_000, shape, epochs: 1).write(to: folder)
     let data = try FeatureSet(at: folder).train.prepared(.float32, on: .cpu)
 
     var contestants: [Contestant] = []
@@ -375,11 +373,9 @@ final class Report {
   // MARK: Comparison
 
   private func comparison() throws {
-    let shape = Shape(hidden: 784, classes: 20)
-    let (samples, epochs, seeds) = quick ? (2_000, 1, 2) : (20_000, 2, 3)
-    let methods = ["joint", "uniform", "ogm-ge", "mmpareto", "balgrad"]
-    var made = MadeFeatures()
-    (made.samples, made.held, made.shape) = (samples, samples / 10, shape)
+    let made = quick ? Made(samples: 2_000, held: 200, Shape(classes: 20), epochs: 1) : Made.comparison
+    let (shape, samples, epochs, seeds) = (made.features.shape, made.features.samples, made.epochs, quick ? 2 : 3)
+    let methods = Made.methods
     let folder = scratch.appending(path: "compared")
     try made.write(to: folder)
     var scores: [String: Double] = [:]
@@ -389,11 +385,7 @@ final class Report {
       [
         Contestant(name: "ours") { [scratch, threads] in
           turn += 1
-          var request = CompareRequest(
-            data: folder, methods: methods, seeds: seeds, out: scratch.appending(path: "runs-\(turn)"))
-          request.settings = [
-            "training.epochs=\(epochs)", "training.batch_size=\(shape.batch)", "model.embedding_width=\(shape.hidden)",
-          ]
+          let request = made.request(folder, out: scratch.appending(path: "runs-\(turn)"), seeds: seeds)
           let time = try seconds {
             let results = try Experiment.compare(request)
             for row in results.methods { scores[row.name] = row.mean.scores[Condition.full] }
@@ -516,7 +508,7 @@ final class Report {
       try Data(text.utf8).write(to: base.appendingPathExtension("md"), options: .atomic)
       print("wrote \(base.lastPathComponent).json and .md")
       if !quick {
-        try replaceTables(by: text)
+        try Self.replace("tables", by: text)
         try replaceCosts()
       }
     } catch { print("nothing was written: \(error)") }
@@ -544,16 +536,16 @@ final class Report {
 
   private static let paper = "paper's shape"
 
-  /// Puts the tables where the README has its marks.
-  private func replaceTables(by text: String) throws {
+  /// Puts a text where the README has its marks.
+  static func replace(_ what: String, by text: String) throws {
     let url = Benchmark.folder.appending(path: "README.md")
     let page = try String(contentsOf: url, encoding: .utf8)
-    guard let begin = page.range(of: "<!-- tables -->\n"), let end = page.range(of: "<!-- end of tables -->") else {
-      throw BenchmarkError("README.md has lost the marks between which the tables stand")
+    guard let begin = page.range(of: "<!-- \(what) -->\n"), let end = page.range(of: "<!-- end of \(what) -->") else {
+      throw BenchmarkError("README.md has lost the marks between which the \(what) stand")
     }
     let new = page[..<begin.upperBound] + "\n" + text + "\n" + page[end.lowerBound...]
     try Data(new.utf8).write(to: url, options: .atomic)
-    print("renewed the tables of Benchmarks/README.md")
+    print("renewed the \(what) of Benchmarks/README.md")
   }
 }
 

@@ -15,12 +15,19 @@ public enum Temperature {
   public static func fitted(_ logits: Tensor, _ labels: Tensor, task: PredictionTask) throws -> Double {
     let logits = try logits.to(.float64)
     let doubt = 1 / Double(labels.shape[0] + 2)
-    let targets = task == .multiLabel ? try labels.to(.float64) * (1 - 2 * doubt) + doubt : labels
+    let targets: Tensor
+    if task == .multiLabel {
+      targets = try labels.to(.float64) * (1 - 2 * doubt) + doubt
+    } else {
+      // What each logarithm of a probability counts, so that they are taken once.
+      let truth = try labels.unsqueezed(1).equal(to: Tensor((0..<logits.shape[1]).map { $0 }).unsqueezed(0))
+      let count = Double(max(labels.shape[0], 1))
+      targets = try truth.to(.float64) * ((doubt - 1) / count) - doubt / (count * Double(logits.shape[1]))
+    }
     func loss(_ logOfBeta: Double) throws -> Double {
       let scaled = try logits * exp(logOfBeta)
       if task == .multiLabel { return try scaled.binaryCrossEntropy(targets).scalar() }
-      let every = try task.logProbabilities(scaled).mean().scalar()
-      return try (1 - doubt) * task.loss(scaled, labels).scalar() - doubt * every
+      return try (task.logProbabilities(scaled) * targets).sum().scalar()
     }
     let ratio = (5.0.squareRoot() - 1) / 2
     var (low, high) = (-log(50.0), log(50.0))
