@@ -453,9 +453,12 @@ final class Report {
           process.arguments = arguments
           process.standardOutput = FileHandle.nullDevice
           process.standardError = FileHandle.nullDevice
+          // waitUntilExit looks twenty times a second.
+          let ended = DispatchSemaphore(value: 0)
+          process.terminationHandler = { _ in ended.signal() }
           return try seconds {
             try process.run()
-            process.waitUntilExit()
+            ended.wait()
             guard process.terminationStatus == 0 else { throw BenchmarkError("seesaw \(name) failed") }
           }
         }
