@@ -136,8 +136,10 @@ private final class WindowReader: Sendable {
 
   private func read(_ window: Int) throws -> [RowBuffer] {
     let buffers = buffers[window % self.buffers.count]
+    let ranges = windows.ranges(window)
+    for range in ranges { for rows in stored { rows.prepare(range) } }
     var place = 0
-    for range in windows.ranges(window) {
+    for range in ranges {
       for (rows, buffer) in zip(stored, buffers) { try rows.read(range, into: buffer, at: place) }
       place += range.count
     }

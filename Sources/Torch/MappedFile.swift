@@ -60,6 +60,17 @@ final class MappedFile: @unchecked Sendable {
     }
   }
 
+  /// Has the system begin to fetch bytes that will be read: many places at once, instead of one after the other, and with
+  /// nothing around them.
+  func prepare(_ range: Range<Int>) {
+    #if os(Linux)
+      posix_fadvise(descriptor, off_t(range.lowerBound), off_t(range.count), Int32(POSIX_FADV_WILLNEED))
+    #elseif canImport(Darwin)
+      var advice = radvisory(ra_offset: off_t(range.lowerBound), ra_count: Int32(clamping: range.count))
+      _ = fcntl(descriptor, F_RDADVISE, &advice)
+    #endif
+  }
+
   /// Gives back the memory of pages that were touched; they are read again where they are touched again.
   func forget(_ range: Range<Int>) {
     let page = Int(sysconf(Int32(_SC_PAGESIZE)))

@@ -31,6 +31,11 @@ package struct StoredRows: Sendable {
     try file.read(target, at: offset + rows.lowerBound * bytes)
   }
 
+  /// Says that rows will be read soon, so that the disk works on many places at once.
+  package func prepare(_ rows: Range<Int>) {
+    file.prepare((offset + rows.lowerBound * rowBytes)..<(offset + rows.upperBound * rowBytes))
+  }
+
   /// Gives back the memory that looking at the mapped rows took.
   package func forget(_ rows: Range<Int>) {
     file.forget((offset + rows.lowerBound * rowBytes)..<(offset + rows.upperBound * rowBytes))
