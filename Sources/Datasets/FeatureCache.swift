@@ -306,28 +306,11 @@ private final class RowFile {
   }
 
   private func fill(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool {
-    guard let base = buffer.baseAddress else { return true }
-    var done = 0
-    while done < buffer.count {
-      let count = pread(descriptor, base + done, buffer.count - done, off_t(offset + done))
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { return false }
-      done += count
-    }
-    return true
+    PlacedBytes.read(descriptor, into: buffer, at: offset)
   }
 
   private func write(_ bytes: [UInt8]) throws {
-    try bytes.withUnsafeBytes { bytes in
-      guard let base = bytes.baseAddress else { return }
-      var done = 0
-      while done < bytes.count {
-        let count = pwrite(descriptor, base + done, bytes.count - done, off_t(end + done))
-        if count < 0, errno == EINTR { continue }
-        guard count > 0 else { throw Self.lastError() }
-        done += count
-      }
-    }
+    guard PlacedBytes.write(bytes, to: descriptor, at: end) else { throw Self.lastError() }
     end += bytes.count
   }
 

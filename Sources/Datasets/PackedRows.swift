@@ -68,19 +68,7 @@ final class PackedRows: @unchecked Sendable {
 
   private func write() {
     if descriptor < 0 { descriptor = Self.unnamedFile() }
-    hasFile =
-      descriptor >= 0
-      && waiting.withUnsafeBytes { bytes in
-        var done = 0
-        while done < bytes.count {
-          let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-          let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(written + done))
-          if count < 0, errno == EINTR { continue }
-          guard count > 0 else { return false }
-          done += count
-        }
-        return true
-      }
+    hasFile = descriptor >= 0 && PlacedBytes.write(waiting, to: descriptor, at: written)
     guard hasFile else { return }
     written += waiting.count
     waiting.removeAll(keepingCapacity: true)
@@ -97,15 +85,10 @@ final class PackedRows: @unchecked Sendable {
 
   /// Fills the buffer from the file.
   private func fill(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) {
-    var done = 0
-    while done < buffer.count {
-      let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
-      let count = pread(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
-      if count < 0, errno == EINTR { continue }
-      // Nobody else can reach the file: only a broken disk gets here, as it would under memory.
-      precondition(count > 0, "the disk does not give back what was written to a temporary file")
-      done += count
-    }
+    // Nobody else can reach the file: only a broken disk gets here, as it would under memory.
+    precondition(
+      PlacedBytes.read(descriptor, into: buffer, at: offset),
+      "the disk does not give back what was written to a temporary file")
   }
 }
 
