@@ -1,3 +1,4 @@
+import Foundation
 public import Multimodal
 public import Torch
 
@@ -10,7 +11,7 @@ public struct FeatureSplit: BatchSource {
   public let labels: Tensor
   public let count: Int
   /// Where the features lie in their file; nil where some do not.
-  let stored: PerModality<StoredRows>?
+  private(set) var stored: PerModality<StoredRows>?
   /// The second view of some modalities, which visits may ask for.
   private(set) var flipped: [Modality: FlippedView] = [:]
   private var elementType = ElementType.float32
@@ -35,9 +36,16 @@ public struct FeatureSplit: BatchSource {
   /// The same split, read from the disk window by window wherever the order of samples admits it.
   ///
   /// What is held in memory then depends on the layout and not on how many samples there are.
-  public func streamed(_ layout: BlockLayout? = nil) -> FeatureSplit {
+  ///
+  /// - Parameter memory: bytes that there are; nil: the machine's. Features that would fill three quarters of them are read
+  ///   past the system's page cache, which could not keep them to the next epoch.
+  public func streamed(_ layout: BlockLayout? = nil, memory: Int? = nil) -> FeatureSplit {
     guard let stored else { return self }
     var copy = self
+    if byteCount > (memory ?? Int(clamping: ProcessInfo.processInfo.physicalMemory)) / 4 * 3 {
+      copy.stored = stored.map { $1.uncached() }
+      copy.flipped = flipped.mapValues { FlippedView(features: $0.features, stored: $0.stored?.uncached()) }
+    }
     copy.layout = layout ?? BlockLayout(bytesPerSample: stored.values.reduce(0) { $0 + $1.rowBytes })
     return copy
   }
@@ -103,7 +111,7 @@ public struct FeatureSplit: BatchSource {
     guard let layout, let stored, let windows = batches.plan.order?.windows(layout) else {
       return GatheredBatches(self, batches, from: first)
     }
-    return try StreamedBatches(windows, batches, from: first, stored, flipped, labels, elementType, device)
+    return StreamedBatches(windows, batches, from: first, stored, flipped, labels, elementType, device)
   }
 }
 

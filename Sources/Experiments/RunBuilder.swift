@@ -309,7 +309,7 @@ struct RunBuilder {
   /// A split whose batches the model can be given.
   func prepared(_ split: FeatureSplit) -> FeatureSplit {
     let prepared = split.prepared(elementType, on: device)
-    return shuffling == .blocks ? prepared.streamed() : prepared
+    return shuffling == .blocks ? prepared.streamed(memory: Machine.memory) : prepared
   }
 
   /// What looks at the steps, where that is asked for.

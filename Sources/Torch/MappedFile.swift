@@ -46,19 +46,16 @@ final class MappedFile: @unchecked Sendable {
     close(descriptor)
   }
 
-  /// Copies bytes that lie at `offset`, in one large read instead of page by page.
-  func read(_ target: UnsafeMutableRawBufferPointer, at offset: Int) throws(SafeTensorsError) {
-    var done = 0
-    while done < target.count, let base = target.baseAddress {
-      let count = pread(descriptor, base + done, target.count - done, off_t(offset + done))
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else {
-        let reason = count == 0 ? "it has become shorter" : String(cString: strerror(errno))
-        throw SafeTensorsError(path, .unreadable(reason))
-      }
-      done += count
-    }
+  /// The bytes in `range`, in one large read instead of page by page, in memory of the reader's, which must live as long as
+  /// they are looked at.
+  func read(_ range: Range<Int>, into space: ReadingSpace) throws(SafeTensorsError) -> UnsafeRawBufferPointer {
+    let target = space.holding(range.count)
+    try PlacedRead(descriptor: descriptor, path: path).fill(target, needing: range.count, at: range.lowerBound)
+    return UnsafeRawBufferPointer(target)
   }
+
+  /// The same file, to be read past the system's page cache; nil where the system or the disk cannot.
+  func uncached() -> UncachedFile? { UncachedFile(path, descriptor) }
 
   /// Has the system begin to fetch bytes that will be read: many places at once, instead of one after the other, and with
   /// nothing around them.

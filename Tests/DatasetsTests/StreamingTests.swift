@@ -37,11 +37,13 @@ struct StreamingTests {
     }
   }
 
-  @Test("the batches are those that gathering gives, from wherever one begins", arguments: [1, 4, 60], [1, 3, 100])
-  func sameBatches(samples: Int, blocks: Int) throws {
+  @Test(
+    "the batches are those that gathering gives, from wherever one begins, through the page cache and past it",
+    arguments: [1, 4, 60], [(blocks: 1, memory: nil), (3, 0), (3, nil), (100, nil), (100, 0)])
+  func sameBatches(samples: Int, read: (blocks: Int, memory: Int?)) throws {
     try withSplit { split, _ in
-      let layout = BlockLayout(samples: samples, blocks: blocks)
-      let streamed = split.streamed(layout)
+      let layout = BlockLayout(samples: samples, blocks: read.blocks)
+      let streamed = split.streamed(layout, memory: read.memory)
       let orders: [SampleOrder.Shuffle] = [.blocks(layout), .none]
       for shuffle in orders {
         let plan = SamplingPlan(SampleOrder(split.count, shuffle, RandomSource(seed: 5), epoch: 1))
@@ -68,8 +70,8 @@ struct StreamingTests {
       let source = RandomSource(seed: 5)
       let plan = SamplingPlan(SampleOrder(count, .blocks(layout), source)).flipping(source, epoch: 0)
       let batches = plan.batches(of: 8)
-      for first in [0, 3] {
-        let feed = try set.train.streamed(layout).feed(batches, from: first)
+      for (first, memory) in [(0, nil), (3, nil), (0, 0)] {
+        let feed = try set.train.streamed(layout, memory: memory).feed(batches, from: first)
         for number in first..<batches.count {
           let gathered = try set.train.batch(batches[number])
           try same(feed.next(), gathered)
@@ -132,14 +134,44 @@ struct StreamingTests {
     }
   }
 
-  @Test("a file that became shorter while it was read is told, not waited for")
-  func shrunk() throws {
+  @Test("batches lie in their window, but for the last, which may outlive it")
+  func views() throws {
+    try withSplit { split, _ in
+      let layout = BlockLayout(samples: 4, blocks: 4)
+      let plan = SamplingPlan(SampleOrder(split.count, .none))
+      let feed = try split.streamed(layout).feed(plan.batches(of: 4))
+      let texts = try (0..<4).map { _ in try #require(try feed.next()).inputs["text"] }
+      #expect(texts[1].sharesStorage(with: texts[0]) && texts[2].sharesStorage(with: texts[0]))
+      #expect(!texts[3].sharesStorage(with: texts[0]))
+    }
+  }
+
+  @Test("two buffers hold all windows in turn, unless somebody still looks into one")
+  func buffers() throws {
+    try withSplit { split, _ in
+      let stored = try #require(split.stored)["text"]
+      let windows = try #require(SampleOrder(split.count, .none).windows(BlockLayout(samples: 4, blocks: 2)))
+      let reader = WindowReader(windows, [.init(plain: stored, flipped: nil)], nil)
+      func address(_ window: Int) throws -> ObjectIdentifier { ObjectIdentifier(try reader.take(window).buffers[0]) }
+      let first = try address(0)
+      #expect(try address(1) == first)
+      let kept = try reader.take(2).buffers[0].tensor(8, of: stored)
+      let second = try address(3)
+      #expect(second != first)
+      #expect(try address(4) == second)
+      let wanted = try split.inputs["text"].narrowed(0, from: 16, length: 8)
+      #expect(try kept.array(of: Float.self) == wanted.array(of: Float.self))
+    }
+  }
+
+  @Test("a file that became shorter while it was read is told, not waited for", arguments: [nil, 0])
+  func shrunk(memory: Int?) throws {
     try withSplit { split, folder in
       let layout = BlockLayout(samples: 4, blocks: 2)
       let file = try FileHandle(forWritingTo: folder.appending(path: "train.safetensors"))
       try file.truncate(atOffset: 300)
       try file.close()
-      let feed = try split.streamed(layout).feed(SamplingPlan.inOrder(split.count).batches(of: 8))
+      let feed = try split.streamed(layout, memory: memory).feed(SamplingPlan.inOrder(split.count).batches(of: 8))
       let error = #expect(throws: SafeTensorsError.self) { while try feed.next() != nil {} }
       #expect(error?.description.contains("shorter") == true)
     }

@@ -31,10 +31,9 @@ struct Benchmark {
       try made.write(to: URL(filePath: arguments.words[1]))
     case "stream":
       guard arguments.words.count == 2 else { throw BenchmarkError("stream needs a folder") }
-      let threads = try arguments.number("threads") ?? ProcessInfo.processInfo.activeProcessorCount
-      Runtime.setThreads(threads)
       print(
-        try Streaming(folder: URL(filePath: arguments.words[1])).table(rounds: arguments.number("rounds") ?? 3).text)
+        try Streaming(folder: URL(filePath: arguments.words[1]))
+          .table(rounds: arguments.number("rounds") ?? 3, threads: arguments.number("threads") ?? 1).text)
     case "steps":
       let name = arguments.options["shape"] ?? "paper"
       guard var shape = ["paper": Shape.paper, "small": .small, "wide": .wide][name] else {

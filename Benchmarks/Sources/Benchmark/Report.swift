@@ -477,6 +477,7 @@ final class Report {
     var made = MadeFeatures()
     (made.samples, made.held) = (200_000, 128)
     try made.write(to: folder)
+    defer { Runtime.setThreads(threads) }
     add(try Streaming(folder: folder).table(rounds: 3))
     try FileManager.default.removeItem(at: folder)
   }

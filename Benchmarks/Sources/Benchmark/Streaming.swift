@@ -10,10 +10,13 @@ import Seesaw
 #endif
 
 /// An epoch over features that are read from the disk, beside reading the same file from its beginning to its end.
+///
+/// Steps have one thread, as `seesaw train` gives to steps of their size.
 struct Streaming {
   let folder: URL
 
-  func table(rounds: Int) throws -> Table {
+  func table(rounds: Int, threads: Int = 1) throws -> Table {
+    Runtime.setThreads(threads)
     let set = try FeatureSet(at: folder)
     let file = folder.appending(path: "train.safetensors")
     let bytes = Double(try FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int ?? 0)
@@ -36,6 +39,11 @@ struct Streaming {
           Self.dropCache(of: file)
           return try seconds { try drain(train.feed(plan(.blocks(layout)), from: 0)) }
         },
+        Contestant(name: "steps") {
+          let steps = plan(.blocks(layout)).count
+          let some = min(steps, 5000)
+          return try joint.time(steps: some) * Double(steps)
+        },
         Contestant(name: "epoch") {
           Self.dropCache(of: file)
           return try joint.epoch(over: train, .blocks(layout))
@@ -43,6 +51,7 @@ struct Streaming {
       ], rounds: rounds)
     let titles = [
       ("reading", "reading the file"), ("blocks", "batches, shuffled by blocks"),
+      ("steps", "as many steps of joint training on one batch, H = 64"),
       ("epoch", "an epoch of joint training, H = 64"),
     ]
     var table = Table(
