@@ -168,17 +168,13 @@ struct FeatureSetCheck {
   ///
   /// A sum that is finite clears its rows in one pass over memory.
   ///
-  /// - Parameter stored: where the features are mapped from; their memory is given back portion by portion.
+  /// - Parameter stored: where the features are mapped from, to be read without touching the mapping.
   static func rowsNotFinite(_ features: Tensor, in stored: StoredRows? = nil) throws -> [Int] {
     var bad: [Int] = []
-    let portion = 4096
-    for start in stride(from: 0, to: features.shape[0], by: portion) {
-      let length = min(portion, features.shape[0] - start)
-      defer { stored?.forget(start..<(start + length)) }
-      let rows = try features.narrowed(0, from: start, length: length)
-      if try rows.to(.float32).sum().scalar().isFinite { continue }
+    try features.inOrder(stored) { range, rows in
+      if try rows.to(.float32).sum().scalar().isFinite { return }
       let finite: [Double] = try rows.isFinite().to(.float64).min(1).array()
-      bad += finite.indices.filter { finite[$0] == 0 }.map { start + $0 }
+      bad += finite.indices.filter { finite[$0] == 0 }.map { range.lowerBound + $0 }
     }
     return bad
   }

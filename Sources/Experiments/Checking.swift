@@ -43,7 +43,7 @@ extension Experiment {
     guard FileManager.default.fileExists(atPath: manifest.path) else {
       return try checkRaw(request.data, settings, stop: stop, events: events)
     }
-    let data = try LoadedData(at: request.data)
+    let data = try LoadedData(at: request.data, events: events)
     events(.phase("Data", data.words))
     var findings = try ProtocolGuard.findings(GuardedSamples(data.set, settings.compare), settings.compare)
     findings.key = try key(of: data)
@@ -55,7 +55,7 @@ extension Experiment {
   /// fraction of a second; and told, as far as it is of weight.
   @discardableResult
   package static func guardData(_ folder: URL, events: EventSink = { _ in }) throws -> DataFindings {
-    try guardData(LoadedData(at: folder), events: events)
+    try guardData(LoadedData(at: folder, events: events), events: events)
   }
 
   @discardableResult
@@ -65,6 +65,9 @@ extension Experiment {
     if let found: DataFindings = try? Tree.read(from: checkFile(in: data.set.folder)), found.key == key {
       findings = found
     } else {
+      if let size = data.largeSize {
+        events(.phase("Checking", "\(size) for samples that are there twice, once for this data"))
+      }
       var found = try ProtocolGuard.findings(GuardedSamples(data.set, .quick), .quick)
       found.key = key
       keep(found, in: data.set.folder)

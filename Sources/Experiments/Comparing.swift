@@ -23,7 +23,7 @@ extension Experiment {
     guard !request.rows.isEmpty else { throw Diagnosis("no method is named", exitStatus: .usage) }
     try check(request.sweepRatios)
     var plans = try plans(of: request)
-    let data = try LoadedData(at: request.data)
+    let data = try LoadedData(at: request.data, events: events)
     for plan in plans { _ = try RunBuilder(plan.configuration, data) }
     events(.phase("Data", data.words))
     if request.tuning != 0 { try checkTuning(request, data) }

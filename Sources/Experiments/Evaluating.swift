@@ -17,7 +17,7 @@ extension Experiment {
     // What is found on the run's own data is kept in its folder.
     let lock = data == nil && folder.exists ? try folder.lock() : nil
     defer { lock?.release() }
-    let (builder, model, method) = try finishedRun(run, data: data.map(LoadedData.init(at:)), events: events)
+    let (builder, model, method) = try finishedRun(run, data: data.map { try LoadedData(at: $0) }, events: events)
     let (table, trial) = try evaluation(builder, model, method)
     if data == nil {
       try folder.write(table)

@@ -8,35 +8,6 @@ import Records
 import Torch
 import TorchNN
 
-/// A feature set and the digests of its files.
-struct LoadedData {
-  let set: FeatureSet
-  let digests: [String: String]
-
-  init(at folder: URL) throws {
-    set = try FeatureSet(at: folder)
-    var digests: [String: String] = [:]
-    for file in try set.files() { digests[file.lastPathComponent] = try FileDigest.sha256(of: file) }
-    self.digests = digests
-  }
-
-  /// - Parameter digests: what else the run depends on, by what it is called.
-  func record(_ digests: [String: String]) -> DataRecord {
-    DataRecord(
-      name: set.manifest.name, path: set.folder.standardizedFileURL.path, digests: digests,
-      classes: set.manifest.classes, modalities: set.manifest.modalities, counts: set.counts)
-  }
-
-  /// The data in one line: emoji · 1,128 train, 156 validation, 317 test · image 128, text 384.
-  var words: String {
-    let counts = ["train", "validation", "test"].compactMap { name in
-      set.counts[name].map { "\(grouped($0)) \(name)" }
-    }
-    let widths = zip(set.manifest.modalities, set.forms).map { "\($0) \($1.words)" }
-    return "\(set.manifest.name) · \(counts.joined(separator: ", ")) · \(widths.joined(separator: ", "))"
-  }
-}
-
 /// A whole number as people write it: 1,601.
 func grouped(_ number: Int) -> String { number.formatted(.number.locale(Locale(identifier: "en_US"))) }
 

@@ -27,7 +27,7 @@ extension Experiment {
         "no data set is named", remedy: "seesaw train DATA, or dataset: in the configuration",
         exitStatus: .usage)
     }
-    let data = try LoadedData(at: URL(filePath: configuration.dataset))
+    let data = try LoadedData(at: URL(filePath: configuration.dataset), events: events)
     try guardData(data, events: events)
     return try train(configuration, resolved, data, request, stop: stop, events: events)
   }

@@ -8,8 +8,15 @@ public enum FileDigest {
     try Diagnosis.placing(url) {
       let file = try BoundedFile.open(url).handle
       var hash = SHA256()
-      while let data = try file.read(upToCount: 4 << 20), !data.isEmpty { hash.update(data: data) }
-      return hex(hash.finalize())
+      let portion = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+      defer { portion.deallocate() }
+      while true {
+        let count = Foundation.read(file.fileDescriptor, portion.baseAddress, portion.count)
+        if count < 0, errno == EINTR { continue }
+        guard count >= 0 else { throw PlainFile.lastError() }
+        guard count > 0 else { return hex(hash.finalize()) }
+        hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: portion[..<count]))
+      }
     }
   }
 

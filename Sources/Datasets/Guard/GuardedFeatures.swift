@@ -7,23 +7,24 @@ extension GuardedSamples {
   /// The samples of a feature set.
   package init(_ set: FeatureSet, _ settings: GuardSettings) throws {
     let all: [(name: String, split: FeatureSplit)] =
-      [("train", set.train)]
+      [("train", set.train.streamed())]
       + [("validation", set.validation), ("test", set.test)].compactMap { name, split in split.map { (name, $0) } }
     let classes = set.manifest.classes
-    var rows: [Row] = []
-    for (number, (name, split)) in all.enumerated() {
-      let origins = try set.origins(of: name)
-      let labels = try Self.labels(split, set.manifest)
-      for row in 0..<split.count {
-        let origin = origins?[row]
-        rows.append(
-          Row(
-            split: number, row: row, line: origin?.line, id: origin?.id, group: origin?.group, labels: labels[row],
-            text: origin?.text))
-      }
+    let origins = try all.map { try set.origins(of: $0.name) }
+    let labels = try all.map { try Self.labels($0.split, set.manifest) }
+    var starts = [0]
+    for (_, split) in all { starts.append(starts[starts.count - 1] + split.count) }
+    let rows = Rows(all.map(\.split.count)) { index in
+      let number = (starts.firstIndex { $0 > index } ?? 1) - 1
+      let row = index - starts[number]
+      let origin = origins[number]?[row]
+      return Row(
+        split: number, row: row, line: origin?.line, id: origin?.id, group: origin?.group, labels: labels[number](row),
+        text: origin?.text)
     }
     let channels = try set.modalities.map { modality in
-      try Channel(modality, all.map { $0.split.inputs[modality] }, set, settings)
+      try Channel(
+        modality, all.map { ($0.split.inputs[modality], $0.split.stored?[modality]) }, set, settings)
     }
     let quarantine = set.folder.appending(path: "quarantine.jsonl")
     let isThere = FileManager.default.fileExists(atPath: quarantine.path)
@@ -33,28 +34,42 @@ extension GuardedSamples {
       leftOut: isThere ? try JSONLines.read(from: quarantine) : [], looked: [])
   }
 
-  private static func labels(_ split: FeatureSplit, _ manifest: DatasetManifest) throws -> [[Int]] {
-    let numbers: [Int] = try split.labels.array()
-    guard manifest.task == .multiLabel else { return numbers.map { [$0] } }
+  /// The labels of each row of a split, ascending.
+  private static func labels(_ split: FeatureSplit, _ manifest: DatasetManifest) throws -> (Int) -> [Int] {
     let width = manifest.classes.count
-    return (0..<split.count).map { row in (0..<width).filter { numbers[row * width + $0] != 0 } }
+    guard manifest.task == .multiLabel else {
+      let numbers: [Int] = try split.labels.array()
+      return { [numbers[$0]] }
+    }
+    let marks: [UInt8] = try split.labels.to(.uint8).array()
+    return { row in (0..<width).filter { marks[row * width + $0] != 0 } }
   }
 }
 
 extension GuardedSamples.Channel {
   /// The features of one modality in all splits.
-  fileprivate init(_ modality: Modality, _ parts: [Tensor], _ set: FeatureSet, _ settings: GuardSettings) throws {
-    let areTokens = parts[0].rank == 2 && !parts[0].elementType.isFloatingPoint
+  ///
+  /// - Parameter inputs: of each split, and where they lie if in a file.
+  fileprivate init(
+    _ modality: Modality, _ inputs: [(features: Tensor, stored: StoredRows?)], _ set: FeatureSet,
+    _ settings: GuardSettings
+  ) throws {
+    let areTokens = inputs[0].features.rank == 2 && !inputs[0].features.elementType.isFloatingPoint
     // Pictures are rows of pixels here.
-    let parts = try parts.map { try $0.reshaped([$0.shape[0], -1]) }
+    let parts = try inputs.map { try $0.features.reshaped([$0.features.shape[0], -1]) }
     let width = parts[0].shape[1]
     // What stands for nothing: the features of an empty input, or zeros.
     let absent = try ContentDigest.rows(set.missingFeatures(modality))
     var contents: [ContentDigest] = []
     var missing: [Bool] = []
-    for part in parts {
-      for start in stride(from: 0, to: part.shape[0], by: 2048) {
-        let rows = try part.narrowed(0, from: start, length: min(2048, part.shape[0] - start)).to(.float32)
+    let count = inputs.reduce(0) { $0 + $1.features.shape[0] }
+    contents.reserveCapacity(count)
+    missing.reserveCapacity(count)
+    var sum = try Tensor.zeros([1, width], .float64)
+    for (number, (features, stored)) in inputs.enumerated() {
+      try features.inOrder(stored) { range, rows in
+        let rows = try rows.reshaped([range.count, width]).to(.float32)
+        if number == 0 { sum = try sum + rows.sum(0, keeping: true).to(.float64) }
         let digests = try ContentDigest.rows(rows)
         let (low, high): ([Double], [Double]) = (try rows.min(1).array(), try rows.max(1).array())
         contents += digests
@@ -66,16 +81,18 @@ extension GuardedSamples.Channel {
     }
     var starts = [0]
     for part in parts { starts.append(starts[starts.count - 1] + part.shape[0]) }
-    let mean = try Self.mean(parts[0])
+    let mean = try (sum / Double(parts[0].shape[0])).to(.float32)
     func vectors(_ range: Range<Int>) throws -> Tensor {
       // The numbers of tokens are no directions.
       if areTokens { return try .zeros([range.count, width]) }
       let pieces = try parts.indices.compactMap { number -> Tensor? in
         let piece = range.clamped(to: starts[number]..<starts[number + 1])
         guard !piece.isEmpty else { return nil }
-        return try parts[number].narrowed(0, from: piece.lowerBound - starts[number], length: piece.count).to(.float32)
+        let start = piece.lowerBound - starts[number]
+        defer { inputs[number].stored?.forget(start..<(start + piece.count)) }
+        return try parts[number].narrowed(0, from: start, length: piece.count).to(.float32) - mean
       }
-      let rows = try (pieces.count == 1 ? pieces[0] : Tensor.cat(pieces, 0)) - mean
+      let rows = try pieces.count == 1 ? pieces[0] : Tensor.cat(pieces, 0)
       return try rows * rows.square().sum(1, keeping: true).clamped(min: 1e-24).reciprocalSquareRoot()
     }
     let dimensions = areTokens ? 0 : try Self.effectiveDimensions(parts[0], mean)
@@ -84,15 +101,6 @@ extension GuardedSamples.Channel {
       threshold: settings.nearFeatures, dimensions: dimensions,
       words: "\(modality.name) features at a cosine of \(settings.nearFeatures) or more, their mean taken off"
         + (dimensions < Self.fewestDimensions ? " (alone they say nothing, as they vary in few directions)" : ""))
-  }
-
-  private static func mean(_ features: Tensor) throws -> Tensor {
-    var sum = try Tensor.zeros([1, features.shape[1]], .float64)
-    for start in stride(from: 0, to: features.shape[0], by: 4096) {
-      let rows = try features.narrowed(0, from: start, length: min(4096, features.shape[0] - start))
-      sum = try sum + rows.to(.float32).sum(0, keeping: true).to(.float64)
-    }
-    return try (sum / Double(features.shape[0])).to(.float32)
   }
 
   /// In how many directions rows vary: (tr K)² / tr K² of the Gram matrix K of up to a thousand of them.

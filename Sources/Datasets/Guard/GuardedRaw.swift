@@ -33,14 +33,16 @@ extension GuardedSamples {
         channels.append(Channel(kind, prints: order.map { prints[kind]?[$0] }, settings))
       }
     }
+    let rows = samples.map { sample in
+      Row(
+        split: splits.firstIndex(of: sample.split) ?? 0, row: nil, line: sample.row, id: sample.id,
+        group: sample.group, labels: sample.labels.compactMap { places[$0] }.sorted(), text: sample.text)
+    }
     self.init(
       dataset: data.name, path: data.folder.relativePath, form: "raw", classes: data.classes,
       isMultiLabel: data.isMultiLabel, splits: splits.map(\.rawValue),
-      rows: samples.map { sample in
-        Row(
-          split: splits.firstIndex(of: sample.split) ?? 0, row: nil, line: sample.row, id: sample.id,
-          group: sample.group, labels: sample.labels.compactMap { places[$0] }.sorted(), text: sample.text)
-      }, channels: channels, leftOut: data.quarantined, looked: data.notes)
+      rows: Rows(splits.indices.map { split in rows.count { $0.split == split } }) { rows[$0] }, channels: channels,
+      leftOut: data.quarantined, looked: data.notes)
   }
 }
 

@@ -17,6 +17,29 @@ package struct GuardedSamples {
     var text: String?
   }
 
+  /// All samples, each made when it is asked for.
+  package struct Rows: RandomAccessCollection {
+    /// Of each split, one behind the other.
+    let splits: [Range<Int>]
+    private let row: (Int) -> Row
+
+    /// - Parameters:
+    ///   - counts: of each split.
+    ///   - row: of all samples.
+    init(_ counts: [Int], _ row: @escaping (Int) -> Row) {
+      var end = 0
+      splits = counts.map { count in
+        defer { end += count }
+        return end..<(end + count)
+      }
+      self.row = row
+    }
+
+    package var startIndex: Int { 0 }
+    package var endIndex: Int { splits.last?.upperBound ?? 0 }
+    package subscript(index: Int) -> Row { row(index) }
+  }
+
   /// One modality of all samples.
   package struct Channel {
     var name: String
@@ -47,7 +70,7 @@ package struct GuardedSamples {
   package var isMultiLabel: Bool
   /// In the order of `rows`.
   package var splits: [String]
-  package var rows: [Row]
+  package var rows: Rows
   package var channels: [Channel]
   /// The samples that reading left out.
   package var leftOut: [Quarantined]
@@ -55,11 +78,7 @@ package struct GuardedSamples {
   package var looked: [String]
 
   /// The rows of a split.
-  func range(_ split: Int) -> Range<Int> {
-    let first = rows.firstIndex { $0.split == split } ?? rows.count
-    let last = rows.lastIndex { $0.split == split } ?? first - 1
-    return first..<(last + 1)
-  }
+  func range(_ split: Int) -> Range<Int> { rows.splits[split] }
 
   func sample(_ index: Int) -> DataFindings.Sample {
     let row = rows[index]

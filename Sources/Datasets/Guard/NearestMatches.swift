@@ -33,6 +33,7 @@ struct NearestMatches {
     heldOut = ranges.dropFirst().reduce(0) { $0 + $1.count }
     guard heldOut > 0, width > 0 else { return }
     let share = min(1, settings.work / (pairs * Double(width)))
+    guard share == 1 || share * Double(heldOut) >= Double(settings.fewestCompared) else { return }
     for range in ranges.dropFirst() where !range.isEmpty {
       var rows = Array(range)
       if share < 1 {

@@ -167,13 +167,16 @@ package struct ProtocolGuard {
 
   /// Samples whose every modality is the same; answers with what names each sample's content.
   private mutating func identical() -> [ContentDigest] {
+    let samples = samples
+    let channels = samples.channels.map(\.contents)
     let whole = samples.rows.indices.map { index in
-      ContentDigest(samples.channels.map { $0.contents[index] })
+      channels.count == 1 ? channels[0][index] : ContentDigest(channels.map { $0[index] })
     }
-    let isEmpty = samples.rows.indices.map { index in samples.channels.allSatisfy { $0.missing[index] } }
+    let present = samples.rows.indices.lazy.filter { index in !samples.channels.allSatisfy { $0.missing[index] } }
+    let repeated = Self.repeated(whole, present)
     var groups: [[Int]] = []
     var places: [ContentDigest: Int] = [:]
-    for index in samples.rows.indices where !isEmpty[index] {
+    for index in present where repeated.contains(whole[index]) {
       if let place = places[whole[index]] {
         groups[place].append(index)
       } else {
@@ -216,6 +219,23 @@ package struct ProtocolGuard {
     return whole
   }
 
+  /// Contents that may be there more than once, among them all that are.
+  ///
+  /// Sixteen bits a sample are marked by digest: where a mark is there already, it is looked at closer. So memory is that of
+  /// few samples.
+  private static func repeated(_ contents: [ContentDigest], _ present: some Sequence<Int>) -> Set<ContentDigest> {
+    let size = UInt64(max(contents.count, 4) * 16)
+    var marks = [UInt64](repeating: 0, count: Int(size / 64) + 1)
+    var repeated: Set<ContentDigest> = []
+    for index in present {
+      let place = contents[index].low % size
+      let (word, bit) = (Int(place / 64), UInt64(1) << (place % 64))
+      if marks[word] & bit != 0 { repeated.insert(contents[index]) }
+      marks[word] |= bit
+    }
+    return repeated
+  }
+
   private mutating func conflicting(_ groups: [[Int]]) {
     let conflicts = groups.filter { group in Set(group.map { samples.rows[$0].labels }).count > 1 }
     guard !conflicts.isEmpty else { return }
@@ -238,11 +258,13 @@ package struct ProtocolGuard {
   /// Content of one modality that training has as well, in samples that are no whole copies.
   private mutating func sharedModalities(_ whole: [ContentDigest]) {
     guard samples.channels.count > 1 else { return }
-    let trainedWhole = Set(samples.range(0).map { whole[$0] })
+    let heldWhole = Set(heldOut.map { whole[$0] })
+    let trainedWhole = Set(samples.range(0).lazy.map { whole[$0] }.filter(heldWhole.contains))
     for channel in samples.channels {
+      let heldContents = Set(heldOut.map { channel.contents[$0] })
       var first: [ContentDigest: Int] = [:]
-      for index in samples.range(0) where !channel.missing[index] && first[channel.contents[index]] == nil {
-        first[channel.contents[index]] = index
+      for index in samples.range(0) where !channel.missing[index] && heldContents.contains(channel.contents[index]) {
+        first[channel.contents[index]] = first[channel.contents[index]] ?? index
       }
       let shared = heldOutTestFirst.filter { index in
         !channel.missing[index] && first[channel.contents[index]] != nil && !trainedWhole.contains(whole[index])
@@ -252,15 +274,16 @@ package struct ProtocolGuard {
       let share = Double(shared.count) / Double(max(present, 1))
       let pairs = shared.map { [$0, first[channel.contents[$0]] ?? $0] }
       let agree = pairs.count { samples.rows[$0[0]].labels == samples.rows[$0[1]].labels }
+      let sameLabel = Double(agree) / Double(shared.count)
+      let shares = "\(Self.percent(share)) of those with one; \(Self.percent(sameLabel)) with the same label"
       add(
         .init(
           .sharedModality, share >= 0.01 && channel.tellsAlone ? .warning : .remark,
-          "\(held(shared)) \(shared.count == 1 ? "has" : "have") the \(channel.name) of a training sample (\(Self.percent(share)) of those with one; "
-            + "\(Self.percent(Double(agree) / Double(shared.count))) with the same label)",
+          "\(held(shared)) \(shared.count == 1 ? "has" : "have") the \(channel.name) of a training sample (\(shares))",
           Self.few(pairs.map { "\(fullPlace($0[0])) that of \(fullPlace($0[1]))" }),
           remedy: "see whether they belong together, and if so keep them in one split", modality: channel.name,
           count: shared.count, cases: cases(pairs),
-          numbers: ["share": share, "sameLabel": Double(agree) / Double(shared.count)]))
+          numbers: ["share": share, "sameLabel": sameLabel]))
     }
   }
 
@@ -272,12 +295,18 @@ package struct ProtocolGuard {
     matches.putLast(before: samples.range(samples.splits.count - 1).lowerBound)
     looked.append(
       "near-copies across splits: \(samples.channels.map(\.words).joined(separator: "; ")); "
-        + (matches.compared == matches.heldOut
-          ? "every held-out sample against every one of the splits before it"
-          : "a drawn sample of \(Self.grouped(matches.compared)) of \(Self.grouped(matches.heldOut)) held-out samples, "
-            + "each against every one of the splits before it"))
+        + (matches.compared == 0
+          ? "not looked for before a training, since that would take long; 'seesaw check' does"
+          : matches.compared == matches.heldOut
+            ? "every held-out sample against every one of the splits before it"
+            : "a drawn sample of \(Self.grouped(matches.compared)) of \(Self.grouped(matches.heldOut)) held-out samples, "
+              + "each against every one of the splits before it"))
     let isSample = matches.compared < matches.heldOut
-    let trained = Set(samples.rows.indices.map { Copy(split: samples.rows[$0].split, content: whole[$0]) })
+    let matched = Set((matches.whole + matches.alone.joined()).map { whole[$0.row] })
+    let trained = Set(
+      samples.splits.indices.flatMap { split in
+        samples.range(split).lazy.filter { matched.contains(whole[$0]) }.map { Copy(split: split, content: whole[$0]) }
+      })
     func isCopy(_ index: Int) -> Bool {
       (0..<samples.rows[index].split).contains { trained.contains(Copy(split: $0, content: whole[index])) }
     }
@@ -337,8 +366,9 @@ package struct ProtocolGuard {
       tell(members, .groupAcrossSplits, .grave)
       return
     }
-    let ids = samples.rows.map { $0.id ?? "" }
-    guard let stems = IdentifierStems(ids) else { return }
+    guard samples.rows.contains(where: { $0.id != nil }),
+      let stems = IdentifierStems(samples.rows.map { $0.id ?? "" })
+    else { return }
     looked.append(
       "groups: there is no column 'group'; \(Self.grouped(stems.groups.count)) are guessed from ids that begin alike")
     tell(stems.groups, .guessedGroupAcrossSplits, .warning)

@@ -98,6 +98,23 @@ struct FeatureGuardTests {
     #expect(!found.findings.contains { [.sharedModality, .nearAcrossSplits, .nearModality].contains($0.kind) })
   }
 
+  @Test("where few rows could be compared before a training, none is, which is said; copies are found all the same")
+  func nothingCompared() throws {
+    var rows = Rows()
+    rows.put(rows.image("train", 3), as: \.image, "test", 7)
+    rows.put(rows.text("train", 3), as: \.text, "test", 7)
+    rows.put(rows.image("train", 5).map { $0 * 1.001 }, as: \.image, "test", 9)
+    rows.put(rows.text("train", 5).map { $0 * 1.001 }, as: \.text, "test", 9)
+    var settings = GuardSettings()
+    #expect(try findings(rows, settings).findings.contains { $0.kind == .nearAcrossSplits })
+    settings.work = 1000
+    settings.fewestCompared = 64
+    let found = try findings(rows, settings)
+    #expect(try only(.identicalAcrossSplits, found).count == 1)
+    #expect(!found.findings.contains { $0.kind == .nearAcrossSplits })
+    #expect(found.looked.contains { $0.hasSuffix("since that would take long; 'seesaw check' does") })
+  }
+
   @Test("minus zero is zero")
   func minusZero() throws {
     var rows = Rows()

@@ -1,0 +1,75 @@
+import Datasets
+import Dispatch
+import Foundation
+import Multimodal
+import Records
+import Synchronization
+
+/// A feature set and the digests of its files.
+struct LoadedData {
+  let set: FeatureSet
+  let digests: [String: String]
+  /// Bytes from which on reading the features takes long enough to be told.
+  private static let large = 4_000_000_000
+
+  init(at folder: URL, events: EventSink = { _ in }) throws {
+    let train = folder.appending(path: "train.safetensors")
+    let size = (try? train.resourceValues(forKeys: [.fileSizeKey]))?.fileSize ?? 0
+    if size > Self.large {
+      events(.phase("Opening", "\(folder.relativePath) · \(Self.gigabytes(size)) are checked and digested"))
+    }
+    // At the same time as the features are checked, so that the disk brings them once.
+    let early = EarlyDigest(of: train)
+    set = try FeatureSet(at: folder)
+    var digests: [String: String] = [:]
+    for file in try set.files() {
+      let isTrain = file.lastPathComponent == train.lastPathComponent
+      digests[file.lastPathComponent] = try isTrain ? early.wait() : FileDigest.sha256(of: file)
+    }
+    self.digests = digests
+  }
+
+  /// The size of the training features, where reading them takes long.
+  var largeSize: String? {
+    let bytes = set.train.byteCount
+    return bytes > Self.large ? Self.gigabytes(bytes) : nil
+  }
+
+  private static func gigabytes(_ bytes: Int) -> String { String(format: "%.1f GB", Double(bytes) / 1e9) }
+
+  /// - Parameter digests: what else the run depends on, by what it is called.
+  func record(_ digests: [String: String]) -> DataRecord {
+    DataRecord(
+      name: set.manifest.name, path: set.folder.standardizedFileURL.path, digests: digests,
+      classes: set.manifest.classes, modalities: set.manifest.modalities, counts: set.counts)
+  }
+
+  /// The data in one line: emoji · 1,128 train, 156 validation, 317 test · image 128, text 384.
+  var words: String {
+    let counts = ["train", "validation", "test"].compactMap { name in
+      set.counts[name].map { "\(grouped($0)) \(name)" }
+    }
+    let widths = zip(set.manifest.modalities, set.forms).map { "\($0) \($1.words)" }
+    return "\(set.manifest.name) · \(counts.joined(separator: ", ")) · \(widths.joined(separator: ", "))"
+  }
+}
+
+/// The digest of a file, begun on another thread.
+private final class EarlyDigest: Sendable {
+  private let found = Mutex<Result<String, any Error>?>(nil)
+  private let work = DispatchGroup()
+  private let file: URL
+
+  init(of file: URL) {
+    self.file = file
+    DispatchQueue.global().async(group: work) { [self] in
+      let result = Result { try FileDigest.sha256(of: file) }
+      found.withLock { $0 = result }
+    }
+  }
+
+  func wait() throws -> String {
+    work.wait()
+    return try found.withLock { $0 }?.get() ?? FileDigest.sha256(of: file)
+  }
+}
