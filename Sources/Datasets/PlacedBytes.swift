@@ -4,27 +4,27 @@ import Foundation
 enum PlacedBytes {
   /// Whether the buffer was filled from `offset` on.
   static func read(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool {
-    var done = 0
-    while done < buffer.count, let base = buffer.baseAddress {
-      let count = pread(descriptor, base + done, buffer.count - done, off_t(offset + done))
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { return false }
-      done += count
-    }
-    return true
+    guard let base = buffer.baseAddress else { return true }
+    return all(buffer.count) { pread(descriptor, base + $0, buffer.count - $0, off_t(offset + $0)) }
   }
 
   /// Whether the bytes were written from `offset` on; `errno` says why not.
   static func write(_ bytes: [UInt8], to descriptor: Int32, at offset: Int) -> Bool {
     bytes.withUnsafeBytes { bytes in
-      var done = 0
-      while done < bytes.count, let base = bytes.baseAddress {
-        let count = pwrite(descriptor, base + done, bytes.count - done, off_t(offset + done))
-        if count < 0, errno == EINTR { continue }
-        guard count > 0 else { return false }
-        done += count
-      }
-      return true
+      guard let base = bytes.baseAddress else { return true }
+      return all(bytes.count) { pwrite(descriptor, base + $0, bytes.count - $0, off_t(offset + $0)) }
     }
+  }
+
+  /// - Parameter call: moves some bytes behind those that are done, and says how many.
+  private static func all(_ count: Int, _ call: (_ done: Int) -> Int) -> Bool {
+    var done = 0
+    while done < count {
+      let moved = call(done)
+      if moved < 0, errno == EINTR { continue }
+      guard moved > 0 else { return false }
+      done += moved
+    }
+    return true
   }
 }

@@ -59,8 +59,8 @@ final class StreamedBatches: BatchFeed {
   }
 
   private func window(ofPlace place: Int) throws -> LoadedWindow {
-    let (number, before) = windows.window(ofPlace: place)
     if let current, current.places.contains(place) { return current }
+    let (number, before) = windows.window(ofPlace: place)
     // Its memory is what the window after next is read into.
     current = nil
     let read = try reader.take(number)

@@ -9,14 +9,17 @@ import Synchronization
 struct LoadedData {
   let set: FeatureSet
   let digests: [String: String]
+  /// The size of the training features, where reading them takes long.
+  let largeSize: String?
   /// Bytes from which on reading the features takes long enough to be told.
   private static let large = 4_000_000_000
 
   init(at folder: URL, events: EventSink = { _ in }) throws {
     let train = folder.appending(path: "train.safetensors")
     let size = (try? train.resourceValues(forKeys: [.fileSizeKey]))?.fileSize ?? 0
-    if size > Self.large {
-      events(.phase("Opening", "\(folder.relativePath) · \(Self.gigabytes(size)) are checked and digested"))
+    largeSize = size > Self.large ? String(format: "%.1f GB", Double(size) / 1e9) : nil
+    if let largeSize {
+      events(.phase("Opening", "\(folder.relativePath) · \(largeSize) are checked and digested"))
     }
     // At the same time as the features are checked, so that the disk brings them once.
     let early = EarlyDigest(of: train)
@@ -28,14 +31,6 @@ struct LoadedData {
     }
     self.digests = digests
   }
-
-  /// The size of the training features, where reading them takes long.
-  var largeSize: String? {
-    let bytes = set.train.byteCount
-    return bytes > Self.large ? Self.gigabytes(bytes) : nil
-  }
-
-  private static func gigabytes(_ bytes: Int) -> String { String(format: "%.1f GB", Double(bytes) / 1e9) }
 
   /// - Parameter digests: what else the run depends on, by what it is called.
   func record(_ digests: [String: String]) -> DataRecord {
@@ -56,12 +51,10 @@ struct LoadedData {
 
 /// The digest of a file, begun on another thread.
 private final class EarlyDigest: Sendable {
-  private let found = Mutex<Result<String, any Error>?>(nil)
+  private let found = Mutex<Result<String, any Error>>(.failure(CancellationError()))
   private let work = DispatchGroup()
-  private let file: URL
 
   init(of file: URL) {
-    self.file = file
     DispatchQueue.global().async(group: work) { [self] in
       let result = Result { try FileDigest.sha256(of: file) }
       found.withLock { $0 = result }
@@ -70,6 +63,6 @@ private final class EarlyDigest: Sendable {
 
   func wait() throws -> String {
     work.wait()
-    return try found.withLock { $0 }?.get() ?? FileDigest.sha256(of: file)
+    return try found.withLock { $0 }.get()
   }
 }

@@ -12,14 +12,10 @@ extension GuardedSamples {
     let classes = set.manifest.classes
     let origins = try all.map { try set.origins(of: $0.name) }
     let labels = try all.map { try Self.labels($0.split, set.manifest) }
-    var starts = [0]
-    for (_, split) in all { starts.append(starts[starts.count - 1] + split.count) }
-    let rows = Rows(all.map(\.split.count)) { index in
-      let number = (starts.firstIndex { $0 > index } ?? 1) - 1
-      let row = index - starts[number]
-      let origin = origins[number]?[row]
+    let rows = Rows(all.map(\.split.count)) { split, row in
+      let origin = origins[split]?[row]
       return Row(
-        split: number, row: row, line: origin?.line, id: origin?.id, group: origin?.group, labels: labels[number](row),
+        split: split, row: row, line: origin?.line, id: origin?.id, group: origin?.group, labels: labels[split](row),
         text: origin?.text)
     }
     let channels = try set.modalities.map { modality in

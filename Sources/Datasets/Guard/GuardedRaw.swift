@@ -22,27 +22,28 @@ extension GuardedSamples {
   /// - Parameter prints: of pictures and sounds, for each sample; nil for one without.
   package init(_ data: RawDataset, prints: [RawInput.Kind: [Print?]], _ settings: GuardSettings) throws {
     let splits = RawSplit.allCases.filter(data.has)
-    let order = splits.flatMap { split in data.samples.indices.filter { data.samples.split(at: $0) == split } }
-    let samples = order.map { data.samples[$0] }
+    let members = splits.map { split in data.samples.indices.filter { data.samples.split(at: $0) == split } }
+    let samples = members.map { $0.map { data.samples[$0] } }
     let places = Dictionary(uniqueKeysWithValues: data.classes.enumerated().map { ($1, $0) })
     var channels: [Channel] = []
     for kind in data.modalities {
       switch kind {
-      case .text: channels.append(Channel(texts: samples.map(\.text)))
+      case .text: channels.append(Channel(texts: samples.joined().map(\.text)))
       case .image, .audio:
-        channels.append(Channel(kind, prints: order.map { prints[kind]?[$0] }, settings))
+        channels.append(Channel(kind, prints: members.joined().map { prints[kind]?[$0] }, settings))
       }
     }
-    let rows = samples.map { sample in
-      Row(
-        split: splits.firstIndex(of: sample.split) ?? 0, row: nil, line: sample.row, id: sample.id,
-        group: sample.group, labels: sample.labels.compactMap { places[$0] }.sorted(), text: sample.text)
+    let rows = samples.enumerated().map { split, samples in
+      samples.map { sample in
+        Row(
+          split: split, row: nil, line: sample.row, id: sample.id, group: sample.group,
+          labels: sample.labels.compactMap { places[$0] }.sorted(), text: sample.text)
+      }
     }
     self.init(
       dataset: data.name, path: data.folder.relativePath, form: "raw", classes: data.classes,
       isMultiLabel: data.isMultiLabel, splits: splits.map(\.rawValue),
-      rows: Rows(splits.indices.map { split in rows.count { $0.split == split } }) { rows[$0] }, channels: channels,
-      leftOut: data.quarantined, looked: data.notes)
+      rows: Rows(rows.map(\.count)) { rows[$0][$1] }, channels: channels, leftOut: data.quarantined, looked: data.notes)
   }
 }
 

@@ -21,12 +21,12 @@ package struct GuardedSamples {
   package struct Rows: RandomAccessCollection {
     /// Of each split, one behind the other.
     let splits: [Range<Int>]
-    private let row: (Int) -> Row
+    private let row: (_ split: Int, _ row: Int) -> Row
 
     /// - Parameters:
     ///   - counts: of each split.
-    ///   - row: of all samples.
-    init(_ counts: [Int], _ row: @escaping (Int) -> Row) {
+    ///   - row: the sample in that row of that split.
+    init(_ counts: [Int], _ row: @escaping (_ split: Int, _ row: Int) -> Row) {
       var end = 0
       splits = counts.map { count in
         defer { end += count }
@@ -37,7 +37,10 @@ package struct GuardedSamples {
 
     package var startIndex: Int { 0 }
     package var endIndex: Int { splits.last?.upperBound ?? 0 }
-    package subscript(index: Int) -> Row { row(index) }
+    package subscript(index: Int) -> Row {
+      let split = splits.firstIndex { index < $0.upperBound } ?? 0
+      return row(split, index - splits[split].lowerBound)
+    }
   }
 
   /// One modality of all samples.
