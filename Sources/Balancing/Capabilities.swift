@@ -24,6 +24,23 @@ public protocol PredictsItsOwnWay: BalancingMethod {
   func logits(_ outputs: Outputs, absent: Set<Modality>) throws -> Tensor
 }
 
+/// A method whose prediction makes use of knowing what is absent.
+///
+/// The others are shown what stands for a missing input, and may be answered for in other ways (`AbsenceAnswer`).
+public protocol AnswersAbsence: PredictsItsOwnWay {}
+
+/// A method that says, sample by sample, how much it trusts each modality.
+public protocol TellsReliance: BalancingMethod {
+  /// The share of each modality in a prediction, [B] each, with sum 1; nil where the settings leave it out.
+  func reliance(_ outputs: Outputs, absent: Set<Modality>) throws -> PerModality<Tensor>?
+}
+
+/// A method that trains on impaired inputs besides clean ones.
+public protocol SeesImpairedInputs: BalancingMethod {
+  /// The share of training rows of each modality that are taken from an impaired view, in 0…1.
+  var viewShare: Double { get }
+}
+
 /// A method that remembers something from step to step, or for prediction.
 public protocol Checkpointed: BalancingMethod {
   func state() throws -> MethodState

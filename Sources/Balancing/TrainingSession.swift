@@ -51,6 +51,8 @@ public final class TrainingSession {
   public package(set) var clock: TrainingClock { didSet { if clock.step != oldValue.step { passes = 0 } } }
   /// The weight of each class in losses, [C]; nil where all count alike.
   public let classWeights: Tensor?
+  /// What an input looks like where its modality is missing, [1, …] each; nil: zeros.
+  public let missing: PerModality<Tensor>?
 
   package let optimizer: any Optimizer
   private let learningRate: LearningRate
@@ -77,9 +79,10 @@ public final class TrainingSession {
   public init(
     _ model: MultimodalModel, optimizer: any Optimizer, learningRate: LearningRate, clock: TrainingClock,
     random: RandomSource, classWeights: Tensor? = nil, gradientClip: Double = 0, path: GradientPath = .factored,
-    dropout: Double? = 0
+    dropout: Double? = 0, missing: PerModality<Tensor>? = nil
   ) {
     self.dropout = dropout
+    self.missing = missing
     self.model = model
     self.optimizer = optimizer
     self.learningRate = learningRate
@@ -133,6 +136,14 @@ public final class TrainingSession {
   func feature(_ modality: Modality, _ batch: Batch) throws -> Tensor {
     guard let tape, model.encoders.isEmpty, !measuresUpdates else { return try forward(batch).features[modality] }
     return try tape(model.embeddings[modality], batch.inputs[modality]).tensor()
+  }
+
+  /// One input of each modality that is missing, [1, …], in the type and on the device of a batch's.
+  func missingInputs(_ batch: Batch) throws -> PerModality<Tensor> {
+    try batch.inputs.map { modality, rows in
+      guard let missing else { return try .zeros([1] + rows.shape.dropFirst(), rows.elementType, on: rows.device) }
+      return try missing[modality].to(rows.elementType, on: rows.device)
+    }
   }
 
   /// The outputs for any inputs.

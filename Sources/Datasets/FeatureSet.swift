@@ -49,14 +49,16 @@ public final class FeatureSet {
 
   /// The conditions that the test split can be tried under, in the order of a table.
   ///
-  /// Everything there, each modality missing, each noisy, then whatever else there are files for. A modality can always
-  /// be tried as missing: where there is no file its features are set to zero.
+  /// Everything there, each modality missing (silent), each absent (declared, where others remain), each noisy, then
+  /// whatever else there are files for. A modality can always be tried as missing: where there is no file its features are
+  /// set to zero.
   public func conditions() throws -> [String] {
-    let missing = manifest.modalities.map { "\($0)-missing" }
+    let missing = manifest.modalities.map { "\($0)-\(Condition.missing)" }
+    let absent = manifest.modalities.count > 1 ? manifest.modalities.map { "\($0)-\(Condition.absent)" } : []
     let files = try conditionFiles()
     let noisy = manifest.modalities.map { "\($0)-noisy" }.filter(files.contains)
-    let others = files.filter { !missing.contains($0) && !noisy.contains($0) }.sorted()
-    return [Condition.full] + missing + noisy + others
+    let others = files.filter { !(missing + absent + noisy).contains($0) }.sorted()
+    return [Condition.full] + missing + absent + noisy + others
   }
 
   /// The conditions that usually stand in a table and cannot be tried here.
@@ -67,11 +69,16 @@ public final class FeatureSet {
 
   /// The test split under a condition; a file is read and checked once.
   ///
-  /// - Returns: the split, the modalities known to be absent, and whether zeros stand for the missing features.
+  /// What a model is shown of an absent modality is what it is shown of a missing one.
+  ///
+  /// - Returns: the split, the modalities that are not there, and whether zeros stand for their features.
   public func test(under name: String) throws -> (split: FeatureSplit, absent: Set<Modality>, zeroFeatures: Bool) {
     try known.withLock {
       if let found = conditionSplits[name] { return found }
-      let split = try readTest(under: name)
+      let condition = Condition(name, modalities: manifest.modalities)
+      let isAbsent = condition.kind == Condition.absent && manifest.modalities.count > 1
+      let shown = isAbsent ? "\(condition.modality ?? "")-\(Condition.missing)" : name
+      let split = try conditionSplits[shown] ?? readTest(under: shown)
       conditionSplits[name] = split
       return split
     }
@@ -95,7 +102,7 @@ public final class FeatureSet {
       return (test, [], false)
     }
     let modality = Modality(modalityName)
-    let isMissing = condition.kind == "missing"
+    let isMissing = condition.kind == Condition.missing
     let url = conditionFile(name)
     guard FileManager.default.fileExists(atPath: url.path) else {
       guard isMissing else {
@@ -152,11 +159,27 @@ public final class FeatureSet {
     return split
   }
 
+  /// The validation split under a condition; nil where there is none.
+  public func validation(under name: String) throws -> FeatureSplit? {
+    let condition = Condition(name, modalities: manifest.modalities)
+    guard condition.kind == Condition.missing, let modality = condition.modality else { return nil }
+    return try validation(without: [Modality(modality)])
+  }
+
   private func missingForAll(_ modality: Modality) throws -> Tensor {
     let url = conditionFile("\(modality.name)-missing")
     guard FileManager.default.fileExists(atPath: url.path) else { return try zeros(modality) }
     let features = try SafeTensors(reading: url).tensor(modality.name)
     return features.rank > 1 && features.shape[0] == 1 ? features : try zeros(modality)
+  }
+
+  /// What stands for each modality where it is missing.
+  public func missingInputs() throws -> MissingInputs {
+    try MissingInputs(
+      Dictionary(uniqueKeysWithValues: modalities.map { modality in
+        let isZero = try missingFeatures(modality).to(.float64).abs().max().scalar() == 0
+        return (modality.name, isZero ? MissingInputs.zeros : MissingInputs.encodedEmpty)
+      }))
   }
 
   /// What a sample of a modality is.

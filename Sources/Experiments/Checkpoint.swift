@@ -22,6 +22,9 @@ struct Checkpoint {
     var counts: [String: Int]
     var bestEpoch: Int?
     var bestScore: Double?
+    var bestLoss: Double?
+    /// Of the last epochs, where the selection takes means over several.
+    var recentMerits: [EpochSelection.Merit]?
     var method: Tree
     var bestMethod: Tree?
     var secondsBefore: Double
@@ -35,7 +38,7 @@ struct Checkpoint {
   /// The weights selected so far.
   struct Best {
     let epoch: Int
-    let score: Double
+    let merit: EpochSelection.Merit
     let weights: Tensor
     let method: MethodState?
   }
@@ -43,7 +46,7 @@ struct Checkpoint {
   static func write(
     in folder: RunFolder, digest: String, session: TrainingSession, optimizer: any Optimizer,
     method: any BalancingMethod,
-    probe: StepProbe?, position: Trainer.Position, best: Best?, seconds: Double
+    probe: StepProbe?, position: Trainer.Position, best: Best?, recentMerits: [EpochSelection.Merit], seconds: Double
   ) throws {
     let state = try (method as? any Checkpointed)?.state()
     var tensors: [(String, Tensor)] = [("weights", try session.model.store.flat())]
@@ -65,7 +68,8 @@ struct Checkpoint {
     let numbers = Numbers(
       digest: digest, epoch: position.epoch, batch: position.batch, isPrepared: position.isPrepared,
       step: session.clock.step, sums: position.sums, counts: position.counts, bestEpoch: best?.epoch,
-      bestScore: best?.score, method: state?.numbers ?? .table([:]), bestMethod: best?.method?.numbers,
+      bestScore: best?.merit.score, bestLoss: best?.merit.loss, recentMerits: recentMerits.isEmpty ? nil : recentMerits,
+      method: state?.numbers ?? .table([:]), bestMethod: best?.method?.numbers,
       secondsBefore: seconds, order: position.plan?.order)
     let text = try Tree(encoding: numbers, keys: .asNamed).json()
     let metadata = ["checkpoint": text, "sha256": try sha256(text, tensors)]
@@ -161,7 +165,8 @@ struct Checkpoint {
     var best: Best?
     if let epoch = numbers.bestEpoch, let score = numbers.bestScore {
       best = Best(
-        epoch: epoch, score: score, weights: try tensor("best.weights"),
+        epoch: epoch, merit: EpochSelection.Merit(score: score, loss: numbers.bestLoss ?? 0),
+        weights: try tensor("best.weights"),
         method: numbers.bestMethod.map { MethodState(numbers: $0, tensors: tensors(under: "best.method.")) })
     }
     return (position, best)

@@ -150,15 +150,13 @@ private struct DiagnosisWork {
     var tables: [EvaluationTable] = []
     for folder in folders {
       try checkStop()
-      let (builder, model, method) = try Experiment.finishedRun(folder, data: data, events: quiet)
-      let (table, trial) = try Experiment.evaluation(builder, model, method)
-      tables.append(table)
+      let trial = try Experiment.finishedTrial(folder, data: data, events: quiet)
+      tables.append(try Experiment.evaluation(trial))
       trials.append(trial)
     }
     let aloneModels = try alone.map { row in
       try (trained[row.label] ?? []).map { summary in
-        let (builder, model, method) = try Experiment.finishedRun(summary.folder, data: data, events: quiet)
-        return ModelTrial(builder, model, method)
+        return try Experiment.finishedTrial(summary.folder, data: data, events: quiet)
       }
     }
     let aloneOnTest = try aloneModels.enumerated().map { place, models in
@@ -473,8 +471,7 @@ private struct DiagnosisWork {
     for row in [baseline] + complete {
       let trials = try (trained[row.label] ?? []).map { summary in
         try checkStop()
-        let (builder, model, method) = try Experiment.finishedRun(summary.folder, data: data, events: quiet)
-        return ModelTrial(builder, model, method)
+        return try Experiment.finishedTrial(summary.folder, data: data, events: quiet)
       }
       bootstrap.add("full:\(row.label)", try trials.map { try $0.measure(under: Condition.full) })
       bootstrap.add(
@@ -486,9 +483,9 @@ private struct DiagnosisWork {
             return scores.count == parts.count ? Statistics.mean(scores) : nil
           }
         })
-      let full = try trials.map { try $0.validationScore(absent: []) }
+      let full = try trials.map { try $0.validationScore(without: []) }
       let missing = try trials.map { trial in
-        Statistics.mean(try modalities.map { try trial.validationScore(absent: [$0]) }) ?? .nan
+        Statistics.mean(try modalities.map { try trial.validationScore(without: [$0]) }) ?? .nan
       }
       validation[row.label] = (Statistics.mean(full) ?? .nan, Statistics.mean(missing) ?? .nan)
     }

@@ -17,8 +17,8 @@ extension Experiment {
     // What is found on the run's own data is kept in its folder.
     let lock = data == nil && folder.exists ? try folder.lock() : nil
     defer { lock?.release() }
-    let (builder, model, method) = try finishedRun(run, data: data.map { try LoadedData(at: $0) }, events: events)
-    let (table, trial) = try evaluation(builder, model, method)
+    let trial = try finishedTrial(run, data: data.map { try LoadedData(at: $0) }, events: events)
+    let table = try evaluation(trial)
     if data == nil {
       try folder.write(table)
       try keepEvidence(table, trial, in: folder)
@@ -26,7 +26,15 @@ extension Experiment {
     return table
   }
 
-  /// A finished run's data, model and method, ready to be tried.
+  /// A finished run, ready to be tried; it answers absence as its record says.
+  static func finishedTrial(_ run: URL, data: LoadedData?, events: EventSink) throws -> ModelTrial {
+    let (builder, model, method) = try finishedRun(run, data: data, events: events)
+    let folder = RunFolder(run)
+    return ModelTrial(
+      builder, model, method, absence: try Absence(in: folder, folder.readRecord(), model, method))
+  }
+
+  /// A finished run's data, model and method.
   ///
   /// - Parameter data: what to try it on; nil reads the run's own.
   static func finishedRun(
@@ -65,10 +73,8 @@ extension Experiment {
   }
 
   /// The scores of a model under every condition that was asked for, and the predictions behind them.
-  static func evaluation(
-    _ builder: RunBuilder, _ model: MultimodalModel, _ method: any BalancingMethod
-  ) throws -> (table: EvaluationTable, trial: ModelTrial) {
-    let trial = ModelTrial(builder, model, method)
+  static func evaluation(_ trial: ModelTrial) throws -> EvaluationTable {
+    let (builder, model, method) = (trial.builder, trial.model, trial.method)
     let set = builder.data.set
     let evaluator = builder.evaluator
     var notes: [String] = []
@@ -87,10 +93,10 @@ extension Experiment {
     var metrics: [String: [String: Double]] = [:]
     var zeroFeatures: [String] = []
     for name in conditions {
-      let (split, absent, zero) = try set.test(under: name)
+      let (split, missing, zero) = try set.test(under: name)
       if zero { zeroFeatures.append(name) }
       let prepared = builder.prepared(split)
-      let predict = prediction(of: method, absent: absent)
+      let predict = try trial.rule(told: trial.told(name, missing))
       let withHeads = name == Condition.full && method is any TrainsUnimodalClassifiers
       let (logits, labels) = try evaluator.allLogits(model, prepared) { outputs in
         [try predict(outputs)] + (withHeads ? try outputs.unimodal().values : [])
@@ -113,13 +119,16 @@ extension Experiment {
     if !zeroFeatures.isEmpty {
       notes.append("features of a missing modality are zeros in \(zeroFeatures.joined(separator: ", "))")
     }
-    let table = EvaluationTable(
+    if let answers = set.modalities.count > 1 ? try trial.absence().chosen : nil, set.test != nil {
+      notes.append(
+        "declared absence is answered by "
+          + set.manifest.modalities.compactMap { name in answers[name].map { "\($0.words) (\(name))" } }
+          .joined(separator: ", "))
+    }
+    return EvaluationTable(
       dataset: set.manifest.name, metric: set.manifest.metric.rawValue, modalities: set.manifest.modalities,
       conditions: conditions, scores: scores, metrics: metrics, shapley: values?.shapley, samples: set.test?.count,
-      missing: values?.shapley != nil || conditions.contains { $0.hasSuffix("-missing") }
-        ? (zeroFeatures.isEmpty ? "encoded" : "zero-features") : nil,
-      notes: notes)
-    return (table, trial)
+      missing: set.test == nil ? nil : try set.missingInputs(), notes: notes)
   }
 
   /// Says of which split something cannot be scored.

@@ -45,7 +45,8 @@ extension Experiment {
     let session = TrainingSession(
       model, optimizer: try RunBuilder.optimizer(configuration.optimizer, model.store),
       learningRate: RunBuilder.learningRate(configuration.optimizer), clock: clock,
-      random: RandomSource(seed: request.seed), path: configuration.training.gradients)
+      random: RandomSource(seed: request.seed), path: configuration.training.gradients,
+      missing: try missingInputs(reading: request.batch, model, elementType))
     let (report, inspection) = try session.inspecting { try method.step(batch, session) }
 
     let update = try inspection.updates.dropFirst().reduce(
@@ -109,6 +110,27 @@ extension Experiment {
     try RunBuilder.addParameters(of: method, to: model)
     try model.store.load(weights)
     return model
+  }
+
+  /// What stands for missing modalities, `<modality>-missing` [1, …] in the batch's file; zeros where it is not there.
+  private static func missingInputs(
+    reading url: URL, _ model: MultimodalModel, _ elementType: ElementType
+  ) throws -> PerModality<Tensor> {
+    let file = try SafeTensors(reading: url)
+    return try PerModality(model.modalities) { modality in
+      let name = "\(modality)-\(Condition.missing)"
+      let form = (model.encoders[modality] as? TrainedNetwork)?.form.input
+      let expected = [1] + (form?.shape ?? [model.embeddings[modality].weight.shape[1]])
+      let type = form?.elementType ?? elementType
+      guard file.entry(name) != nil else { return try .zeros(expected, type) }
+      let row = try file.tensor(name)
+      guard row.shape == expected else {
+        throw Diagnosis(
+          "the batch does not fit the weights", place: url.relativePath,
+          found: ["'\(name)' has the shape \(row.shape), expected \(expected)"], exitStatus: .input)
+      }
+      return try row.to(type)
+    }
   }
 
   private static func batch(reading url: URL, _ model: MultimodalModel, _ elementType: ElementType) throws -> Batch {

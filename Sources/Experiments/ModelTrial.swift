@@ -19,10 +19,24 @@ final class ModelTrial {
   /// The modalities for whose missing features zeros stood.
   private(set) var zeroFeatures: Set<Modality> = []
 
-  init(_ builder: RunBuilder, _ model: MultimodalModel, _ method: any BalancingMethod) {
+  /// How absence is answered; nil: not known yet.
+  private var knownAbsence: Absence?
+
+  init(
+    _ builder: RunBuilder, _ model: MultimodalModel, _ method: any BalancingMethod, absence: Absence? = nil
+  ) {
     self.builder = builder
     self.model = model
     self.method = method
+    knownAbsence = absence
+  }
+
+  /// How the model answers declared absence; fitted where the run does not say.
+  func absence() throws -> Absence {
+    if let knownAbsence { return knownAbsence }
+    let found = try Absence(fitting: builder, model, method)
+    knownAbsence = found
+    return found
   }
 
   var set: FeatureSet { builder.data.set }
@@ -35,29 +49,42 @@ final class ModelTrial {
   /// What the model says under a condition.
   func predictions(under condition: String) throws -> Predictions {
     if let found = known[condition] { return found }
-    let (split, absent, zero) = try set.test(under: condition)
-    if zero { zeroFeatures.formUnion(absent) }
-    let found = try predictions(on: split, absent: absent)
+    let (split, missing, zero) = try set.test(under: condition)
+    if zero { zeroFeatures.formUnion(missing) }
+    let found = try predictions(on: split, told: told(condition, missing))
     known[condition] = found
     return found
   }
 
-  /// What the model says with only those modalities there.
+  /// What a model is told under a condition: of what is absent, not of what is missing.
+  func told(_ condition: String, _ missing: Set<Modality>) -> Set<Modality> {
+    Condition(condition, modalities: modalities.map(\.name)).kind == Condition.absent ? missing : []
+  }
+
+  /// How predictions are made of a forward pass, knowing what is absent.
+  func rule(told absent: Set<Modality>) throws -> (Outputs) throws -> Tensor {
+    if absent.isEmpty { return prediction(of: method) }
+    let absence = try absence()
+    return { try absence.logits($0, absent: absent) }
+  }
+
+  /// What the model says with only those modalities there, silently: nobody tells it.
   func predictions(present: UInt64) throws -> Predictions {
     let absent = Set(modalities.indices.filter { present >> UInt64($0) & 1 == 0 }.map { modalities[$0] })
     if absent.isEmpty { return try predictions(under: Condition.full) }
-    if absent.count == 1, let one = absent.first { return try predictions(under: "\(one.name)-missing") }
+    if absent.count == 1, let one = absent.first {
+      return try predictions(under: "\(one.name)-\(Condition.missing)")
+    }
     let (split, zeros) = try set.test(without: absent)
     zeroFeatures.formUnion(zeros)
-    return try predictions(on: split, absent: absent)
+    return try predictions(on: split, told: [])
   }
 
   /// What the model says with nothing but one modality there.
   func predictions(only modality: Int) throws -> Predictions { try predictions(present: 1 << UInt64(modality)) }
 
-  private func predictions(on split: FeatureSplit, absent: Set<Modality>) throws -> Predictions {
-    let (logits, labels) = try builder.evaluator.logits(
-      model, builder.prepared(split), prediction(of: method, absent: absent))
+  private func predictions(on split: FeatureSplit, told absent: Set<Modality>) throws -> Predictions {
+    let (logits, labels) = try builder.evaluator.logits(model, builder.prepared(split), rule(told: absent))
     return try Predictions(task: set.manifest.task, logits: logits, labels: labels)
   }
 
@@ -77,22 +104,26 @@ final class ModelTrial {
     return { found($0) }
   }
 
-  /// The score on the validation split with some modalities missing.
-  func validationScore(absent: Set<Modality>) throws -> Double {
+  /// The score on the validation split with some modalities not there.
+  ///
+  /// - Parameter told: whether the model knows.
+  func validationScore(without absent: Set<Modality>, told: Bool = false) throws -> Double {
     guard let split = try set.validation(without: absent) else { throw MetricError.noSamples }
     let (logits, labels) = try builder.evaluator.logits(
-      model, builder.prepared(split), prediction(of: method, absent: absent))
+      model, builder.prepared(split), rule(told: told ? absent : []))
     return try builder.evaluator.score(builder.evaluator.metrics(logits, labels))
   }
 
-  /// How probabilities are to be read with everything there and with each modality missing; nil without validation.
+  /// How probabilities are to be read with everything there and with each modality missing or absent; nil without
+  /// validation.
   func calibration() throws -> [String: Calibration]? {
     var found: [String: Calibration] = [:]
-    let missing = modalities.count > 1 ? modalities.map { ("\($0.name)-missing", Set([$0])) } : []
-    for (condition, absent) in [(Condition.full, Set<Modality>())] + missing {
+    let kinds = modalities.count > 1 ? [Condition.missing, Condition.absent] : []
+    let impaired = kinds.flatMap { kind in modalities.map { ("\($0.name)-\(kind)", Set([$0])) } }
+    for (condition, absent) in [(Condition.full, Set<Modality>())] + impaired {
       guard let split = try set.validation(without: absent) else { return nil }
       let (logits, labels) = try builder.evaluator.logits(
-        model, builder.prepared(split), prediction(of: method, absent: absent))
+        model, builder.prepared(split), rule(told: told(condition, absent)))
       var calibration = Calibration(
         temperature: try Temperature.fitted(logits, labels, task: set.manifest.task), samples: split.count)
       if set.test != nil {

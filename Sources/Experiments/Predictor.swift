@@ -17,6 +17,10 @@ public final class Predictor {
   private let scores: [String: Double]
   private let calibration: [String: Calibration]
   private let missing: PerModality<[Float]>
+  /// How absence is answered; nil for runs of versions that knew the method's own rule alone.
+  private let absence: Absence?
+  /// Whether an empty input is absent.
+  private let detectsEmpty: Bool
   /// What a sample of each modality is to the model.
   private let forms: PerModality<InputForm>
   private let encoders: [String: any RawEncoder]
@@ -28,8 +32,12 @@ public final class Predictor {
 
   /// Opens a run folder; its data is not needed.
   ///
-  /// - Parameter events: is told before an encoder is run that is a program of its own.
-  public init(run: URL, events: EventSink = { _ in }) throws {
+  /// - Parameters:
+  ///   - detectsEmpty: takes an input that is empty (a text of white space, a black picture, silence, features equal to
+  ///     those of a missing input) as absent.
+  ///   - events: is told before an encoder is run that is a program of its own.
+  public init(run: URL, detectsEmpty: Bool = true, events: EventSink = { _ in }) throws {
+    self.detectsEmpty = detectsEmpty
     folder = RunFolder(run)
     guard folder.exists else {
       throw Diagnosis("there is no run here", place: run.relativePath, exitStatus: .input)
@@ -78,6 +86,7 @@ public final class Predictor {
       try RunBuilder.addParameters(of: fresh, to: model)
       try model.store.load(weights)
       method = try ModelFile.restored(fresh, in: folder)
+      absence = try Absence(in: folder, record, model, method)
     } catch let error where Diagnosis(describing: error).exitStatus == .defect {
       throw Diagnosis(
         "the weights are not of the model that the record describes", place: folder.weights.relativePath,
@@ -123,6 +132,7 @@ public final class Predictor {
       }
     }
     var results = [Result<Prediction, Diagnosis>?](repeating: nil, count: inputs.count)
+    var empty = [[String]](repeating: [], count: inputs.count)
     // Samples with the same modalities absent go through the model together.
     var groups: [Set<Modality>: [Int]] = [:]
     for (index, row) in rows.enumerated() {
@@ -130,10 +140,15 @@ public final class Predictor {
       case .failure(let diagnosis): results[index] = .failure(diagnosis)
       case .success(let features):
         let absent = Set(features.filter { $1 == nil }.map(\.0))
+        let given = Set(inputs[index].given).union(inputs[index].features.keys)
+        empty[index] = absent.map(\.name).filter(given.contains).sorted()
         if absent.count == model.modalities.count {
           results[index] = .failure(
             Diagnosis(
-              "nothing is given: at least one of \(modalities.joined(separator: ", ")) is needed",
+              empty[index].isEmpty
+                ? "nothing is given: at least one of \(modalities.joined(separator: ", ")) is needed"
+                : "nothing is left to predict from: \(empty[index].joined(separator: ", ")) empty",
+              remedy: empty[index].isEmpty ? nil : "--no-detect-empty shows the model what is empty as it is",
               exitStatus: .usage))
         } else {
           groups[absent, default: []].append(index)
@@ -142,10 +157,13 @@ public final class Predictor {
     }
     for (absent, members) in groups {
       do {
-        let (plain, calibrated) = try probabilities(members.map { try rows[$0].get() }, absent)
+        let found = try probabilities(members.map { try rows[$0].get() }, absent)
         for (position, index) in members.enumerated() {
-          results[index] = .success(
-            prediction(inputs[index].id, Array(plain[position]), calibrated.map { Array($0[position]) }, absent))
+          var prediction = prediction(
+            inputs[index].id, Array(found.plain[position]), found.calibrated.map { Array($0[position]) }, absent)
+          prediction.empty = empty[index].isEmpty ? nil : empty[index]
+          prediction.reliance = found.reliance?.mapValues { $0[position] }
+          results[index] = .success(prediction)
         }
       } catch {
         for index in members { results[index] = .failure(Diagnosis(describing: error)) }
@@ -171,11 +189,21 @@ public final class Predictor {
       var rows: [Int: Result<[[Float]], any Error>] = [:]
       for start in stride(from: 0, to: looks.count, by: max(encoder.chunk, 1)) {
         let some = Array(looks[start..<min(start + max(encoder.chunk, 1), looks.count)])
-        for (look, result) in zip(some, Self.encoded(some.map { (inputs[$0.index], $0.number) }, encoder)) {
-          rows[look.index] = (rows[look.index] ?? .success([])).flatMap { rows in result.map { rows + [$0] } }
+        for (look, result) in zip(some, encoded(some.map { (inputs[$0.index], $0.number) }, encoder)) {
+          let known = rows[look.index] ?? .success([])
+          // Of several pictures, those that are empty say nothing.
+          if case .failure(is EmptyInput) = result {
+            rows[look.index] = known
+          } else {
+            rows[look.index] = known.flatMap { rows in result.map { rows + [$0] } }
+          }
         }
       }
-      for (index, rows) in rows { found[index][name] = rows.map(Self.mean) }
+      for (index, rows) in rows {
+        found[index][name] = rows.flatMap { rows in
+          rows.isEmpty ? .failure(EmptyInput()) : .success(Self.mean(rows))
+        }
+      }
     }
     return found
   }
@@ -187,13 +215,19 @@ public final class Predictor {
     return mean
   }
 
-  private static func encoded(
+  /// Features of each look; `EmptyInput` for one that is empty, where that counts as absent.
+  private func encoded(
     _ looks: [(input: PredictionInput, number: Int)], _ encoder: any RawEncoder
   ) -> [Result<[Float], any Error>] {
+    let detectsEmpty = detectsEmpty
     let prepared: [Result<PreparedInput, any Error>]
     do {
       prepared = try parallelMap(looks.count) { index in
-        Result { try encoder.prepare(looks[index].input.read(type(of: encoder).kind, looks[index].number)) }
+        Result {
+          let raw = try looks[index].input.read(type(of: encoder).kind, looks[index].number)
+          if detectsEmpty, raw.isEmpty { throw EmptyInput() }
+          return try encoder.prepare(raw)
+        }
       }
       let width = encoder.width
       let rows = try encoder.encode(prepared.compactMap { try? $0.get() }, threads: 0)
@@ -227,12 +261,17 @@ public final class Predictor {
             "features of '\(modality.name)' are \(given.count) wide, the model was built for \(width)",
             exitStatus: .input)
         }
+        // Python writes NaN for what is not there.
+        if detectsEmpty, given.allSatisfy(\.isNaN) || given == missing[modality] { return nil }
         guard given.allSatisfy(\.isFinite) else {
           throw Diagnosis("features of '\(modality.name)' are not finite", exitStatus: .input)
         }
         return given
       }
-      return try encoded[modality.name]?.get()
+      do {
+        let found = try encoded[modality.name]?.get()
+        return detectsEmpty && found == missing[modality] ? nil : found
+      } catch is EmptyInput { return nil }
     }
   }
 
@@ -249,10 +288,10 @@ public final class Predictor {
     }
   }
 
-  /// Of each row as the model has them, and calibrated where that is known.
+  /// Of each row as the model has them, calibrated where that is known, and the shares of the modalities in them.
   private func probabilities(
     _ rows: [PerModality<[Float]?>], _ absent: Set<Modality>
-  ) throws -> (plain: [ArraySlice<Double>], calibrated: [ArraySlice<Double>]?) {
+  ) throws -> (plain: [ArraySlice<Double>], calibrated: [ArraySlice<Double>]?, reliance: [String: [Double]]?) {
     try withoutGradients {
       let inputs = try PerModality(model.modalities) { modality in
         let values = rows.flatMap { $0[modality] ?? missing[modality] }
@@ -260,23 +299,29 @@ public final class Predictor {
         return try Tensor(values, shape: [rows.count] + form.shape)
           .to(form.needsEncoder ? form.elementType : model.store.elementType)
       }
-      let logits = try Experiments.prediction(of: method, absent: absent)(model(inputs)).to(.float64)
+      let outputs = try model(inputs)
+      let logits = try
+        (absence?.logits(outputs, absent: absent)
+        ?? Experiments.prediction(of: method, absent: absent)(outputs)).to(.float64)
       func rowwise(_ logits: Tensor) throws -> [ArraySlice<Double>] {
         let values: [Double] = try model.task.probabilities(logits).array()
         return rows.indices.map { values[($0 * classes.count)..<(($0 + 1) * classes.count)] }
       }
       let known = condition(absent).flatMap { calibration[$0] }
-      return (try rowwise(logits), try known.map { try rowwise(logits / $0.temperature) })
+      var reliance: [String: [Double]]?
+      let answer = absent.isEmpty ? nil : absence?.answer(to: absent)
+      if answer == nil || answer == .own, let shares = try (method as? any TellsReliance)?.reliance(outputs, absent: absent) {
+        reliance = try Dictionary(uniqueKeysWithValues: shares.map { ($0.name, try $1.to(.float64).array()) })
+      }
+      return (try rowwise(logits), try known.map { try rowwise(logits / $0.temperature) }, reliance)
     }
   }
 
   /// What the run was tried under; nil with several modalities absent.
   private func condition(_ absent: Set<Modality>) -> String? {
-    switch absent.count {
-    case 0: Condition.full
-    case 1: absent.first.map { "\($0.name)-missing" }
-    default: nil
-    }
+    guard let one = absent.first else { return Condition.full }
+    guard absent.count == 1 else { return nil }
+    return "\(one.name)-\(absence == nil ? Condition.missing : Condition.absent)"
   }
 
   private func prediction(
@@ -296,6 +341,9 @@ public final class Predictor {
       calibration: condition.flatMap { calibration[$0] })
   }
 }
+
+/// An input that is there and holds nothing.
+private struct EmptyInput: Error {}
 
 extension PredictionInput {
   /// The modalities that are there as pictures, texts and sounds themselves.

@@ -243,7 +243,11 @@ public struct Prediction: Sendable, Codable, Equatable {
   public var calibrated: [String: Double]?
   /// The modalities that were there.
   public var present: [String]
-  /// `full` or `<modality>-missing`; nil where the run was not tried so.
+  /// Those that were given and empty, and so taken as absent; nil where none was.
+  public var empty: [String]?
+  /// How far the prediction rests on each modality, shares with sum 1; nil where the method does not tell.
+  public var reliance: [String: Double]?
+  /// `full` or `<modality>-absent`; nil where the run was not tried so.
   public var condition: String?
   /// The run's score on the test split under that condition.
   public var score: Double?

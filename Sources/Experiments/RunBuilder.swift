@@ -193,7 +193,16 @@ struct RunBuilder {
     return TrainingSession(
       model, optimizer: try Self.optimizer(settings, model.store), learningRate: Self.learningRate(settings),
       clock: clock, random: random, classWeights: try classWeights(), gradientClip: settings.gradientClip,
-      path: configuration.training.gradients, dropout: dropout == "0" ? 0 : configuration.training.dropoutShare)
+      path: configuration.training.gradients, dropout: dropout == "0" ? 0 : configuration.training.dropoutShare,
+      missing: try missingInputs())
+  }
+
+  /// What is shown of each modality where it is missing, [1, …] each.
+  func missingInputs() throws -> PerModality<Tensor> {
+    try PerModality(data.set.modalities) { modality in
+      let row = try data.set.missingFeatures(modality)
+      return try row.to(row.elementType.isFloatingPoint ? elementType : row.elementType, on: device)
+    }
   }
 
   /// `training.dropout` as it is for some encoders.

@@ -30,13 +30,14 @@ extension Experiment {
   static func sweep(
     run: URL, on data: LoadedData?, ratios: [Double], seed: Int = 0, events: EventSink = { _ in }
   ) throws -> SweepTable {
-    let (builder, model, method) = try finishedRun(run, data: data, events: events)
+    let trial = try finishedTrial(run, data: data, events: events)
+    let builder = trial.builder
     let set = builder.data.set
     let evaluator = builder.evaluator
     func logits(_ condition: String) throws -> (Tensor, Tensor) {
-      let (split, absent, _) = try set.test(under: condition)
+      let (split, missing, _) = try set.test(under: condition)
       return try evaluator.logits(
-        model, builder.prepared(split), prediction(of: method, absent: absent))
+        trial.model, builder.prepared(split), trial.rule(told: trial.told(condition, missing)))
     }
     let (clean, labels) = try logits(Condition.full)
     let count = labels.shape[0]

@@ -19,6 +19,7 @@ final class TrainingRun: Trainer.Observer {
   private let session: TrainingSession
   private let lab: Lab
   private var best: Checkpoint.Best?
+  private var selection: EpochSelection
   private let steps: JSONLinesWriter
   private let epochs: JSONLinesWriter
   /// For TensorBoard, where that is asked for.
@@ -33,6 +34,8 @@ final class TrainingRun: Trainer.Observer {
   private var secondsBefore = 0.0
   private var method: any BalancingMethod
   private let probe: StepProbe?
+  /// What an epoch is judged by, besides the validation split as it is.
+  private let judged: [(name: String, split: FeatureSplit)]
   private var position = Trainer.Position()
   private var checkpointEvery: Duration
 
@@ -51,6 +54,11 @@ final class TrainingRun: Trainer.Observer {
     session = try builder.session()
     lab = builder.lab(session)
     method = try builder.method()
+    selection = EpochSelection(
+      builder.configuration.training.selection, recent: checkpoint?.numbers.recentMerits ?? [])
+    judged = try EpochSelection.conditions(selection.form, builder.data.set).map {
+      ($0.name, builder.prepared($0.split))
+    }
     probe = try builder.probe(session, method)
     begun = clock.now
     epochBegun = begun
@@ -128,12 +136,19 @@ final class TrainingRun: Trainer.Observer {
   ) throws {
     self.position = position
     self.method = method
-    let validation = try validate(method)
+    var validation = try validate(method)
     let score = validation[builder.data.set.manifest.metric.rawValue]
-    if builder.configuration.training.selection == .best, let score, score > best?.score ?? -.infinity {
-      best = Checkpoint.Best(
-        epoch: epoch, score: score, weights: try session.model.store.snapshot(),
-        method: try (method as? any Checkpointed)?.state())
+    if let score {
+      let measured = [EpochSelection.Merit(score: score, loss: validation["loss"] ?? 0)] + (try judge(method))
+      for (condition, merit) in zip(judged, measured.dropFirst()) { validation[condition.name] = merit.score }
+      if let merit = selection.judge(measured) {
+        if selection.form == .standing { validation["standing"] = merit.score }
+        if merit.isBetter(than: best?.merit) {
+          best = Checkpoint.Best(
+            epoch: epoch, merit: merit, weights: try session.model.store.snapshot(),
+            method: try (method as? any Checkpointed)?.state())
+        }
+      }
     }
     let now = clock.now
     let row = EpochRow(epoch: epoch, train: means, validation: validation, seconds: (now - epochBegun).seconds)
@@ -178,6 +193,18 @@ final class TrainingRun: Trainer.Observer {
     return metrics
   }
 
+  /// The validation score and loss under each condition that an epoch is judged by; nobody tells the model.
+  private func judge(_ method: any BalancingMethod) throws -> [EpochSelection.Merit] {
+    let evaluator = builder.evaluator
+    return try judged.map { name, split in
+      let (logits, labels) = try evaluator.logits(session.model, split, prediction(of: method))
+      return try Experiment.scoring("the validation split under '\(name)'", of: builder.data.set) {
+        let metrics = try evaluator.metrics(logits, labels)
+        return EpochSelection.Merit(score: try evaluator.score(metrics), loss: metrics["loss"] ?? 0)
+      }
+    }
+  }
+
   private func tell(_ epoch: Int, _ detail: String) {
     let total = builder.configuration.training.epochs
     events(.progress(label: "Training", done: epoch, total: total, detail: "epoch \(epoch)/\(total)  \(detail)"))
@@ -202,7 +229,7 @@ final class TrainingRun: Trainer.Observer {
     try epochs.synchronize()
     try Checkpoint.write(
       in: folder, digest: digest, session: session, optimizer: session.optimizer, method: method, probe: probe,
-      position: position, best: best, seconds: seconds)
+      position: position, best: best, recentMerits: selection.recent, seconds: seconds)
   }
 
   private func finish(_ status: RunStatus) throws {
@@ -225,11 +252,16 @@ final class TrainingRun: Trainer.Observer {
       }
     }
     record.selectedEpoch = best?.epoch ?? lastEpoch
-    if builder.configuration.training.selection == .best, lab.validation == nil {
+    if selection.form != .last, lab.validation == nil {
       record.notes.append("no validation split: nothing was selected, the weights are the last epoch's")
     }
     try ModelFile.write(builder, session.model, method, to: folder)
-    let (table, trial) = try Experiment.evaluation(builder, session.model, method)
+    let absence = try Absence(fitting: builder, session.model, method)
+    try absence.write(to: folder)
+    record.absence = absence.chosen
+    record.absenceScores = absence.scores
+    let trial = ModelTrial(builder, session.model, method, absence: absence)
+    let table = try Experiment.evaluation(trial)
     record.calibration = try trial.calibration()
     try folder.write(table)
     try steps.flush()

@@ -18,6 +18,15 @@ public enum RawInput: Sendable, Equatable {
     }
   }
 
+  /// Whether it holds nothing: a text of white space, a black picture, silence.
+  public var isEmpty: Bool {
+    switch self {
+    case .image(let image): image.pixels.allSatisfy { $0 == 0 }
+    case .text(let text): text.allSatisfy(\.isWhitespace)
+    case .audio(let sound): sound.samples.allSatisfy { $0 == 0 }
+    }
+  }
+
   /// What stands in for an absent input: a black picture, the empty text, silence.
   public static func missing(_ kind: Kind) -> RawInput {
     switch kind {

@@ -197,8 +197,8 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
   public var tests: [Test]
   /// Which rows nobody beats in both score and balance, and which to take; `nil` where fewer than two can be placed.
   public var front: Front?
-  /// What stood for a missing modality: `encoded` (an empty input) or `zero-features`; `nil` where none was missing.
-  public var missing: String?
+  /// What stood for each modality where it was missing; `nil` where none was.
+  public var missing: MissingInputs?
   /// What a reader of the numbers must know.
   public var notes: [String]
 
@@ -212,7 +212,7 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
   ///   - unimodal: by seed, the best full score of a model with one modality.
   public init(
     dataset: String, metric: String, modalities: [String], conditions: [String], methods: [MethodRuns],
-    unimodal: [Int: Double] = [:], missing: String? = nil, notes: [String] = []
+    unimodal: [Int: Double] = [:], missing: MissingInputs? = nil, notes: [String] = []
   ) {
     self.dataset = dataset
     self.missing = missing

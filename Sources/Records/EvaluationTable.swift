@@ -4,11 +4,17 @@ public struct Condition: Equatable, Hashable, Sendable {
   public let name: String
   /// What is impaired; `nil` for `full` and for what names no modality.
   public let modality: String?
-  /// `missing`, `noisy`, …; `full` where nothing is impaired.
+  /// `missing`, `absent`, `noisy`, …; `full` where nothing is impaired.
   public let kind: String
 
   /// Nothing is impaired.
   public static let full = "full"
+  /// The input is empty, is encoded like any other, and nobody tells the model: silent absence.
+  public static let missing = "missing"
+  /// Whoever predicts knows that the modality is not there, and the model may answer in a way of its own: declared absence.
+  public static let absent = "absent"
+  /// The input is that of another sample, which may contradict.
+  public static let swapped = "swapped"
 
   /// Takes a name apart, knowing the modalities; the longest that fits is meant.
   public init(_ name: String, modalities: [String]) {
@@ -70,8 +76,8 @@ public struct EvaluationTable: Codable, Equatable, Sendable {
   public var shapley: [String: Double]?
   /// How unevenly the modalities add, as ``imbalance(of:)``; `nil` with one modality.
   public var imbalance: Double?
-  /// What stood for a missing modality: `encoded` (an empty input) or `zero-features`; `nil` where none was missing.
-  public var missing: String?
+  /// What stood for each modality where it was missing: `encoded-empty` or `zeros`; `nil` where none was.
+  public var missing: MissingInputs?
   /// How many were scored.
   public var samples: Int?
   /// What a reader of the numbers must know.
@@ -81,7 +87,7 @@ public struct EvaluationTable: Codable, Equatable, Sendable {
   public init(
     dataset: String, metric: String, split: String = "test", modalities: [String], conditions: [String],
     scores: [String: Double], metrics: [String: [String: Double]] = [:], shapley: [String: Double]? = nil,
-    samples: Int? = nil, missing: String? = nil, notes: [String] = []
+    samples: Int? = nil, missing: MissingInputs? = nil, notes: [String] = []
   ) {
     self.dataset = dataset
     self.metric = metric

@@ -69,8 +69,8 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
   public var seeds: [Int]
   /// Whether nothing was tried besides, to be quick.
   public var quick: Bool
-  /// What stood for a missing modality: `encoded` (an empty input) or `zero-features`.
-  public var missing: String?
+  /// What stood for each modality where it was missing.
+  public var missing: MissingInputs?
 
   // MARK: Findings
 
@@ -292,7 +292,7 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
 
   public init(
     subject: Subject, place: String, data: String, dataset: String, task: String, metric: String, method: String,
-    modalities: [String], classes: Int, samples: Int, seeds: [Int], quick: Bool, missing: String? = nil, chance: Double,
+    modalities: [String], classes: Int, samples: Int, seeds: [Int], quick: Bool, missing: MissingInputs? = nil, chance: Double,
     scores: [String: Estimate], conditions: [String], leaning: Leaning, worth: [String: Worth], gap: GapParts? = nil,
     partings: [Parting] = [], transfer: Transfer, calibration: [String: Calibration], gradients: Gradients,
     trial: Trial? = nil, evidence: RunEvidence, notes: [String] = []

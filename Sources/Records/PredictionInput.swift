@@ -86,6 +86,8 @@ extension PredictionInput {
         throw Diagnosis("'features.\(entry.key)' is not a list of numbers", exitStatus: .input)
       }
       features[entry.key] = try list.map { element in
+        // What JSON has no number for is judged with the others.
+        if element == .null { return .nan }
         guard let value = element.numberValue else {
           throw Diagnosis("'features.\(entry.key)' holds something that is not a number", exitStatus: .input)
         }

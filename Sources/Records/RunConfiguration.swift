@@ -101,7 +101,11 @@ public struct OptimizerSettings: Settings {
 
 /// Which weights are kept.
 public enum Selection: String, Choice {
-  /// Of the epoch with the best validation score.
+  /// Of the epoch with the best mean validation score over the conditions that matter: everything there, each modality
+  /// missing, each impaired as far as there are validation views. The score of an epoch is the mean over it and the two
+  /// before, so that one lucky epoch is not chosen; of equal ones the smaller loss decides.
+  case standing
+  /// Of the epoch with the best validation score with everything there.
   case best
   /// Of the last epoch.
   case last

@@ -36,6 +36,8 @@ public struct RunFolder: Hashable, Sendable {
   public var predictions: URL { url.appendingPathComponent("predictions.safetensors") }
   /// The selected weights.
   public var weights: URL { url.appendingPathComponent("weights.safetensors") }
+  /// What the answers to declared absence need: mean features and temperatures.
+  public var absence: URL { url.appendingPathComponent("absence.safetensors") }
   /// What a run goes on from: weights, optimizer, method and place, in one file, so that they cannot disagree.
   public var checkpoint: URL { url.appendingPathComponent("checkpoint.safetensors") }
   /// The checkpoint before that, for the day when that one cannot be read.
@@ -67,7 +69,7 @@ public struct RunFolder: Hashable, Sendable {
   /// Removes what an earlier run left in the folder, its record excepted, so that nothing old is taken for new.
   public func clear() throws {
     try removeCheckpoints()
-    let names = ["method.safetensors", "missing.safetensors", "sweep.json", "encoders"]
+    let names = ["method.safetensors", "missing.safetensors", "absence.safetensors", "sweep.json", "encoders"]
     try remove([evaluation, weights, steps, epochs, diverged] + names.map(url.appendingPathComponent))
   }
 

@@ -32,9 +32,10 @@ extension Tree {
 
   /// The tree that a JSON text describes.
   ///
+  /// - Parameter readsNaN: takes `NaN`, which Python writes for a value that is not there, as null.
   /// - Throws: a ``Diagnosis`` with line and column; `place` names the text in it.
-  public init(json text: some StringProtocol, place: String? = nil) throws {
-    var reader = JSONReader(bytes: Array(text.utf8), place: place)
+  public init(json text: some StringProtocol, place: String? = nil, readsNaN: Bool = false) throws {
+    var reader = JSONReader(bytes: Array(text.utf8), place: place, readsNaN: readsNaN)
     self = try reader.document()
   }
 
@@ -123,6 +124,7 @@ private struct JSONReader {
   let bytes: [UInt8]
   let place: String?
   var keysOfPairs: Set<String> = []
+  var readsNaN = false
   var at = 0
 
   static let deepest = 128
@@ -171,6 +173,7 @@ private struct JSONReader {
     case UInt8(ascii: "t"): return try word("true", .bool(true))
     case UInt8(ascii: "f"): return try word("false", .bool(false))
     case UInt8(ascii: "n"): return try word("null", .null)
+    case UInt8(ascii: "N") where readsNaN: return try word("NaN", .null)
     default: return try number()
     }
   }

@@ -48,7 +48,16 @@ struct ListedStep: Decodable, Sendable, CustomTestStringConvertible {
     return tree
   }
 
-  func session() throws -> TrainingSession {
+  /// - Parameters:
+  ///   - missing: whether the batch holds what stands for missing modalities.
+  ///   - adding: makes a method's own parameters.
+  func session(
+    _ path: GradientPath = .factored, missing: Bool = false,
+    fusion: @escaping (Scope, [Int], Int) throws(TorchError) -> any Fusion = { scope, widths, classes throws(TorchError) in
+      try Concatenation(scope, widths: widths, classes: classes)
+    },
+    adding: (MultimodalModel) throws -> Void = { _ in }
+  ) throws -> TrainingSession {
     Conditions.prepare()
     let names = modalities.map { Modality($0) }
     func weight(_ name: String) throws -> Numbers { try #require(weights[name]) }
@@ -56,13 +65,16 @@ struct ListedStep: Decodable, Sendable, CustomTestStringConvertible {
       modalities: names, inputWidths: names.map { try weight("\($0).embedding.weight").shape[1] },
       embeddingWidths: names.map { try weight("\($0).embedding.weight").shape[0] },
       classes: weight("fusion.classifier.weight").shape[0], task: task,
-      store: ParameterStore(random: RandomSource(seed: 0), elementType: .float64))
+      store: ParameterStore(random: RandomSource(seed: 0), elementType: .float64), fusion: fusion)
+    try adding(model)
+    _ = try model.store.flat()
     for parameter in model.store.parameters {
       try parameter.tensor.copy(from: weight(parameter.path.description).tensor())
     }
     return TrainingSession(
       model, optimizer: try SGD(model.store), learningRate: LearningRate(0.1),
-      clock: TrainingClock(steps: 10, epochs: 1), random: RandomSource(seed: 0))
+      clock: TrainingClock(steps: 10, epochs: 1), random: RandomSource(seed: 0), path: path,
+      missing: missing ? PerModality(names, try names.map { try #require(batch["\($0)-missing"]).tensor() }) : nil)
   }
 
   func examples() throws -> Batch {

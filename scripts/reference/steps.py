@@ -111,5 +111,5 @@ def case(
         "weights": {key: entry(tensor) for key, tensor in weights.items()},
         "batch": {key: entry(tensor) for key, tensor in batch.items()},
         "expected": {key: expected[key].detach().flatten().tolist() for key in sorted(expected)},
-        "scalars": {key: float(value) for key, value in scalars.items()},
+        "scalars": {key: float(value.detach() if isinstance(value, Tensor) else value) for key, value in scalars.items()},
     }

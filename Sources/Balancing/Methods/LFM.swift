@@ -24,7 +24,7 @@ import TorchNN
 /// where ρ is ``Learning/rate``, halved every tenth of training, and the second gradients are those of training
 /// samples. The authors' code takes for h the mean of (∂²L/∂θ²) ∇ loss over the first tensor of parameters alone, on
 /// half a held-out batch (`learning.slope: code`), and `js_code`, where the paper has the contrastive loss.
-public struct LFM: ObjectiveMethod, ActsBetweenEpochs, PredictsItsOwnWay, Checkpointed, TrainsUnimodalClassifiers {
+public struct LFM: ObjectiveMethod, ActsBetweenEpochs, AnswersAbsence, Checkpointed, TrainsUnimodalClassifiers {
   public struct Configuration: Settings {
     public var align = Alignment.contrastive
     public var temperature = 0.07

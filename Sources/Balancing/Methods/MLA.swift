@@ -17,7 +17,7 @@ public import TorchNN
 /// `variant: official` follows the authors' code: it divides k kᵀ element by element by λ + k rᵀ, and P by its Frobenius
 /// norm afterwards. Not followed: that their modification needs a parameter name which only some set-ups give, that their
 /// prediction weighs whole batches, and that a turn moves the other encoders by momentum and decay.
-public struct MLA: BalancingMethod, AddsParameters, Checkpointed, PredictsItsOwnWay {
+public struct MLA: BalancingMethod, AddsParameters, Checkpointed, AnswersAbsence {
   public struct Configuration: Settings {
     public var variant = Variant.paper
     public var prediction = Prediction.entropy

@@ -12,7 +12,7 @@ import TorchNN
 /// class c; its bias is not used. The prediction is z as trained, unlike in the authors' validation code, which falls
 /// back to the inner product with bias. A modality that is known to be absent is left out of the sum: a cosine would
 /// count what is left of it, the embedding's bias, in full.
-public struct MMCosine: ObjectiveMethod, PredictsItsOwnWay {
+public struct MMCosine: ObjectiveMethod, AnswersAbsence {
   public struct Configuration: Settings {
     public var scale = 10.0
     public init() {}

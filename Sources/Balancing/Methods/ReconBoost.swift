@@ -17,7 +17,7 @@ public import TorchNN
 /// prediction is z of the modalities that are there.
 ///
 /// In the authors' code the memory term has no gradient, both sides being cut off from the graph: here pₘ has one.
-public struct ReconBoost: ObjectiveMethod, AddsParameters, PredictsItsOwnWay {
+public struct ReconBoost: ObjectiveMethod, AddsParameters, AnswersAbsence {
   public struct Configuration: Settings {
     public var fit = 5.0
     public var reconcilement = 1.0

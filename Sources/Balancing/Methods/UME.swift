@@ -10,7 +10,7 @@ public import Torch
 /// The training is ``UnimodalTraining``; ``Configuration/average`` says what is averaged. Modalities that are known to be
 /// absent are left out. The authors recommend it where each modality's own features are enough, and `umt` where only
 /// several together tell.
-public struct UME: ObjectiveMethod, PredictsItsOwnWay, TrainsUnimodalClassifiers {
+public struct UME: ObjectiveMethod, AnswersAbsence, TrainsUnimodalClassifiers {
   public struct Configuration: Settings {
     public var average = Average.probabilities
     public init() {}

@@ -8,7 +8,7 @@ public import Torch
 ///
 /// One run trains every modality, since their parameters have nothing in common; `modality` chooses one of them. The
 /// prediction is that modality's classifier, or the mean of the logits of those that are present.
-public struct UnimodalTraining: ObjectiveMethod, PredictsItsOwnWay, TrainsUnimodalClassifiers {
+public struct UnimodalTraining: ObjectiveMethod, AnswersAbsence, TrainsUnimodalClassifiers {
   public struct Configuration: Settings {
     public var modality = ""
     public init() {}

@@ -27,7 +27,7 @@ extension HTMLReport {
     fact(
       "seeds",
       [Set(contents.results.methods.flatMap { $0.runs.map(\.seed) }).sorted().map { "\($0)" }.joined(separator: ", ")])
-    fact("missing means", [contents.results.missing.map(Self.missing) ?? ""])
+    fact("missing means", [contents.results.missing?.words ?? ""])
     fact(
       "made with",
       each { run in
@@ -76,14 +76,6 @@ extension HTMLReport {
     return SectionView(
       id: "provenance", heading: "How this was made",
       lead: ["Enough to do it again: one seed and the same number of threads give the same numbers."], blocks: blocks)
-  }
-
-  private static func missing(_ form: String) -> String {
-    switch form {
-    case "encoded": "what the encoder makes of an empty input"
-    case "zero-features": "features of zeros"
-    default: form
-    }
   }
 
   /// One `compare` where the rows differ in nothing but their method, else one `train` for each row.

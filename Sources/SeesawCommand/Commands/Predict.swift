@@ -11,6 +11,10 @@ struct Predict: ParsableCommand, Exemplified {
       {"id": …, "image": path or list of paths, "text": …, "audio": path, "features": {"image": [...]}}, and writes a \
       line for each, in order. \
       A line that cannot be answered is answered with its error, and the exit status is then 1.
+
+      A modality that is null, NaN or left out is absent. So is an empty one (an empty text, a black picture, silence, or \
+      features equal to those): the answer lists it under 'empty', and 'present' without it. --no-detect-empty shows it to \
+      the model as it is.
       """)
 
   static let examples = [
@@ -32,6 +36,9 @@ struct Predict: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("Features: a JSON table of modality and list of numbers.", valueName: "file.json"))
   var featuresFile: String?
 
+  @Flag(inversion: .prefixedNo, help: "Treat an empty text, a black picture and silence as absent.")
+  var detectEmpty = true
+
   @Flag(help: "Print the prediction as JSON; lines of standard input are always answered so.")
   var json = false
 
@@ -45,7 +52,8 @@ struct Predict: ParsableCommand, Exemplified {
         "there is nothing to predict from",
         remedy: "--image, --text, --audio or --features-file, or JSON lines on standard input", exitStatus: .usage)
     }
-    let predictor = try Predictor(run: URL(filePath: folder), events: output.events)
+    let predictor = try Predictor(
+      run: URL(filePath: folder), detectsEmpty: detectEmpty, events: output.events)
     guard isSingle else { return try answerLines(predictor, output) }
     var input = PredictionInput(
       image: image.first.map { URL(filePath: $0) }, frames: image.dropFirst().map { URL(filePath: $0) }, text: text,
@@ -103,7 +111,7 @@ struct PredictionEntry {
     case .text(let text):
       if text.allSatisfy(\.isWhitespace) { return nil }
       do {
-        let tree = try Tree(json: text)
+        let tree = try Tree(json: text, readsNaN: true)
         id = PredictionInput.id(ofLine: tree)
         input = .success(try PredictionInput(line: tree))
       } catch { input = .failure(Diagnosis(describing: error)) }
@@ -151,7 +159,7 @@ enum PredictionLine {
       guard let text = String(validating: data, as: UTF8.self) else {
         throw Diagnosis("the file is not UTF-8 text", place: url.relativePath)
       }
-      return try PredictionInput.features(Tree(json: text, place: url.relativePath))
+      return try PredictionInput.features(Tree(json: text, place: url.relativePath, readsNaN: true))
     } catch {
       var diagnosis = Diagnosis(describing: error).placed(in: url.relativePath)
       diagnosis.exitStatus = .input
@@ -160,7 +168,7 @@ enum PredictionLine {
   }
 
   static let keyOrder = [
-    "id", "labels", "probabilities", "calibrated", "present", "condition", "score", "metric", "calibration",
+    "id", "labels", "probabilities", "calibrated", "present", "empty", "reliance", "condition", "score", "metric", "calibration",
   ]
 
   static func text(_ prediction: Prediction) throws -> String {
@@ -210,7 +218,12 @@ enum PredictionText {
 
   /// What was there, and how good the model is then.
   static func trust(_ prediction: Prediction) -> String {
-    let present = prediction.present.isEmpty ? "nothing" : Words.list(prediction.present)
+    var present = prediction.present.isEmpty ? "nothing" : Words.list(prediction.present)
+    if let empty = prediction.empty { present += " (\(Words.list(empty)) empty, taken as absent)" }
+    if let reliance = prediction.reliance {
+      let shares = reliance.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+      present += ", relying " + Words.list(shares.map { "\(Words.percent($0.value)) % on \($0.key)" })
+    }
     guard let condition = prediction.condition, let score = prediction.score else {
       return "from \(present); the run was not tried so, and how far this may be trusted is not known"
     }

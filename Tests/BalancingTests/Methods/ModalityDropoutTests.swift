@@ -57,7 +57,7 @@ struct ModalityDropoutTests {
 
   @Test("the loss is that of rows with zeros in the hidden places, and the shared batch is left as it was")
   func step() throws {
-    let bench = try Bench("modality-dropout", ["probability": 0.6])
+    let bench = try Bench("modality-dropout", ["probability": 0.6, "hide": "zero"])
     let (session, batch) = (try bench.session(), try bench.data.whole())
     let before = try batch.inputs.values.map { try values($0) }
     var method = try bench.method()
@@ -93,5 +93,36 @@ struct ModalityDropoutTests {
     #expect(Set(steps).count == 3)
     let shares = try bench.run().reports.map { try #require($0.scalars["hidden.audio"]) }
     #expect(shares.contains { $0 > 0 } && shares.allSatisfy { $0 < 1 })
+  }
+
+  @Test("a hidden row is what a missing input is, or the mean of the training inputs")
+  func hiding() throws {
+    for form in ["missing", "mean"] {
+      let bench = try Bench("modality-dropout", ["probability": 0.6, "hide": .string(form)])
+      let (plain, batch) = (try bench.session(), try bench.data.whole())
+      let rows = try batch.inputs.map { try $1.narrowed(0, from: 3, length: 1) }
+      let session = TrainingSession(
+        plain.model, optimizer: plain.optimizer, learningRate: LearningRate(0.1),
+        clock: TrainingClock(steps: 10, epochs: 1), random: RandomSource(seed: 1), missing: rows)
+      var method = try #require(try bench.method() as? ModalityDropout)
+      try method.prepare(bench.lab(session))
+      let report = try session.inspecting { try method.step(batch, session) }.report
+      let draws = try ["image", "text"].map { try session.random("hide/\($0)").uniform([batch.count], .float64) }
+      let hidden = try ModalityDropout.hidden(draws, 0.6).map { try $0.array(of: Bool.self) }
+      let expected = try PerModality(
+        bench.data.modalities,
+        batch.inputs.enumerated().map { m, entry in
+          let all = try values(entry.1)
+          let width = all.count / batch.count
+          let stand =
+            form == "missing"
+            ? Array(all[(3 * width)..<(4 * width)])
+            : (0..<width).map { column in Loops.mean((0..<batch.count).map { all[$0 * width + column] }) }
+          return try Tensor.of(
+            all.indices.map { hidden[m][$0 / width] ? stand[$0 % width] : all[$0] }, [batch.count, width])
+        })
+      let loss = try session.loss(session.model(expected).logits, batch).scalar()
+      #expect(allClose([try #require(report.losses["fused"])], [loss], relative: 1e-5), "\(form)")
+    }
   }
 }

@@ -1,0 +1,153 @@
+public import Multimodal
+public import Records
+public import Torch
+public import TorchNN
+
+/// Fulcrum: one model that is trained for every set of modalities that may be there, at about the price of joint training.
+///
+///     L = loss(z_all, y) + M w/|F| Σ_{S ∈ F} [loss(z_S, y) + β KL(sg p_all ‖ p_S)] + λ Σₘ loss(fₘ(eₘ), y)
+///
+/// where z_S are the logits with what is outside of S missing, and a says how far each modality is trusted
+/// (``SubsetPass``); F are the sets of ``SubsetFamily``, w is ``Configuration/subsets``, β ``Configuration/distillation`` and
+/// λ ``Configuration/unimodal``. A share ``Configuration/views`` of the rows of each modality are noisy. It is modality
+/// dropout with its expectation taken exactly, with what a missing input really encodes to in place of what is hidden.
+public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpairedInputs, TellsReliance,
+  TrainsUnimodalClassifiers
+{
+  public struct Configuration: Settings {
+    public var subsets = 1.0
+    public var form = Form.exact
+    public var distillation = 0.5
+    public var unimodal = 1.0
+    public var gate = true
+    public var views = 0.25
+    public var projection = false
+    public init() {}
+  }
+  public enum Form: String, Choice { case exact, sampled }
+
+  public static let card = MethodCard(
+    name: "fulcrum", title: "Fulcrum", stage: .objective,
+    summary: "Trains every set of modalities at once, on clean and noisy inputs, and learns how far to trust each.",
+    needs: ["training views (seesaw encode --views train)"],
+    modalities: .several,
+    settings: settings([
+      SettingNote("subsets", "w, of the losses with modalities missing", range: .nonNegative),
+      SettingNote("form", "All sets in each row, or one drawn for each", allowed: Form.allowed),
+      SettingNote("distillation", "β, of the divergence from the prediction with everything there", range: .nonNegative),
+      SettingNote("unimodal", "λ, of the unimodal classifiers' losses", range: .nonNegative),
+      SettingNote("gate", "Weigh the modalities sample by sample"),
+      SettingNote("views", "q, the share of rows of each modality that are noisy", range: .fraction),
+      SettingNote("projection", "Take out of the sets' gradient what works against the full loss, branch by branch"),
+    ]))
+
+  private let configuration: Configuration
+  public var viewShare: Double { configuration.views }
+
+  public init(_ configuration: Configuration) { self.configuration = configuration }
+
+  public func addParameters(_ scope: Scope, for model: MultimodalModel) throws {
+    guard configuration.gate else { return }
+    let (count, width) = (model.modalities.count, model.embeddings.values.reduce(0) { $0 + $1.weight.shape[0] })
+    _ = try (scope / "gate").parameter("weight", [count, width], .zeros)
+    _ = try (scope / "gate").parameter("bias", [count], .zeros)
+  }
+
+  public mutating func step(_ batch: Batch, _ session: TrainingSession) throws -> StepReport {
+    var report = StepReport(losses: [:])
+    let outputs = try session.forward(batch)
+    let (full, subsets) = try losses(outputs, batch, session, &report)
+    guard let subsets else {
+      try session.update(along: session.gradients(of: full))
+      return report
+    }
+    guard configuration.projection else {
+      try session.update(along: session.gradients(of: full + subsets))
+      return report
+    }
+    let target = try session.gradients(of: full, keepingGraph: true)
+    var others = try session.gradients(of: subsets)
+    try session.note("target", target)
+    try session.note("subsets", others)
+    for modality in session.model.modalities {
+      let branch = session.model.branch(modality)
+      let coefficient = try conflictCoefficient(others, target, within: branch)
+      report.scalars["conflict.\(modality.name)"] = coefficient < 0 ? 1 : 0
+      if coefficient < 0 { others = try others.adding(target, scale: -coefficient, within: branch) }
+    }
+    try session.note("projected", others)
+    try session.update(along: target + others)
+    return report
+  }
+
+  /// The loss with everything there, with the unimodal ones, and that of the sets; nil where there is none.
+  private func losses(
+    _ outputs: Outputs, _ batch: Batch, _ session: TrainingSession, _ report: inout StepReport
+  ) throws -> (full: Tensor, subsets: Tensor?) {
+    let sets = SubsetFamily.sets(outputs.modalities.count)
+    let hasSubsets = configuration.subsets > 0 && !sets.isEmpty
+    var (logits, others): (Tensor, Tensor?) = (outputs.logits, nil)
+    if hasSubsets || configuration.gate {
+      let draws: [Double] =
+        configuration.form == .sampled ? try session.random("subset").uniform([batch.count], .float64).array() : []
+      let members = try SubsetFamily.members(hasSubsets ? sets : [], drawn: draws, like: outputs)
+      let missing = try session.outputs(session.missingInputs(batch)).features
+      let pass = SubsetPass(
+        model: outputs.model, features: try outputs.features, missing: missing, gate: try gate(outputs.model))
+      let (all, reliance) = try pass(members)
+      logits = try all.selected(0, 0)
+      if hasSubsets { others = try all.narrowed(0, from: 1, length: all.shape[0] - 1) }
+      if let shares: [Double] = try reliance?.selected(0, 0).detached().mean(0).array() {
+        for (modality, share) in zip(outputs.modalities, shares) { report.scalars["reliance.\(modality.name)"] = share }
+      }
+    }
+    var full = try session.loss(logits, batch)
+    report.losses["fused"] = try full.scalar()
+    if configuration.unimodal > 0 {
+      for (modality, own) in try outputs.unimodal() {
+        let loss = try session.loss(own, batch)
+        report.losses[modality.name] = try loss.scalar()
+        full = try full + loss * configuration.unimodal
+      }
+    }
+    guard let others else { return (full, nil) }
+    let (task, shape) = (outputs.model.task, others.shape)
+    let labels = try Tensor.cat(Array(repeating: batch.labels, count: shape[0]), 0)
+    let fit = try task.loss(
+      others.reshaped([shape[0] * shape[1], shape[2]]), labels, classWeights: session.classWeights)
+    report.losses["subsets"] = try fit.scalar()
+    var total = fit
+    if configuration.distillation > 0 {
+      let target = try task.logProbabilities(logits.detached())
+      // Over classes, or over yes and no of each label, whose mean is taken as the loss takes it.
+      let each = try (target.exp() * (target - task.logProbabilities(others))).sum(-1)
+      let divergence = try each.mean()
+      report.scalars["divergence"] = try divergence.scalar()
+      total = try total + divergence * configuration.distillation
+    }
+    return (full, try total * (configuration.subsets * Double(outputs.modalities.count)))
+  }
+
+  private func gate(_ model: MultimodalModel) throws -> (weight: Tensor, bias: Tensor)? {
+    configuration.gate ? (try model.methodTensor("gate", "weight"), try model.methodTensor("gate", "bias")) : nil
+  }
+
+  // MARK: Prediction
+
+  public func logits(_ outputs: Outputs, absent: Set<Modality>) throws -> Tensor {
+    guard let shares = try reliance(outputs, absent: absent) else { return outputs.logits }
+    let count = Double(outputs.modalities.count)
+    return try outputs.model.outputs(
+      ofFeatures: outputs.features.map { try $1 * (shares[$0] * count).unsqueezed(1) }
+    ).logits
+  }
+
+  public func reliance(_ outputs: Outputs, absent: Set<Modality>) throws -> PerModality<Tensor>? {
+    guard let gate = try gate(outputs.model) else { return nil }
+    let all = absent.count == outputs.modalities.count
+    let hidden: [Double] = outputs.modalities.map { !all && absent.contains($0) ? -.infinity : 0 }
+    let scores = try Tensor.stack(SubsetPass.scores(outputs.features, gate.weight)).sum(0) + gate.bias
+    let shares = try (scores + Tensor(hidden).to(scores.elementType, on: scores.device)).softmax(-1)
+    return try PerModality(outputs.modalities, outputs.modalities.indices.map { try shares.selected(1, $0) })
+  }
+}

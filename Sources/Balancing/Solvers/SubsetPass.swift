@@ -1,0 +1,99 @@
+import Multimodal
+import Torch
+import TorchNN
+
+/// Which sets of modalities stand in for all others.
+enum SubsetFamily {
+  /// Proper sets that are not empty: all of them up to four modalities, else those of one and those that lack one, so that
+  /// their number stays linear in M. Modality m is in a set where its entry is true.
+  static func sets(_ modalities: Int) -> [[Bool]] {
+    let range = 0..<modalities
+    if modalities <= 4 {
+      return (1..<max((1 << modalities) - 1, 1)).map { set in range.map { set >> $0 & 1 == 1 } }
+    }
+    return range.map { one in range.map { $0 == one } } + range.map { one in range.map { $0 != one } }
+  }
+
+  /// The set of all, and then each of some sets, [1 + S, 1, M]; or one of them for each row, [2, B, M], by numbers in 0..<1.
+  static func members(_ sets: [[Bool]], drawn draws: [Double], like outputs: Outputs) throws -> Tensor {
+    let all = [Bool](repeating: true, count: outputs.modalities.count)
+    let isDrawn = !draws.isEmpty && !sets.isEmpty
+    let rows =
+      isDrawn
+      ? draws.map { _ in all } + draws.map { sets[min(Int($0 * Double(sets.count)), sets.count - 1)] } : [all] + sets
+    let shape = isDrawn ? [2, draws.count, all.count] : [sets.count + 1, 1, all.count]
+    return try Tensor(rows.flatMap { $0.map { $0 ? 1.0 : 0 } }, shape: shape)
+      .to(outputs.logits.elementType, on: outputs.logits.device)
+  }
+}
+
+/// The fused logits for several sets of modalities at once.
+///
+///     z_S = f_T(fuse(M aₘ eₘˢ)),   eₘˢ = eₘ for m ∈ S, e⁰ₘ elsewhere,   a = softmax over m of (G [e₁ˢ; …; e_Mˢ] + g)
+///
+/// where e⁰ₘ is the feature of a missing input and a, without a gate, 1/M. Where the fusion is a sum over modalities the
+/// logits of all sets are made of the same M + M rows, Pₘ eₘ and Pₘ e⁰ₘ, so that a set costs additions of C numbers a
+/// sample instead of a pass: Σₘ aₘ (b/M · M) = b, the bias stays what it is.
+struct SubsetPass {
+  let model: MultimodalModel
+  /// eₘ, [B, H] each.
+  let features: PerModality<Tensor>
+  /// e⁰ₘ, [1, H] each.
+  let missing: PerModality<Tensor>
+  /// G [M, ΣH] and g [M]; nil without a gate.
+  let gate: (weight: Tensor, bias: Tensor)?
+
+  private var count: Int { features.count }
+
+  /// z_S, [S, B, C], and a, [S, B, M] (nil without a gate).
+  ///
+  /// - Parameter members: [S, B, M] or [S, 1, M], 1 where a modality is in the set and 0 elsewhere.
+  func callAsFunction(_ members: Tensor) throws -> (logits: Tensor, reliance: Tensor?) {
+    let reliance = try reliance(members)
+    if let parts = try model.fusion.contributions(features), let rest = try model.fusion.contributions(missing) {
+      let mixed = try mixed(parts.values, rest.values, members.permuted([0, 2, 1]).unsqueezed(3))
+      guard let reliance else { return (try mixed.sum(1), nil) }
+      let shares = try (reliance * Double(count)).permuted([0, 2, 1]).unsqueezed(3)
+      return (try (mixed * shares).sum(1), reliance)
+    }
+    let logits = try (0..<members.shape[0]).map { set in
+      try model.outputs(
+        ofFeatures: PerModality(
+          features.modalities,
+          features.modalities.indices.map { m in
+            let kept = try members.selected(0, set).narrowed(1, from: m, length: 1)
+            let (own, other) = (features.values[m], missing.values[m])
+            let seen = try other + kept * (own - other)
+            guard let reliance else { return seen }
+            return try seen * (reliance.selected(0, set).narrowed(1, from: m, length: 1) * Double(count))
+          })
+      ).logits
+    }
+    return (try Tensor.stack(logits), reliance)
+  }
+
+  /// a, [S, B, M]; nil without a gate.
+  private func reliance(_ members: Tensor) throws -> Tensor? {
+    guard let gate else { return nil }
+    let own = try Self.scores(features, gate.weight)
+    let other = try Self.scores(missing, gate.weight)
+    let scores = try mixed(own, other, members.permuted([0, 2, 1]).unsqueezed(3)).sum(1) + gate.bias
+    return try scores.softmax(-1)
+  }
+
+  /// e⁰-rows + k (e-rows − e⁰-rows) of every set, [S, M, B, …].
+  private func mixed(_ own: [Tensor], _ other: [Tensor], _ kept: Tensor) throws -> Tensor {
+    let rest = try Tensor.stack(other).unsqueezed(0)
+    return try rest + kept * (Tensor.stack(own).unsqueezed(0) - rest)
+  }
+
+  /// What each feature adds to the gate's scores, [B, M] each.
+  static func scores(_ features: PerModality<Tensor>, _ weight: Tensor) throws -> [Tensor] {
+    var column = 0
+    return try features.values.map { feature in
+      let width = feature.shape[1]
+      defer { column += width }
+      return try feature.linear(weight.narrowed(1, from: column, length: width), nil)
+    }
+  }
+}
