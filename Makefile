@@ -23,7 +23,7 @@ libtorch: ## fetch libtorch into .libtorch (nothing to do if LIBTORCH names one)
 plotly: ## fetch Plotly.js into .plotly, for the figures of reports
 	@scripts/plotly.sh
 
-setup: libtorch plotly ## libtorch, Plotly.js, and the system's JPEG, PNG and WebP libraries
+setup: libtorch plotly ## libtorch, Plotly.js, and the system's libraries for pictures and digests
 	@scripts/system-libraries.sh
 
 build: setup ## the command, optimized: .build/release/seesaw

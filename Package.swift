@@ -39,7 +39,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .testTarget(name: name, dependencies: dependencies + ["TestSupport"], path: "Tests/\(name)", swiftSettings: settings)
 }
 
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+// CryptoKit is there elsewhere.
+let digests = Target.Dependency.target(name: "CLibCrypto", condition: .when(platforms: [.linux]))
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
@@ -55,21 +56,22 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache.git", from: "2.1.1"),
     .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
   ],
   targets: [
     // The world of tensors
-    .target(name: "CTorch", cxxSettings: headers, linkerSettings: linking),
+    .target(name: "CTorch", sources: ["all.cpp"], cxxSettings: headers, linkerSettings: linking),
     target("Torch", ["CTorch"]),
     target("TorchNN", ["Torch"]),
     target("Multimodal", ["Torch", "TorchNN"]),
 
     // Plain records and pages
-    target("Records", [crypto, "Yams"]),
-    target("Reports", ["Records", crypto, mustache], resources: [.embedInCode("HTML/Page")]),
+    .systemLibrary(
+      name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+    target("Records", [digests, "Yams"]),
+    target("Reports", ["Records", mustache], resources: [.embedInCode("HTML/Page")]),
 
     // Pixels and words
     .systemLibrary(
@@ -81,8 +83,8 @@ let package = Package(
       name: "CImage", dependencies: ["CLibJPEG", "CLibPNG", "CLibWebP"],
       cSettings: strictness.isEmpty ? [] : [.unsafeFlags(strictness)],
       linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("webp")]),
-    target("Encoders", ["CImage", "Records", "Torch", "TorchNN", "Multimodal", crypto]),
-    target("Datasets", ["CZlib", "Records", "Torch", "Multimodal", crypto]),
+    target("Encoders", ["CImage", "Records", "Torch", "TorchNN", "Multimodal"]),
+    target("Datasets", ["CZlib", "Records", "Torch", "Multimodal"]),
 
     // Methods and measures
     target("Balancing", ["Records", "Torch", "TorchNN", "Multimodal"]),
@@ -92,7 +94,7 @@ let package = Package(
     target(
       "Experiments",
       [
-        "Records", "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", crypto, logging,
+        "Records", "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", logging,
       ]),
     target(
       "Seesaw",
@@ -146,8 +148,8 @@ if part == "fuzz" {
 }
 if part == "sanitize" {
   let kept: Set = [
-    "CTorch", "Torch", "TorchNN", "Multimodal", "Records", "CLibJPEG", "CLibPNG", "CLibWebP", "CImage", "Encoders",
-    "TestSupport", "TorchTests", "TorchNNTests", "EncodersTests",
+    "CTorch", "Torch", "TorchNN", "Multimodal", "CLibCrypto", "Records", "CLibJPEG", "CLibPNG", "CLibWebP", "CImage",
+    "Encoders", "TestSupport", "TorchTests", "TorchNNTests", "EncodersTests",
   ]
   package.products = []
   package.targets.removeAll { !kept.contains($0.name) }

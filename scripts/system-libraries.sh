@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what reads JPEG, PNG and WebP files, where it is missing.
+# Installs what reads JPEG, PNG and WebP files and, on Linux, what computes SHA-256, where it is missing.
 set -euo pipefail
 
 say() { printf 'system libraries: %s\n' "$1"; }
@@ -10,17 +10,22 @@ fail() {
   exit 1
 }
 
+libraries=(libjpeg libpng libwebp zlib)
+# macOS has CryptoKit.
+[ "$(uname -s)" = Darwin ] || libraries+=(libcrypto)
+
 missing() {
-  command -v pkg-config >/dev/null || { echo "pkg-config libjpeg libpng libwebp zlib"; return; }
-  for library in libjpeg libpng libwebp zlib; do
+  command -v pkg-config >/dev/null || { echo "pkg-config ${libraries[*]}"; return; }
+  for library in "${libraries[@]}"; do
     pkg-config --exists "$library" || printf '%s ' "$library"
   done
 }
 
 lacking="$(missing)"
 if [ -z "$lacking" ]; then
-  version() { pkg-config --modversion "$1"; }
-  say "libjpeg $(version libjpeg), libpng $(version libpng), libwebp $(version libwebp) (already there)"
+  versions=""
+  for library in "${libraries[@]}"; do versions+=", $library $(pkg-config --modversion "$library")"; done
+  say "${versions#, } (already there)"
   exit 0
 fi
 
@@ -31,9 +36,9 @@ case "$(uname -s)" in
     brew install --quiet pkgconf jpeg-turbo libpng webp
     ;;
   Linux)
-    wanted="pkg-config libpng-dev libwebp-dev zlib1g-dev and libjpeg62-turbo-dev (Debian) or libjpeg-turbo8-dev (Ubuntu)"
+    wanted="pkg-config libpng-dev libwebp-dev zlib1g-dev libssl-dev and libjpeg62-turbo-dev (Debian) or libjpeg-turbo8-dev (Ubuntu)"
     command -v apt-get >/dev/null || fail "missing: $lacking" \
-      "install pkg-config and the development packages of libjpeg-turbo, libpng and libwebp"
+      "install pkg-config and the development packages of libjpeg-turbo, libpng, libwebp, zlib and OpenSSL"
     root=()
     if [ "$(id -u)" -ne 0 ]; then
       command -v sudo >/dev/null \
@@ -51,11 +56,12 @@ case "$(uname -s)" in
       fi
     done
     ${root[@]+"${root[@]}"} env DEBIAN_FRONTEND=noninteractive \
-      apt-get -qq install -y --no-install-recommends pkg-config "$jpeg" libpng-dev libwebp-dev zlib1g-dev >/dev/null \
+      apt-get -qq install -y --no-install-recommends pkg-config "$jpeg" libpng-dev libwebp-dev zlib1g-dev libssl-dev \
+      >/dev/null \
       || fail "apt-get could not install them" "by hand: apt-get install $wanted"
     ;;
   *)
-    fail "missing: $lacking" "install libjpeg-turbo, libpng, libwebp and pkg-config"
+    fail "missing: $lacking" "install libjpeg-turbo, libpng, libwebp, zlib, OpenSSL and pkg-config"
     ;;
 esac
 

@@ -1,4 +1,3 @@
-import Crypto
 public import Foundation
 import Records
 
@@ -13,7 +12,7 @@ public struct RowKey: Hashable, Sendable {
   public init(_ input: InputDigest?, condition: String) {
     var hash = SHA256()
     hash.update(data: Data(condition.utf8))
-    hash.update(data: [0])
+    hash.update(data: [0 as UInt8])
     if let input { withUnsafeBytes(of: input.bytes) { hash.update(bufferPointer: $0) } }
     bits = hash.finalize().withUnsafeBytes { $0.loadUnaligned(as: SIMD2<UInt64>.self) }
   }
@@ -29,7 +28,7 @@ public struct InputDigest: Hashable, Sendable {
   let bytes: SIMD4<UInt64>
 
   public init(of data: some DataProtocol) {
-    bytes = SHA256.hash(data: data).withUnsafeBytes { $0.loadUnaligned(as: SIMD4<UInt64>.self) }
+    bytes = SHA256.hash(data: data).words
   }
 }
 

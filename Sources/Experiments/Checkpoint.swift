@@ -1,5 +1,4 @@
 import Balancing
-import Crypto
 import Datasets
 import Foundation
 import Multimodal

@@ -1,4 +1,3 @@
-package import Crypto
 public import Foundation
 
 /// SHA-256 of files and texts, in hexadecimal.
@@ -23,6 +22,6 @@ public enum FileDigest {
   public static func sha256(of text: String) -> String { hex(SHA256.hash(data: Data(text.utf8))) }
 
   package static func hex(_ digest: SHA256.Digest) -> String {
-    digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    digest.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 }

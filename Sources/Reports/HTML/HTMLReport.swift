@@ -1,4 +1,3 @@
-import Crypto
 public import Foundation
 import Mustache
 public import Records
@@ -66,7 +65,7 @@ public struct HTMLReport {
 
   /// What the page may do: its own script by digest, the file beside it, pictures of its folder, and nothing else.
   private static var policy: String {
-    let digest = Data(SHA256.hash(data: Data(script.utf8))).base64EncodedString()
+    let digest = Data(SHA256.hash(data: Data(script.utf8)).bytes).base64EncodedString()
     return [
       "default-src 'none'", "script-src 'sha256-\(digest)' 'self' file:", "style-src 'unsafe-inline'",
       "img-src 'self' file: data: blob:", "base-uri 'none'", "form-action 'none'",
