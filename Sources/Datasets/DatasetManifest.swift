@@ -64,4 +64,38 @@ public struct DatasetManifest: Codable, Equatable, Sendable {
     let text = try Tree(encoding: self, keys: .asNamed).json(.pretty, order: order) + "\n"
     try AtomicFile.write(Data(text.utf8), to: folder.appending(path: "dataset.json"))
   }
+
+  /// The manifest of a feature set, checked.
+  ///
+  /// - Throws: ``FeatureSetError``, or a `Diagnosis` where there is no feature set.
+  public static func read(in folder: URL) throws -> DatasetManifest {
+    let url = folder.appending(path: "dataset.json")
+    let files = FileManager.default
+    guard files.fileExists(atPath: url.path) else {
+      guard files.fileExists(atPath: folder.path) else {
+        throw Diagnosis("there is no data set '\(folder.relativePath)'", exitStatus: .input)
+      }
+      let isRaw = ["samples.csv", "samples.jsonl"].contains {
+        files.fileExists(atPath: folder.appending(path: $0).path)
+      }
+      throw Diagnosis(
+        isRaw ? "these are raw samples, not features" : "the folder has no dataset.json", place: folder.relativePath,
+        remedy: isRaw
+          ? "encode them first:  seesaw encode \(folder.relativePath) --out \(folder.lastPathComponent)-features"
+          : "make a feature set with seesaw encode or seesaw import", exitStatus: .input)
+    }
+    let manifest: DatasetManifest = try Tree.read(from: url)
+    var faults: [String] = []
+    if manifest.format != DatasetManifest.format {
+      faults.append("dataset.json: the format is '\(manifest.format)', expected '\(DatasetManifest.format)'")
+    }
+    faults += DatasetManifest.faults(
+      modalities: manifest.modalities, classes: manifest.classes, task: manifest.task
+    ).map { "dataset.json: \($0)" }
+    if manifest.metric == .auroc, manifest.task == .singleLabel, manifest.classes.count != 2 {
+      faults.append("dataset.json: AUROC needs two classes, found \(manifest.classes.count)")
+    }
+    guard faults.isEmpty else { throw FeatureSetError(folder: folder.relativePath, faults: faults) }
+    return manifest
+  }
 }

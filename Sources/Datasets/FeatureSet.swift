@@ -24,7 +24,7 @@ public final class FeatureSet {
   /// - Throws: ``FeatureSetError``, or a `Diagnosis` where there is no feature set.
   public init(at folder: URL) throws {
     self.folder = folder
-    manifest = try Self.readManifest(in: folder)
+    manifest = try DatasetManifest.read(in: folder)
     var check = FeatureSetCheck(folder: folder, manifest: manifest)
     var splits = check.splits()
     if let train = splits["train"] { splits["train"] = train.flipping(check.flippedViews(of: train)) }
@@ -237,37 +237,6 @@ public final class FeatureSet {
       .filter { $0.hasPrefix("test@") && $0.hasSuffix(".safetensors") }
       .map { String($0.dropFirst("test@".count).dropLast(".safetensors".count)) }
       .filter { Condition($0, modalities: manifest.modalities).modality != nil }
-  }
-
-  private static func readManifest(in folder: URL) throws -> DatasetManifest {
-    let url = folder.appending(path: "dataset.json")
-    let files = FileManager.default
-    guard files.fileExists(atPath: url.path) else {
-      guard files.fileExists(atPath: folder.path) else {
-        throw Diagnosis("there is no data set '\(folder.relativePath)'", exitStatus: .input)
-      }
-      let isRaw = ["samples.csv", "samples.jsonl"].contains {
-        files.fileExists(atPath: folder.appending(path: $0).path)
-      }
-      throw Diagnosis(
-        isRaw ? "these are raw samples, not features" : "the folder has no dataset.json", place: folder.relativePath,
-        remedy: isRaw
-          ? "encode them first:  seesaw encode \(folder.relativePath) --out \(folder.lastPathComponent)-features"
-          : "make a feature set with seesaw encode or seesaw import", exitStatus: .input)
-    }
-    let manifest: DatasetManifest = try Tree.read(from: url)
-    var faults: [String] = []
-    if manifest.format != DatasetManifest.format {
-      faults.append("dataset.json: the format is '\(manifest.format)', expected '\(DatasetManifest.format)'")
-    }
-    faults += DatasetManifest.faults(
-      modalities: manifest.modalities, classes: manifest.classes, task: manifest.task
-    ).map { "dataset.json: \($0)" }
-    if manifest.metric == .auroc, manifest.task == .singleLabel, manifest.classes.count != 2 {
-      faults.append("dataset.json: AUROC needs two classes, found \(manifest.classes.count)")
-    }
-    guard faults.isEmpty else { throw FeatureSetError(folder: folder.relativePath, faults: faults) }
-    return manifest
   }
 }
 

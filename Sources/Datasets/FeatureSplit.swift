@@ -70,7 +70,7 @@ public struct FeatureSplit: BatchSource {
   public var byteCount: Int { inputs.values.reduce(0) { $0 + $1.count * $1.elementType.byteCount } }
 
   /// The same split with other features of one modality.
-  func replacing(_ modality: Modality, with features: Tensor) throws -> FeatureSplit {
+  package func replacing(_ modality: Modality, with features: Tensor) throws -> FeatureSplit {
     var copy = FeatureSplit(inputs: inputs.map { $0 == modality ? features : $1 }, labels: labels)
     copy.elementType = elementType
     copy.device = device

@@ -274,11 +274,38 @@ extension Experiment {
       }
       for note in summary.record.notes + summary.evaluation.notes where !notes.contains(note) { notes.append(note) }
     }
+    notes.append(contentsOf: try keptEpochs(summaries))
     let conditions = summaries.map(\.run.evaluation.conditions).max { $0.count < $1.count } ?? []
     return ComparisonResults(
       dataset: data.set.manifest.name, metric: data.set.manifest.metric.rawValue,
       modalities: data.set.manifest.modalities, conditions: conditions, methods: rows, unimodal: unimodal,
       missing: summaries.compactMap(\.run.evaluation.missing).first, notes: notes)
+  }
+
+  /// Which epochs' weights were kept, in one sentence: a table can hang on it.
+  private static func keptEpochs(_ summaries: [(label: String, run: RunSummary)]) throws -> [String] {
+    var kept: [(label: String, epochs: [Int])] = []
+    var rules: Set<String> = []
+    var total = 0
+    for (label, summary) in summaries {
+      guard let epoch = summary.record.selectedEpoch else { continue }
+      let training = try RunConfiguration(recorded: summary.record.configuration).training
+      rules.insert(training.selection.rawValue)
+      total = max(total, training.epochs)
+      if let index = kept.firstIndex(where: { $0.label == label }) {
+        kept[index].epochs.append(epoch + 1)
+      } else {
+        kept.append((label, [epoch + 1]))
+      }
+    }
+    guard !kept.isEmpty else { return [] }
+    let words = kept.map { entry in
+      let (low, high) = (entry.epochs.min() ?? 0, entry.epochs.max() ?? 0)
+      return "\(entry.label) \(low)" + (low == high ? "" : "–\(high)")
+    }
+    return [
+      "kept epochs (selection=\(rules.sorted().joined(separator: ", ")), of \(total)): \(words.joined(separator: ", "))"
+    ]
   }
 
   /// Means over all epochs of what tells how training went: conflicts, cosines, relative updates.

@@ -40,7 +40,7 @@ public struct DiagnoseRequest: Sendable {
 
 extension Experiment {
   /// What a diagnosis tries where something is wrong: methods that differ in kind, and are cheap.
-  public static let usuallyTried = ["uniform", "balgrad", "modality-dropout", "mmpareto", "ume"]
+  public static let usuallyTried = ["uniform", "balgrad", "modality-dropout", "mmpareto", "ume", "fulcrum"]
 
   /// Finds out which modality a model leans on, how strongly, since when, what that costs, and what helps.
   ///
@@ -166,7 +166,7 @@ private struct DiagnosisWork {
       method, folders, trials, tables, aloneOnTest, alone.map { trained[$0.label] ?? [] })
     diagnosis.notes += checked.findings(.grave).map { "the data: \($0.what)" }
     guard diagnosis.problems.contains(where: \.isOfTraining), !request.quick else { return diagnosis }
-    diagnosis.trial = try tryMethods(method)
+    diagnosis.trial = try tryMethods(method, aloneModels)
     return diagnosis
   }
 
@@ -291,7 +291,8 @@ private struct DiagnosisWork {
         speed: updates[name].flatMap { own in others.flatMap { $0 > 0 ? own / $0 : nil } })
     }
     let (top, least) = (order[0], order[order.count - 1])
-    let leaning = leaning(order, total: adds.reduce(0, +), learned: estimate("fullAboveChance"), estimate)
+    var leaning = leaning(order, total: adds.reduce(0, +), learned: estimate("fullAboveChance"), estimate)
+    leaning.conventions = try Conventions(trials, game).found()
     let impaired = conditions.filter { $0 != Condition.full }
     let partings = folders.compactMap { folder in
       (try? RunFolder(folder).readSteps()).flatMap { Parting($0, modalities: names) }
@@ -445,7 +446,7 @@ private struct DiagnosisWork {
 
   // MARK: What to try
 
-  private func tryMethods(_ method: String) throws -> ModelDiagnosis.Trial? {
+  private func tryMethods(_ method: String, _ alone: [[ModelTrial]]) throws -> ModelDiagnosis.Trial? {
     var data = data
     let hasValidation = set.validation != nil
     if !hasValidation { data = try HeldOutData.make(of: data, in: request.out.appending(path: "held-out")) }
@@ -466,55 +467,21 @@ private struct DiagnosisWork {
     for row in rows where !complete.contains(row) {
       events(.note("'\(row.label)' diverged and is left out"))
     }
-    var bootstrap = Bootstrap(samples: set.test?.count ?? 0)
-    var validation: [String: (full: Double, missing: Double)] = [:]
-    for row in [baseline] + complete {
-      let trials = try (trained[row.label] ?? []).map { summary in
-        try checkStop()
-        return try Experiment.finishedTrial(summary.folder, data: data, events: quiet)
-      }
-      bootstrap.add("full:\(row.label)", try trials.map { try $0.measure(under: Condition.full) })
-      bootstrap.add(
-        "missing:\(row.label)",
-        try trials.map { trial in
-          let parts = try names.map { try trial.measure(under: "\($0)-missing") }
-          return { weights in
-            let scores = parts.compactMap { $0(weights) }
-            return scores.count == parts.count ? Statistics.mean(scores) : nil
-          }
+    var candidates = try ([baseline] + complete).map { row in
+      Candidate(
+        name: row.label, settings: row.settings,
+        trials: try (trained[row.label] ?? []).map { summary in
+          try checkStop()
+          return try Experiment.finishedTrial(summary.folder, data: data, events: quiet)
         })
-      let full = try trials.map { try $0.validationScore(without: []) }
-      let missing = try trials.map { trial in
-        Statistics.mean(try modalities.map { try trial.validationScore(without: [$0]) }) ?? .nan
-      }
-      validation[row.label] = (Statistics.mean(full) ?? .nan, Statistics.mean(missing) ?? .nan)
     }
-    let estimates = bootstrap.estimates(replicates: request.replicates) { v in
-      var out: [String: Double] = [:]
-      for row in complete {
-        for kind in ["full", "missing"] {
-          out["\(kind):\(row.label)"] = v["\(kind):\(row.label)"].flatMap { own in
-            v["\(kind):\(baseline.label)"].map { own - $0 }
-          }
-        }
-      }
-      return out
+    // A model of each other modality alone is there already, and answers where one is known to be absent.
+    if hasValidation, names.count == 2, alone.allSatisfy({ $0.count == seeds }) {
+      candidates.append(
+        Candidate(name: ModelDiagnosis.Tried.bundle, trials: candidates[0].trials, alone: alone.reversed()))
     }
-    func tried(_ label: String) -> ModelDiagnosis.Tried {
-      ModelDiagnosis.Tried(
-        name: label, settings: rows.first { $0.label == label }?.settings ?? [],
-        validationFull: validation[label]?.full ?? .nan,
-        validationMissing: validation[label]?.missing ?? .nan,
-        full: estimates["full:\(label)"] ?? Estimate(0), missing: estimates["missing:\(label)"] ?? Estimate(0))
-    }
-    let first = tried(baseline.label)
-    let methods = complete.map { tried($0.label) }
-    let best = methods.filter { $0.validationFull >= first.validationFull - ModelDiagnosis.tolerance - 1e-9 }
-      .max { $0.validationMissing < $1.validationMissing }
-    return ModelDiagnosis.Trial(
-      baseline: first, methods: methods, seeds: seeds,
-      chosen: best.flatMap { $0.validationMissing > first.validationMissing ? $0.name : nil },
-      heldOut: hasValidation ? nil : HeldOutData.share)
+    return try CandidateTrial(candidates, data.set, replicates: request.replicates)
+      .answer(seeds: seeds, heldOut: hasValidation ? nil : HeldOutData.share)
   }
 
   /// A method as a row, where it can work on this data with these settings.
@@ -536,7 +503,7 @@ private struct DiagnosisWork {
 }
 
 /// The game of modalities: which sets are played, and what each player is worth.
-private struct Game {
+struct Game {
   let players: Int
   /// Orders of joining; nil where every set is played.
   private let orders: [[Int]]?

@@ -119,12 +119,6 @@ extension Experiment {
     if !zeroFeatures.isEmpty {
       notes.append("features of a missing modality are zeros in \(zeroFeatures.joined(separator: ", "))")
     }
-    if let answers = set.modalities.count > 1 ? try trial.absence().chosen : nil, set.test != nil {
-      notes.append(
-        "declared absence is answered by "
-          + set.manifest.modalities.compactMap { name in answers[name].map { "\($0.words) (\(name))" } }
-          .joined(separator: ", "))
-    }
     return EvaluationTable(
       dataset: set.manifest.name, metric: set.manifest.metric.rawValue, modalities: set.manifest.modalities,
       conditions: conditions, scores: scores, metrics: metrics, shapley: values?.shapley, samples: set.test?.count,

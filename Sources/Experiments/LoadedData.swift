@@ -11,6 +11,7 @@ struct LoadedData {
   let digests: [String: String]
   /// The size of the training features, where reading them takes long.
   let largeSize: String?
+  private let viewDigests = ViewDigests()
   /// Bytes from which on reading the features takes long enough to be told.
   private static let large = 4_000_000_000
 
@@ -31,6 +32,9 @@ struct LoadedData {
     }
     self.digests = digests
   }
+
+  /// The digests of some views' files by name, each read once for all runs over the data.
+  func digests(ofViews files: [URL]) throws -> [String: String] { try viewDigests.of(files) }
 
   /// - Parameter digests: what else the run depends on, by what it is called.
   func record(_ digests: [String: String]) -> DataRecord {
@@ -64,5 +68,21 @@ private final class EarlyDigest: Sendable {
   func wait() throws -> String {
     work.wait()
     return try found.withLock { $0 }.get()
+  }
+}
+
+/// The digests of views, made when a run first asks for them: most methods never look at one.
+private final class ViewDigests: Sendable {
+  private let known = Mutex<[URL: String]>([:])
+
+  func of(_ files: [URL]) throws -> [String: String] {
+    try known.withLock { known in
+      try Dictionary(
+        files.map { file in
+          let digest = try known[file] ?? FileDigest.sha256(of: file)
+          known[file] = digest
+          return (file.lastPathComponent, digest)
+        }, uniquingKeysWith: { first, _ in first })
+    }
   }
 }

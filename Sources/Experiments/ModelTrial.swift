@@ -80,6 +80,24 @@ final class ModelTrial {
     return try predictions(on: split, told: [])
   }
 
+  /// What the model says with only those modalities there, and some rows [1, …] in place of the others.
+  func predictions(present: UInt64, standing rows: PerModality<Tensor>) throws -> Predictions {
+    guard var split = set.test else { throw MetricError.noSamples }
+    for (place, modality) in modalities.enumerated() where present >> UInt64(place) & 1 == 0 {
+      split = try split.replacing(modality, with: rows[modality])
+    }
+    return try predictions(on: split, told: [])
+  }
+
+  /// What the model says with only those modalities there, and knowing so.
+  func predictions(told present: UInt64) throws -> Predictions {
+    let absent = Set(modalities.indices.filter { present >> UInt64($0) & 1 == 0 }.map { modalities[$0] })
+    if absent.count == 1, let one = absent.first {
+      return try predictions(under: "\(one.name)-\(Condition.absent)")
+    }
+    return try predictions(on: set.test(without: absent).split, told: absent)
+  }
+
   /// What the model says with nothing but one modality there.
   func predictions(only modality: Int) throws -> Predictions { try predictions(present: 1 << UInt64(modality)) }
 

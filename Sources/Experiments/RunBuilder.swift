@@ -25,6 +25,11 @@ struct RunBuilder {
   let flips: Bool
   /// Those that are trained with the model.
   let encoders: [Modality: TrainedNetwork]
+  /// The digests of the views that the run reads: of training where its method sees impaired inputs, of validation where
+  /// they choose the epoch.
+  let viewDigests: [String: String]
+  /// The share of training rows that are views; 0 where there are none or the method wants none.
+  let viewShare: Double
   /// `training.dropout` as it is for these encoders: "0" where none leaves out anything.
   let dropout: String
 
@@ -53,6 +58,13 @@ struct RunBuilder {
         remedy: "seesaw encode --image-encoder pixels:64 keeps them; --set training.crop=1 does without",
         exitStatus: .usage)
     }
+    let wanted = try MethodRegistry.entry(configuration.methodName)(configuration.methodSettings)
+    let share = (wanted as? any SeesImpairedInputs)?.viewShare ?? 0
+    viewShare = data.set.train.views.isEmpty ? 0 : share
+    let selects = configuration.training.selection == .standing && data.set.validation != nil
+    viewDigests = try data.digests(
+      ofViews: (viewShare > 0 ? data.set.viewFiles(of: "train") : [])
+        + (selects ? data.set.viewFiles(of: "validation") : []))
     let kind = device.name.split(separator: ":").first.map(String.init) ?? device.name
     guard Runtime.devices.contains(where: { $0.name == kind }) else {
       throw Diagnosis(
@@ -130,6 +142,11 @@ struct RunBuilder {
       warnings.append(
         "'\(entry.card.name)' scales gradients, and \(optimizer.rawValue) divides a lasting factor out again: "
           + "--set optimizer.name=sgd or --set modulate=step lets it act")
+    }
+    if let seeing = try method() as? any SeesImpairedInputs, seeing.viewShare > 0, viewShare == 0 {
+      warnings.append(
+        "'\(entry.card.name)' trains on noisy inputs too, and the data has no training views: it is less robust to noise "
+          + "than it can be (seesaw encode makes views; see --views)")
     }
     if entry.requirements.trainedEncoders, encoders.isEmpty {
       warnings.append(
@@ -276,8 +293,9 @@ struct RunBuilder {
     }
   }
 
-  func lab(_ session: TrainingSession) -> Lab {
-    let training = prepared(flips ? data.set.train : data.set.train.withoutFlips())
+  func lab(_ session: TrainingSession) throws -> Lab {
+    let split = prepared(flips ? data.set.train : data.set.train.withoutFlips())
+    let training: any BatchSource = viewShare > 0 ? try ViewedBatches(split, share: viewShare) : split
     let share = configuration.training.crop
     return Lab(
       session: session, training: share < 1 ? CroppedPictures(training, pictures, share: share) : training,

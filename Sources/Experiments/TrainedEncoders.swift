@@ -70,12 +70,18 @@ extension RunBuilder {
   var digests: [String: String] {
     var digests = data.digests
     for (modality, encoder) in encoders { digests["\(modality.encoder)"] = encoder.sha256 }
+    digests.merge(viewDigests) { own, _ in own }
     return digests
   }
 
   /// The digests of a run's record that are of data.
   static func ofData(_ digests: [String: String]) -> [String: String] {
-    digests.filter { !$0.key.hasPrefix("encoder.") }
+    digests.filter { !$0.key.hasPrefix("encoder.") && !isView($0.key) }
+  }
+
+  /// Whether a file holds training or validation samples under an impairment.
+  private static func isView(_ file: String) -> Bool {
+    (file.hasPrefix("train@") || file.hasPrefix("validation@")) && !file.hasSuffix("-flipped.safetensors")
   }
 
   // MARK: Parameters by path

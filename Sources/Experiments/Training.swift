@@ -20,8 +20,9 @@ extension Experiment {
       }
       files.insert(RunFolder(out).record, at: 0)
     }
+    let method = try request.method ?? usualMethod(request, files, events: events)
     let (configuration, resolved) = try resolve(
-      method: request.method, seed: request.seed, data: request.data, files: files, settings: request.settings)
+      method: method, seed: request.seed, data: request.data, files: files, settings: request.settings)
     guard !configuration.dataset.isEmpty else {
       throw Diagnosis(
         "no data set is named", remedy: "seesaw train DATA, or dataset: in the configuration",
@@ -30,6 +31,19 @@ extension Experiment {
     let data = try LoadedData(at: URL(filePath: configuration.dataset), events: events)
     try guardData(data, events: events)
     return try train(configuration, resolved, data, request, stop: stop, events: events)
+  }
+
+  /// The method where nobody names one: what stands best with a modality missing or noisy, or joint training of a single
+  /// modality; nil where a configuration names one.
+  private static func usualMethod(_ request: TrainRequest, _ files: [URL], events: EventSink) throws -> String? {
+    let sources = try files.map(ConfigurationFile.init(reading:))
+    guard Overlay.peek("method.name", files: sources, settings: request.settings) == nil else { return nil }
+    let named = Overlay.peek("dataset", files: sources, settings: request.settings).map { URL(filePath: $0) }
+    guard let folder = request.data ?? named else { return nil }
+    let manifest = try DatasetManifest.read(in: folder)
+    let chosen = manifest.modalities.count > 1 ? Fulcrum.card : JointTraining.card
+    events(.note("no method is named: \(chosen.title) it is; --method chooses another"))
+    return chosen.name
   }
 
   /// The same, over data that is loaded already.

@@ -52,7 +52,7 @@ final class TrainingRun: Trainer.Observer {
     self.events = events
     Runtime.setThreads(builder.threads)
     session = try builder.session()
-    lab = builder.lab(session)
+    lab = try builder.lab(session)
     method = try builder.method()
     selection = EpochSelection(
       builder.configuration.training.selection, recent: checkpoint?.numbers.recentMerits ?? [])

@@ -134,13 +134,49 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
     public var above: Estimate
     /// `above`, times how many they are, as a share of what all add: 1 where they alone add, 0 where all add alike.
     public var strength: Double
+    /// What would be said with something else in place of a missing input; nil in older files.
+    public var conventions: [Convention]?
 
-    public init(verdict: Verdict, modality: String, peers: [String] = [], above: Estimate, strength: Double) {
+    public init(
+      verdict: Verdict, modality: String, peers: [String] = [], above: Estimate, strength: Double,
+      conventions: [Convention]? = nil
+    ) {
       self.verdict = verdict
       self.modality = modality
       self.peers = peers
       self.above = above
       self.strength = strength
+      self.conventions = conventions
+    }
+
+    /// The conventions under which another modality leads, by more than a little.
+    public var turning: [Convention] {
+      (conventions ?? []).filter { convention in
+        !([modality] + peers).contains(convention.modality) && convention.above >= ModelDiagnosis.smallestDifference
+      }
+    }
+  }
+
+  /// Something that may stand for a missing input.
+  public struct Convention: Codable, Equatable, Sendable {
+    public enum Form: String, Choice {
+      /// Features of zeros.
+      case zeros
+      /// The mean of the training features.
+      case mean
+      /// The model is told, and answers as its run does.
+      case told
+    }
+    public var form: Form
+    /// What adds most then.
+    public var modality: String
+    /// How much more than the next.
+    public var above: Double
+
+    public init(form: Form, modality: String, above: Double) {
+      self.form = form
+      self.modality = modality
+      self.above = above
     }
   }
 
@@ -221,13 +257,33 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
     public var validationMissing: Double
     /// Test score less the baseline's, with everything there.
     public var full: Estimate
-    /// Test score averaged over each modality missing, less the baseline's.
+    /// Test score averaged over each modality missing (silent), less the baseline's.
     public var missing: Estimate
+    /// The same with each modality absent (declared); nil in older files.
+    public var validationAbsent: Double?
+    public var absent: Estimate?
+    /// The same over both, which decides.
+    public var without: Estimate?
+    /// Test scores by condition; means over seeds.
+    public var scores: [String: Double]?
+
+    /// What is not trained but put together: the diagnosed model, with one of each other modality alone for absence.
+    public static let bundle = "bundle"
+
+    /// What it is chosen by.
+    public var validationWithout: Double {
+      validationAbsent.map { ($0 + validationMissing) / 2 } ?? validationMissing
+    }
 
     public init(
       name: String, settings: [String] = [], validationFull: Double, validationMissing: Double, full: Estimate,
-      missing: Estimate
+      missing: Estimate, validationAbsent: Double? = nil, absent: Estimate? = nil, without: Estimate? = nil,
+      scores: [String: Double]? = nil
     ) {
+      self.validationAbsent = validationAbsent
+      self.absent = absent
+      self.without = without
+      self.scores = scores
       self.name = name
       self.settings = settings
       self.validationFull = validationFull
@@ -258,9 +314,12 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
 
     /// The chosen method's row.
     public var pick: Tried? { methods.first { $0.name == chosen } }
-    /// Whether the chosen method is better with a modality missing, beyond noise, by more than a little.
+    /// Whether the chosen method is better with a modality missing or absent, beyond noise, by more than a little.
     public var helps: Bool {
-      pick.map { $0.missing.isAbove(0) && $0.missing.value >= ModelDiagnosis.smallestDifference } ?? false
+      pick.map {
+        let gain = $0.without ?? $0.missing
+        return gain.isAbove(0) && gain.value >= ModelDiagnosis.smallestDifference
+      } ?? false
     }
   }
 

@@ -176,7 +176,7 @@ public struct ProbeSettings: Settings {
 public struct TrainingSettings: Settings {
   public var epochs = 20
   public var batchSize = 128
-  public var selection = Selection.best
+  public var selection = Selection.standing
   public var precision = Precision.float32
   public var gradients = GradientPath.factored
   /// `cpu`, `cuda`, `cuda:1`, `mps`.

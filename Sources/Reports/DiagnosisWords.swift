@@ -24,7 +24,7 @@ struct DiagnosisWords {
 
   private var leaning: [String] {
     let leaning = diagnosis.leaning
-    let interval = "95 % interval \(range(leaning.above))"
+    let interval = "95 % CI \(range(leaning.above))"
     switch leaning.verdict {
     case .learnedNothing:
       return [
@@ -32,27 +32,46 @@ struct DiagnosisWords {
           + "\(percent(diagnosis.chance)) %, which is the same within noise."
       ]
     case .leans:
-      guard leaning.peers.isEmpty else { return [peersSentence(interval)] }
-      return ["\(leaning.modality), \(strength): it adds \(shares): \(points(leaning.above.value)) more (\(interval))."]
+      guard leaning.peers.isEmpty else { return [peersSentence(interval)] + conventions }
+      return [
+        "\(leaning.modality), \(strength): it contributes \(shares) (difference \(percent(leaning.above.value)), \(interval))."
+      ] + conventions
     case .even:
       let lead = leaning.above.isAbove(0) ? "No modality by more than a little" : "No modality beyond noise"
       return [
-        "\(lead): \(leaning.modality) adds \(shares); the difference is \(points(leaning.above.value)) (\(interval))."
-      ]
+        "\(lead): \(leaning.modality) contributes \(shares) (difference \(percent(leaning.above.value)), \(interval))."
+      ] + conventions
     case .unclear:
       guard leaning.above.interval95 != nil else { return ["The evidence does not tell: nothing could be resampled."] }
       return [
-        "The evidence does not tell: \(leaning.modality) adds \(shares), and the difference may lie anywhere from "
-          + "\(range(leaning.above)) points (95 % interval). More test samples would narrow that."
-      ]
+        "The evidence does not tell: \(leaning.modality) contributes \(shares), and the difference may lie anywhere from "
+          + "\(range(leaning.above)) points (95 % CI). More test samples would narrow that."
+      ] + conventions
     }
+  }
+
+  /// Where another modality would lead with something else in place of a missing input.
+  private var conventions: [String] {
+    let turning = diagnosis.leaning.turning
+    guard !turning.isEmpty else { return [] }
+    let cases = turning.map { convention in
+      let stand =
+        switch convention.form {
+        case .zeros: "with features of zeros"
+        case .mean: "with the mean of the training features"
+        case .told: "where the model is told what is absent"
+        }
+      return "\(stand) \(convention.modality) leads by \(percent(convention.above))"
+    }
+    let now = diagnosis.missing.map { " (\($0.words))" } ?? ""
+    return ["This depends on what stands for a missing input\(now): \(joined(cases)) points."]
   }
 
   /// Several add alike, and others less.
   private func peersSentence(_ interval: String) -> String {
     let group = [diagnosis.leaning.modality] + diagnosis.leaning.peers
     let added = group.map { percent(diagnosis.worth[$0]?.adds.value ?? .nan) }
-    return "\(joined(group)) alike, \(strength): they add \(joined(added)) points of \(metric), "
+    return "\(joined(group)) alike, \(strength): they contribute \(joined(added)) points of \(metric), "
       + "\(points(diagnosis.leaning.above.value)) more each than the mean of the others (\(interval))."
   }
 
@@ -73,7 +92,7 @@ struct DiagnosisWords {
     let others = diagnosis.modalities.filter { $0 != top }
     let values = others.map { diagnosis.worth[$0]?.adds.value ?? .nan }
     guard others.count > 1, let low = values.min(), let high = values.max() else {
-      return "\(own) and \(others.first ?? "") \(percent(values.first ?? .nan))"
+      return "\(own), \(others.first ?? "") \(percent(values.first ?? .nan))"
     }
     let mean = values.reduce(0, +) / Double(values.count)
     return "\(own), the other \(others.count) between \(percent(low)) and \(percent(high)), \(percent(mean)) on average"
@@ -102,12 +121,22 @@ struct DiagnosisWords {
     let end = Statistics.mean(group.compactMap { $0.end[first.ahead] }).map { fixed($0, 2) } ?? "–"
     let other = Statistics.mean(group.compactMap { $0.end[first.behind] }).map { fixed($0, 2) } ?? "–"
     var sentences = [
-      "\(when): from there \(first.ahead)'s training loss stays below \(first.behind)'s; at the end \(end) and \(other)."
+      "\(when): from there \(first.ahead) is learned faster than \(first.behind) (final training loss \(end) vs \(other))."
     ]
     if diagnosis.leaning.verdict == .leans, first.ahead != diagnosis.leaning.modality, diagnosis.modalities.count == 2 {
-      sentences.append("It leans on \(diagnosis.leaning.modality) all the same.")
+      sentences.append("Yet predictions depend more on \(diagnosis.leaning.modality).")
     }
     return sentences
+  }
+
+  /// What a model of the other modality alone reaches, where that is more than this one without the first.
+  private func givenAway(_ name: String) -> [String] {
+    guard diagnosis.modalities.count == 2, let other = diagnosis.modalities.first(where: { $0 != name }),
+      let worth = diagnosis.worth[other], worth.unused.isAbove(0), worth.unused.value >= ModelDiagnosis.smallestDifference
+    else { return [] }
+    return [
+      "A model of \(other) alone scores \(share(worth.alone)): \(points(worth.unused.value)) are given away, not lost."
+    ]
   }
 
   private func span(_ word: String, _ values: [Int]) -> String {
@@ -122,16 +151,21 @@ struct DiagnosisWords {
     let sorted = diagnosis.modalities.compactMap { name in diagnosis.worth[name].map { (name: name, lost: $0.lost) } }
       .sorted { $0.lost.value > $1.lost.value }
     let shown = sorted.count > 3 ? 2 : sorted.count
-    var sentences = sorted.prefix(shown).enumerated().map { place, entry in
+    var sentences = sorted.prefix(shown).enumerated().flatMap { place, entry -> [String] in
       guard entry.lost.isAbove(0) else {
-        return entry.lost.isBelow(0)
-          ? "Without \(entry.name) it is better, see Harm."
-          : "Without \(entry.name) nothing is lost beyond noise (\(range(entry.lost)))."
+        return [
+          entry.lost.isBelow(0)
+            ? "Without \(entry.name) it is better, see Harm."
+            : "Without \(entry.name) nothing is lost beyond noise (\(range(entry.lost)))."
+        ]
       }
-      let lead = "Without \(entry.name) it reaches \(score("\(entry.name)-missing"))"
-      return place == 0
-        ? "\(lead) instead of \(score(Condition.full)): \(points(entry.lost.value)) lost (\(range(entry.lost)))."
-        : "Without \(entry.name) \(score("\(entry.name)-missing")), \(points(entry.lost.value)) lost (\(range(entry.lost)))."
+      let full = place == 0 ? " instead of \(score(Condition.full))" : ""
+      let told = diagnosis.scores["\(entry.name)-\(Condition.absent)"].map { "; told so, \(percent($0.value)) %" } ?? ""
+      let change = Estimate(-entry.lost.value, interval95: entry.lost.interval95?.negated)
+      return [
+        "Without \(entry.name) it scores \(score("\(entry.name)-\(Condition.missing)"))\(full) "
+          + "(\(points(change.value)), CI \(range(change))\(told))."
+      ] + givenAway(entry.name)
     }
     if shown < sorted.count {
       sentences.append("Without any other at most \(points(max(0, sorted[shown].lost.value))) are lost.")
@@ -228,16 +262,14 @@ struct DiagnosisWords {
     var sentences: [String] = []
     if fused.isBelow(0) {
       sentences.append(
-        "Together the modalities are \(points(-fused.value)) worse than \(best) trained alone (\(range(fused))): "
-          + "negative transfer.")
+        "Combining hurts: \(signed(fused.value)) points against \(best) trained alone (CI \(range(fused))), negative transfer.")
     } else if fused.isAbove(0) {
       sentences.append(
-        "None of fusing: together the modalities beat the best alone, \(best), by \(points(fused.value)) "
-          + "(\(range(fused))).")
+        "Combining helps: \(signed(fused.value)) points over the best single modality, \(best) (CI \(range(fused))).")
     } else {
       sentences.append(
-        "Together the modalities are neither better nor worse than \(best) trained alone beyond noise "
-          + "(\(signed(fused.value)), \(range(fused))).")
+        "Combining neither helps nor hurts beyond noise: \(signed(fused.value)) points against \(best) trained alone "
+          + "(CI \(range(fused))).")
     }
     let harmful = diagnosis.problems.compactMap { problem -> String? in
       if case .impaired(let condition) = problem { condition } else { nil }
@@ -276,20 +308,20 @@ struct DiagnosisWords {
     } else if doubtful.count > 2 {
       sentences.append("So it is, less so, without \(joined(doubtful.dropFirst(2).map(\.name))).")
     } else if !rest.isEmpty {
-      sentences.append("Without any \(doubtful.isEmpty ? "" : "other ")it is not too sure by more than a little.")
+      sentences.append("Without any \(doubtful.isEmpty ? "" : "other ")it is not over-confident by more than a little.")
     }
     return sentences
   }
 
-  /// `31.0 points (27.2 to 35.1) surer than right`, `about as sure as right`.
+  /// `over-confident by 31.0 points (CI 27.2 to 35.1)`, `well calibrated (+1.0)`.
   private func surety(_ surplus: Estimate) -> String {
     if surplus.value >= ModelDiagnosis.overconfidence, surplus.isAbove(0) {
-      return "\(points(surplus.value)) surer than right (\(range(surplus)))"
+      return "over-confident by \(points(surplus.value)) (CI \(range(surplus)))"
     }
     if surplus.value <= -ModelDiagnosis.overconfidence, surplus.isBelow(0) {
-      return "\(points(-surplus.value)) less sure than right"
+      return "under-confident by \(points(-surplus.value))"
     }
-    return "about as sure as right (\(signed(surplus.value)))"
+    return "well calibrated (\(signed(surplus.value)))"
   }
 
   // MARK: Try
@@ -310,13 +342,12 @@ struct DiagnosisWords {
       }
       if doubtful.isEmpty {
         return [
-          "Nothing, for nothing is wrong: what training left unused is not missed, fusing does no harm, and confidence holds with a "
-            + "modality missing. What is lost without one is what only that one tells. \(method) will do."
+          "No training problem found. Remaining losses come from information that only one modality has. \(method) will do."
         ]
       }
       return [
-        "No other training: no modality lies unused and fusing does no harm. Only its confidence without "
-          + "\(joined(doubtful)) misleads: ask for more of it there, or leave those cases to a person."
+        "No training problem found, but without \(joined(doubtful)) it is over-confident: ask for higher confidence there, or "
+          + "leave those cases to a person."
       ]
     }
     guard let trial = diagnosis.trial else {
@@ -338,26 +369,53 @@ struct DiagnosisWords {
         : ["\(count) tried is better than \(method) on \(place) with a modality missing. Keep \(method)."]
     }
     let seeds = trial.seeds == 1 ? "one seed" : "\(trial.seeds) seeds"
+    let told = pick.absent.map { ", \(signed($0.value)) where it is told (\(range($0)))" } ?? ""
     let effect =
-      "\(signed(pick.missing.value)) points of \(metric) with a modality missing (\(range(pick.missing))), "
+      "\(signed(pick.missing.value)) points of \(metric) with a modality missing (\(range(pick.missing)))\(told), "
       + "\(signed(pick.full.value)) with everything there (\(range(pick.full)))"
     guard trial.helps else {
       return [
-        "\(title(pick.name)) is the best of \(trial.methods.count) on \(place), but what it brings on the test split is "
-          + "\(pick.missing.isAbove(0) ? "little" : "within noise"): \(effect), \(seeds). Nothing tried helps surely."
+        "\(name(of: pick)) is the best of \(trial.methods.count) on \(place), but its effect on the test split is "
+          + "\((pick.without ?? pick.missing).isAbove(0) ? "small" : "within noise"): \(effect), \(seeds). "
+          + "Nothing tried helps for sure."
       ]
     }
     let price =
       pick.full.isBelow(0) && pick.full.value <= -ModelDiagnosis.smallestDifference ? "That has its price. " : ""
     return [
-      "\(title(pick.name)), chosen among \(trial.methods.count) by \(place): on the test split \(effect), against "
-        + "\(method), \(seeds). \(price)\(command(pick))"
+      "\(name(of: pick)), chosen among \(trial.methods.count) by \(place): on the test split \(effect), against "
+        + "\(method), \(seeds). \(reached(pick))\(price)\(command(pick))"
     ]
+  }
+
+  /// What it scores without each modality, beside models of the other alone.
+  private func reached(_ pick: ModelDiagnosis.Tried) -> String {
+    guard diagnosis.modalities.count == 2, pick.name != ModelDiagnosis.Tried.bundle, let scores = pick.scores else {
+      return ""
+    }
+    let parts = diagnosis.modalities.compactMap { name -> String? in
+      guard let other = diagnosis.modalities.first(where: { $0 != name }), let alone = diagnosis.worth[other]?.alone,
+        let own = scores["\(name)-\(Condition.missing)"]
+      else { return nil }
+      return "\(percent(own)) % without \(name) (\(other) alone: \(share(alone)))"
+    }
+    return parts.isEmpty ? "" : "It scores \(joined(parts)). "
+  }
+
+  private func name(of tried: ModelDiagnosis.Tried) -> String {
+    guard tried.name == ModelDiagnosis.Tried.bundle else { return title(tried.name) }
+    return "\(title(diagnosis.method)) with a second model of each modality alone, for when the other is absent"
   }
 
   /// What trains it.
   private func command(_ pick: ModelDiagnosis.Tried) -> String {
-    (["seesaw train", quoted(diagnosis.data), "--method \(pick.name)"] + pick.settings.map { "--set \(quoted($0))" })
+    guard pick.name != ModelDiagnosis.Tried.bundle else {
+      let lines = diagnosis.modalities.map {
+        "seesaw train \(quoted(diagnosis.data)) --method unimodal --set \(quoted("method.modality=\($0)"))"
+      }
+      return joined(lines)
+    }
+    return (["seesaw train", quoted(diagnosis.data), "--method \(pick.name)"] + pick.settings.map { "--set \(quoted($0))" })
       .joined(separator: " ")
   }
 

@@ -37,6 +37,7 @@ struct DiagnosisTextTests {
       chance: 0.25,
       scores: [
         "full": e(0.85, 0.82, 0.88), "image-missing": e(0.75, 0.7, 0.8), "text-missing": e(0.3, 0.26, 0.34),
+        "text-absent": e(0.58, 0.5, 0.6),
       ],
       conditions: ["full", "image-missing", "text-missing"],
       leaning: .init(verdict: .leans, modality: "text", above: e(0.45, 0.4, 0.5), strength: 0.75),
@@ -92,16 +93,17 @@ struct DiagnosisTextTests {
     let found = leaning()
     #expect(
       paragraph("Leans on", found)
-        == "text, strongly: it adds 52.5 points of accuracy and image 7.5: 45.0 points more (95 % interval 40.0 to 50.0)."
+        == "text, strongly: it contributes 52.5 points of accuracy, image 7.5 (difference 45.0, 95 % CI 40.0 to 50.0)."
     )
     #expect(
       paragraph("Since", found)
-        == "Step 27 to 36 of 180 (epoch 3 to 4 of 20), by seed: from there text's training loss stays below image's; "
-        + "at the end 0.20 and 0.80.")
+        == "Step 27 to 36 of 180 (epoch 3 to 4 of 20), by seed: from there text is learned faster than image (final training "
+        + "loss 0.20 vs 0.80).")
     #expect(
       paragraph("Costs", found)
-        == "Without text it reaches 30.0 % instead of 85.0 %: 55.0 points lost (50.0 to 60.0). Without image "
-        + "75.0 %, 10.0 points lost (7.0 to 13.0).")
+        == "Without text it scores 30.0 % instead of 85.0 % (-55.0 points, CI -60.0 to -50.0; told so, 58.0 %). A model of "
+        + "image alone scores 60.0 %: 30.0 points are given away, not lost. Without image it scores 75.0 % (-10.0 points, "
+        + "CI -13.0 to -7.0).")
     #expect(
       paragraph("Why", found)
         == "Trained alone, text reaches 76.0 % and image 60.0 %. Of the 45.0 points between them in this model, 16.0 lie in "
@@ -110,12 +112,12 @@ struct DiagnosisTextTests {
         + "reaches 58.0 %).")
     #expect(
       paragraph("Harm", found)
-        == "None of fusing: together the modalities beat the best alone, text, by 9.0 points (6.0 to 12.0). "
+        == "Combining helps: +9.0 points over the best single modality, text (CI 6.0 to 12.0). "
         + "No impairment makes it better beyond noise.")
     #expect(
       paragraph("Trust", found)
-        == "With everything there it is about as sure as right (+1.0). Without text it is 31.0 points surer than right "
-        + "(27.0 to 35.0): do not act on its confidence there. Without image 6.0 points less sure than right.")
+        == "With everything there it is well calibrated (+1.0). Without text it is over-confident by 31.0 points (CI "
+        + "27.0 to 35.0): do not act on its confidence there. Without image under-confident by 6.0 points.")
     #expect(
       paragraph("Try", found)
         == "OGM, chosen among 2 by the validation split: on the test split +8.0 points of accuracy with a modality missing "
@@ -145,10 +147,10 @@ struct DiagnosisTextTests {
     found.leaning = .init(verdict: .even, modality: "text", above: e(0.02, -0.03, 0.07), strength: 0.03)
     #expect(
       paragraph("Leans on", found)
-        == "No modality beyond noise: text adds 52.5 points of accuracy and image 7.5; the difference is 2.0 points "
-        + "(95 % interval -3.0 to 7.0).")
+        == "No modality beyond noise: text contributes 52.5 points of accuracy, image 7.5 (difference 2.0, 95 % CI -3.0 to "
+        + "7.0).")
     found.leaning = .init(verdict: .unclear, modality: "text", above: e(0.1, -0.1, 0.3), strength: 0.1)
-    #expect(paragraph("Leans on", found)?.hasPrefix("The evidence does not tell: text adds") == true)
+    #expect(paragraph("Leans on", found)?.hasPrefix("The evidence does not tell: text contributes") == true)
     found.leaning = .init(verdict: .even, modality: "text", above: e(0.01, 0.005, 0.015), strength: 0.01)
     #expect(paragraph("Leans on", found)?.hasPrefix("No modality by more than a little") == true)
   }
@@ -173,8 +175,8 @@ struct DiagnosisTextTests {
       verdict: .leans, modality: "text", peers: ["audio"], above: e(0.45, 0.4, 0.5), strength: 0.5)
     #expect(
       paragraph("Leans on", found)
-        == "text and audio alike, strongly: they add 52.5 and 52.5 points of accuracy, 45.0 points more each than the mean "
-        + "of the others (95 % interval 40.0 to 50.0).")
+        == "text and audio alike, strongly: they contribute 52.5 and 52.5 points of accuracy, 45.0 points more each than the "
+        + "mean of the others (95 % CI 40.0 to 50.0).")
   }
 
   @Test("a modality no better than a constant prediction is said to lie in the data")
@@ -206,18 +208,18 @@ struct DiagnosisTextTests {
     found.transfer.impaired["image-missing"] = e(0.05, 0.02, 0.08)
     #expect(
       paragraph("Harm", found)
-        == "Together the modalities are 4.0 points worse than text trained alone (-6.0 to -2.0): negative transfer. "
+        == "Combining hurts: -4.0 points against text trained alone (CI -6.0 to -2.0), negative transfer. "
         + "With image missing it is 5.0 points better (2.0 to 8.0): as it is used here, image does harm.")
     found.transfer.fused = e(0.01, -0.01, 0.03)
     #expect(
-      paragraph("Harm", found)?.hasPrefix("Together the modalities are neither better nor worse than text") == true)
+      paragraph("Harm", found)?.hasPrefix("Combining neither helps nor hurts beyond noise") == true)
   }
 
   @Test("nothing is advised where nothing is wrong, no method helps, or the difference is noise")
   func advice() {
     var found = leaning()
     found.trial?.methods[0].missing = e(0.02, -0.01, 0.05)
-    #expect(paragraph("Try", found)?.contains("what it brings on the test split is within noise") == true)
+    #expect(paragraph("Try", found)?.contains("its effect on the test split is within noise") == true)
     #expect(paragraph("Try", found)?.contains("seesaw train") == false)
     found.trial?.chosen = nil
     #expect(
@@ -228,9 +230,9 @@ struct DiagnosisTextTests {
     found.quick = true
     #expect(paragraph("Try", found)?.hasPrefix("Nothing was tried, to be quick") == true)
     found.worth["image"]?.unused = e(0.01, -0.02, 0.04)
-    #expect(paragraph("Try", found)?.hasPrefix("No other training: no modality lies unused") == true)
+    #expect(paragraph("Try", found)?.hasPrefix("No training problem found, but without") == true)
     found.calibration["text-missing"]?.overconfidence = e(0.01, -0.01, 0.03)
-    #expect(paragraph("Try", found)?.hasPrefix("Nothing, for nothing is wrong") == true)
+    #expect(paragraph("Try", found)?.hasPrefix("No training problem found. Remaining losses") == true)
   }
 
   @Test("losses that never part, or not in most models, are said to have no moment")
@@ -248,7 +250,37 @@ struct DiagnosisTextTests {
     found.partings[0].behind = "text"
     #expect(
       paragraph("Since", found)
-        == "The first steps: from there image's training loss stays below text's; at the end 0.70 and 0.10. "
-        + "It leans on text all the same.")
+        == "The first steps: from there image is learned faster than text (final training loss 0.70 vs 0.10). Yet "
+        + "predictions depend more on text.")
+  }
+
+  @Test("a verdict that would turn with something else in place of a missing input says so")
+  func conventions() {
+    var found = leaning()
+    found.missing = MissingInputs(["image": "encoded-empty", "text": "zeros"])
+    found.leaning.conventions = [
+      .init(form: .zeros, modality: "image", above: 0.156), .init(form: .mean, modality: "text", above: 0.3),
+      .init(form: .told, modality: "image", above: 0.01),
+    ]
+    #expect(
+      paragraph("Leans on", found)?.hasSuffix(
+        "This depends on what stands for a missing input (image: what an empty input encodes to; text: zeros): with "
+          + "features of zeros image leads by 15.6 points.") == true)
+    found.leaning.conventions?[0].modality = "text"
+    #expect(paragraph("Leans on", found)?.contains("depends") == false)
+  }
+
+  @Test("a bundle of models is an answer too, with the commands that train it")
+  func bundle() {
+    var found = leaning()
+    found.trial?.methods.append(
+      .init(
+        name: ModelDiagnosis.Tried.bundle, validationFull: 0.85, validationMissing: 0.52, full: Estimate(0),
+        missing: Estimate(0), validationAbsent: 0.8, absent: e(0.2, 0.15, 0.25), without: e(0.1, 0.07, 0.12)))
+    found.trial?.chosen = ModelDiagnosis.Tried.bundle
+    let words = paragraph("Try", found)
+    #expect(words?.hasPrefix("Joint training with a second model of each modality alone") == true)
+    #expect(words?.contains("+20.0 where it is told (15.0 to 25.0)") == true)
+    #expect(words?.contains("--method unimodal --set method.modality=image and seesaw train") == true)
   }
 }

@@ -20,7 +20,7 @@ struct Train: ParsableCommand, Exemplified {
 
   @Option(
     help: ArgumentHelp(
-      "The method (default: \(RunConfiguration().methodName)); 'seesaw methods' lists them.", valueName: "name"))
+      "The method (default: fulcrum, with one modality joint); 'seesaw methods' lists them.", valueName: "name"))
   var method: String?
 
   @Option(help: ArgumentHelp("The seed of initial weights, order and noise (default: 0).", valueName: "number"))

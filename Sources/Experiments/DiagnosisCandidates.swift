@@ -1,0 +1,121 @@
+import Datasets
+import Evaluation
+import Multimodal
+import Records
+
+/// What may help, trained over a few seeds.
+struct Candidate {
+  let name: String
+  var settings: [String] = []
+  let trials: [ModelTrial]
+  /// For each modality the models of the other one, a seed each, which answer where it is known to be absent; nil: the
+  /// candidate's own models do.
+  var alone: [[ModelTrial]]?
+}
+
+/// Candidates beside the diagnosed method: chosen by validation scores, their effect measured on the test split.
+struct CandidateTrial {
+  private let candidates: [Candidate]
+  private let set: FeatureSet
+  private let replicates: Int?
+
+  /// - Parameter candidates: the diagnosed method first.
+  init(_ candidates: [Candidate], _ set: FeatureSet, replicates: Int?) {
+    self.candidates = candidates
+    self.set = set
+    self.replicates = replicates
+  }
+
+  private var modalities: [Modality] { self.set.modalities }
+
+  func answer(seeds: Int, heldOut: Double?) throws -> ModelDiagnosis.Trial? {
+    guard let first = candidates.first else { return nil }
+    var bootstrap = Bootstrap(samples: set.test?.count ?? 0)
+    for candidate in candidates {
+      for (kind, measures) in try measures(candidate) { bootstrap.add("\(kind):\(candidate.name)", measures) }
+    }
+    let estimates = bootstrap.estimates(replicates: replicates) { v in
+      var out: [String: Double] = [:]
+      for candidate in candidates.dropFirst() {
+        for kind in ["full", "missing", "absent", "without"] {
+          out["\(kind):\(candidate.name)"] = v["\(kind):\(candidate.name)"].flatMap { own in
+            v["\(kind):\(first.name)"].map { own - $0 }
+          }
+        }
+      }
+      return out
+    }
+    let tried = try candidates.map { candidate in
+      func estimate(_ kind: String) -> Estimate { estimates["\(kind):\(candidate.name)"] ?? Estimate(0) }
+      let scores = bootstrap.means.filter { $0.key.hasSuffix(":\(candidate.name)") && $0.key.hasPrefix("score ") }
+      return ModelDiagnosis.Tried(
+        name: candidate.name, settings: candidate.settings,
+        validationFull: try mean(candidate.trials.map { try $0.validationScore(without: []) }),
+        validationMissing: try validation(candidate, told: false), full: estimate("full"),
+        missing: estimate("missing"), validationAbsent: try validation(candidate, told: true),
+        absent: estimate("absent"), without: estimate("without"),
+        scores: Dictionary(
+          scores.map { (String($0.key.dropFirst("score ".count).dropLast(candidate.name.count + 1)), $0.value) },
+          uniquingKeysWith: { first, _ in first }))
+    }
+    // Of those that lose little with everything there, the best with a modality missing or absent.
+    let best = tried.dropFirst().filter {
+      $0.validationFull >= tried[0].validationFull - ModelDiagnosis.tolerance - 1e-9
+    }.max { $0.validationWithout < $1.validationWithout }
+    return ModelDiagnosis.Trial(
+      baseline: tried[0], methods: Array(tried.dropFirst()), seeds: seeds,
+      chosen: best.flatMap { $0.validationWithout > tried[0].validationWithout ? $0.name : nil }, heldOut: heldOut)
+  }
+
+  /// The models that answer where a modality is known to be absent.
+  private func told(_ candidate: Candidate, _ place: Int) -> [ModelTrial] {
+    candidate.alone?[place] ?? candidate.trials
+  }
+
+  private func validation(_ candidate: Candidate, told isTold: Bool) throws -> Double {
+    try mean(
+      modalities.enumerated().flatMap { place, modality in
+        try (isTold ? told(candidate, place) : candidate.trials).map {
+          try $0.validationScore(without: [modality], told: isTold && candidate.alone == nil)
+        }
+      })
+  }
+
+  private func mean(_ values: [Double]) throws -> Double { Statistics.mean(values) ?? .nan }
+
+  /// Test scores by kind, a measure a seed, and by condition as `score <condition>`.
+  private func measures(_ candidate: Candidate) throws -> [(String, [Bootstrap.Measure])] {
+    let full = try candidate.trials.map { try $0.measure(under: Condition.full) }
+    var found = [("full", full), ("score \(Condition.full)", full)]
+    var parts: [String: [[Bootstrap.Measure]]] = [:]
+    for kind in [Condition.missing, Condition.absent] {
+      parts[kind] = try modalities.enumerated().map { place, modality in
+        let isBundle = candidate.alone != nil && kind == Condition.absent
+        // A model of the other modality alone does not look at this one.
+        let trials = kind == Condition.absent ? told(candidate, place) : candidate.trials
+        return try trials.map {
+          try $0.measure(under: "\(modality.name)-\(isBundle ? Condition.missing : kind)")
+        }
+      }
+      for (modality, measures) in zip(modalities, parts[kind] ?? []) {
+        found.append(("score \(modality.name)-\(kind)", measures))
+      }
+    }
+    let missing = parts[Condition.missing] ?? []
+    let absent = parts[Condition.absent] ?? []
+    for (kind, measures) in [("missing", missing), ("absent", absent), ("without", missing + absent)] {
+      found.append(
+        (
+          kind,
+          candidate.trials.indices.map { seed in
+            let all = measures.map { $0[seed] }
+            return { weights in
+              let scores = all.compactMap { $0(weights) }
+              return scores.count == all.count ? Statistics.mean(scores) : nil
+            }
+          }
+        ))
+    }
+    return found
+  }
+}
