@@ -82,11 +82,11 @@ let package = Package(
       cSettings: strictness.isEmpty ? [] : [.unsafeFlags(strictness)],
       linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("webp")]),
     target("Encoders", ["CImage", "Records", "Torch", "TorchNN", "Multimodal", crypto]),
-    target("Datasets", ["CZlib", "Records", "Torch", "Multimodal", crypto]),
+    target("Datasets", ["CZlib", "Records", "Torch", "Multimodal", "Evaluation", crypto]),
 
     // Methods and measures
     target("Balancing", ["Records", "Torch", "TorchNN", "Multimodal"]),
-    target("Evaluation", ["Records", "Torch", "TorchNN", "Multimodal"]),
+    target("Evaluation", ["Records", "Torch", "TorchNN", "Multimodal", "Encoders"]),
 
     // All joined
     target(
@@ -121,8 +121,8 @@ let package = Package(
     tests("ReportsTests", ["Records", "Reports"]),
     tests("MultimodalTests", ["Multimodal", "Torch", "TorchNN"]),
     tests("EncodersTests", ["CImage", "Encoders", "Multimodal", "Records", "Torch", "TorchNN"]),
-    tests("DatasetsTests", ["Datasets", "Multimodal", "Records", "Torch"]),
-    tests("EvaluationTests", ["Evaluation", "Multimodal", "Records", "Torch"]),
+    tests("DatasetsTests", ["Datasets", "Evaluation", "Multimodal", "Records", "Torch"]),
+    tests("EvaluationTests", ["Encoders", "Evaluation", "Multimodal", "Records", "Torch"]),
     tests("BalancingTests", ["Balancing", "Multimodal", "Records", "Torch", "TorchNN"]),
     tests(
       "ExperimentsTests", ["Balancing", "Datasets", "Encoders", "Experiments", "Multimodal", "Records", "Torch"]),
