@@ -84,11 +84,11 @@ let package = Package(
       cSettings: strictness.isEmpty ? [] : [.unsafeFlags(strictness)],
       linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("webp")]),
     target("Encoders", ["CImage", "Records", "Torch", "TorchNN", "Multimodal"]),
-    target("Datasets", ["CZlib", "Records", "Torch", "Multimodal"]),
+    target("Datasets", ["CZlib", "Records", "Torch", "Multimodal", "Evaluation"]),
 
     // Methods and measures
     target("Balancing", ["Records", "Torch", "TorchNN", "Multimodal"]),
-    target("Evaluation", ["Records", "Torch", "TorchNN", "Multimodal"]),
+    target("Evaluation", ["Records", "Torch", "TorchNN", "Multimodal", "Encoders"]),
 
     // All joined
     target(
@@ -123,8 +123,8 @@ let package = Package(
     tests("ReportsTests", ["Records", "Reports"]),
     tests("MultimodalTests", ["Multimodal", "Torch", "TorchNN"]),
     tests("EncodersTests", ["CImage", "Encoders", "Multimodal", "Records", "Torch", "TorchNN"]),
-    tests("DatasetsTests", ["Datasets", "Multimodal", "Records", "Torch"]),
-    tests("EvaluationTests", ["Evaluation", "Multimodal", "Records", "Torch"]),
+    tests("DatasetsTests", ["Datasets", "Evaluation", "Multimodal", "Records", "Torch"]),
+    tests("EvaluationTests", ["Encoders", "Evaluation", "Multimodal", "Records", "Torch"]),
     tests("BalancingTests", ["Balancing", "Multimodal", "Records", "Torch", "TorchNN"]),
     tests(
       "ExperimentsTests", ["Balancing", "Datasets", "Encoders", "Experiments", "Multimodal", "Records", "Torch"]),

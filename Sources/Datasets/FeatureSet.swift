@@ -16,8 +16,10 @@ public final class FeatureSet {
   /// The width Dₘ of each modality's features, or how many numbers a sample has.
   public var widths: [Int] { forms.map(\.count) }
 
-  private let known = NSLock()
+  let known = NSLock()
   private var conditionSplits: [String: (split: FeatureSplit, absent: Set<Modality>, zeroFeatures: Bool)] = [:]
+  /// The validation split under conditions, once they were read.
+  var validationSplits: [String: FeatureSplit] = [:]
 
   /// Opens a folder and checks everything in it; all faults are told at once.
   ///
@@ -31,7 +33,14 @@ public final class FeatureSet {
     guard check.faults.isEmpty, let train = splits["train"] else {
       throw FeatureSetError(folder: folder.relativePath, faults: check.faults)
     }
-    self.train = train
+    // Looked into where a method asks for them: what sees clean inputs alone does not depend on them.
+    let views = ImpairedViews(
+      files: try Self.viewFiles(of: "train", in: folder, manifest),
+      missing: Dictionary(
+        uniqueKeysWithValues: manifest.modalities.map {
+          (Modality($0), folder.appending(path: "test@\($0)-missing.safetensors"))
+        }), settings: Self.impairments(of: manifest))
+    self.train = train.viewed(views)
     validation = splits["validation"]
     test = splits["test"]
     forms = train.inputs.values.compactMap { InputForm(shape: $0.shape, type: $0.elementType) }
@@ -103,33 +112,15 @@ public final class FeatureSet {
     }
     let modality = Modality(modalityName)
     let isMissing = condition.kind == Condition.missing
-    let url = conditionFile(name)
+    let url = (isMissing ? missingFile(modality) : nil) ?? conditionFile(name)
     guard FileManager.default.fileExists(atPath: url.path) else {
-      guard isMissing else {
-        throw Diagnosis(
-          "there is no condition '\(name)'",
-          found: ["there are \(try conditions().joined(separator: ", "))"], exitStatus: .usage)
-      }
-      return (try test.replacing(modality, with: zeros(modality)), [modality], true)
+      if isMissing { return (try test.replacing(modality, with: zeros(modality)), [modality], true) }
+      if condition.kind == Self.swapped { return (try swapped(modality, in: test, "test"), [], false) }
+      throw Diagnosis(
+        "there is no condition '\(name)'",
+        found: ["there are \(try conditions().joined(separator: ", "))"], exitStatus: .usage)
     }
-    let features = try SafeTensors(reading: url).tensor(modalityName)
-    let expected = test.inputs[modality].shape
-    guard InputForm(shape: features.shape, type: features.elementType) == form(modality),
-      features.shape[0] == expected[0] || features.shape[0] == 1
-    else {
-      throw FeatureSetError(
-        folder: folder.relativePath,
-        faults: [
-          "\(url.lastPathComponent): '\(modalityName)' has the shape \(features.shape), expected \(expected) or "
-            + "\([1] + expected.dropFirst())"
-        ])
-    }
-    let bad = features.elementType.isFloatingPoint ? try FeatureSetCheck.rowsNotFinite(features) : []
-    guard bad.isEmpty else {
-      throw FeatureSetError(
-        folder: folder.relativePath,
-        faults: ["\(url.lastPathComponent): '\(modalityName)' is not finite in \(FeatureSetCheck.rows(bad))"])
-    }
+    let features = try ImpairedViews.features(of: modality, in: url, beside: test.inputs[modality]).features
     return (try test.replacing(modality, with: features), isMissing ? [modality] : [], false)
   }
 
@@ -159,16 +150,8 @@ public final class FeatureSet {
     return split
   }
 
-  /// The validation split under a condition; nil where there is none.
-  public func validation(under name: String) throws -> FeatureSplit? {
-    let condition = Condition(name, modalities: manifest.modalities)
-    guard condition.kind == Condition.missing, let modality = condition.modality else { return nil }
-    return try validation(without: [Modality(modality)])
-  }
-
-  private func missingForAll(_ modality: Modality) throws -> Tensor {
-    let url = conditionFile("\(modality.name)-missing")
-    guard FileManager.default.fileExists(atPath: url.path) else { return try zeros(modality) }
+  func missingForAll(_ modality: Modality) throws -> Tensor {
+    guard let url = missingFile(modality) else { return try zeros(modality) }
     let features = try SafeTensors(reading: url).tensor(modality.name)
     return features.rank > 1 && features.shape[0] == 1 ? features : try zeros(modality)
   }
@@ -195,8 +178,7 @@ public final class FeatureSet {
 
   /// What stands for a modality that is not there, [1, Dₘ]: the one row of its `missing` condition, or zeros.
   public func missingFeatures(_ modality: Modality) throws -> Tensor {
-    let url = conditionFile("\(modality.name)-missing")
-    if FileManager.default.fileExists(atPath: url.path) {
+    if let url = missingFile(modality) {
       let features = try SafeTensors(reading: url).tensor(modality.name)
       guard InputForm(shape: features.shape, type: features.elementType) == form(modality), features.shape[0] > 0
       else {
@@ -230,7 +212,7 @@ public final class FeatureSet {
   /// Where the flipped view of a modality's training features lies, if there is one.
   package static func flippedFile(_ modality: String) -> String { "train@\(modality)-flipped.safetensors" }
 
-  private func conditionFile(_ name: String) -> URL { folder.appending(path: "test@\(name).safetensors") }
+  func conditionFile(_ name: String) -> URL { folder.appending(path: "test@\(name).safetensors") }
 
   private func conditionFiles() throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: folder.path)

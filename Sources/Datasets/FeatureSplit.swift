@@ -14,9 +14,15 @@ public struct FeatureSplit: BatchSource {
   private(set) var stored: PerModality<StoredRows>?
   /// The second view of some modalities, which visits may ask for.
   private(set) var flipped: [Modality: FlippedView] = [:]
-  private var elementType = ElementType.float32
-  private var device = Device.cpu
+  /// Where views under impairments lie, and how they are drawn where they are not stored.
+  private(set) var impaired = ImpairedViews()
+  /// Of swapped modalities, which sample's row each sample has.
+  private var owners: [Modality: [Int]] = [:]
+  private(set) var elementType = ElementType.float32
+  private(set) var device = Device.cpu
   private var layout: BlockLayout?
+  /// Whether rows come past the system's page cache.
+  private(set) var isUncached = false
 
   init(inputs: PerModality<Tensor>, labels: Tensor, stored: PerModality<StoredRows>? = nil) {
     self.inputs = inputs
@@ -43,6 +49,7 @@ public struct FeatureSplit: BatchSource {
     guard let stored else { return self }
     var copy = self
     if byteCount > (memory ?? Int(clamping: ProcessInfo.processInfo.physicalMemory)) / 4 * 3 {
+      copy.isUncached = true
       copy.stored = stored.map { $1.uncached() }
       copy.flipped = flipped.mapValues { FlippedView(features: $0.features, stored: $0.stored?.uncached()) }
     }
@@ -63,6 +70,36 @@ public struct FeatureSplit: BatchSource {
   /// The same split without flipped views.
   public func withoutFlips() -> FeatureSplit { flipping([:]) }
 
+  /// The impairments that views of the split can be drawn under while training, by modality.
+  ///
+  /// Those that there are files for; of pixels and tokens also the usual noise, which is drawn when a sample is visited. A
+  /// missing modality is no view.
+  public var views: [Modality: [String]] {
+    var views: [Modality: [String]] = [:]
+    for (modality, features) in inputs {
+      let names = impaired.names(of: modality, features)
+      if !names.isEmpty { views[modality] = names }
+    }
+    return views
+  }
+
+  /// The same split with other views under impairments.
+  func viewed(_ views: ImpairedViews) -> FeatureSplit {
+    var copy = self
+    copy.impaired = views
+    return copy
+  }
+
+  /// The same split with one modality of other samples: sample i has the row of sample `owners[i]`.
+  ///
+  /// `inputs` stay as they lie; batches are swapped.
+  func swapping(_ modality: Modality, _ owners: [Int]) -> FeatureSplit {
+    var copy = self
+    copy.stored = nil
+    copy.owners[modality] = owners
+    return copy
+  }
+
   /// How the split is cut where it is streamed.
   public var blockLayout: BlockLayout? { layout }
 
@@ -72,12 +109,18 @@ public struct FeatureSplit: BatchSource {
   /// The same split with other features of one modality.
   package func replacing(_ modality: Modality, with features: Tensor) throws -> FeatureSplit {
     var copy = FeatureSplit(inputs: inputs.map { $0 == modality ? features : $1 }, labels: labels)
+    copy.owners = owners.filter { $0.key != modality }
     copy.elementType = elementType
     copy.device = device
     return copy
   }
 
-  public func batch(_ visits: ArraySlice<SamplingPlan.Visit>) throws -> Batch {
+  public func batch(_ visits: ArraySlice<SamplingPlan.Visit>) throws -> Batch { try batch(visits) { $1 } }
+
+  /// The same, with what `change` makes of each modality's rows before some are hidden.
+  func batch(
+    _ visits: ArraySlice<SamplingPlan.Visit>, changing change: (Modality, Tensor) throws -> Tensor
+  ) throws -> Batch {
     let samples = visits.map(\.sample)
     let index = try Tensor(samples)
     let anyHidden = visits.contains { !$0.hidden.isEmpty }
@@ -85,13 +128,18 @@ public struct FeatureSplit: BatchSource {
     // Neighbours on the disk need not be gathered.
     let isRun = !flips.contains(true) && zip(samples, samples.dropFirst()).allSatisfy { $1 == $0 + 1 }
     let batchInputs = try inputs.map { modality, features in
-      var rows =
-        features.shape[0] == 1 && count != 1
-        ? try inBatches(features).expanded([samples.count] + features.shape.dropFirst())
-        : try inBatches(
+      var rows: Tensor
+      if features.shape[0] == 1 && count != 1 {
+        rows = try inBatches(features).expanded([samples.count] + features.shape.dropFirst())
+      } else if let owners = owners[modality] {
+        rows = try inBatches(features.indexed(0, by: Tensor(samples.map { owners[$0] })))
+      } else {
+        rows = try inBatches(
           isRun && !samples.isEmpty
             ? features.narrowed(0, from: samples[0], length: samples.count)
             : FlippedView.rows(samples, index, of: features, or: flipped[modality]?.features, where: flips))
+      }
+      rows = try change(modality, rows)
       if anyHidden, visits.contains(where: { $0.hidden.contains(modality) }) {
         let keep = visits.map { $0.hidden.contains(modality) ? Float(0) : 1 }
         let column = [keep.count] + [Int](repeating: 1, count: features.rank - 1)
@@ -103,15 +151,22 @@ public struct FeatureSplit: BatchSource {
   }
 
   /// Features in the type that is computed in; pixels and tokens as they are.
-  private func inBatches(_ rows: Tensor) throws -> Tensor {
+  func inBatches(_ rows: Tensor) throws -> Tensor {
     rows.elementType.isFloatingPoint ? try rows.to(elementType) : rows
   }
 
   public func feed(_ batches: SamplingPlan.Batches, from first: Int = 0) throws -> any BatchFeed {
-    guard let layout, let stored, let windows = batches.plan.order?.windows(layout) else {
-      return GatheredBatches(self, batches, from: first)
-    }
-    return StreamedBatches(windows, batches, from: first, stored, flipped, labels, elementType, device)
+    streamedFeed(batches, from: first) ?? GatheredBatches(self, batches, from: first)
+  }
+
+  /// Batches that are read window by window; nil where the split or the order does not admit it.
+  ///
+  /// - Parameter views: the stored views that samples are seen in.
+  func streamedFeed(
+    _ batches: SamplingPlan.Batches, from first: Int, seeing views: [Modality: StoredViews] = [:]
+  ) -> (any BatchFeed)? {
+    guard let layout, let stored, let windows = batches.plan.order?.windows(layout) else { return nil }
+    return StreamedBatches(windows, batches, from: first, stored, flipped, views, labels, elementType, device)
   }
 }
 

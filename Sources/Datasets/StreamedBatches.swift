@@ -21,7 +21,8 @@ final class StreamedBatches: BatchFeed {
 
   init(
     _ windows: SampleWindows, _ batches: SamplingPlan.Batches, from first: Int, _ stored: PerModality<StoredRows>,
-    _ flipped: [Modality: FlippedView], _ labels: Tensor, _ elementType: ElementType, _ device: Device
+    _ flipped: [Modality: FlippedView], _ views: [Modality: StoredViews], _ labels: Tensor, _ elementType: ElementType,
+    _ device: Device
   ) {
     self.windows = windows
     self.batches = batches
@@ -35,7 +36,8 @@ final class StreamedBatches: BatchFeed {
     reader = WindowReader(
       windows,
       stored.map { modality, plain in
-        WindowReader.Views(plain: plain, flipped: flips == nil ? nil : flipped[modality]?.stored)
+        WindowReader.Views(
+          plain: plain, flipped: flips == nil ? nil : flipped[modality]?.stored, impaired: views[modality])
       }.values, flips)
     if first < batches.count { reader.request(windows.window(ofPlace: place).window) }
   }

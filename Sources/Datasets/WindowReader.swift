@@ -7,10 +7,21 @@ import Torch
 ///
 /// Of each modality it has two buffers in turn; one that somebody still looks into is left to them.
 final class WindowReader: Sendable {
-  /// The rows of a modality: as they are and, where there are such, flipped.
+  /// The rows of a modality: as they are and, where there are such, flipped and impaired.
   struct Views: Sendable {
     let plain: StoredRows
     let flipped: StoredRows?
+    /// Where a sample is seen impaired it is not seen flipped.
+    var impaired: StoredViews?
+
+    /// All, plain rows first.
+    var all: [StoredRows] { [plain] + (flipped.map { [$0] } ?? []) + (impaired?.rows ?? []) }
+
+    /// Which of all a sample is seen in.
+    func number(of sample: Int, _ flips: Flips?) -> Int {
+      if let place = impaired?.place(sample) { return place + (flipped == nil ? 1 : 2) }
+      return flipped != nil && flips?.contains(sample) == true ? 1 : 0
+    }
   }
 
   /// A window as it was read.
@@ -25,8 +36,8 @@ final class WindowReader: Sendable {
   private struct Piece: Sendable {
     let modality: Int
     let view: StoredRows
-    /// What a sample must be to be taken from this view; nil where there is no other.
-    let isFlipped: Bool?
+    /// Of the view among all; nil where there is no other.
+    let number: Int?
     let rows: Range<Int>
     /// The place among the samples read at which they begin.
     let start: Int
@@ -78,13 +89,12 @@ final class WindowReader: Sendable {
     var start = 0
     for rows in ranges {
       for (modality, views) in modalities.enumerated() {
-        for (view, isFlipped) in [(views.plain, false), (views.flipped, true)] {
-          guard let view else { continue }
+        let all = views.all
+        for (number, view) in all.enumerated() {
           view.prepare(rows)
           pieces.append(
             Piece(
-              modality: modality, view: view, isFlipped: views.flipped == nil ? nil : isFlipped, rows: rows,
-              start: start))
+              modality: modality, view: view, number: all.count == 1 ? nil : number, rows: rows, start: start))
         }
       }
       start += rows.count
@@ -105,7 +115,7 @@ final class WindowReader: Sendable {
           return number < pieces.count ? pieces[number] : nil
         }) {
           try piece.view.read(piece.rows, through: space, into: buffers[piece.modality]) { row in
-            if let isFlipped = piece.isFlipped, flips?.contains(row) != isFlipped { return nil }
+            if let number = piece.number, modalities[piece.modality].number(of: row, flips) != number { return nil }
             return places[piece.start + row - piece.rows.lowerBound]
           }
         }

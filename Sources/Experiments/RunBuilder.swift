@@ -301,7 +301,7 @@ struct RunBuilder {
       session: session, training: share < 1 ? CroppedPictures(training, pictures, share: share) : training,
       validation: data.set.validation.map(prepared),
       batchSize: configuration.training.batchSize, random: random,
-      shuffle: training.blockLayout.map { .blocks($0) } ?? .full, makeSession: { try self.session() })
+      shuffle: split.blockLayout.map { .blocks($0) } ?? .full, makeSession: { try self.session() })
   }
 
   /// A split whose batches the model can be given.

@@ -73,7 +73,12 @@ package struct Flips: Sendable, Equatable {
   }
 
   /// Numbers of the same epoch from the stream `<name>/<epoch>`.
-  func numbers(_ name: String) -> SeededNumbers { SeededNumbers(seed: seed, stream: "\(name)/\(epoch)") }
+  package func numbers(_ name: String) -> SeededNumbers { SeededNumbers(seed: seed, stream: "\(name)/\(epoch)") }
+
+  /// Numbers of one sample from the stream `<name>/<epoch>/<sample>`.
+  package func numbers(_ name: String, of sample: Int) -> SeededNumbers {
+    SeededNumbers(seed: seed, stream: "\(name)/\(epoch)/\(sample)")
+  }
 
   /// Whether a sample is seen flipped, whenever it is visited.
   package func contains(_ sample: Int) -> Bool { numbers.next(after: sample) >> 63 == 1 }

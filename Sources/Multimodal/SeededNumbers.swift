@@ -37,7 +37,9 @@ public struct SeededNumbers: RandomNumberGenerator, Sendable {
   }
 
   /// The number that would come after `count` others, which are not drawn.
-  func next(after count: Int) -> UInt64 { Self.mixed(state &+ Self.step &* UInt64(truncatingIfNeeded: count + 1)) }
+  package func next(after count: Int) -> UInt64 {
+    Self.mixed(state &+ Self.step &* UInt64(truncatingIfNeeded: count + 1))
+  }
 
   /// A number in 0..<1, a multiple of 2⁻⁵³.
   public mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }

@@ -3,7 +3,7 @@ public import Multimodal
 /// Tokens of a text left out.
 ///
 /// Tokens are words and punctuation marks (``TextToken``). An encoder with its own tokens asks for ``kept(of:using:)``.
-public struct TokenDeletion: RawImpairment, Equatable {
+public struct TokenDeletion: TokenImpairment, Equatable {
   /// The share of tokens that are deleted, in 0…1.
   public let ratio: Double
   /// Whether exactly `round(ratio · tokens)` are deleted, instead of each with probability `ratio`.
@@ -28,6 +28,11 @@ public struct TokenDeletion: RawImpairment, Equatable {
     var kept = (0..<count).map { _ in !numbers.chance(ratio) }
     if !kept.contains(true) { kept[numbers.uniform(below: count)] = true }
     return kept
+  }
+
+  /// The tokens that stay.
+  public func impaired(_ tokens: [Int32], using numbers: inout SeededNumbers) -> [Int32] {
+    zip(tokens, kept(of: tokens.count, using: &numbers)).compactMap { $1 ? $0 : nil }
   }
 
   /// The shortened text; a picture passes unchanged.
