@@ -45,6 +45,13 @@ struct RunBuilder {
     threads =
       configuration.training.threads > 0 ? configuration.training.threads : Self.usualThreads(configuration, data.set)
     shuffling = Self.shuffling(configuration.training.shuffle, data.set.train)
+    let wanted = try MethodRegistry.entry(configuration.methodName)(configuration.methodSettings)
+    let share = (wanted as? any SeesImpairedInputs)?.viewShare ?? 0
+    viewShare = data.set.train.views.isEmpty ? 0 : share
+    let selects = configuration.training.selection == .standing && data.set.validation != nil
+    viewDigests = try data.digests(
+      ofViews: (viewShare > 0 ? data.set.viewFiles(of: "train") : [])
+        + (selects ? data.set.viewFiles(of: "validation") : []))
     let views = data.set.train.flippedModalities
     flips = configuration.training.flip != .off && !views.isEmpty
     guard configuration.training.flip != .on || flips else {
@@ -58,13 +65,6 @@ struct RunBuilder {
         remedy: "seesaw encode --image-encoder pixels:64 keeps them; --set training.crop=1 does without",
         exitStatus: .usage)
     }
-    let wanted = try MethodRegistry.entry(configuration.methodName)(configuration.methodSettings)
-    let share = (wanted as? any SeesImpairedInputs)?.viewShare ?? 0
-    viewShare = data.set.train.views.isEmpty ? 0 : share
-    let selects = configuration.training.selection == .standing && data.set.validation != nil
-    viewDigests = try data.digests(
-      ofViews: (viewShare > 0 ? data.set.viewFiles(of: "train") : [])
-        + (selects ? data.set.viewFiles(of: "validation") : []))
     let kind = device.name.split(separator: ":").first.map(String.init) ?? device.name
     guard Runtime.devices.contains(where: { $0.name == kind }) else {
       throw Diagnosis(
