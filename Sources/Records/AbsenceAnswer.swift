@@ -4,10 +4,10 @@
 public enum AbsenceAnswer: String, Choice {
   /// By the method's own rule.
   case own
-  /// By the unimodal classifiers of what is there: the mean of their calibrated log probabilities.
-  case unimodal
   /// By the fused classifier, with the training mean in place of the absent modality's feature.
   case meanContribution = "mean-contribution"
+  /// By the unimodal classifiers of what is there: the mean of their calibrated log probabilities.
+  case unimodal
   /// By the fused classifier, as if nobody knew: on what an empty input encodes to.
   case encodedEmpty = "encoded-empty"
 

@@ -98,7 +98,9 @@ def fulcrum(weights: Named, batch: Named, modalities: list[str], task: str, fusi
         seen = [e[m] if i in members else empty[m].expand(rows, -1) for i, m in enumerate(modalities)]
         if not chosen["gate"]:
             return classify(w, seen, fusion), None
-        a = softmax(torch.cat(seen, 1) @ w["method.gate.weight"].T + w["method.gate.bias"], 1)
+        sized = [x / (x.square().mean(1, keepdim=True) + 1e-12).sqrt() for x in seen]
+        scores = torch.cat(sized, 1) @ w["method.gate.weight"].T + w["method.gate.bias"]
+        a = softmax(2 * torch.tanh(scores), 1)
         return classify(w, [x * a[:, i : i + 1] * count for i, x in enumerate(seen)], fusion), a
 
     z, reliance = logits(tuple(range(count)))

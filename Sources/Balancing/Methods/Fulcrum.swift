@@ -128,8 +128,9 @@ public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpa
     return (full, try total * (configuration.subsets * Double(outputs.modalities.count)))
   }
 
-  private func gate(_ model: MultimodalModel) throws -> (weight: Tensor, bias: Tensor)? {
-    configuration.gate ? (try model.methodTensor("gate", "weight"), try model.methodTensor("gate", "bias")) : nil
+  private func gate(_ model: MultimodalModel) throws -> Gate? {
+    guard configuration.gate else { return nil }
+    return Gate(weight: try model.methodTensor("gate", "weight"), bias: try model.methodTensor("gate", "bias"))
   }
 
   // MARK: Prediction
@@ -146,7 +147,7 @@ public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpa
     guard let gate = try gate(outputs.model) else { return nil }
     let all = absent.count == outputs.modalities.count
     let hidden: [Double] = outputs.modalities.map { !all && absent.contains($0) ? -.infinity : 0 }
-    let scores = try Tensor.stack(SubsetPass.scores(outputs.features, gate.weight)).sum(0) + gate.bias
+    let scores = try gate.scores(Tensor.stack(gate.parts(outputs.features)).sum(0))
     let shares = try (scores + Tensor(hidden).to(scores.elementType, on: scores.device)).softmax(-1)
     return try PerModality(outputs.modalities, outputs.modalities.indices.map { try shares.selected(1, $0) })
   }

@@ -29,9 +29,12 @@ enum SubsetFamily {
 
 /// The fused logits for several sets of modalities at once.
 ///
-///     z_S = f_T(fuse(M aₘ eₘˢ)),   eₘˢ = eₘ for m ∈ S, e⁰ₘ elsewhere,   a = softmax over m of (G [e₁ˢ; …; e_Mˢ] + g)
+///     z_S = f_T(fuse(M aₘ eₘˢ)),   eₘˢ = eₘ for m ∈ S, e⁰ₘ elsewhere
+///     a = softmax over m of κ tanh(G [ê₁ˢ; …; ê_Mˢ] + g),   ê = e / rms(e)
 ///
-/// where e⁰ₘ is the feature of a missing input and a, without a gate, 1/M. Where the fusion is a sum over modalities the
+/// where e⁰ₘ is the feature of a missing input, κ is ``Gate/reach``, and a, without a gate, 1/M. No modality can have more
+/// than e²ᵏ times the share of another, and features of any size are weighed alike, so that the gate does not shut for good
+/// before it has learned. Where the fusion is a sum over modalities the
 /// logits of all sets are made of the same M + M rows, Pₘ eₘ and Pₘ e⁰ₘ, so that a set costs additions of C numbers a
 /// sample instead of a pass: Σₘ aₘ (b/M · M) = b, the bias stays what it is.
 struct SubsetPass {
@@ -40,8 +43,8 @@ struct SubsetPass {
   let features: PerModality<Tensor>
   /// e⁰ₘ, [1, H] each.
   let missing: PerModality<Tensor>
-  /// G [M, ΣH] and g [M]; nil without a gate.
-  let gate: (weight: Tensor, bias: Tensor)?
+  /// Nil without a gate.
+  let gate: Gate?
 
   private var count: Int { features.count }
 
@@ -75,10 +78,8 @@ struct SubsetPass {
   /// a, [S, B, M]; nil without a gate.
   private func reliance(_ members: Tensor) throws -> Tensor? {
     guard let gate else { return nil }
-    let own = try Self.scores(features, gate.weight)
-    let other = try Self.scores(missing, gate.weight)
-    let scores = try mixed(own, other, members.permuted([0, 2, 1]).unsqueezed(3)).sum(1) + gate.bias
-    return try scores.softmax(-1)
+    let (own, other) = (try gate.parts(features), try gate.parts(missing))
+    return try gate.scores(mixed(own, other, members.permuted([0, 2, 1]).unsqueezed(3)).sum(1)).softmax(-1)
   }
 
   /// e⁰-rows + k (e-rows − e⁰-rows) of every set, [S, M, B, …].
@@ -86,14 +87,29 @@ struct SubsetPass {
     let rest = try Tensor.stack(other).unsqueezed(0)
     return try rest + kept * (Tensor.stack(own).unsqueezed(0) - rest)
   }
+}
 
-  /// What each feature adds to the gate's scores, [B, M] each.
-  static func scores(_ features: PerModality<Tensor>, _ weight: Tensor) throws -> [Tensor] {
+/// How far each modality is trusted, sample by sample.
+struct Gate {
+  /// κ.
+  static let reach = 2.0
+
+  /// G, [M, ΣH].
+  let weight: Tensor
+  /// g, [M].
+  let bias: Tensor
+
+  /// κ tanh of summed parts, [..., M].
+  func scores(_ sum: Tensor) throws -> Tensor { try (sum + bias).tanh() * Self.reach }
+
+  /// What each feature adds to the scores, [B, M] each.
+  func parts(_ features: PerModality<Tensor>) throws -> [Tensor] {
     var column = 0
     return try features.values.map { feature in
       let width = feature.shape[1]
       defer { column += width }
-      return try feature.linear(weight.narrowed(1, from: column, length: width), nil)
+      let size = try (feature.square().mean(-1, keeping: true) + 1e-12).squareRoot()
+      return try (feature / size).linear(weight.narrowed(1, from: column, length: width), nil)
     }
   }
 }

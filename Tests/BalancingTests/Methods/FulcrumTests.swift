@@ -117,7 +117,9 @@ struct FulcrumTests {
     let pass = SubsetPass(
       model: session.model, features: try outputs.features,
       missing: try session.outputs(session.missingInputs(batch)).features,
-      gate: (try session.model.methodTensor("gate", "weight") + 0.3, try session.model.methodTensor("gate", "bias")))
+      gate: Gate(
+        weight: try session.model.methodTensor("gate", "weight") + 0.3,
+        bias: try session.model.methodTensor("gate", "bias")))
     let sets = SubsetFamily.sets(count)
     #expect(sets.count == (count > 4 ? 2 * count : 1 << count - 2))
     let exact = try pass(SubsetFamily.members(sets, drawn: [], like: outputs)).logits
