@@ -4,7 +4,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help libtorch plotly setup build demo test kill-test full-disk-test lint format docs docs-check promises golden \
+.PHONY: help libtorch plotly setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
   browser-test example bench bench-check bench-encoders fuzz sanitize load-test clean
 
 PYTHON ?= python3
@@ -32,10 +32,17 @@ build: setup ## the command, optimized: .build/release/seesaw
 demo: build ## train and compare methods on the emoji data, and write a report
 	.build/release/seesaw demo
 
-test: setup lint ## lint, then every test, then the example package
+test: setup lint ## lint, then every test, what depends on the processor at its lowest level too, then the example package
 	swift build --build-tests
 	swift test --skip-build --parallel
-	@$(MAKE) --no-print-directory example
+	@$(MAKE) --no-print-directory test-levels example
+
+# What libtorch, oneDNN and MKL are let use of a processor: what an old one has. The tests are built by `make test`.
+LEVEL := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2
+LEVEL_TESTS := ^(TorchTests|TorchNNTests|EvaluationTests)\.|Golden|Gradient|^EncodersTests\.|ProcessorTests
+
+test-levels: ## the tests whose numbers depend on the processor, as if it were an old one
+	$(LEVEL) swift test --skip-build --parallel --filter '$(LEVEL_TESTS)'
 
 kill-test: build ## kill runs, comparisons and encodings hundreds of times, and compare every bit (some minutes)
 	@$(PYTHON) scripts/kill-harness.py

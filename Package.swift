@@ -31,7 +31,13 @@ let linking: [LinkerSetting] = [
     ["-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib", "-ltorch_cpu", "-lc10"] + cudaLinking)
 ]
 
-func target(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+// Of what runs once a command and not once a sample or a step: optimizing it takes longer than all that it ever saves.
+let unhurried: [SwiftSetting] = settings + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
+func target(
+  _ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil,
+  _ settings: [SwiftSetting] = settings
+) -> Target {
   .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
@@ -71,7 +77,7 @@ let package = Package(
     .systemLibrary(
       name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
     target("Records", [digests, "Yams"]),
-    target("Reports", ["Records", mustache], resources: [.embedInCode("HTML/Page")]),
+    target("Reports", ["Records", mustache], resources: [.embedInCode("HTML/Page")], unhurried),
 
     // Pixels and words
     .systemLibrary(
@@ -107,7 +113,7 @@ let package = Package(
       dependencies: [
         "Seesaw", .product(name: "ArgumentParser", package: "swift-argument-parser"), logging,
       ],
-      swiftSettings: settings
+      swiftSettings: unhurried
     ),
 
     .target(

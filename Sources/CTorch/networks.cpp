@@ -5,6 +5,9 @@
 #if __has_include(<ATen/ATen.h>)
 
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/ivalue.h>
+#include <ATen/cpu/Utils.h>
+#include <c10/core/GradMode.h>
 
 using namespace ctorch;
 
@@ -14,24 +17,64 @@ std::optional<at::Tensor> optional(ctorch_tensor tensor) {
   return tensor == nullptr ? std::nullopt : std::optional<at::Tensor>(tensor->value);
 }
 
+using FusedProduct = at::Tensor(const at::Tensor &, const at::Tensor &, const std::optional<at::Tensor> &,
+                                std::string_view, c10::List<std::optional<at::Scalar>>,
+                                std::optional<std::string_view>);
+
 /// oneDNN's product, which applies GELU to what is still in the cache; not in every libtorch.
+const std::optional<c10::OperatorHandle> &fused_product() {
+  static const auto schema = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+  return schema;
+}
+
+at::Tensor fused(const at::Tensor &a, const at::Tensor &weight, const std::optional<at::Tensor> &bias,
+                 const char *gelu) {
+  return fused_product()->typed<FusedProduct>().call(a, weight, bias, gelu == nullptr ? "none" : "gelu",
+                                                     c10::List<std::optional<at::Scalar>>(),
+                                                     gelu == nullptr ? "" : gelu);
+}
+
+/// Whether oneDNN multiplies bfloat16 numbers on this processor, as far as it is let: found by a small product.
+bool fuses_bfloat16() {
+  static const bool found = [] {
+    if (!fused_product()) return false;
+    try {
+      c10::NoGradGuard quiet;
+      auto ones = at::ones({16, 16}, at::kBFloat16);
+      return at::all(fused(ones, ones, {}, nullptr) == 16).item<bool>();
+    } catch (...) {
+      return false;
+    }
+  }();
+  return found;
+}
+
 std::optional<at::Tensor> fused_linear(const at::Tensor &a, const at::Tensor &weight, const std::optional<at::Tensor> &bias,
                                        const char *gelu) {
-  using Product = at::Tensor(const at::Tensor &, const at::Tensor &, const std::optional<at::Tensor> &, std::string_view,
-                             c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>);
-  static const auto schema = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
   auto type = a.scalar_type();
-  auto fits = schema && a.is_cpu() && a.numel() > 0 && weight.is_contiguous() && weight.scalar_type() == type &&
+  auto fits = fused_product() && a.is_cpu() && a.numel() > 0 && weight.is_contiguous() && weight.scalar_type() == type &&
               (type == at::kFloat || type == at::kBFloat16) && !c10::GradMode::is_enabled() &&
-              at::globalContext().userEnabledMkldnn();
-  if (!fits) return std::nullopt;
-  auto name = gelu == nullptr ? "none" : "gelu";
-  return schema->typed<Product>().call(a, weight, bias, name, c10::List<std::optional<at::Scalar>>(), gelu == nullptr ? "" : gelu);
+              at::globalContext().userEnabledMkldnn() && (type == at::kFloat || fuses_bfloat16());
+  return fits ? std::optional<at::Tensor>(fused(a, weight, bias, gelu)) : std::nullopt;
 }
 
 }  // namespace
 
 extern "C" {
+
+bool ctorch_multiplies_bfloat16(void) {
+  static const bool found = [] {
+    bool named = false;
+    guard([&] {
+      for (const auto &[name, value] : at::cpu::get_cpu_capabilities()) {
+        if (name.find("bf16") != std::string::npos && value.isBool() && value.toBool()) named = true;
+      }
+    });
+    // Without oneDNN the products are libtorch's own.
+    return named && (!fused_product() || fuses_bfloat16());
+  }();
+  return found;
+}
 
 ctorch_status ctorch_frozen_linear(ctorch_tensor a, ctorch_tensor weight, ctorch_tensor bias, int32_t gelu,
                                    ctorch_tensor *out) {

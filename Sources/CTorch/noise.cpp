@@ -171,6 +171,7 @@ ctorch_status ctorch_disturbed(ctorch_tensor a, double scale, ctorch_tensor widt
     const auto *from = at_once ? base.const_data_ptr<float>() : nullptr;
     auto wide = at_once ? width->value.item<float>() : 1.f, factor = static_cast<float>(scale);
     in_turn((count + block_size - 1) / block_size, [&](int64_t block, at::Tensor &) {
+#pragma clang fp contract(off)
       float drawn[block_size];
       draw(mixed(key ^ mixed(golden * static_cast<uint64_t>(block + 1))), drawn);
       auto start = block * block_size, length = std::min(block_size, count - start);

@@ -6,8 +6,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
-#include <ATen/core/ivalue.h>
-#include <ATen/cpu/Utils.h>
+#include <ATen/Version.h>
 #include <ATen/detail/PrivateUse1HooksInterface.h>
 #include <torch/headeronly/version.h>
 
@@ -59,14 +58,13 @@ const char *ctorch_other_device(void) {
   return name.empty() ? nullptr : name.c_str();
 }
 
-bool ctorch_has_bfloat16(void) {
-  bool found = false;
-  guard([&] {
-    for (const auto &[name, value] : at::cpu::get_cpu_capabilities()) {
-      if (name.find("bf16") != std::string::npos && value.isBool() && value.toBool()) found = true;
-    }
-  });
-  return found;
+const char *ctorch_vectors(void) {
+  static const auto name = [] {
+    std::string name;
+    guard([&] { name = at::get_cpu_capability(); });
+    return name;
+  }();
+  return name.c_str();
 }
 
 void ctorch_free(ctorch_tensor tensor) {

@@ -27,13 +27,18 @@ extension Experiment {
         remedy: "unset LIBTORCH and run 'make libtorch', or expect other last digits")
   }
 
+  /// What the processor computes with.
+  private static var words: String {
+    "\(Machine.arithmetic), bfloat16 \(Runtime.multipliesBFloat16(on: .cpu) ? "in hardware" : "not in hardware")"
+  }
+
   /// One product whose value is known.
   private static func arithmetic() -> Finding {
     do {
       let a = try Tensor([Float](repeating: 0.5, count: 64 * 64), shape: [64, 64])
       let sum = try a.matmul(a).sum().scalar()
       return sum == 65536
-        ? Finding("arithmetic", .good, "a matrix product is right")
+        ? Finding("arithmetic", .good, "a matrix product is right; \(words)")
         : Finding("arithmetic", .bad, "a matrix product gave \(sum) for 65536", remedy: "reinstall: make libtorch")
     } catch {
       return Finding("arithmetic", .bad, "\(error)", remedy: "reinstall: make libtorch")

@@ -230,6 +230,7 @@ private final class EncodingWork {
     settings.rescales = request.rescale
     let encoder = try EncoderRegistry.make(name, of: kind, settings: settings, warn: { events(.warning($0)) })
     if let known = (encoder as? any ProvenEncoder)?.provenance {
+      if let note = request.precision.note() { events(.note("\(kind.rawValue): \(note)")) }
       events(
         .phase("Encoder", "\(kind.rawValue): \(known.architecture), \(encoder.width) wide, pooled by \(known.pooling)"))
     }

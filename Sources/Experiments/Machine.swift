@@ -15,6 +15,41 @@ enum Machine {
     return "\(ProcessInfo.processInfo.activeProcessorCount) cores"
   }()
 
+  /// What the processor computes with, and a mark of what comes of it, as `avx512 5f0c81aa`: the widest vectors of
+  /// libtorch's loops, and the beginning of a digest of products, sums and functions of the same numbers everywhere.
+  ///
+  /// libtorch and the libraries in it choose their code by the processor, so that the same model and vectors of one width do
+  /// not say yet that the last bits agree; the mark says where they do not. Where libtorch fails there is none.
+  static let arithmetic: String = {
+    let vectors = Runtime.vectors
+    guard let results = try? results() else { return vectors }
+    return "\(vectors) \(FileDigest.hex(SHA256.hash(data: results)).prefix(8))"
+  }()
+
+  private static func results() throws -> [UInt8] {
+    func matrix(_ rows: Int, _ columns: Int, _ step: Int) throws -> Tensor {
+      let values = (0..<rows * columns).map { Float(($0 * step) % 1009) / 1009 - 0.5 }
+      return try Tensor(values, shape: [rows, columns])
+    }
+    let (x, w, v) = (try matrix(64, 600, 31), try matrix(600, 80, 57), try matrix(80, 7, 83))
+    return try withoutGradients {
+      let hidden = try x.matmul(w)
+      let logits = try hidden.tanh().matmul(v)
+      let made = [
+        hidden, logits, try logits.softmax(1), try logits.logSoftmax(1), try hidden.exp().sum(),
+        try hidden.transposed().matmul(logits),
+      ]
+      return try made.flatMap { try $0.bytes() }
+    }
+  }
+
+  /// What somebody should know of a run that other arithmetic began or made; nil where it is the same, or not known.
+  static func note(on record: RunRecord, here: String = arithmetic) -> String? {
+    guard let before = record.arithmetic, before != here else { return nil }
+    return "the processor computes otherwise than the one that this run was begun on (\(before) then, \(here) now): "
+      + "its last digits will differ"
+  }
+
   /// Bytes that this process may hold, as far as the system says.
   static let memory: Int = {
     let physical = Int(clamping: ProcessInfo.processInfo.physicalMemory)

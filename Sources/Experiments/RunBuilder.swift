@@ -72,11 +72,8 @@ struct RunBuilder {
         found: ["there are \(Runtime.devices.map(\.name).joined(separator: ", "))"],
         remedy: "--set training.device=cpu", exitStatus: .usage)
     }
-    if configuration.training.precision == .bfloat16, !Runtime.multipliesBFloat16(on: device) {
-      throw Diagnosis(
-        "bfloat16 would be slower than float32 here",
-        found: ["'\(device)' does not multiply bfloat16 numbers in hardware"],
-        remedy: "--set training.precision=float32", exitStatus: .usage)
+    if configuration.training.precision == .bfloat16 {
+      try Self.checkBFloat16(on: device, multiplies: Runtime.multipliesBFloat16(on: device))
     }
     let entry = try MethodRegistry.entry(configuration.methodName)
     let card = entry.card
@@ -87,6 +84,14 @@ struct RunBuilder {
         place: data.set.folder.relativePath, exitStatus: .usage)
     }
     try Self.check(entry, configuration, data)
+  }
+
+  static func checkBFloat16(on device: Device, multiplies: Bool) throws {
+    guard !multiplies else { return }
+    throw Diagnosis(
+      "bfloat16 would be slower than float32 here",
+      found: ["'\(device)' does not multiply bfloat16 numbers in hardware, or libtorch was told not to use that"],
+      remedy: "--set training.precision=float32", exitStatus: .usage)
   }
 
   /// One thread where a step is too small for several to pay, and every core otherwise.

@@ -20,6 +20,12 @@ extension Experiment {
       }
       files.insert(RunFolder(out).record, at: 0)
     }
+    // Of a run that is repeated; one that is gone on with says so itself.
+    for file in request.files {
+      if let record = try? Tree.read(RunRecord.self, from: file), let note = Machine.note(on: record) {
+        events(.note(note))
+      }
+    }
     let method = try request.method ?? usualMethod(request, files, events: events)
     let (configuration, resolved) = try resolve(
       method: method, seed: request.seed, data: request.data, files: files, settings: request.settings)
@@ -143,7 +149,8 @@ extension Experiment {
       }
       return nil
     }
-    let versions = try folder.readRecord().versions
+    let record = try folder.readRecord()
+    let versions = record.versions
     let changed = [
       ("seesaw", versions.seesaw, Versions.here.seesaw), ("libtorch", versions.libtorch, Versions.here.libtorch),
       ("the platform", versions.platform, Versions.here.platform),
@@ -154,6 +161,7 @@ extension Experiment {
         found: changed.map { "\($0.0) was \($0.1), now \($0.2)" },
         remedy: "go on with that version, or --again to begin anew", exitStatus: .usage)
     }
+    if let note = Machine.note(on: record) { events(.note(note)) }
     events(.note("going on from the checkpoint in \(folder.url.relativePath)"))
     return checkpoint
   }

@@ -71,6 +71,7 @@ final class TrainingRun: Trainer.Observer {
       device: builder.device.name, processor: Machine.processor, data: builder.data.record(builder.digests),
       started: RunRecord.timestamp())
     record.configuration = builder.chosen(resolved.tree)
+    record.arithmetic = Machine.arithmetic
     if let checkpoint {
       (position, best) = try checkpoint.restore(session, session.optimizer, &method, probe)
       secondsBefore = checkpoint.numbers.secondsBefore

@@ -68,6 +68,8 @@ public struct RunRecord: Codable, Equatable, Sendable {
   public var threads: Int
   public var device: String
   public var processor: String
+  /// What the processor computes with, and a mark of what came of it, as `avx512 5f0c81aa`; nil in early records.
+  public var arithmetic: String?
   public var data: DataRecord
   public var status: RunStatus
   /// ISO 8601, UTC.
@@ -114,12 +116,12 @@ public struct RunRecord: Codable, Equatable, Sendable {
     "notes", "configuration", "data",
     "name",
     "path",
-    "versions", "device", "processor", "threads", "provenance",
+    "versions", "device", "processor", "arithmetic", "threads", "provenance",
   ]
 
   private enum CodingKeys: String, CodingKey {
-    case format, configuration, provenance, versions, threads, device, processor, data, status, started, ended, seconds
-    case selectedEpoch, calibration, absence, absenceScores, notes
+    case format, configuration, provenance, versions, threads, device, processor, arithmetic, data, status
+    case started, ended, seconds, selectedEpoch, calibration, absence, absenceScores, notes
   }
 
   public init(from decoder: any Swift.Decoder) throws {
@@ -135,6 +137,7 @@ public struct RunRecord: Codable, Equatable, Sendable {
     threads = try c.decode(Int.self, forKey: .threads)
     device = try c.decode(String.self, forKey: .device)
     processor = try c.decode(String.self, forKey: .processor)
+    arithmetic = try c.decodeIfPresent(String.self, forKey: .arithmetic)
     data = try c.decode(DataRecord.self, forKey: .data)
     status = try c.decode(RunStatus.self, forKey: .status)
     started = try c.decode(String.self, forKey: .started)
@@ -156,6 +159,7 @@ public struct RunRecord: Codable, Equatable, Sendable {
     try c.encode(threads, forKey: .threads)
     try c.encode(device, forKey: .device)
     try c.encode(processor, forKey: .processor)
+    try c.encodeIfPresent(arithmetic, forKey: .arithmetic)
     try c.encode(data, forKey: .data)
     try c.encode(status, forKey: .status)
     try c.encode(started, forKey: .started)

@@ -11,10 +11,16 @@ public enum Runtime {
   /// Sets how many threads an operation may use; results may differ in the last bits between counts.
   public static func setThreads(_ count: Int) { ctorch_set_threads(Int32(clamping: count)) }
 
-  /// Whether a device multiplies bfloat16 numbers in hardware.
+  /// Whether a device multiplies bfloat16 numbers in hardware, and libtorch uses that: on a processor a small product is
+  /// tried, once.
   public static func multipliesBFloat16(on device: Device) -> Bool {
-    device.isProcessor ? ctorch_has_bfloat16() : device.name.hasPrefix("cuda")
+    device.isProcessor ? ctorch_multiplies_bfloat16() : device.name.hasPrefix("cuda")
   }
+
+  /// The widest vectors that libtorch uses on this processor, in lower case.
+  ///
+  /// Such as `avx512`, `avx2` or `default`.
+  public static var vectors: String { String(cString: ctorch_vectors()).lowercased() }
 
   /// The devices that can be computed on: libtorch's own, and one that a loaded library has registered with it.
   public static var devices: [Device] {

@@ -91,8 +91,10 @@ extension Tensor {
   )
     throws(TorchError) -> Tensor
   {
-    let maps = boxes.flatMap { box in
-      [box.width, 0, 2 * box.left + box.width - 1, 0, box.height, 2 * box.top + box.height - 1].map { Float($0) }
+    let maps = boxes.flatMap { box -> [Float] in
+      let right: Double = 2 * box.left + box.width - 1
+      let down: Double = 2 * box.top + box.height - 1
+      return [Float(box.width), 0, Float(right), 0, Float(box.height), Float(down)]
     }
     let theta = try Tensor(maps, shape: [boxes.count, 2, 3]).to(on: device)
     return try made("grid_sampler", [self, theta]) { ctorch_parts(handle, theta.handle, $0) }

@@ -42,8 +42,10 @@ bool ctorch_has_cuda(void);
 bool ctorch_has_mps(void);
 /// The name of a device that has registered itself with libtorch, or null.
 const char *ctorch_other_device(void);
-/// Whether the processor multiplies bfloat16 numbers in hardware.
-bool ctorch_has_bfloat16(void);
+/// The widest vectors that libtorch's own loops use on this processor, as far as they are let: `AVX512`, `AVX2`, `DEFAULT` …
+const char *ctorch_vectors(void);
+/// Whether the processor multiplies bfloat16 numbers in hardware, and libtorch uses that.
+bool ctorch_multiplies_bfloat16(void);
 
 // Making, freeing, reading
 

@@ -19,8 +19,9 @@ package struct PerceptualPrint: Sendable, Equatable {
     isBlack = image.pixels.allSatisfy { $0 == 0 }
     let side = Self.side
     let planes = Planes(fitting: image, side: side + 1)
-    let gray = (0..<((side + 1) * (side + 1))).map { i in
-      0.299 * planes.channels[0][i] + 0.587 * planes.channels[1][i] + 0.114 * planes.channels[2][i]
+    let gray = (0..<((side + 1) * (side + 1))).map { i -> Float in
+      let (red, green, blue) = (planes.channels[0][i], planes.channels[1][i], planes.channels[2][i])
+      return 0.299 * red + 0.587 * green + 0.114 * blue
     }
     func step(_ from: Int, _ to: Int) -> Float {
       let difference = gray[to] - gray[from]

@@ -101,7 +101,9 @@ struct Taps: Sendable, Equatable {
       let centre = (Double(place) + 0.5) * scale
       let first = max(0, Int((centre - reach).rounded(.down)))
       let last = min(source - 1, Int((centre + reach).rounded(.up)))
-      var weights = (first...max(first, last)).map { max(0, 1 - abs(Double($0) + 0.5 - centre) / reach) }
+      var weights = (first...max(first, last)).map { pixel -> Double in
+        max(0, 1 - abs(Double(pixel) + 0.5 - centre) / reach)
+      }
       var start = first
       while weights.count > 1, weights[0] == 0 {
         weights.removeFirst()

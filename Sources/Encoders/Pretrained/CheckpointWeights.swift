@@ -18,21 +18,25 @@ struct CheckpointWeights {
   private let source: any WeightSource
   /// What a tensor's name begins with in the files.
   private var prefix = ""
-  /// What the network computes in.
-  let type: ElementType
+  private let arithmetic: NetworkArithmetic
   private let folder: String
 
+  /// What the network computes in.
+  var type: ElementType { arithmetic.type }
+
   /// Opens `model.safetensors`, or the shards that `model.safetensors.index.json` lists.
-  init(in folder: URL, as type: ElementType) throws {
-    self.type = type
+  init(in folder: URL, as arithmetic: NetworkArithmetic) throws {
+    self.arithmetic = arithmetic
     self.folder = folder.path
     source = try StoredWeights(Self.files(in: folder))
   }
 
+  init(in folder: URL, as type: ElementType) throws { try self.init(in: folder, as: NetworkArithmetic(type)) }
+
   /// The tensors of any other source.
   init(_ source: any WeightSource, as type: ElementType, of folder: String) {
     self.source = source
-    self.type = type
+    arithmetic = NetworkArithmetic(type)
     self.folder = folder
   }
 
@@ -137,7 +141,7 @@ struct CheckpointWeights {
         key: prefix + name, value: stored.elementType.safeTensorsName, in: folder,
         supported: "weights as float32, float16 or bfloat16")
     }
-    return try stored.to(type)
+    return try arithmetic(stored)
   }
 
   func shape(of name: String) -> [Int]? { source.shape(of: prefix + name) }

@@ -7,14 +7,43 @@ import Torch
 public enum EncoderPrecision: String, Sendable, Codable, CaseIterable {
   case float32, bfloat16
 
-  var elementType: ElementType { self == .bfloat16 ? .bfloat16 : .float32 }
+  /// What somebody who has chosen this should know of this machine; nil where there is nothing.
+  package func note(multipliesBFloat16: Bool = Runtime.multipliesBFloat16(on: .cpu)) -> String? {
+    guard self == .bfloat16, !multipliesBFloat16 else { return nil }
+    return "this processor does not multiply bfloat16 numbers: weights are rounded to bfloat16 and computed with in "
+      + "float32, which is no faster than --precision float32"
+  }
+}
+
+/// How a network's numbers are held and computed with.
+struct NetworkArithmetic: Equatable {
+  /// What weights are rounded to; nil where they are not.
+  let rounding: ElementType?
+  /// What is computed in.
+  let type: ElementType
+
+  init(_ type: ElementType) {
+    rounding = nil
+    self.type = type
+  }
+
+  /// bfloat16 is computed in where the processor multiplies it; elsewhere it would be slower than float32 where it works
+  /// at all, and products of rounded weights are taken in float32.
+  init(_ precision: EncoderPrecision, multipliesBFloat16: Bool = Runtime.multipliesBFloat16(on: .cpu)) {
+    rounding = precision == .bfloat16 ? .bfloat16 : nil
+    type = precision == .bfloat16 && multipliesBFloat16 ? .bfloat16 : .float32
+  }
+
+  func callAsFunction(_ weight: Tensor) throws(TorchError) -> Tensor {
+    try (rounding.map { (type) throws(TorchError) in try weight.to(type) } ?? weight).to(type)
+  }
 }
 
 /// What may be chosen of an encoder that is read from a checkpoint.
 public struct PretrainedSettings: Settings {
   /// How rows become one; what the checkpoint says where it is not chosen.
   public var pooling: Pooling?
-  /// bfloat16 is faster on processors that have it, and keeps about three digits.
+  /// bfloat16 is faster on processors that multiply it, and keeps about three digits.
   public var precision = EncoderPrecision.float32
   /// Whether each row is stretched to a root mean square of 1, as the built-in encoders' rows are.
   public var rescales = false

@@ -21,6 +21,8 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
   private let processor: ImageProcessor
   private let network: Frozen<any VisionNetwork>
   private let pooling: Pooling
+  /// Of the pixels that the network is given.
+  private let type: ElementType
 
   public init(folder: URL, settings: PretrainedSettings = PretrainedSettings()) throws {
     try self.init(folder: folder, settings: settings, stamp: nil)
@@ -32,7 +34,7 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
   }
 
   private init(folder: URL, settings: PretrainedSettings, stamp: CheckpointStamp?) throws {
-    let weights = try CheckpointWeights(in: folder, as: settings.precision.elementType)
+    let weights = try CheckpointWeights(in: folder, as: NetworkArithmetic(settings.precision))
     let (network, architecture, own) = try Self.network(in: folder, weights)
     guard let processor = try ImageProcessor.found(in: folder) ?? own else {
       throw CheckpointError.noFile("preprocessor_config.json", in: folder.path)
@@ -55,6 +57,7 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
     width = try network.widths.width(by: pooling, in: stamp.folder)
     self.network = Frozen(network)
     self.pooling = pooling
+    type = NetworkArithmetic(settings.precision).type
     self.processor = processor
     self.settings = settings
     self.stamp = stamp
@@ -139,7 +142,7 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
     return try rows(portions) { members in
       let size = inputs[members[0]].indices.map(Int.init)
       let pixels = try Tensor(members.flatMap { inputs[$0].values }, shape: [members.count, 3, size[0], size[1]])
-      return try network.network.features(pixels.to(settings.precision.elementType), by: pooling)
+      return try network.network.features(pixels.to(type), by: pooling)
     }
   }
 

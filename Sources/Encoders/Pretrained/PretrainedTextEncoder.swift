@@ -53,11 +53,11 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
   }
 
   private init(folder: URL, settings: PretrainedSettings, stamp: CheckpointStamp?) throws {
-    let type = settings.precision.elementType
-    let modules = try SentenceModules(in: folder, as: type)
+    let arithmetic = NetworkArithmetic(settings.precision)
+    let modules = try SentenceModules(in: folder, as: arithmetic)
     let place = modules?.transformer.map { $0.isEmpty ? folder : folder.appending(path: $0) } ?? folder
     let configuration = try CheckpointConfiguration(reading: place.appending(path: "config.json"))
-    let weights = try CheckpointWeights(in: place, as: type)
+    let weights = try CheckpointWeights(in: place, as: arithmetic)
     let network = try Self.network(configuration, weights)
     let (poolings, pooled) = try Self.poolings(of: network, settings.pooling, modules, in: folder)
     let used = settings.pooling == nil ? modules : nil

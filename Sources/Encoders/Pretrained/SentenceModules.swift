@@ -18,7 +18,7 @@ struct SentenceModules {
   private(set) var files: [String] = ["modules.json"]
 
   /// The modules of a folder; nil where it is no sentence-transformers checkpoint.
-  init?(in folder: URL, as type: ElementType) throws {
+  init?(in folder: URL, as arithmetic: NetworkArithmetic) throws {
     let url = folder.appending(path: "modules.json")
     guard FileManager.default.fileExists(atPath: url.path) else { return nil }
     let data = try BoundedFile.read(url, limit: BoundedFile.largestRecord)
@@ -34,7 +34,7 @@ struct SentenceModules {
       switch name.split(separator: ".").last {
       case "Transformer", "CLIPModel": transformer = path
       case "Pooling": try addPooling(folder, path)
-      case "Dense": try addDense(folder, path, type)
+      case "Dense": try addDense(folder, path, arithmetic)
       case "Normalize": steps.append(.normalize)
       // Says how texts are dropped out in training, and does nothing afterwards.
       case "Dropout": break
@@ -75,7 +75,7 @@ struct SentenceModules {
     guard !poolings.isEmpty else { throw configuration.malformed("pooling_mode_mean_tokens", "one of several modes") }
   }
 
-  private mutating func addDense(_ folder: URL, _ path: String, _ type: ElementType) throws {
+  private mutating func addDense(_ folder: URL, _ path: String, _ arithmetic: NetworkArithmetic) throws {
     let name = "\(path)/config.json"
     let place = folder.appending(path: path)
     files += [name, "\(path)/model.safetensors"]
@@ -87,7 +87,7 @@ struct SentenceModules {
     guard let activation = function.split(separator: ".").last.flatMap({ known[String($0)] }) else {
       throw configuration.unsupported("activation_function", supported: known.keys.sorted().joined(separator: ", "))
     }
-    let weights = try CheckpointWeights(in: place, as: type)
+    let weights = try CheckpointWeights(in: place, as: arithmetic)
     steps.append(
       .dense(
         try Affine(

@@ -91,7 +91,7 @@ public struct TrainedNetwork: TrainedEncoder {
   }
 
   private init(texts folder: URL, length: Int, pooling: Pooling?) throws {
-    let modules = try SentenceModules(in: folder, as: .float32)
+    let modules = try SentenceModules(in: folder, as: NetworkArithmetic(.float32))
     let place = modules?.transformer.map { $0.isEmpty ? folder : folder.appending(path: $0) } ?? folder
     let configuration = try CheckpointConfiguration(reading: place.appending(path: "config.json"))
     let (weights, record) = try CheckpointWeights(in: place, as: .float32).recorded()

@@ -327,17 +327,21 @@ struct RunRow: Encodable, Equatable {
 
   static func text(_ rows: [RunRow]) -> String {
     let columns = Set(rows.flatMap(\.values.keys)).sorted()
-    let cells = rows.map { row in
-      [
-        row.folder, row.dataset, row.method, row.seed.map { "\($0)" } ?? "–", row.status.rawValue,
-        row.full.map { "\(Words.percent($0)) \(row.metric ?? "")" } ?? "–", row.seconds.map(Words.duration) ?? "–",
-      ]
-        + columns.map { path in
-          guard let value = row.values[path] else { return "–" }
-          let isScore = ["scores.", "average.", "gap."].contains(where: path.hasPrefix)
-          return isScore ? value.numberValue.map(Words.percent) ?? "–" : value.plainWord
-        }
-    }
+    let cells = rows.map { row in known(row) + columns.map { word(row.values[$0], at: $0) } }
     return Columns.text([["run", "data", "method", "seed", "status", "full", "time"] + columns] + cells, right: [3])
+  }
+
+  /// What every run has a column for.
+  private static func known(_ row: RunRow) -> [String] {
+    let seed: String = row.seed.map { String($0) } ?? "–"
+    let full: String = row.full.map { Words.percent($0) + " " + (row.metric ?? "") } ?? "–"
+    let time: String = row.seconds.map(Words.duration) ?? "–"
+    return [row.folder, row.dataset, row.method, seed, row.status.rawValue, full, time]
+  }
+
+  private static func word(_ value: Tree?, at path: String) -> String {
+    guard let value else { return "–" }
+    let isScore = ["scores.", "average.", "gap."].contains(where: path.hasPrefix)
+    return isScore ? value.numberValue.map(Words.percent) ?? "–" : value.plainWord
   }
 }
