@@ -32,6 +32,26 @@ struct LoadedData {
     self.digests = digests
   }
 
+  /// The digests of views, by file: what a run depends on besides where it looks at them.
+  ///
+  /// - Parameters:
+  ///   - training: the impairments that the training split is seen under; nil means all that there are.
+  ///   - validation: those that the validation split is looked at under.
+  func viewDigests(training: [String]?, validation: [String]? = []) throws -> [String: String] {
+    let files =
+      try set.viewFiles(of: "train", impairments: training) + set.viewFiles(of: "validation", impairments: validation)
+    return Dictionary(
+      uniqueKeysWithValues: try files.map { ($0.lastPathComponent, try FileDigest.sha256(of: $0)) })
+  }
+
+  /// Whether the data is what a record of it says: all that every run depends on, and the views that this one looked at.
+  func fits(_ recorded: [String: String]) -> Bool {
+    recorded.allSatisfy { name, digest in
+      if let known = digests[name] { return known == digest }
+      return (try? FileDigest.sha256(of: set.folder.appending(path: name))) == digest
+    } && digests.keys.allSatisfy { recorded[$0] != nil }
+  }
+
   /// - Parameter digests: what else the run depends on, by what it is called.
   func record(_ digests: [String: String]) -> DataRecord {
     DataRecord(
