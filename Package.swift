@@ -133,7 +133,8 @@ let package = Package(
     tests("EvaluationTests", ["Encoders", "Evaluation", "Multimodal", "Records", "Torch"]),
     tests("BalancingTests", ["Balancing", "Multimodal", "Records", "Torch", "TorchNN"]),
     tests(
-      "ExperimentsTests", ["Balancing", "Datasets", "Encoders", "Experiments", "Multimodal", "Records", "Torch"]),
+      "ExperimentsTests",
+      ["Balancing", "Datasets", "Encoders", "Evaluation", "Experiments", "Multimodal", "Records", "Torch"]),
     tests(
       "SeesawCommandTests",
       [

@@ -83,6 +83,22 @@ extension FeatureSet {
     return recorded
   }
 
+  /// The impairment and strength of each condition that was chosen, as `about.conditions` says.
+  static func chosen(in manifest: DatasetManifest) -> [String: (impairment: String, strength: Double)] {
+    (manifest.about[path: "conditions"]?.tableValue ?? [:]).compactMapValues { entry in
+      guard let name = entry[path: "impairment"]?.stringValue, let strength = entry[path: "strength"]?.numberValue
+      else {
+        return nil
+      }
+      return (name, strength)
+    }
+  }
+
+  /// The conditions with the modality of another sample, which need no file and are tried where they are named.
+  public var swappedConditions: [String] {
+    (test?.count ?? 0) > 1 ? manifest.modalities.map { "\($0)-\(Self.swapped)" } : []
+  }
+
   /// The files of views of the training or validation split, those of several draws in order.
   ///
   /// - Parameters:
@@ -132,6 +148,8 @@ struct ImpairedViews {
   var missing: [Modality: URL] = [:]
   /// For pixels and tokens.
   var settings = ImpairmentSettings()
+  /// The impairment and the strength of conditions that were chosen when the features were encoded.
+  var chosen: [String: (impairment: String, strength: Double)] = [:]
 
   /// The impairments that views of a modality can be drawn under; noise first.
   func names(of modality: Modality, _ features: Tensor) -> [String] {
@@ -140,6 +158,12 @@ struct ImpairedViews {
     var names = Set((files[modality] ?? [:]).keys.filter { $0 != ImpairedCondition.missing.rawValue })
     if form?.needsEncoder == true { names.insert(noisy) }
     return names.sorted { $0 == noisy ? $1 != noisy : $1 != noisy && $0 < $1 }
+  }
+
+  /// The impairment of pixels or tokens that is drawn when a sample is visited; nil where there is none of that name.
+  func drawn(_ name: String, _ modality: Modality, _ form: InputForm) -> (any RawImpairment)? {
+    let known = chosen["\(modality)-\(name)"]
+    return settings.drawn(known?.impairment ?? name, form, strength: known?.strength)
   }
 
   /// The row that stands for a modality that is missing, [1, …], zeros where there is none.

@@ -39,7 +39,7 @@ public final class FeatureSet {
       missing: Dictionary(
         uniqueKeysWithValues: manifest.modalities.map {
           (Modality($0), folder.appending(path: "test@\($0)-missing.safetensors"))
-        }), settings: Self.impairments(of: manifest))
+        }), settings: Self.impairments(of: manifest), chosen: Self.chosen(in: manifest))
     self.train = train.viewed(views)
     validation = splits["validation"]
     test = splits["test"]

@@ -69,7 +69,7 @@ package struct ViewedBatches: BatchSource {
       return .stored([try base.impaired.missingRow(modality, beside: plain)])
     }
     guard let form = InputForm(shape: plain.shape, type: plain.elementType) else { return nil }
-    return base.impaired.settings.drawn(name, form).map(View.drawn)
+    return base.impaired.drawn(name, modality, form).map(View.drawn)
   }
 
   package var count: Int { base.count }

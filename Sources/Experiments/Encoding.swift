@@ -18,7 +18,8 @@ public struct EncodeSettings: Settings {
 }
 
 extension Experiment {
-  /// Turns raw pictures and texts into a feature set: each split clean, the test split also missing and noisy.
+  /// Turns raw pictures and texts into a feature set: each split clean, the test split also missing, noisy and under the
+  /// impairments that are asked for; views of the training and validation splits besides (``EncodeViews``).
   ///
   /// Encoders are fitted on the training split only. Rows go to a cache as they are made, named by the bytes of their input,
   /// the encoder and what was done to the input, so that none is encoded twice: not after a kill, nor when samples, labels or
@@ -87,7 +88,7 @@ private struct Inputs: Sendable {
     switch (view, plain) {
     case (.flipped, .image(let image)): return .image(image.flipped())
     case (.noisy(let name, let impairment), _):
-      return impairment.impaired(plain, sample: look.stream, condition: name, seed: seed)
+      return try impairment.impaired(plain, sample: look.stream, condition: name, seed: seed)
     default: return plain
     }
   }
@@ -165,10 +166,14 @@ private final class EncodingWork {
       throw Diagnosis("there are no pictures to flip", place: request.raw.relativePath, exitStatus: .usage)
     }
     let encoders = try data.modalities.map { kind in (kind, try encoder(of: kind)) }
-    let facts = try facts(of: data, encoders)
+    let plan = try EncodingPlan(request, settings, encoders, counts: inputs(of: data))
+    var facts = try facts(of: data, encoders)
+    facts["impairments"] = plan.chosenWords
     let key = key(of: data, facts)
+    // Features are the same with or without views.
+    facts["views"] = plan.viewWords
     let shards = ShardFolder(in: cache, named: request.out.standardizedFileURL.lastPathComponent)
-    if request.shard == nil, let done = try alreadyDone(key) {
+    if request.shard == nil, let done = try alreadyDone(key, plan) {
       tidy(shards)
       return done
     }
@@ -179,11 +184,11 @@ private final class EncodingWork {
     if request.shard == nil {
       AtomicFolder.recover(request.out)
       // Whoever was waited for may have made the same.
-      if let done = try alreadyDone(key) { return done }
-      if !request.again, Self.key(in: work) == key {
+      if let done = try alreadyDone(key, plan) { return done }
+      if !request.again, Self.key(in: work) == key, Self.has(plan, key, in: work) {
         // Whole, but for its name.
         try AtomicFolder.replace(request.out, with: work)
-        if let done = try alreadyDone(key) { return done }
+        if let done = try alreadyDone(key, plan) { return done }
       }
       let count = try shards.check(facts: facts)
       if count > 0 { events(.phase("Shards", "all \(count) are there")) }
@@ -197,9 +202,10 @@ private final class EncodingWork {
     if !data.quarantined.isEmpty {
       events(.note(Self.quarantineWords(data.quarantined, in: request.out.appending(path: "quarantine.jsonl"))))
     }
+    tell(plan, data)
     let ready = try encoders.map { kind, plain in try atWork(plain, kind, data) }
     for one in ready {
-      for part in parts(of: one.kind, data) { try fill(part, one) }
+      for part in parts(of: one.kind, data, plan) { try fill(part, one) }
       try one.cache.synchronize()
     }
     if let shard = request.shard {
@@ -211,7 +217,7 @@ private final class EncodingWork {
         quarantined: data.quarantined.count, notes: data.notes, seconds: (clock.now - begun).seconds, rows: rows,
         cache: cache.relativePath, shard: shard.words)
     }
-    let summary = try assemble(data, ready, key, work)
+    let summary = try assemble(data, ready, key, work, plan)
     shards.clear()
     return summary
   }
@@ -304,8 +310,8 @@ private final class EncodingWork {
     let view: InputView
   }
 
-  /// The splits as they are, what training sees flipped, and the test split noisy.
-  private func parts(of kind: RawInput.Kind, _ data: RawDataset) -> [Part] {
+  /// The splits as they are, what training sees flipped, the test split under its conditions, and views of the others.
+  private func parts(of kind: RawInput.Kind, _ data: RawDataset, _ plan: EncodingPlan) -> [Part] {
     var parts = RawSplit.allCases.map { split in
       Part(
         title: "\(kind.rawValue), \(split.rawValue)", file: split.rawValue, samples: data.samples(in: split),
@@ -315,19 +321,48 @@ private final class EncodingWork {
       parts.append(
         Part(title: "image, flipped", file: "train@image-flipped", samples: data.samples(in: .train), view: .flipped))
     }
-    let noisy = ImpairedCondition.noisy.name(for: kind)
-    var impairments = [(noisy, settings.impairments.impairment(.noisy, of: kind))]
-    for level in settings.noiseLevels {
-      var stronger = settings.impairments
-      stronger.noisyPixels = level
-      stronger.deletedTokens = level
-      stronger.noisySamples = level
-      impairments.append(("\(noisy)-\(level)", stronger.impairment(.noisy, of: kind)))
+    func add(_ split: RawSplit, _ condition: EncodingPlan.Condition, draw: Int = 1) {
+      // Each draw has a stream of its own.
+      let name = "\(kind.rawValue)-\(condition.name)" + (draw == 1 ? "" : ".\(draw)")
+      parts.append(
+        Part(
+          title: split == .test ? name : "\(name), \(split.rawValue)", file: "\(split.rawValue)@\(name)",
+          samples: data.samples(in: split), view: .noisy(name, condition.impairment)))
     }
-    parts += impairments.map {
-      Part(title: $0, file: "test@\($0)", samples: data.samples(in: .test), view: .noisy($0, $1))
+    let conditions = plan.conditions[kind] ?? []
+    for condition in conditions { add(.test, condition) }
+    for condition in conditions where plan.training[kind]?.contains(condition.name) == true {
+      for draw in 1...plan.draws { add(.train, condition, draw: draw) }
     }
+    if plan.validation.contains(kind) { for condition in conditions { add(.validation, condition) } }
     return parts.filter { !$0.samples.isEmpty }
+  }
+
+  /// Inputs of the training and validation splits, by kind.
+  private func inputs(of data: RawDataset) -> [RawInput.Kind: (train: Int, validation: Int)] {
+    func count(_ split: RawSplit, _ kind: RawInput.Kind) -> Int {
+      data.samples(in: split).reduce(0) { $0 + RawLook.all(of: $1, kind).count }
+    }
+    return Dictionary(uniqueKeysWithValues: data.modalities.map { ($0, (count(.train, $0), count(.validation, $0))) })
+  }
+
+  /// Says what views cost before they are encoded.
+  private func tell(_ plan: EncodingPlan, _ data: RawDataset) {
+    for note in plan.notes { events(.note(note)) }
+    guard plan.hasViews else { return }
+    let counts = inputs(of: data)
+    let more = data.modalities.reduce(0) { sum, kind in
+      let (train, held) = counts[kind] ?? (0, 0)
+      return sum + train * (plan.training[kind]?.count ?? 0) * plan.draws
+        + (plan.validation.contains(kind) ? held * (plan.conditions[kind]?.count ?? 0) : 0)
+    }
+    guard more > 0 else { return }
+    let seen = data.modalities.flatMap { kind in (plan.training[kind] ?? []).map { "\(kind.rawValue)-\($0)" } }
+    events(
+      .phase(
+        "Views",
+        (seen.isEmpty ? "of the validation split" : "\(seen.joined(separator: ", ")) for training and validation")
+          + " · \(grouped(more)) more inputs to encode, --views none does without"))
   }
 
   /// The cache of an encoder that is named by all that its rows depend on.
@@ -464,17 +499,24 @@ private final class EncodingWork {
     shards.clear()
   }
 
-  private func alreadyDone(_ key: String) throws -> EncodeSummary? {
+  /// Whether a folder of that key has the views too; more than were asked for do no harm.
+  private static func has(_ plan: EncodingPlan, _ key: String, in folder: URL) -> Bool {
+    !plan.hasViews || ViewRecord.read(in: folder)?.key == ViewRecord.key(plan, of: key)
+  }
+
+  private func alreadyDone(_ key: String, _ plan: EncodingPlan) throws -> EncodeSummary? {
     let files = FileManager.default
     guard files.fileExists(atPath: request.out.path) else { return nil }
     let manifest: DatasetManifest? = try? Tree.read(from: request.out.appending(path: "dataset.json"))
     if let manifest, manifest.about[path: "key"]?.stringValue == key, !request.again {
+      // The same features; only views are to be added.
+      guard Self.has(plan, key, in: request.out) else { return nil }
       let set = try FeatureSet(at: request.out)
       return EncodeSummary(
         folder: request.out.relativePath, alreadyDone: true, counts: set.counts,
         widths: Dictionary(uniqueKeysWithValues: zip(manifest.modalities, set.widths)),
         forms: EncodeSummary.forms(zip(manifest.modalities, set.forms)),
-        conditions: try set.conditions(),
+        conditions: try set.conditions(), views: ViewRecord.read(in: request.out)?.training,
         quarantined: manifest.about[path: "quarantined"]?.intValue ?? 0,
         notes: manifest.about[path: "notes"]?.listValue?.compactMap(\.stringValue) ?? [], seconds: 0)
     }
@@ -558,7 +600,7 @@ private final class EncodingWork {
   }
 
   private func assemble(
-    _ data: RawDataset, _ encoders: [EncoderAtWork], _ key: String, _ work: URL
+    _ data: RawDataset, _ encoders: [EncoderAtWork], _ key: String, _ work: URL, _ plan: EncodingPlan
   ) throws -> EncodeSummary {
     var squares: [String: Double] = [:]
     for split in RawSplit.allCases {
@@ -578,15 +620,19 @@ private final class EncodingWork {
     }
     for one in encoders {
       try EncoderFile.write(one.encoder, to: work.appending(path: "encoders/\(one.kind.rawValue).safetensors"))
-      for part in parts(of: one.kind, data) where part.file.contains("@") {
+      for part in parts(of: one.kind, data, plan) where part.file.contains("@") {
         try SafeTensors.write(portions: [matrix(part, one)], to: work.appending(path: "\(part.file).safetensors"))
       }
-      guard !data.samples(in: .test).isEmpty else { continue }
-      let name = "test@\(ImpairedCondition.missing.name(for: one.kind))"
       let form = one.encoder.form
       let row = try Tensor(one.encoder.encode(.missing(one.kind)), shape: [1] + form.shape).to(form.elementType)
-      try SafeTensors.write([(one.kind.rawValue, row)], to: work.appending(path: "\(name).safetensors"))
+      // One row for every split: what an empty input becomes does not depend on the sample.
+      for split in RawSplit.allCases where split == .test || plan.validation.contains(one.kind) {
+        guard !data.samples(in: split).isEmpty else { continue }
+        let name = "\(split.rawValue)@\(ImpairedCondition.missing.name(for: one.kind))"
+        try SafeTensors.write([(one.kind.rawValue, row)], to: work.appending(path: "\(name).safetensors"))
+      }
     }
+    if plan.hasViews { try ViewRecord(plan, key: ViewRecord.key(plan, of: key)).write(to: work) }
     if !data.quarantined.isEmpty {
       let lines = try data.quarantined.map { try Tree(encoding: $0, keys: .asNamed).json() }
       try AtomicFile.write(
@@ -594,14 +640,14 @@ private final class EncodingWork {
     }
     let notes = data.notes + Self.scaleNotes(squares.mapValues { $0.squareRoot() })
     // The manifest last: with it the folder is whole.
-    try manifest(data, notes, key, encoders.map(\.encoder)).write(to: work)
+    try manifest(data, notes, key, encoders.map(\.encoder), plan.chosen).write(to: work)
     try AtomicFolder.replace(request.out, with: work)
     let set = try FeatureSet(at: request.out)
     return EncodeSummary(
       folder: request.out.relativePath, alreadyDone: false, counts: set.counts,
       widths: Dictionary(uniqueKeysWithValues: encoders.map { ($0.kind.rawValue, $0.encoder.width) }),
       forms: EncodeSummary.forms(encoders.map { ($0.kind.rawValue, $0.encoder.form) }),
-      conditions: try set.conditions(), quarantined: data.quarantined.count, notes: notes,
+      conditions: try set.conditions(), views: plan.trainingByName, quarantined: data.quarantined.count, notes: notes,
       seconds: (clock.now - begun).seconds, rows: rows, cache: cache.relativePath)
   }
 
@@ -637,7 +683,7 @@ private final class EncodingWork {
   }
 
   private func manifest(
-    _ data: RawDataset, _ notes: [String], _ key: String, _ encoders: [any RawEncoder]
+    _ data: RawDataset, _ notes: [String], _ key: String, _ encoders: [any RawEncoder], _ chosen: [ChosenImpairment]
   ) throws -> DatasetManifest {
     let asked = try (request.metric ?? data.card?.metric).map { name in
       guard let metric = Metric.allCases.first(where: { $0.rawValue.tolerantKey == name.tolerantKey }) else {
@@ -647,7 +693,7 @@ private final class EncodingWork {
     }
     let task: PredictionTask =
       data.isMultiLabel ? .multiLabel : (data.classes.count == 2 && asked == .auroc ? .binary : .singleLabel)
-    return DatasetManifest(
+    var manifest = DatasetManifest(
       name: request.name ?? data.name, task: task, classes: data.classes, modalities: data.modalities.map(\.rawValue),
       metric: asked ?? DatasetManifest.usualMetric(task),
       about: [
@@ -655,10 +701,20 @@ private final class EncodingWork {
         "encoders": .table(
           try Dictionary(uniqueKeysWithValues: encoders.map { ($0.kindName, try $0.provenanceTree()) })),
         "impairments": try Tree(encoding: settings.impairments),
+        "missing": .table(
+          Dictionary(uniqueKeysWithValues: data.modalities.map { ($0.rawValue, .string("encoded-empty")) })),
         "layout": data.card.map { .string($0.name) } ?? .null,
         "raw": .string(data.folder.standardizedFileURL.path(percentEncoded: false)),
         "seesaw": .string(Experiment.version),
       ])
+    if !chosen.isEmpty {
+      manifest.about[path: "conditions"] = .table(
+        Dictionary(
+          uniqueKeysWithValues: chosen.map {
+            ($0.condition, ["impairment": .string($0.impairment.name), "strength": .number($0.strength)])
+          }))
+    }
+    return manifest
   }
 
   /// What the features depend on besides the pictures, by name: what shards of one feature set must share.

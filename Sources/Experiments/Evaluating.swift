@@ -53,7 +53,7 @@ extension Experiment {
     let configuration = try RunConfiguration(recorded: record.configuration)
     let loaded = try data ?? LoadedData(at: URL(filePath: record.data.path))
     try check(loaded.set, fits: record, in: folder)
-    if data == nil, loaded.digests != RunBuilder.ofData(record.data.digests) {
+    if data == nil, !loaded.fits(RunBuilder.ofData(record.data.digests)) {
       events(.note("the data has changed since the run was trained: \(loaded.set.folder.relativePath)"))
     }
     let weights = try SafeTensors(reading: folder.weights)
@@ -80,8 +80,9 @@ extension Experiment {
     var notes: [String] = []
     let known = set.test == nil ? [] : try set.conditions()
     let wanted = builder.configuration.evaluation.conditions
-    let conditions = wanted.isEmpty ? known : known.filter { $0 == Condition.full || wanted.contains($0) }
-    var unmeasured = wanted.filter { !known.contains($0) }
+    let all = known + set.swappedConditions.filter { !known.contains($0) }
+    let conditions = wanted.isEmpty ? known : all.filter { $0 == Condition.full || wanted.contains($0) }
+    var unmeasured = wanted.filter { !all.contains($0) }
     if wanted.isEmpty, set.test != nil { unmeasured = try set.absentConditions() }
     if set.test == nil { notes.append("the data has no test split: nothing was scored") }
     if !unmeasured.isEmpty {

@@ -50,12 +50,17 @@ extension Experiment {
 
     notes.append(
       "features made elsewhere cannot be impaired: a missing modality is tried with zero features, and noisy ones only "
-        + "where a file test@<modality>-noisy.safetensors is added")
+        + "where a file test@<modality>-noisy.safetensors is added; methods that train on noisy views find them in "
+        + "train@<modality>-noisy.safetensors and validation@<modality>-noisy.safetensors")
     if folder.earlier != nil { notes.append("an earlier import in the folder has been replaced") }
     let manifest = DatasetManifest(
       name: request.name ?? folder.name, task: labels.task, classes: labels.classes,
       modalities: choice.modalities.map(\.name), metric: labels.metric,
-      about: ["import": identity, "notes": .list(notes.map(Tree.string)), "seesaw": .string(version)])
+      about: [
+        "import": identity,
+        "missing": .table(Dictionary(uniqueKeysWithValues: choice.modalities.map { ($0.name, "zeros") })),
+        "notes": .list(notes.map(Tree.string)), "seesaw": .string(version),
+      ])
     events(.phase("Data", "\(manifest.name) · \(split.words)"))
     try folder.fill { partial in
       for (name, rows) in split.rows where !rows.isEmpty {

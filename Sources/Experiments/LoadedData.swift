@@ -36,6 +36,14 @@ struct LoadedData {
   /// The digests of some views' files by name, each read once for all runs over the data.
   func digests(ofViews files: [URL]) throws -> [String: String] { try viewDigests.of(files) }
 
+  /// Whether the data is what a record of it says: all that every run depends on, and the views that this one looked at.
+  func fits(_ recorded: [String: String]) -> Bool {
+    recorded.allSatisfy { name, digest in
+      if let known = digests[name] { return known == digest }
+      return (try? digests(ofViews: [set.folder.appending(path: name)]))?[name] == digest
+    } && digests.keys.allSatisfy { recorded[$0] != nil }
+  }
+
   /// - Parameter digests: what else the run depends on, by what it is called.
   func record(_ digests: [String: String]) -> DataRecord {
     DataRecord(

@@ -116,6 +116,12 @@ public struct EncodeRequest: Sendable {
   public var rescale = false
   /// Encodes the training pictures also with left and right exchanged, for `training.flip`.
   public var flip = false
+  /// What the test split is encoded under besides missing and noisy: `blur=5,typos=0.2`, as ``ChosenImpairment`` reads it.
+  public var impairments = ""
+  /// Which views of the training split are encoded; of the validation split all conditions are, unless it is none.
+  public var views = EncodeViews.usual
+  /// How many draws there are of each training view.
+  public var viewDraws = 1
   /// Encodes only a part of the samples, for one of several machines; a call without then puts all together.
   public var shard: EncodeShard?
   /// Where rows are kept, so that none is encoded twice; nil is `<out>.cache`.
@@ -153,6 +159,8 @@ public struct EncodeSummary: Sendable, Codable {
   /// What a sample is, in words (`64 × 64 pixels`), of the modalities that are no features; nil where all are.
   public var forms: [String: String]?
   public var conditions: [String]
+  /// The impairments that training views are there under, by modality; nil where there are none.
+  public var views: [String: [String]]?
   /// Samples left out, each with its row and reason; also in quarantine.jsonl.
   public var quarantined: Int
   public var notes: [String]

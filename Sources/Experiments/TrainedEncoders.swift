@@ -76,12 +76,7 @@ extension RunBuilder {
 
   /// The digests of a run's record that are of data.
   static func ofData(_ digests: [String: String]) -> [String: String] {
-    digests.filter { !$0.key.hasPrefix("encoder.") && !isView($0.key) }
-  }
-
-  /// Whether a file holds training or validation samples under an impairment.
-  private static func isView(_ file: String) -> Bool {
-    (file.hasPrefix("train@") || file.hasPrefix("validation@")) && !file.hasSuffix("-flipped.safetensors")
+    digests.filter { !$0.key.hasPrefix("encoder.") }
   }
 
   // MARK: Parameters by path

@@ -117,8 +117,8 @@ struct EncodingTests {
       try raw.write(to: folder.appending(path: "raw"))
       let words = ["--out", "data", "--text-encoder", "sentence"]
       let first = try encode(words, in: folder)
-      // "a cat, number 0" is there three times; the noise of each test sample is its own.
-      #expect(first[path: "rows.encoded"] == 10 && first[path: "rows.known"] == 6)
+      // "a cat, number 0" is there three times; the noise of each sample is its own.
+      #expect(first[path: "rows.encoded"] == 18 && first[path: "rows.known"] == 6)
       #expect(first[path: "cache"] == "data.cache")
 
       raw.rows[0].label = "dog"
@@ -129,7 +129,8 @@ struct EncodingTests {
       let refused = try Seesaw.run(["encode", "raw"] + words, in: folder)
       #expect(refused.status == 64 && refused.error.contains("what is known is not encoded again"))
       let second = try encode(words + ["--again"], in: folder)
-      #expect(second[path: "rows.encoded"] == 1 && second[path: "counts.validation"] == 3)
+      // As it is, and noisy.
+      #expect(second[path: "rows.encoded"] == 2 && second[path: "counts.validation"] == 3)
 
       let elsewhere = try encode(
         ["--out", "other", "--text-encoder", "sentence", "--cache", "data.cache"], in: folder)

@@ -95,7 +95,7 @@ struct KillingTests {
     try withTemporaryFolder { folder in
       try TinyRaw().write(to: folder.appending(path: "raw"))
       #expect(try Seesaw.run(["encode", "raw", "--out", "whole", "-q"], in: folder).status == 0)
-      for words in [" Fitting  ", " Encoding  "] {
+      for words in [" Fitting  ", " Encoding  ", "image-noisy, train"] {
         try kill(["encode", "raw", "--out", "part"], in: folder, at: words)
         #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "part").path))
       }

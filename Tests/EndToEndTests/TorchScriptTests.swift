@@ -39,7 +39,7 @@ struct TorchScriptTests {
       let changed = try Seesaw.run(other + ["--again", "--json"], in: folder)
       #expect(changed.status == 0, "\(changed.error)")
       #expect(
-        try changed.json()[path: "rows.encoded"]?.intValue == 16 && changed.json()[path: "rows.known"]?.intValue == 16)
+        try changed.json()[path: "rows.encoded"]?.intValue == 24 && changed.json()[path: "rows.known"]?.intValue == 24)
 
       let train = try Seesaw.run(
         ["train", "data", "--method", "joint", "--out", "run", "--set", "training.epochs=1"], in: folder)

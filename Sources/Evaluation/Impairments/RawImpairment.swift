@@ -10,16 +10,17 @@ public protocol RawImpairment: Sendable {
   /// The impaired input.
   ///
   /// - Parameter numbers: the sample's own stream; two samples never share one.
-  func impaired(_ input: RawInput, using numbers: inout SeededNumbers) -> RawInput
+  /// - Returns: an input of the same kind, a picture of the same size.
+  func impaired(_ input: RawInput, using numbers: inout SeededNumbers) throws -> RawInput
 }
 
 extension RawImpairment {
   /// The impaired input of a sample, drawn from the stream `condition/sample` of the seed.
   ///
   /// - Parameter condition: the name in tables, such as `image-noisy`.
-  public func impaired(_ input: RawInput, sample id: String, condition: String, seed: UInt64) -> RawInput {
+  public func impaired(_ input: RawInput, sample id: String, condition: String, seed: UInt64) throws -> RawInput {
     var numbers = SeededNumbers(seed: seed, stream: "\(condition)/\(id)")
-    return impaired(input, using: &numbers)
+    return try impaired(input, using: &numbers)
   }
 }
 

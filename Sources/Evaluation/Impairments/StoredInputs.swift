@@ -11,13 +11,20 @@ public protocol TokenImpairment: RawImpairment {
 
 extension ImpairmentSettings {
   /// The impairment of that name where samples are pixels or tokens; nil where it cannot be done to them.
-  package func drawn(_ name: String, _ form: InputForm) -> (any RawImpairment)? {
-    guard name == ImpairedCondition.noisy.rawValue else { return nil }
+  ///
+  /// - Parameter strength: nil takes the usual one; of noise these settings say it.
+  package func drawn(_ name: String, _ form: InputForm, strength: Double? = nil) -> (any RawImpairment)? {
+    let kind: RawInput.Kind
     switch form {
     case .features: return nil
-    case .pixels: return impairment(.noisy, of: .image)
-    case .tokens: return impairment(.noisy, of: .text)
+    case .pixels: kind = .image
+    case .tokens: kind = .text
     }
+    if name == ImpairedCondition.noisy.rawValue { return impairment(.noisy, of: kind) }
+    guard let named = NamedImpairment.all.first(where: { $0.name == name && $0.kind == kind }) else { return nil }
+    let impairment = named(strength.flatMap { named.objection(to: $0) == nil ? $0 : nil } ?? named.usual)
+    // Of a token nobody knows the letters.
+    return kind == .text && !(impairment is any TokenImpairment) ? nil : impairment
   }
 }
 
@@ -35,7 +42,7 @@ extension Tensor {
         let place = row * size..<(row + 1) * size
         var stream = numbers(row)
         let picture = RGBImage(planes: bytes[place], width: shape[3], height: shape[2])
-        guard case .image(let seen) = impairment.impaired(.image(picture), using: &stream) else { continue }
+        guard case .image(let seen) = try impairment.impaired(.image(picture), using: &stream) else { continue }
         bytes.replaceSubrange(place, with: seen.planes)
       }
       return try Tensor(bytes, shape: shape)

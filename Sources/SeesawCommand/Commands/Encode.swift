@@ -1,7 +1,9 @@
 import ArgumentParser
 import Encoders
+import Evaluation
 import Experiments
 import Foundation
+import Multimodal
 import Records
 
 struct Encode: ParsableCommand, Exemplified {
@@ -15,12 +17,24 @@ struct Encode: ParsableCommand, Exemplified {
       + "torchscript:FILE is any other network, saved by torch.jit.save with its processor or tokenizer beside it: a program, "
       + "which runs as you. "
       + "Each input is encoded once: rows are kept in a cache, and an interrupted call goes on with the same command. "
+      + "The training and validation splits are encoded noisy as well, for methods that train on such views: --views none "
+      + "does without. --impairments adds conditions to try models under. "
       + "pixels:64, pixels:FOLDER and tokens:FOLDER keep pictures and texts for encoders that are trained with the model."
+      + "\n\nIMPAIRMENTS\n" + impairmentWords
   )
+
+  /// What --impairments takes, by what it is done to.
+  static let impairmentWords =
+    [RawInput.Kind.image, .text, .audio].map { kind in
+      let all = NamedImpairment.all.filter { $0.kind == kind }.map {
+        "\($0.name)=\(NamedImpairment.words($0.usual)) (\($0.strengthWords))"
+      }
+      return "\(kind.rawValue): \(all.joined(separator: ", "))"
+    }.joined(separator: "\n") + "\nany: swapped (that of another sample), which needs no encoding and is always there"
 
   static let examples = [
     "seesaw encode my-photos --out my-data --text-encoder all-MiniLM-L6-v2 --image-encoder vit-base-patch16-224",
-    "seesaw encode reviews/samples.jsonl --out my-data --metric macro-f1 --shard 2/8",
+    "seesaw encode reviews/samples.jsonl --out my-data --impairments blur=5,typos=0.2,gaussian --shard 2/8",
   ]
 
   @Argument(help: "A folder of raw samples, or the file of samples in it.")
@@ -66,6 +80,21 @@ struct Encode: ParsableCommand, Exemplified {
 
   @Flag(help: "Encode the training pictures also flipped; training then takes one view or the other at each visit.")
   var flip = false
+
+  @Option(
+    help: ArgumentHelp(
+      "What the test split is also encoded under, as blur=5,typos=0.2,gaussian; 'all' is every one.",
+      valueName: "names"))
+  var impairments: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Views for training: none, train (noisy), or names of impairments (default: noisy, where that costs little).",
+      valueName: "views"))
+  var views: String?
+
+  @Option(help: ArgumentHelp("Different draws of each view, for training to take in turn.", valueName: "number"))
+  var viewDraws = 1
 
   @Option(
     help: ArgumentHelp(
@@ -120,6 +149,9 @@ struct Encode: ParsableCommand, Exemplified {
     request.precision = try Self.choice(precision, "--precision") ?? .float32
     request.rescale = rescale
     request.flip = flip
+    request.impairments = impairments ?? ""
+    if let views { request.views = EncodeViews(views) }
+    request.viewDraws = viewDraws
     request.shard = try shard.map { try EncodeShard($0) }
     request.cache = cache.map { URL(filePath: $0) }
     request.settings = settings

@@ -7,37 +7,37 @@ import Testing
   private let gray = RGBImage(width: 100, height: 80, pixels: [UInt8](repeating: 100, count: 24_000))
 
   @Test("a missing picture is black, a missing text is empty")
-  func missing() {
+  func missing() throws {
     let settings = ImpairmentSettings()
-    let image = settings.impairment(.missing, of: .image)
+    let image = try settings.impairment(.missing, of: .image)
       .impaired(.image(gray), sample: "a", condition: "image-missing", seed: 0)
     guard case .image(let black) = image else {
       Issue.record("a picture was expected")
       return
     }
     #expect(black.pixels.allSatisfy { $0 == 0 })
-    let text = settings.impairment(.missing, of: .text)
+    let text = try settings.impairment(.missing, of: .text)
       .impaired(.text("a cat"), sample: "a", condition: "text-missing", seed: 0)
     #expect(text == .text(""))
   }
 
   @Test("damage depends on the seed, the condition and the sample, and on nothing else")
-  func streams() {
+  func streams() throws {
     let noise = SaltAndPepper()
-    func noisy(_ id: String, _ condition: String, _ seed: UInt64) -> RawInput {
-      noise.impaired(.image(gray), sample: id, condition: condition, seed: seed)
+    func noisy(_ id: String, _ condition: String, _ seed: UInt64) throws -> RawInput {
+      try noise.impaired(.image(gray), sample: id, condition: condition, seed: seed)
     }
-    let one = noisy("a", "image-noisy", 0)
-    #expect(one == noisy("a", "image-noisy", 0))
-    #expect(one != noisy("b", "image-noisy", 0))
-    #expect(one != noisy("a", "other", 0))
-    #expect(one != noisy("a", "image-noisy", 1))
+    let one = try noisy("a", "image-noisy", 0)
+    #expect(try one == noisy("a", "image-noisy", 0))
+    #expect(try one != noisy("b", "image-noisy", 0))
+    #expect(try one != noisy("a", "other", 0))
+    #expect(try one != noisy("a", "image-noisy", 1))
   }
 
   @Test("noise passes an input of another kind unchanged")
-  func otherKind() {
-    #expect(SaltAndPepper().impaired(.text("x"), sample: "", condition: "", seed: 0) == .text("x"))
-    #expect(TokenDeletion(ratio: 1).impaired(.image(gray), sample: "", condition: "", seed: 0) == .image(gray))
+  func otherKind() throws {
+    #expect(try SaltAndPepper().impaired(.text("x"), sample: "", condition: "", seed: 0) == .text("x"))
+    #expect(try TokenDeletion(ratio: 1).impaired(.image(gray), sample: "", condition: "", seed: 0) == .image(gray))
   }
 
   @Test("the default settings are the paper's, and reach the impairments")

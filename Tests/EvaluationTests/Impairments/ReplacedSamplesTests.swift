@@ -18,11 +18,11 @@ import Testing
   }
 
   @Test("silence stays silent, and what is no sound passes unchanged")
-  func nothing() {
+  func nothing() throws {
     var numbers = SeededNumbers(seed: 1, stream: "x")
     let impairment = ImpairmentSettings().impairment(.noisy, of: .audio)
-    #expect(impairment.impaired(.audio(.silence), using: &numbers) == .audio(.silence))
-    #expect(impairment.impaired(.text("word"), using: &numbers) == .text("word"))
+    #expect(try impairment.impaired(.audio(.silence), using: &numbers) == .audio(.silence))
+    #expect(try impairment.impaired(.text("word"), using: &numbers) == .text("word"))
     var wrong = ImpairmentSettings()
     wrong.noisySamples = 1.5
     #expect(throws: ImpairmentSettingsError(found: ["'noisy_samples' is 1.5"])) { try wrong.check() }
