@@ -94,7 +94,8 @@ private struct DiagnosisWork {
         "a run has its own settings", place: request.subject.relativePath,
         remedy: "leave --config and --set out, or diagnose the data", exitStatus: .usage)
     }
-    data = try LoadedData(at: run.map { URL(filePath: $0.data.path) } ?? request.subject)
+    data = try LoadedData(at: run.map { URL(filePath: $0.data.path) } ?? request.subject).shown(
+      Experiment.dataSettings(run, files: request.files, settings: request.settings))
     guard data.set.test != nil else {
       throw Diagnosis(
         "the data set has no test split", place: data.set.folder.relativePath,
@@ -492,16 +493,11 @@ private struct DiagnosisWork {
       }
       validation[row.label] = (Statistics.mean(full) ?? .nan, Statistics.mean(missing) ?? .nan)
     }
-    let estimates = bootstrap.estimates(replicates: request.replicates) { v in
-      var out: [String: Double] = [:]
-      for row in complete {
-        for kind in ["full", "missing"] {
-          out["\(kind):\(row.label)"] = v["\(kind):\(row.label)"].flatMap { own in
-            v["\(kind):\(baseline.label)"].map { own - $0 }
-          }
-        }
-      }
-      return out
+    var estimates: [String: Estimate] = [:]
+    for name in complete.flatMap({ row in ["full", "missing"].map { "\($0):\(row.label)" } }) {
+      let kind = name.prefix { $0 != ":" }
+      estimates[name] = try bootstrap.difference(
+        name, from: "\(kind):\(baseline.label)", replicates: request.replicates)
     }
     func tried(_ label: String) -> ModelDiagnosis.Tried {
       ModelDiagnosis.Tried(

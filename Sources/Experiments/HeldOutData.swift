@@ -17,6 +17,8 @@ enum HeldOutData {
   ///
   /// - Parameter loaded: the data without a validation split.
   static func make(of loaded: LoadedData, in folder: URL) throws -> LoadedData {
+    // Runs take their part of it themselves.
+    let loaded = loaded.set.isWhole ? loaded : try LoadedData(at: loaded.set.folder)
     let mark = folder.appending(path: "made-of")
     let key = loaded.digests.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)\n" }.joined()
     if (try? String(contentsOf: mark, encoding: .utf8)) == key { return try LoadedData(at: folder) }
