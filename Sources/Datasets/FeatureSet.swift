@@ -16,6 +16,11 @@ public final class FeatureSet {
   /// The width Dₘ of each modality's features, or how many numbers a sample has.
   public var widths: [Int] { forms.map(\.count) }
 
+  /// The view that stands for the plain splits; nil where they are plain.
+  public let view: String?
+  /// The modalities that were left out of it.
+  public let leftOut: [String]
+
   let known = NSLock()
   private var conditionSplits: [String: (split: FeatureSplit, absent: Set<Modality>, zeroFeatures: Bool)] = [:]
   /// The validation split under conditions, once they were read.
@@ -43,7 +48,28 @@ public final class FeatureSet {
     self.train = train.viewed(views)
     validation = splits["validation"]
     test = splits["test"]
-    forms = train.inputs.values.compactMap { InputForm(shape: $0.shape, type: $0.elementType) }
+    forms = Self.forms(of: train)
+    view = nil
+    leftOut = []
+  }
+
+  /// A part of a set that was checked as a whole.
+  init(
+    of whole: FeatureSet, _ manifest: DatasetManifest, train: FeatureSplit, validation: FeatureSplit?,
+    test: FeatureSplit?, view: String?, leftOut: [String]
+  ) {
+    folder = whole.folder
+    self.manifest = manifest
+    self.train = train
+    self.validation = validation
+    self.test = test
+    forms = Self.forms(of: train)
+    self.view = view
+    self.leftOut = leftOut
+  }
+
+  private static func forms(of train: FeatureSplit) -> [InputForm] {
+    train.inputs.values.compactMap { InputForm(shape: $0.shape, type: $0.elementType) }
   }
 
   public var modalities: [Modality] { manifest.modalities.map { Modality($0) } }
@@ -218,7 +244,11 @@ public final class FeatureSet {
     try FileManager.default.contentsOfDirectory(atPath: folder.path)
       .filter { $0.hasPrefix("test@") && $0.hasSuffix(".safetensors") }
       .map { String($0.dropFirst("test@".count).dropLast(".safetensors".count)) }
-      .filter { Condition($0, modalities: manifest.modalities).modality != nil }
+      // Known by all names, so that `text-long-missing` is no condition of `text` where `text-long` is left out.
+      .filter { name in
+        let modality = Condition(name, modalities: manifest.modalities + leftOut).modality
+        return modality.map(manifest.modalities.contains) ?? false
+      }
   }
 }
 

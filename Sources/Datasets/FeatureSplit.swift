@@ -115,6 +115,27 @@ public struct FeatureSplit: BatchSource {
     return copy
   }
 
+  /// The same split with a view of one modality in the place of its features.
+  ///
+  /// - Parameter rows: where they lie in their file; nil where they are one row for all.
+  func viewing(_ modality: Modality, _ features: Tensor, _ rows: StoredRows?) -> FeatureSplit {
+    var copy = FeatureSplit(inputs: inputs.map { $0 == modality ? features : $1 }, labels: labels)
+    if let stored, let rows { copy.stored = stored.map { $0 == modality ? rows : $1 } }
+    copy.impaired = impaired
+    copy.flipped = flipped
+    copy.flipped[modality] = nil
+    return copy
+  }
+
+  /// The same split with some of its modalities.
+  func restricted(to modalities: [Modality]) -> FeatureSplit {
+    var copy = FeatureSplit(inputs: inputs.kept(modalities), labels: labels, stored: stored?.kept(modalities))
+    copy.impaired = impaired
+    copy.owners = owners.filter { modalities.contains($0.key) }
+    copy.flipped = flipped.filter { modalities.contains($0.key) }
+    return copy
+  }
+
   public func batch(_ visits: ArraySlice<SamplingPlan.Visit>) throws -> Batch { try batch(visits) { $1 } }
 
   /// The same, with what `change` makes of each modality's rows before some are hidden.
@@ -167,6 +188,13 @@ public struct FeatureSplit: BatchSource {
   ) -> (any BatchFeed)? {
     guard let layout, let stored, let windows = batches.plan.order?.windows(layout) else { return nil }
     return StreamedBatches(windows, batches, from: first, stored, flipped, views, labels, elementType, device)
+  }
+}
+
+extension PerModality {
+  /// Those of some modalities, which are all there.
+  fileprivate func kept(_ modalities: [Modality]) -> PerModality {
+    PerModality(modalities, modalities.map { self[$0] })
   }
 }
 

@@ -23,11 +23,13 @@ extension Experiment {
     guard !request.rows.isEmpty else { throw Diagnosis("no method is named", exitStatus: .usage) }
     try check(request.sweepRatios)
     var plans = try plans(of: request)
-    let data = try LoadedData(at: request.data, events: events)
+    let whole = try LoadedData(at: request.data, events: events)
+    let shown = Set(plans.map(\.configuration.data))
+    let data = try shown.count == 1 ? shown.first.map(whole.shown) ?? whole : whole
     for plan in plans { _ = try RunBuilder(plan.configuration, data) }
     events(.phase("Data", data.words))
     if request.tuning != 0 { try checkTuning(request, data) }
-    let findings = try guardData(data, events: events)
+    let findings = try guardData(whole, events: events)
     var request = request
     let lock = try FolderLock(
       inside: request.out, waiting: patience(request.wait, for: request.out, stop: stop, events: events))
@@ -35,7 +37,7 @@ extension Experiment {
     AtomicFile.removeUnfinished(in: request.out)
     var tuning: TuningTable?
     if request.tuning != 0 {
-      (request, tuning) = try tuned(request, plans, data, stop: stop, events: events)
+      (request, tuning) = try tuned(request, plans, whole, stop: stop, events: events)
       plans = try Self.plans(of: request)
     }
     events(
@@ -43,18 +45,22 @@ extension Experiment {
         "Comparing",
         "\(plans.count) \(plans.count == 1 ? "run" : "runs"): \(request.rows.map(\.label).joined(separator: ", ")) × \(request.seeds) "
           + (request.seeds == 1 ? "seed" : "seeds")))
+    let (planned, leftOut) = try specialists(of: request, plans, data, whole)
+    if let words = cost(of: planned, besides: plans) { events(.phase("Specialists", words)) }
+    for note in leftOut { events(.note(note)) }
+    if let words = discernible(request, data) { events(.phase("Telling", words)) }
 
-    let summaries = try run(
-      plans, data, jobs: request.jobs, tensorboard: request.tensorboard, renews: request.renews, stop: stop,
-      events: events)
-    var results = try results(of: Array(zip(plans.map(\.label), summaries)), data)
+    let (summaries, trained) = try run(plans, planned, whole, request, stop: stop, events: events)
+    var results = try results(of: Array(zip(plans.map(\.label), summaries)), rows(of: trained), data)
+    results.notes += leftOut
+    try measureRegret(&results, Array(zip(plans.map(\.label), summaries)), trained, data)
     try testSamples(&results, Array(zip(plans.map(\.label), summaries)), data)
     if let tuning { tuning.enter(&results) }
     results.notes += findings.findings(.grave).map { "the data: \($0.what)" }
     try AtomicFile.write(Data((results.json() + "\n").utf8), to: request.out.appending(path: "results.json"))
     try AtomicFile.write(Data((findings.json() + "\n").utf8), to: request.out.appending(path: "check.json"))
     if !request.sweepRatios.isEmpty {
-      let table = try sweep(Array(zip(plans.map(\.label), summaries)), data, request.sweepRatios)
+      let table = try sweep(Array(zip(plans.map(\.label), summaries)), whole, request.sweepRatios)
       try AtomicFile.write(Data((table.json() + "\n").utf8), to: request.out.appending(path: "sweep.json"))
     }
     return results
@@ -80,15 +86,38 @@ extension Experiment {
         var (configuration, resolved) = try resolve(
           method: name, seed: seed, data: request.data, files: request.files,
           settings: request.settings + row.settings)
-        if configuration.training.threads == 0 {
-          configuration.training.threads = 1
-          resolved.tree[path: "training.threads"] = 1
-        }
+        useOneThread(&configuration, &resolved)
         let folder = request.out.appending(path: "\(folderName(label))/seed-\(seed)")
         plans.append(PlannedRun(label: label, configuration: configuration, resolved: resolved, folder: folder))
       }
     }
     return plans
+  }
+
+  /// Rows and specialists, in one queue.
+  private static func run(
+    _ plans: [PlannedRun], _ specialists: [PlannedSpecialist], _ data: LoadedData, _ request: CompareRequest,
+    stop: StopFlag, events: @escaping EventSink
+  ) throws -> ([RunSummary], [TrainedSpecialist]) {
+    let own = specialists.flatMap { specialist in zip(specialist.runs, specialist.same).filter { $1 == nil }.map(\.0) }
+    var summaries = try run(
+      plans + own, data, jobs: request.jobs, tensorboard: request.tensorboard, renews: request.renews, stop: stop,
+      events: events)
+    var others = summaries[plans.count...]
+    summaries = Array(summaries.prefix(plans.count))
+    try link(specialists, to: plans)
+    let trained = specialists.map { specialist in
+      TrainedSpecialist(
+        plan: specialist, summaries: specialist.same.compactMap { $0.map { summaries[$0] } ?? others.popFirst() })
+    }
+    return (summaries, trained)
+  }
+
+  /// Runs of a comparison compute on one thread where nothing else is said, so that they do not depend on how many do.
+  static func useOneThread(_ configuration: inout RunConfiguration, _ resolved: inout ResolvedConfiguration) {
+    guard configuration.training.threads == 0 else { return }
+    configuration.training.threads = 1
+    resolved.tree[path: "training.threads"] = 1
   }
 
   /// The sweeps of all runs, as one mean curve for each label.
@@ -133,11 +162,14 @@ extension Experiment {
   /// end.
   static func order(of plans: [PlannedRun], jobs: Int) -> [Int] {
     guard jobs > 1 else { return Array(plans.indices) }
-    let costs = plans.map { plan in
-      let method = try? MethodRegistry.entry(plan.configuration.methodName)
-      return (method?.card.cost ?? 1) * Double(plan.configuration.training.epochs)
-    }
+    let costs = plans.map { cost(of: $0) }
     return plans.indices.sorted { (costs[$1], $0) < (costs[$0], $1) }
+  }
+
+  /// How long a run takes, beside others on the same data.
+  static func cost(of plan: PlannedRun) -> Double {
+    let method = try? MethodRegistry.entry(plan.configuration.methodName)
+    return (method?.card.cost ?? 1) * Double(plan.configuration.training.epochs)
   }
 
   /// Every run, several at once, each on a thread of its own over the same data.
@@ -253,7 +285,8 @@ extension Experiment {
   static func folderName(_ label: String) -> String { RunFolder.name(ofRow: label) }
 
   private static func results(
-    of summaries: [(label: String, run: RunSummary)], _ data: LoadedData
+    of summaries: [(label: String, run: RunSummary)], _ specialists: [String: ComparisonResults.Specialist],
+    _ data: LoadedData
   ) throws -> ComparisonResults {
     var rows: [MethodRuns] = []
     var unimodal: [Int: Double] = [:]
@@ -266,7 +299,7 @@ extension Experiment {
       if let index = rows.firstIndex(where: { $0.name == label }) {
         rows[index].runs.append(run)
       } else {
-        rows.append(MethodRuns(name: label, settings: configuration.method, runs: [run]))
+        rows.append(MethodRuns(name: label, settings: configuration.method, sees: try sees(configuration), runs: [run]))
       }
       if configuration.methodName == UnimodalTraining.card.name {
         let full = summary.evaluation.metrics[Condition.full] ?? [:]
@@ -279,7 +312,16 @@ extension Experiment {
     return ComparisonResults(
       dataset: data.set.manifest.name, metric: data.set.manifest.metric.rawValue,
       modalities: data.set.manifest.modalities, conditions: conditions, methods: rows, unimodal: unimodal,
-      missing: summaries.compactMap(\.run.evaluation.missing).first, notes: notes)
+      specialists: specialists, missing: summaries.compactMap(\.run.evaluation.missing).first, notes: notes)
+  }
+
+  /// What inputs a row sees in training: what its method's card says, or the view that it is trained on.
+  private static func sees(_ configuration: RunConfiguration) throws -> [String] {
+    let view = configuration.data.view
+    guard let dash = view.lastIndex(of: "-") else {
+      return try MethodRegistry.entry(configuration.methodName).card.sees
+    }
+    return [view[dash...].dropFirst() == "missing" ? "missing" : "noisy"]
   }
 
   /// Which epochs' weights were kept, in one sentence: a table can hang on it.

@@ -94,7 +94,8 @@ private struct DiagnosisWork {
         "a run has its own settings", place: request.subject.relativePath,
         remedy: "leave --config and --set out, or diagnose the data", exitStatus: .usage)
     }
-    data = try LoadedData(at: run.map { URL(filePath: $0.data.path) } ?? request.subject)
+    data = try LoadedData(at: run.map { URL(filePath: $0.data.path) } ?? request.subject).shown(
+      Experiment.dataSettings(run, files: request.files, settings: request.settings))
     guard data.set.test != nil else {
       throw Diagnosis(
         "the data set has no test split", place: data.set.folder.relativePath,

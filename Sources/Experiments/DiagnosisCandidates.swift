@@ -34,16 +34,12 @@ struct CandidateTrial {
     for candidate in candidates {
       for (kind, measures) in try measures(candidate) { bootstrap.add("\(kind):\(candidate.name)", measures) }
     }
-    let estimates = bootstrap.estimates(replicates: replicates) { v in
-      var out: [String: Double] = [:]
-      for candidate in candidates.dropFirst() {
-        for kind in ["full", "missing", "absent", "without"] {
-          out["\(kind):\(candidate.name)"] = v["\(kind):\(candidate.name)"].flatMap { own in
-            v["\(kind):\(first.name)"].map { own - $0 }
-          }
-        }
+    var estimates: [String: Estimate] = [:]
+    for candidate in candidates.dropFirst() {
+      for kind in ["full", "missing", "absent", "without"] {
+        estimates["\(kind):\(candidate.name)"] = try bootstrap.difference(
+          "\(kind):\(candidate.name)", from: "\(kind):\(first.name)", replicates: replicates)
       }
-      return out
     }
     let tried = try candidates.map { candidate in
       func estimate(_ kind: String) -> Estimate { estimates["\(kind):\(candidate.name)"] ?? Estimate(0) }

@@ -51,7 +51,7 @@ extension Experiment {
         remedy: "seesaw train --resume --out \(run.relativePath)", exitStatus: .input)
     }
     let configuration = try RunConfiguration(recorded: record.configuration)
-    let loaded = try data ?? LoadedData(at: URL(filePath: record.data.path))
+    let loaded = try (data ?? LoadedData(at: URL(filePath: record.data.path))).shown(configuration.data)
     try check(loaded.set, fits: record, in: folder)
     if data == nil, !loaded.fits(RunBuilder.ofData(record.data.digests)) {
       events(.note("the data has changed since the run was trained: \(loaded.set.folder.relativePath)"))
@@ -77,7 +77,7 @@ extension Experiment {
     let (builder, model, method) = (trial.builder, trial.model, trial.method)
     let set = builder.data.set
     let evaluator = builder.evaluator
-    var notes: [String] = []
+    var notes = set.partNotes
     let known = set.test == nil ? [] : try set.conditions()
     let wanted = builder.configuration.evaluation.conditions
     let all = known + set.swappedConditions.filter { !known.contains($0) }

@@ -17,6 +17,8 @@ enum HeldOutData {
   ///
   /// - Parameter loaded: the data without a validation split.
   static func make(of loaded: LoadedData, in folder: URL) throws -> LoadedData {
+    // Runs take their part of it themselves.
+    let loaded = loaded.set.isWhole ? loaded : try LoadedData(at: loaded.set.folder)
     let mark = folder.appending(path: "made-of")
     let files = FileManager.default
     let set = loaded.set

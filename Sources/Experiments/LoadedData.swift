@@ -1,3 +1,4 @@
+import Balancing
 import Datasets
 import Dispatch
 import Foundation
@@ -12,6 +13,8 @@ struct LoadedData {
   /// The size of the training features, where reading them takes long.
   let largeSize: String?
   private let viewDigests = ViewDigests()
+  /// The same data as runs are shown it, so that a view is opened and digested once.
+  private let parts = Parts()
   /// Bytes from which on reading the features takes long enough to be told.
   private static let large = 4_000_000_000
 
@@ -44,11 +47,48 @@ struct LoadedData {
     } && digests.keys.allSatisfy { recorded[$0] != nil }
   }
 
+  private init(_ set: FeatureSet, _ digests: [String: String], largeSize: String?) {
+    self.set = set
+    self.digests = digests
+    self.largeSize = largeSize
+  }
+
+  /// The data as a run with these settings is shown it; the same again for data that is shown so already.
+  ///
+  /// - Throws: a `Diagnosis` where there is no such modality or view.
+  func shown(_ settings: DataSettings) throws -> LoadedData {
+    guard !settings.isPlain else { return self }
+    return try parts.find(settings) {
+      let part = try set.seen(under: settings.view).restricted(to: settings.modalities)
+      var digests = digests
+      for file in part.viewFiles where digests[file.lastPathComponent] == nil {
+        digests[file.lastPathComponent] = try FileDigest.sha256(of: file)
+      }
+      return LoadedData(part, digests, largeSize: largeSize)
+    }
+  }
+
+  /// What was made of the data before, by several runs at once.
+  private final class Parts: @unchecked Sendable {
+    private let lock = NSLock()
+    private var known: [DataSettings: LoadedData] = [:]
+
+    func find(_ settings: DataSettings, _ make: () throws -> LoadedData) throws -> LoadedData {
+      try lock.withLock {
+        if let found = known[settings] { return found }
+        let made = try make()
+        known[settings] = made
+        return made
+      }
+    }
+  }
+
   /// - Parameter digests: what else the run depends on, by what it is called.
   func record(_ digests: [String: String]) -> DataRecord {
     DataRecord(
       name: set.manifest.name, path: set.folder.standardizedFileURL.path, digests: digests,
-      classes: set.manifest.classes, modalities: set.manifest.modalities, counts: set.counts)
+      classes: set.manifest.classes, modalities: set.manifest.modalities, counts: set.counts,
+      leftOut: set.leftOut.isEmpty ? nil : set.leftOut)
   }
 
   /// The data in one line: emoji · 1,128 train, 156 validation, 317 test · image 128, text 384.
@@ -58,6 +98,16 @@ struct LoadedData {
     }
     let widths = zip(set.manifest.modalities, set.forms).map { "\($0) \($1.words)" }
     return "\(set.manifest.name) · \(counts.joined(separator: ", ")) · \(widths.joined(separator: ", "))"
+      + (set.leftOut.isEmpty ? "" : " · without \(set.leftOut.joined(separator: ", "))")
+      + (set.view.map { " · as '\($0)'" } ?? "")
+  }
+}
+
+extension Experiment {
+  /// What of the data a run was shown, or what models for a data set are to be shown.
+  static func dataSettings(_ run: RunRecord?, files: [URL], settings: [String]) throws -> DataSettings {
+    if let run { return try RunConfiguration(recorded: run.configuration).data }
+    return try resolve(method: JointTraining.card.name, files: files, settings: settings).configuration.data
   }
 }
 

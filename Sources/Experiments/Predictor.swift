@@ -24,6 +24,8 @@ public final class Predictor {
   /// What a sample of each modality is to the model.
   private let forms: PerModality<InputForm>
   private let encoders: [String: any RawEncoder]
+  /// The modalities that its data had and the run was not shown: what is given of them is passed over.
+  public let leftOut: [String]
 
   /// The modalities' names, in the model's order.
   public var modalities: [String] { model.modalities.map(\.name) }
@@ -93,6 +95,7 @@ public final class Predictor {
         found: ["\(error)"], exitStatus: .input)
     }
     classes = record.data.classes
+    leftOut = record.data.leftOut ?? []
     let evaluation = try folder.readEvaluation()
     metric = evaluation.metric
     scores = evaluation.scores
@@ -116,6 +119,11 @@ public final class Predictor {
       }
     }
     self.encoders = encoders
+  }
+
+  /// The modalities that are given of some inputs and passed over, as the model was trained without them.
+  public func passedOver(_ inputs: [PredictionInput]) -> [String] {
+    leftOut.filter { name in inputs.contains { $0.given.contains(name) || $0.features[name] != nil } }
   }
 
   /// Predictions in the order of the inputs; throws at the first that cannot be predicted.
@@ -247,12 +255,12 @@ public final class Predictor {
   private func features(
     of input: PredictionInput, encoded: [String: Result<[Float], any Error>]
   ) throws -> PerModality<[Float]?> {
-    for name in input.features.keys where !modalities.contains(name) {
+    for name in input.features.keys where !modalities.contains(name) && !leftOut.contains(name) {
       throw Diagnosis(
         "there is no modality '\(name)'", found: ["the model has \(modalities.joined(separator: ", "))"],
         exitStatus: .usage)
     }
-    for name in input.given { try needEncoder(name) }
+    for name in input.given where !leftOut.contains(name) { try needEncoder(name) }
     return try PerModality(model.modalities) { modality in
       if let given = input.features[modality.name] {
         let width = forms[modality].count

@@ -78,6 +78,8 @@ public struct CompareRequest: Sendable {
   public var tensorboard = false
   /// Begins runs anew that were made otherwise on the same data, as by an older version.
   public var renews = false
+  /// Also trains a model for each condition alone, and says what each row gives away against it.
+  public var specialists = true
   /// Ratios of impaired test samples to try besides, as in ``SweepRequest``; none where it is empty.
   public var sweepRatios: [Double] = []
   /// Waits for whoever is at work in the folder, instead of refusing.

@@ -35,6 +35,7 @@ struct RunBuilder {
 
   /// - Parameter forms: of the encoders of a run that is trained already; nil makes them as the configuration says.
   init(_ configuration: RunConfiguration, _ data: LoadedData, encoders forms: [Modality: TrainedForm]? = nil) throws {
+    let data = try data.shown(configuration.data)
     self.configuration = configuration
     self.data = data
     device = Device(configuration.training.device)
@@ -54,12 +55,13 @@ struct RunBuilder {
         + (selects ? data.set.viewFiles(of: "validation") : []))
     let views = data.set.train.flippedModalities
     flips = configuration.training.flip != .off && !views.isEmpty
-    guard configuration.training.flip != .on || flips else {
+    let mayLackPictures = !data.set.leftOut.isEmpty
+    guard configuration.training.flip != .on || flips || mayLackPictures else {
       throw Diagnosis(
         "there are no flipped pictures to train on", place: data.set.folder.relativePath,
         remedy: "seesaw encode --flip makes them; --set training.flip=off does without", exitStatus: .usage)
     }
-    guard configuration.training.crop == 1 || !pictures.isEmpty else {
+    guard configuration.training.crop == 1 || !pictures.isEmpty || mayLackPictures else {
       throw Diagnosis(
         "there are no pixels to crop while training", place: data.set.folder.relativePath,
         remedy: "seesaw encode --image-encoder pixels:64 keeps them; --set training.crop=1 does without",
@@ -303,7 +305,8 @@ struct RunBuilder {
     let training: any BatchSource = viewShare > 0 ? try ViewedBatches(split, share: viewShare) : split
     let share = configuration.training.crop
     return Lab(
-      session: session, training: share < 1 ? CroppedPictures(training, pictures, share: share) : training,
+      session: session,
+      training: share < 1 && !pictures.isEmpty ? CroppedPictures(training, pictures, share: share) : training,
       validation: data.set.validation.map(prepared),
       batchSize: configuration.training.batchSize, random: random,
       shuffle: split.blockLayout.map { .blocks($0) } ?? .full, makeSession: { try self.session() })

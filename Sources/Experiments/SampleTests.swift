@@ -50,15 +50,16 @@ extension Experiment {
   }
 
   /// By condition, a run's score as a function of how often each sample counts; nil where its predictions are not there.
-  private static func scores(
-    of run: RunSummary, _ data: LoadedData, samples: Int
+  static func scores(
+    of run: RunSummary, _ data: LoadedData, samples: Int, under conditions: [String]? = nil
   ) throws -> [String: SampleReplicates.Score]? {
     let url = RunFolder(run.folder).predictions
     guard FileManager.default.fileExists(atPath: url.path) else { return nil }
     let file = try SafeTensors(reading: url)
     let truth: [Int] = try file.tensor("labels").array()
     var scores: [String: SampleReplicates.Score] = [:]
-    for name in run.evaluation.conditions where file.entry(name) != nil {
+    let wanted = conditions ?? run.evaluation.conditions
+    for name in run.evaluation.conditions where wanted.contains(name) && file.entry(name) != nil {
       let probabilities = try file.tensor(name)
       guard probabilities.shape.first == samples else { return nil }
       let predictions = try Predictions(

@@ -13,7 +13,8 @@ extension RunBuilder {
   ///
   /// - Parameter settings: `model.encoders`.
   static func encoders(_ settings: Tree, _ set: FeatureSet) throws -> [Modality: TrainedNetwork] {
-    let named = settings.tableValue ?? [:]
+    // A setting for a modality that is left out is no mistake.
+    let named = (settings.tableValue ?? [:]).filter { !set.leftOut.contains($0.key) }
     let modalities = set.manifest.modalities
     if let unknown = named.keys.sorted().first(where: { !modalities.contains($0) }) {
       throw Diagnosis(
@@ -83,7 +84,7 @@ extension RunBuilder {
 
   /// Keeps the parameters of `training.frozen` as they begin.
   func freeze(in store: ParameterStore) throws {
-    for name in configuration.training.frozen {
+    for name in configuration.training.frozen where !isLeftOut(name) {
       let path = try Self.path(name, in: store, setting: "training.frozen")
       try store.freeze(path)
     }
@@ -95,7 +96,8 @@ extension RunBuilder {
   /// Gives parameters the rates of `optimizer.learning_rates`; where several paths hold, the longest does.
   func setLearningRates(in store: ParameterStore) throws {
     let setting = "optimizer.learning_rates"
-    let rates = try configuration.optimizer.learningRates.map { word in
+    let words = configuration.optimizer.learningRates.filter { !isLeftOut(String($0.prefix { $0 != "=" })) }
+    let rates = try words.map { word in
       let parts = word.split(separator: "=", omittingEmptySubsequences: false)
       guard parts.count == 2, let rate = Double(parts[1].trimmingCharacters(in: .whitespaces)), rate.isFinite, rate >= 0
       else {
@@ -108,6 +110,12 @@ extension RunBuilder {
     for (path, rate) in rates.sorted(by: { $0.0.components.count < $1.0.components.count }) {
       store.scaleLearningRate(of: path, by: rate / configuration.optimizer.learningRate)
     }
+  }
+
+  /// Whether a path is of parameters of a modality that the data had and the run is not shown.
+  private func isLeftOut(_ path: String) -> Bool {
+    let components = ParameterPath(path.trimmingCharacters(in: .whitespaces)).components
+    return data.set.leftOut.contains { components.first == $0 || components.dropFirst().first == $0 }
   }
 
   /// A path at or below which there are parameters.

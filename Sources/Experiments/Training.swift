@@ -64,7 +64,7 @@ extension Experiment {
       ?? RunFolder(
         in: URL(filePath: "runs"), dataset: data.set.manifest.name, method: configuration.methodName,
         seed: configuration.seed, digest: digest)
-    events(.phase("Data", data.words))
+    events(.phase("Data", builder.data.words))
     let card = try MethodRegistry.entry(configuration.methodName).card
     events(
       .phase("Method", "\(card.title)\(card.citation.map { " (\($0.short))" } ?? "") · seed \(configuration.seed)"))
@@ -187,6 +187,8 @@ extension RunConfiguration {
   private static let later: [(path: String, value: Tree)] = [
     ("model.encoders", [:]), ("optimizer.learning_rates", []), ("training.frozen", []),
     ("training.crop", 1.0), ("training.dropout", "0"),
+    // The table last: it is left out once nothing is left in it.
+    ("data.modalities", []), ("data.view", ""), ("data", [:]),
   ]
 
   /// The configuration in a run's record.

@@ -167,12 +167,15 @@ public struct MethodCard: Codable, Equatable, Sendable {
   /// Where it differs from the paper, a sentence each.
   public var departures: [String]
   public var settings: [SettingDescription]
+  /// What inputs it sees in training: `clean` alone, or `missing` and `noisy` ones besides.
+  public var sees: [String]
   /// How many times as long as joint training's a step takes, as measured; `nil` where it was not.
   public var cost: Double?
 
   public init(
     name: String, title: String, citation: Citation? = nil, stage: Stage, summary: String, needs: [String] = [],
-    modalities: ModalityCount = .any, departures: [String] = [], settings: [SettingDescription] = []
+    modalities: ModalityCount = .any, departures: [String] = [], settings: [SettingDescription] = [],
+    sees: [String] = MethodCard.clean
   ) {
     self.name = name
     self.title = title
@@ -183,7 +186,11 @@ public struct MethodCard: Codable, Equatable, Sendable {
     self.modalities = modalities
     self.departures = departures
     self.settings = settings
+    self.sees = sees
   }
+
+  /// Of a method that sees no impaired input in training.
+  public static let clean = ["clean"]
 
   /// What the overlay checks, by full path: `method.ramp.lambda0`.
   public var rules: [String: SettingRule] {

@@ -25,11 +25,14 @@ public struct MeasuredRun: Equatable, Sendable {
 public struct MethodRuns: Equatable, Sendable {
   public var name: String
   public var settings: Tree
+  /// What inputs it saw in training, as ``MethodCard/sees``.
+  public var sees: [String]
   public var runs: [MeasuredRun]
 
-  public init(name: String, settings: Tree = [:], runs: [MeasuredRun]) {
+  public init(name: String, settings: Tree = [:], sees: [String] = MethodCard.clean, runs: [MeasuredRun]) {
     self.name = name
     self.settings = settings
+    self.sees = sees
     self.runs = runs
   }
 }
@@ -42,19 +45,26 @@ public struct Quantities<Value: Codable & Equatable & Sendable>: Codable, Equata
   public var average: [String: Value]
   /// By kind of impairment.
   public var gap: [String: Value]
+  /// What is given away against specialists: by condition, and `worst` and `mean` over the conditions.
+  public var regret: [String: Value]
 
-  public init(scores: [String: Value] = [:], average: [String: Value] = [:], gap: [String: Value] = [:]) {
+  public init(
+    scores: [String: Value] = [:], average: [String: Value] = [:], gap: [String: Value] = [:],
+    regret: [String: Value] = [:]
+  ) {
     self.scores = scores
     self.average = average
     self.gap = gap
+    self.regret = regret
   }
 
-  /// By name: a condition, `average.missing`, `gap.noisy`.
+  /// By name: a condition, `average.missing`, `gap.noisy`, `regret.worst`, `regret.image-missing`.
   public subscript(quantity: String) -> Value? {
     get {
       switch Self.split(quantity) {
       case ("average", let kind): average[kind]
       case ("gap", let kind): gap[kind]
+      case ("regret", let of): regret[of]
       default: scores[quantity]
       }
     }
@@ -62,6 +72,7 @@ public struct Quantities<Value: Codable & Equatable & Sendable>: Codable, Equata
       switch Self.split(quantity) {
       case ("average", let kind): average[kind] = newValue
       case ("gap", let kind): gap[kind] = newValue
+      case ("regret", let of): regret[of] = newValue
       default: scores[quantity] = newValue
       }
     }
@@ -70,22 +81,39 @@ public struct Quantities<Value: Codable & Equatable & Sendable>: Codable, Equata
   /// Every quantity's name.
   public var names: [String] {
     scores.keys.sorted() + average.keys.sorted().map { "average.\($0)" } + gap.keys.sorted().map { "gap.\($0)" }
+      + regretConditions.map { "regret.\($0)" } + ["worst", "mean"].filter { regret[$0] != nil }.map { "regret.\($0)" }
   }
+
+  /// The conditions that there is a regret of, by name.
+  public var regretConditions: [String] { regret.keys.filter { $0 != "worst" && $0 != "mean" }.sorted() }
 
   private static func split(_ quantity: String) -> (String, String) {
     guard let dot = quantity.firstIndex(of: ".") else { return ("", quantity) }
     return (String(quantity[..<dot]), String(quantity[quantity.index(after: dot)...]))
   }
 
-  var isEmpty: Bool { scores.isEmpty && average.isEmpty && gap.isEmpty }
+  var isEmpty: Bool { scores.isEmpty && average.isEmpty && gap.isEmpty && regret.isEmpty }
 
-  private enum CodingKeys: String, CodingKey { case scores, average, gap }
+  private enum CodingKeys: String, CodingKey { case scores, average, gap, regret }
+
+  /// Regret as files have it.
+  private struct RegretTable: Codable {
+    var worst: Value?
+    var mean: Value?
+    var conditions: [String: Value]?
+  }
 
   public init(from decoder: any Swift.Decoder) throws {
     let c = try decoder.container(keyedBy: CodingKeys.self)
     scores = try c.decodeIfPresent([String: Value].self, forKey: .scores) ?? [:]
     average = try c.decodeIfPresent([String: Value].self, forKey: .average) ?? [:]
     gap = try c.decodeIfPresent([String: Value].self, forKey: .gap) ?? [:]
+    regret = [:]
+    if let table = try c.decodeIfPresent(RegretTable.self, forKey: .regret) {
+      regret = table.conditions ?? [:]
+      regret["worst"] = table.worst
+      regret["mean"] = table.mean
+    }
   }
 
   public func encode(to encoder: any Swift.Encoder) throws {
@@ -93,6 +121,11 @@ public struct Quantities<Value: Codable & Equatable & Sendable>: Codable, Equata
     if !scores.isEmpty { try c.encode(scores, forKey: .scores) }
     if !average.isEmpty { try c.encode(average, forKey: .average) }
     if !gap.isEmpty { try c.encode(gap, forKey: .gap) }
+    if !regret.isEmpty {
+      let conditions = regret.filter { $0.key != "worst" && $0.key != "mean" }
+      try c.encode(
+        RegretTable(worst: regret["worst"], mean: regret["mean"], conditions: conditions), forKey: .regret)
+    }
   }
 }
 
@@ -119,6 +152,8 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
   public struct MethodRow: Codable, Equatable, Sendable {
     public var name: String
     public var settings: Tree
+    /// What inputs it saw in training: `clean`, `missing`, `noisy`.
+    public var sees = MethodCard.clean
     public var runs: [Run]
     /// Over the runs; only of what every run measured.
     public var mean: Quantities<Double>
@@ -199,6 +234,8 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
   public var front: Front?
   /// What stood for each modality where it was missing; `nil` where none was.
   public var missing: MissingInputs?
+  /// By condition, the model that was trained for just that; empty where none was.
+  public var specialists: [String: Specialist] = [:]
   /// What a reader of the numbers must know.
   public var notes: [String]
 
@@ -210,11 +247,14 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
   /// - Parameters:
   ///   - conditions: in the order of the table; those that no run measured are left out, and a note says so.
   ///   - unimodal: by seed, the best full score of a model with one modality.
+  ///   - specialists: by condition, what regret is measured against.
   public init(
     dataset: String, metric: String, modalities: [String], conditions: [String], methods: [MethodRuns],
-    unimodal: [Int: Double] = [:], missing: MissingInputs? = nil, notes: [String] = []
+    unimodal: [Int: Double] = [:], specialists: [String: Specialist] = [:], missing: MissingInputs? = nil,
+    notes: [String] = []
   ) {
     self.dataset = dataset
+    self.specialists = specialists
     self.missing = missing
     self.metric = metric
     let measured = Set(methods.flatMap { $0.runs.flatMap { $0.scores.keys } })
@@ -222,7 +262,7 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     self.notes = notes
     let missing = conditions.filter { !measured.contains($0) }
     if !missing.isEmpty { self.notes.append("not measured: \(missing.joined(separator: ", "))") }
-    self.methods = methods.map { Self.row(of: $0, modalities: modalities, unimodal: unimodal) }
+    self.methods = methods.map { Self.row(of: $0, modalities: modalities, unimodal: unimodal, specialists) }
     let tested = Self.tests(between: self.methods)
     tests = tested.tests
     self.notes += tested.notes
@@ -270,13 +310,17 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     return found
   }
 
-  private static func row(of method: MethodRuns, modalities: [String], unimodal: [Int: Double]) -> MethodRow {
+  private static func row(
+    of method: MethodRuns, modalities: [String], unimodal: [Int: Double], _ specialists: [String: Specialist]
+  ) -> MethodRow {
     let runs = method.runs.map { run in
       let robustness = Robustness(scores: run.scores, modalities: modalities)
       let full = run.scores[Condition.full]
       return Run(
         seed: run.seed,
-        quantities: Quantities(scores: run.scores, average: robustness.average, gap: robustness.gap),
+        quantities: Quantities(
+          scores: run.scores, average: robustness.average, gap: robustness.gap,
+          regret: Self.regret(of: run, against: specialists)),
         negativeTransfer: robustness.negativeTransfer,
         worseThanUnimodal: unimodal[run.seed].flatMap { best in full.map { $0 < best } }, training: run.training,
         shapley: run.shapley, imbalance: EvaluationTable.imbalance(of: run.shapley), seconds: run.seconds)
@@ -289,6 +333,7 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
       mean[name] = Statistics.mean(values)
       interval[name] = Statistics.interval95(values)
     }
+    setWorstRegret(of: runs, &mean, &interval)
     var shapley: [String: Double] = [:]
     for modality in modalities {
       let values = runs.compactMap { $0.shapley[modality] }
@@ -296,7 +341,8 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     }
     let imbalances = runs.compactMap(\.imbalance)
     return MethodRow(
-      name: method.name, settings: method.settings, runs: runs, mean: mean, interval95: interval, shapley: shapley,
+      name: method.name, settings: method.settings, sees: method.sees, runs: runs, mean: mean, interval95: interval,
+      shapley: shapley,
       imbalance: imbalances.count == runs.count ? Statistics.mean(imbalances) : nil)
   }
 
@@ -346,7 +392,8 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
   }
 
   static let keyOrder = [
-    "dataset", "metric", "conditions", "methods", "name", "settings", "runs", "seed", "scores", "average", "gap",
+    "dataset", "metric", "conditions", "specialists", "methods", "name", "method", "settings", "sees", "score", "runs",
+    "seed", "scores", "average", "gap", "regret", "worst",
     "negativeTransfer", "worseThanUnimodal", "shapley", "imbalance", "training", "seconds", "mean", "interval95",
     "tests",
     "quantity",
@@ -399,12 +446,13 @@ extension ComparisonResults.Run {
 }
 
 extension ComparisonResults.MethodRow {
-  private enum CodingKeys: String, CodingKey { case name, settings, runs, mean, interval95, shapley, imbalance }
+  private enum CodingKeys: String, CodingKey { case name, settings, sees, runs, mean, interval95, shapley, imbalance }
 
   public init(from decoder: any Swift.Decoder) throws {
     let c = try decoder.container(keyedBy: CodingKeys.self)
     name = try c.decode(String.self, forKey: .name)
     settings = try c.decodeIfPresent(Tree.self, forKey: .settings) ?? [:]
+    sees = try c.decodeIfPresent([String].self, forKey: .sees) ?? MethodCard.clean
     runs = try c.decode([ComparisonResults.Run].self, forKey: .runs)
     mean = try c.decodeIfPresent(Quantities<Double>.self, forKey: .mean) ?? Quantities()
     interval95 = try c.decodeIfPresent(Quantities<Interval>.self, forKey: .interval95) ?? Quantities()
@@ -416,6 +464,7 @@ extension ComparisonResults.MethodRow {
     var c = encoder.container(keyedBy: CodingKeys.self)
     try c.encode(name, forKey: .name)
     try c.encode(settings, forKey: .settings)
+    try c.encode(sees, forKey: .sees)
     try c.encode(runs, forKey: .runs)
     if !mean.isEmpty { try c.encode(mean, forKey: .mean) }
     if !interval95.isEmpty { try c.encode(interval95, forKey: .interval95) }

@@ -3,6 +3,7 @@ public struct RunConfiguration: Settings {
   /// A folder, or the name of a data set.
   public var dataset = ""
   public var seed = 0
+  public var data = DataSettings()
   /// A table: `name`, and the method's own settings beside it.
   public var method: Tree = ["name": "balgrad"]
   public var model = ModelSettings()
@@ -21,6 +22,18 @@ public struct RunConfiguration: Settings {
     settings[path: "name"] = nil
     return settings
   }
+}
+
+/// What of a data set a run is shown; in training, selection and test alike.
+public struct DataSettings: Settings, Hashable {
+  /// The modalities that there are for it; empty is all of them.
+  public var modalities: [String] = []
+  /// `<modality>-<impairment>`: that view of the three splits stands for the plain one; empty is plain.
+  public var view = ""
+  public init() {}
+
+  /// Whether nothing is left out and nothing impaired.
+  public var isPlain: Bool { modalities.isEmpty && view.isEmpty }
 }
 
 /// How modalities come together.

@@ -41,10 +41,12 @@ public struct DataRecord: Codable, Equatable, Sendable {
   public var modalities: [String]
   /// Samples by split.
   public var counts: [String: Int]
+  /// The data set's modalities that the run was not shown; nil where it was shown all.
+  public var leftOut: [String]?
 
   public init(
     name: String, path: String, digests: [String: String] = [:], classes: [String], modalities: [String],
-    counts: [String: Int]
+    counts: [String: Int], leftOut: [String]? = nil
   ) {
     self.name = name
     self.path = path
@@ -52,6 +54,7 @@ public struct DataRecord: Codable, Equatable, Sendable {
     self.classes = classes
     self.modalities = modalities
     self.counts = counts
+    self.leftOut = leftOut
   }
 }
 

@@ -50,21 +50,40 @@ public struct SeedsAndSamples: Codable, Equatable, Sendable {
       interval95 = Interval(low: 0, high: 0)
       return
     }
-    // With one seed its term is nothing and has no degrees of freedom.
-    let below2 =
-      (bySeed.count > 1 ? ofSeeds * ofSeeds / Double(bySeed.count - 1) : 0)
-      + ofSamples * ofSamples / Double(samples - 1)
-    degreesOfFreedom = variance * variance / below2
-    let student = StudentT(degreesOfFreedom: degreesOfFreedom)
-    let error = variance.squareRoot()
-    var (p, half) = (student.twoSidedTail(mean / error), student.quantile(0.975) * error)
+    degreesOfFreedom = Self.degreesOfFreedom(ofSeeds, bySeed.count, ofSamples, samples)
+    var p = StudentT(degreesOfFreedom: degreesOfFreedom).twoSidedTail(mean / variance.squareRoot())
     if ofSeeds > 0 {
       let seedsAlone = StudentT(degreesOfFreedom: Double(bySeed.count - 1))
       p = max(p, seedsAlone.twoSidedTail(mean / ofSeeds.squareRoot()))
-      half = max(half, seedsAlone.quantile(0.975) * ofSeeds.squareRoot())
     }
     self.p = p
+    let half = Self.halfWidth(ofSeeds: ofSeeds, seeds: bySeed.count, ofSamples: ofSamples, samples: samples)
     interval95 = Interval(low: mean - half, high: mean + half)
+  }
+
+  private static func degreesOfFreedom(
+    _ ofSeeds: Double, _ seeds: Int, _ ofSamples: Double, _ samples: Int
+  ) -> Double {
+    // With one seed its term is nothing and has no degrees of freedom.
+    let below = (seeds > 1 ? ofSeeds * ofSeeds / Double(seeds - 1) : 0) + ofSamples * ofSamples / Double(samples - 1)
+    return (ofSeeds + ofSamples) * (ofSeeds + ofSamples) / below
+  }
+
+  /// Half the width of an interval.
+  ///
+  /// - Parameters:
+  ///   - ofSeeds: s² / S.
+  ///   - ofSamples: b².
+  ///   - tail: how likely the truth is to lie beyond one end.
+  public static func halfWidth(
+    ofSeeds: Double, seeds: Int, ofSamples: Double, samples: Int, tail: Double = 0.025
+  ) -> Double {
+    let variance = ofSeeds + ofSamples
+    guard variance > 0 else { return 0 }
+    let student = StudentT(degreesOfFreedom: degreesOfFreedom(ofSeeds, seeds, ofSamples, samples))
+    let half = student.quantile(1 - tail) * variance.squareRoot()
+    guard ofSeeds > 0, seeds > 1 else { return half }
+    return max(half, StudentT(degreesOfFreedom: Double(seeds - 1)).quantile(1 - tail) * ofSeeds.squareRoot())
   }
 
   /// Between the two nearest of sorted values.

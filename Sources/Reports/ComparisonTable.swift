@@ -37,15 +37,17 @@ public struct ComparisonTable: Equatable, Sendable {
     public let mean: String?
     /// `0.7`; `nil` with one seed.
     public let halfWidth: String?
+    /// `0.4 to 2.6`, of an interval that is not even about its mean; `nil` of one that is.
+    public var range: String? = nil
     /// Two cells that read alike rank alike.
     public let rank: Rank
     /// An impaired score above the method's own full score.
     public let negativeTransfer: Bool
 
-    /// `86.1 ± 0.7*`, or `–`.
+    /// `86.1 ± 0.7*`, `1.3 (0.4 to 2.6)`, or `–`.
     public var text: String {
       guard let mean else { return "–" }
-      return mean + (halfWidth.map { " ± \($0)" } ?? "") + (negativeTransfer ? "*" : "")
+      return mean + (range.map { " (\($0))" } ?? halfWidth.map { " ± \($0)" } ?? "") + (negativeTransfer ? "*" : "")
     }
   }
 
@@ -56,6 +58,10 @@ public struct ComparisonTable: Equatable, Sendable {
   public let methods: [String]
   /// By line, then method.
   public let cells: [[Cell]]
+  /// By line, the score of the model that was trained for just that; empty where none was.
+  public let specialists: [Cell]
+  /// What rows saw in training besides clean inputs: `Modality dropout: missing`.
+  public let seen: [String]
   /// How many runs each mean is of: `5 seeds`, `3 to 5 seeds`.
   public let seeds: String
   public let notes: [String]
@@ -66,7 +72,10 @@ public struct ComparisonTable: Equatable, Sendable {
   public init(_ results: ComparisonResults, titles: [String: String] = [:]) {
     dataset = results.dataset
     metric = metricTitle(results.metric)
-    methods = results.methods.map { titles[$0.name] ?? $0.name }
+    methods = results.methods.map { row in Self.marked(titles[row.name] ?? row.name, row) }
+    seen = results.methods.filter(\.seesImpaired).map { row in
+      "\(titles[row.name] ?? row.name): \(row.sees.filter { $0 != "clean" }.joined(separator: ", "))"
+    }
     notes = results.notes
     lines = Self.lines(of: results)
     let counts = results.methods.map(\.runs.count)
@@ -74,6 +83,15 @@ public struct ComparisonTable: Equatable, Sendable {
     let high = counts.max() ?? 0
     seeds = low == high ? (low == 1 ? "1 seed" : "\(low) seeds") : "\(low) to \(high) seeds"
     cells = lines.map { line in Self.cells(of: line, results.methods) }
+    specialists =
+      results.specialists.isEmpty
+      ? []
+      : lines.map { line in
+        let specialist = results.specialists[line.quantity]
+        return Cell(
+          mean: specialist.map { percent($0.score) }, halfWidth: specialist?.interval95.map { percent($0.halfWidth) },
+          rank: .none, negativeTransfer: false)
+      }
     trainingLines = Self.trainingLines(of: results.methods)
   }
 
@@ -90,6 +108,24 @@ public struct ComparisonTable: Equatable, Sendable {
     }
   }
 
+  /// A row's title, marked where it saw impaired inputs in training: it is no match for those that did not.
+  static func marked(_ title: String, _ row: ComparisonResults.MethodRow) -> String {
+    row.seesImpaired ? "\(title) \(mark)" : title
+  }
+
+  static let mark = "°"
+
+  /// The methods, and the specialists beside them where there are some.
+  var columns: [String] { methods + (specialists.isEmpty ? [] : ["specialists"]) }
+
+  /// By line, then column.
+  var columnCells: [[Cell]] {
+    specialists.isEmpty ? cells : zip(cells, specialists).map { $0 + [$1] }
+  }
+
+  /// By training line, then column.
+  var trainingCells: [[String]] { trainingLines.map { $0.cells + (specialists.isEmpty ? [] : ["–"]) } }
+
   var starred: Bool { cells.contains { $0.contains(where: \.negativeTransfer) } }
   var hasIntervals: Bool { cells.contains { $0.contains { $0.halfWidth != nil } } }
 
@@ -97,6 +133,13 @@ public struct ComparisonTable: Equatable, Sendable {
   var legend: [String] {
     (hasIntervals ? ["± is half the 95 % interval of the mean"] : [])
       + (starred ? ["* better with a modality impaired than with all of them"] : [])
+      + (specialists.isEmpty
+        ? []
+        : [
+          "specialists are trained for just that condition, and regret is what a method gives away against them, in "
+            + "points; in brackets the worst one's 95 % interval"
+        ])
+      + (seen.isEmpty ? [] : ["\(Self.mark) saw impaired inputs in training (\(seen.joined(separator: "; ")))"])
   }
 
   /// What it is a table of, as `emoji · accuracy in % · 5 seeds`.
@@ -122,6 +165,11 @@ public struct ComparisonTable: Equatable, Sendable {
         lines.append(Line(quantity: "gap.\(kind)", title: "gap \(kind)", kind: kind, smallerIsBetter: true))
       }
     }
+    if results.methods.contains(where: { $0.mean.regret["worst"] != nil }) {
+      lines += ["worst", "mean"].map {
+        Line(quantity: "regret.\($0)", title: "\($0) regret", kind: "regret", smallerIsBetter: true)
+      }
+    }
     return lines
   }
 
@@ -138,8 +186,12 @@ public struct ComparisonTable: Equatable, Sendable {
       let isImpaired = !line.kind.isEmpty && !line.quantity.contains(".")
       let score = method.mean[line.quantity]
       let full = method.mean[Condition.full]
+      let interval = method.interval95[line.quantity]
       return Cell(
-        mean: mean, halfWidth: method.interval95[line.quantity].map { percent($0.halfWidth) }, rank: rank,
+        mean: mean, halfWidth: interval.map { percent($0.halfWidth) },
+        // Of a maximum: its ends are not as far from it.
+        range: line.quantity == "regret.worst" ? interval.map { "\(percent($0.low)) to \(percent($0.high))" } : nil,
+        rank: rank,
         negativeTransfer: isImpaired && score.flatMap { score in full.map { score > $0 } } ?? false)
     }
   }

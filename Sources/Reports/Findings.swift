@@ -1,13 +1,15 @@
 public import Records
 
-/// What a comparison found, in two sentences that claim no more than the numbers carry.
+/// What a comparison found, in a few sentences that claim no more than the numbers carry.
 public struct Findings: Equatable, Sendable {
+  /// Which method stands, and how the methods rank; empty where no specialists were trained.
+  public let standing: [String]
   /// Which modality the baseline leans on, and by how much.
   public let leaning: String
   /// Whether a method narrows the gap beyond noise, or that none does.
   public let narrowing: String
 
-  public var sentences: [String] { [leaning, narrowing] }
+  public var sentences: [String] { standing + [leaning, narrowing] }
 
   /// Differences less likely than this by chance are called beyond noise; with several methods after Holm's correction.
   public static let significance = ComparisonResults.significance
@@ -17,6 +19,7 @@ public struct Findings: Equatable, Sendable {
   ///   - titles: what to call a method, by name.
   public init(_ results: ComparisonResults, baseline: String? = nil, titles: [String: String] = [:]) {
     let name = baseline ?? results.baseline ?? ""
+    standing = StandingWords(results, baseline: name, titles: titles)?.sentences ?? []
     guard let row = results.method(name), !row.runs.isEmpty else {
       leaning = "Nothing was measured to say which modality a model leans on."
       narrowing = "No method can be compared."
@@ -100,8 +103,10 @@ private struct Judge {
     guard !tests.isEmpty else { return untested(others, before) }
 
     let clear = tests.map(\.test.isBeyondNoise)
-    let narrower = zip(tests, clear).filter { $1 && $0.test.difference < 0 }.map(\.0)
+    let smaller = zip(tests, clear).filter { $1 && $0.test.difference < 0 }.map(\.0)
       .sorted { $0.test.difference < $1.test.difference }
+    // A gap can be made small by being bad at everything.
+    let narrower = smaller.filter { !hasLowerAverage($0.method) }
     if let best = narrower.first {
       let lead =
         switch narrower.count {
@@ -111,6 +116,14 @@ private struct Judge {
           "\(joined(narrower.map { title($0.method.name) })) narrow that gap beyond noise, \(title(best.method.name)) most"
         }
       return "\(lead): \(change(best.method, best.test)); \(price(of: best.method))."
+    }
+    if let lower = smaller.first {
+      let lead =
+        smaller.count == 1
+        ? "\(title(lower.method.name)) has a smaller gap, but only at lower scores"
+        : "\(joined(smaller.map { title($0.method.name) })) have smaller gaps, but only at lower scores; "
+          + "\(title(lower.method.name))'s is the smallest"
+      return "\(lead): \(change(lower.method, lower.test)); \(price(of: lower.method))."
     }
     if others.count == 1 {
       let (other, test) = tests[0]
@@ -122,8 +135,20 @@ private struct Judge {
     let wider = zip(tests, clear).filter { $1 }.map { title($0.0.method.name) }
     let also = wider.isEmpty ? "" : ", and \(joined(wider)) \(wider.count == 1 ? "widens" : "widen") it"
     guard let nearest = tests.min(by: { $0.test.difference < $1.test.difference }) else { return "" }
-    return "None of \(others.count) methods narrows that gap beyond noise\(also); the smallest is "
-      + "\(title(nearest.method.name))'s: \(change(nearest.method, nearest.test))."
+    let none = "None of \(others.count) methods narrows that gap beyond noise\(also)"
+    // The smallest of gaps that are all wider is no merit.
+    if percent(nearest.test.difference) != percent(0), nearest.test.difference > 0 {
+      return "\(none); it is wider with each, least with \(title(nearest.method.name)): "
+        + "\(change(nearest.method, nearest.test))."
+    }
+    return "\(none); the smallest is \(title(nearest.method.name))'s"
+      + (hasLowerAverage(nearest.method) ? ", at lower scores" : "") + ": \(change(nearest.method, nearest.test))."
+  }
+
+  /// Whether a method's average over impaired modalities is below the baseline's.
+  func hasLowerAverage(_ method: ComparisonResults.MethodRow) -> Bool {
+    guard let before = baseline.mean.average[kind], let after = method.mean.average[kind] else { return false }
+    return after < before - 1e-9
   }
 
   /// No test was possible: one seed, no common seeds, or the same difference on every seed.

@@ -38,6 +38,9 @@ public enum MethodPages {
   public static func page(_ card: MethodCard) -> String {
     var parts = ["# \(Markdown.escaped(card.title))", Markdown.escaped(card.summary)]
     var facts = ["- Name: `\(card.name)`", "- Stage: \(card.stage.words)", "- Modalities: \(card.modalities.words)"]
+    if card.sees != MethodCard.clean {
+      facts.append("- Sees in training: \(card.sees.joined(separator: ", "))")
+    }
     if !card.needs.isEmpty { facts.append("- Needs: \(Markdown.escaped(card.needs.joined(separator: "; ")))") }
     if let cost = card.costWords { facts.append("- Cost: \(cost)") }
     parts.append(facts.joined(separator: "\n"))

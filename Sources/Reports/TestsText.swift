@@ -20,7 +20,12 @@ public struct TestsText: Equatable, Sendable {
         + columns.map { column in
           guard let test = column.tests.first(where: { $0.methods.last == row.name }) else { return "–" }
           let sign = test.difference < 0 ? "" : "+"
-          let mark = test.isBeyondNoise ? (test.isImprovement ? " ▲" : " ▼") : ""
+          let mark =
+            switch results.worth(of: test) {
+            case .better: " ▲"
+            case .worse: " ▼"
+            case .neither: ""
+            }
           return "\(sign)\(percent(test.difference)) (\(pWords(test.decisive)))\(mark)"
         }
     }
@@ -35,7 +40,9 @@ public struct TestsText: Equatable, Sendable {
     basis =
       "Points of difference, and p of \(over)\(count > 1 ? ", corrected for \(count) methods (Holm)" : ""). "
       + "▲ is better and ▼ worse beyond noise (p below \(fixed(ComparisonResults.significance, 2))); "
-      + "what has no sign cannot be told from noise."
+      + "what has no sign cannot be told from noise"
+      + (columns.contains { $0.quantity.hasPrefix("gap.") }
+        ? ", or is a gap that changed only with the scores: smaller at a lower average, larger at a higher." : ".")
   }
 
   /// For a terminal.

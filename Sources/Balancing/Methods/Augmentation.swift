@@ -18,7 +18,8 @@ public struct Augmentation: ObjectiveMethod, SeesImpairedInputs {
     name: "augment", title: "Augmentation", stage: .baseline,
     summary: "Joint training on a share of noisy inputs: the plain answer to noise.",
     needs: ["training views (seesaw encode --views train)"],
-    settings: settings([SettingNote("share", "q, of the rows of each modality that are noisy", range: .fraction)]))
+    settings: settings([SettingNote("share", "q, of the rows of each modality that are noisy", range: .fraction)]),
+    sees: ["clean", "noisy"])
 
   public let viewShare: Double
 

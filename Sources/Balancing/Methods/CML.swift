@@ -52,7 +52,7 @@ public struct CML: ObjectiveMethod {
       SettingNote("removal", "Set the feature or the input to zero", allowed: Removal.allowed),
       SettingNote("samples", "Which samples are punished", allowed: Samples.allowed),
       SettingNote("reduction", "Mean or sum of the penalty over the batch", allowed: Reduction.allowed),
-    ]))
+    ]), sees: ["clean", "missing"])
 
   private let configuration: Configuration
 

@@ -39,7 +39,7 @@ public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpa
       SettingNote("gate", "Weigh the modalities sample by sample"),
       SettingNote("views", "q, the share of rows of each modality that are noisy", range: .fraction),
       SettingNote("projection", "Take out of the sets' gradient what works against the full loss, branch by branch"),
-    ]))
+    ]), sees: ["clean", "missing", "noisy"])
 
   private let configuration: Configuration
   public var viewShare: Double { configuration.views }

@@ -36,7 +36,7 @@ public struct ModalityDropout: BalancingMethod, PreparesBeforeTraining, Checkpoi
     settings: settings([
       SettingNote("probability", "p, with which each modality of a row is hidden", range: .fraction),
       SettingNote("hide", "What stands for a hidden modality", allowed: Hiding.allowed),
-    ]))
+    ]), sees: ["clean", "missing"])
 
   private let probability: Double
   private let hide: Hiding

@@ -59,7 +59,7 @@ public struct SMV: FeedForwardMethod, PlansSampling, Checkpointed {
         range: SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)),
       SettingNote("modality.alpha", "How strongly a difference acts at modality level", range: .nonNegative),
       SettingNote("modality.map", "How a difference becomes a share of copies", allowed: Map.allowed),
-    ]))
+    ]), sees: ["clean", "missing"])
 
   private let configuration: Configuration
   /// What was found before this epoch, by the names it is reported under.

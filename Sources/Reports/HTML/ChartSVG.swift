@@ -109,7 +109,7 @@ enum ChartSVG {
   }
 
   /// Elements from top to bottom.
-  private struct Picture {
+  struct Picture {
     let width: Double
     let height: Double
     private var elements: [String] = []

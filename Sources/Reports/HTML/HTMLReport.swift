@@ -77,7 +77,8 @@ public struct HTMLReport {
   private func view() throws -> PageView {
     let results = contents.results
     let sections = try [
-      diagnosis(), scores(), balance(), sweep(), losses(), cosines(), reliance(), confusion(), calibration(), samples(),
+      diagnosis(), regret(), scores(), balance(), sweep(), losses(), cosines(), reliance(), confusion(), calibration(),
+      samples(),
       data(), tests(),
       provenance(), methods(),
     ].compactMap { $0 }
@@ -100,7 +101,9 @@ public struct HTMLReport {
       return DiagnosisText(diagnosis, titles: titles).paragraphs.map { AnswerView(about: $0.heading, words: $0.text) }
     }
     let found = Findings(contents.results, titles: titles)
-    return (contents.results.methods.count < 2 ? [found.leaning] : found.sentences).map { AnswerView(words: $0) }
+    return (contents.results.methods.count < 2 ? found.standing + [found.leaning] : found.sentences).map {
+      AnswerView(words: $0)
+    }
   }
 
   /// What methods are called.
@@ -141,13 +144,16 @@ public struct HTMLReport {
     return parts.joined(separator: " · ")
   }
 
-  /// The baseline and the best balanced row on their beams, where there are two modalities.
+  /// The baseline and the row that gives away least, or else the best balanced, on their beams, where there are two modalities.
   private func seesaws() -> [SeesawView] {
     let names = contents.modalities
     let results = contents.results
     guard names.count == 2, let baseline else { return [] }
     var rows = [baseline]
-    if let pick = results.front?.pick(.balanced), pick.name != baseline.name, let row = results.method(pick.name) {
+    let least = results.methods.filter { $0.worstRegret != nil }
+      .min { ($0.worstRegret?.value ?? 0) < ($1.worstRegret?.value ?? 0) }
+    if let row = least ?? results.front?.pick(.balanced).flatMap({ results.method($0.name) }), row.name != baseline.name
+    {
       rows.append(row)
     }
     return rows.compactMap { row in

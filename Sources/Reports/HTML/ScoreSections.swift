@@ -38,7 +38,7 @@ extension HTMLReport {
         let isWorse = table.lines[line].quantity == Condition.full && worse[number]
         return TableView.Cell(
           words: (cell.mean ?? "–") + (cell.negativeTransfer ? "*" : "") + (isWorse ? "†" : ""),
-          aside: cell.halfWidth.map { "± \($0)" }, value: value.map { "\($0)" } ?? "",
+          aside: cell.range ?? cell.halfWidth.map { "± \($0)" }, value: value.map { "\($0)" } ?? "",
           kind: "figures" + (cell.rank == .best ? " best" : cell.rank == .second ? " second" : "")
             + (columns[line].isEdge ? " edge" : ""))
       }
@@ -55,8 +55,21 @@ extension HTMLReport {
             words: times[number].map(PageText.duration) ?? "–", value: times[number].map { "\($0)" } ?? "",
             kind: "figures\(conflicts.isEmpty ? " edge" : "")"))
       }
-      return TableView.Row(head: title(row.name), token: Ink.family(stage(row)).token, cells: cells)
+      return TableView.Row(head: table.methods[number], token: Ink.family(stage(row)).token, cells: cells)
     }
+    let best =
+      table.specialists.isEmpty
+      ? []
+      : [
+        TableView.Row(
+          head: "specialists", token: Ink.faint.token,
+          cells: columns.enumerated().map { number, column in
+            let cell = number < table.lines.count ? table.specialists[number] : nil
+            return TableView.Cell(
+              words: cell?.mean ?? "–", aside: cell?.halfWidth.map { "± \($0)" },
+              value: cell?.mean ?? "", kind: "figures" + (column.isEdge ? " edge" : ""))
+          })
+      ]
     var legend: [String] = []
     if results.methods.count > 2 { legend.append("Bold is best of its column, underlined second.") }
     if results.methods.count == 2 { legend.append("Bold is better.") }
@@ -71,7 +84,8 @@ extension HTMLReport {
     var blocks = [
       BlockView(
         table: TableView(
-          "Scores: \(words)", corner: "method", groups: groups.count > 1 ? groups : [], columns: columns, rows: rows,
+          "Scores: \(words)", corner: "method", groups: groups.count > 1 ? groups : [], columns: columns,
+          rows: rows + best,
           legend: [legend.joined(separator: " ")].filter { !$0.isEmpty }, isSortable: rows.count > 1))
     ]
     if !results.notes.isEmpty {
@@ -303,7 +317,12 @@ extension HTMLReport {
   /// Difference with its interval, p, and p corrected.
   private func cells(of test: ComparisonResults.Test) -> [TableView.Cell] {
     let corrected = test.decisive
-    let kind = test.isBeyondNoise ? (test.isImprovement ? " better" : " worse") : ""
+    let kind =
+      switch contents.results.worth(of: test) {
+      case .better: " better"
+      case .worse: " worse"
+      case .neither: ""
+      }
     let interval = (test.joint?.interval95 ?? test.interval95).map {
       "\(percent($0.low)) to \(percent($0.high))".replacing("-", with: "−")
     }

@@ -16,6 +16,14 @@ public enum CSVTable {
         ])
       }
     }
+    for condition in results.conditions {
+      guard let specialist = results.specialists[condition] else { continue }
+      let interval = specialist.interval95
+      rows.append([
+        results.dataset, results.metric, "specialist", condition, "\(specialist.score)",
+        interval.map { "\($0.low)" } ?? "", interval.map { "\($0.high)" } ?? "", "\(specialist.runs.count)",
+      ])
+    }
     return rows.map { $0.map(escaped).joined(separator: ",") + "\r\n" }.joined()
   }
 

@@ -6,13 +6,13 @@ extension ComparisonTable {
   ///   - label: for `\ref`; none is written where it is `nil`.
   ///   - methodsDown: whether each method is a row; by default where there are more than six.
   public func latex(caption: String? = nil, label: String? = nil, methodsDown: Bool? = nil) -> String {
-    let body = cells.map { $0.map(Self.latex) }
+    let body = columnCells.map { $0.map(Self.latex) }
     let titles = lines.map { LaTeX.escaped($0.title) }
-    let names = methods.map(LaTeX.escaped)
+    let names = self.columns.map(Self.latex)
     let down = methodsDown ?? (methods.count > 6)
     var rows: [String] = []
     if down {
-      rows = methods.indices.map { method in LaTeX.row([names[method]] + body.map { $0[method] }) }
+      rows = names.indices.map { method in LaTeX.row([names[method]] + body.map { $0[method] }) }
     } else {
       for (i, line) in lines.enumerated() {
         if i > 0, line.kind != lines[i - 1].kind { rows.append("\\midrule") }
@@ -20,12 +20,20 @@ extension ComparisonTable {
       }
     }
     let header = LaTeX.row(down ? ["Method"] + titles : [""] + names)
-    let columns = "l" + String(repeating: "r", count: down ? lines.count : methods.count)
+    let columns = "l" + String(repeating: "r", count: down ? lines.count : names.count)
     var signs = ""
     if methods.count > 2 { signs = " Bold is best, underlined second." }
     if methods.count == 2 { signs = " Bold is better." }
     if hasIntervals { signs += " $\\pm$ is half the 95\\,\\% interval of the mean." }
     if starred { signs += " $^{*}$ marks a score better with a modality impaired than with all of them." }
+    if !specialists.isEmpty {
+      signs +=
+        " Specialists are trained for just that condition; regret is what a method gives away against them, in "
+        + "points, and in brackets stands the worst one's 95\\,\\% interval."
+    }
+    if !seen.isEmpty {
+      signs += " $^{\\circ}$ saw impaired inputs in training (\(LaTeX.escaped(seen.joined(separator: "; "))))."
+    }
     let opening = LaTeX.escaped(caption ?? "\(dataset): \(metric) in %, \(seeds)")
     let remarks = notes.map { "% \($0.replacing("\n", with: " "))\n" }.joined()
     return remarks + """
@@ -45,6 +53,12 @@ extension ComparisonTable {
       """
   }
 
+  /// A method's name; its mark is raised.
+  private static func latex(_ name: String) -> String {
+    name.hasSuffix(" \(mark)")
+      ? LaTeX.escaped(String(name.dropLast(mark.count + 1))) + "$^{\\circ}$" : LaTeX.escaped(name)
+  }
+
   private static func latex(_ cell: Cell) -> String {
     guard let mean = cell.mean else { return "--" }
     var out =
@@ -54,6 +68,7 @@ extension ComparisonTable {
       case .none: mean
       }
     if cell.negativeTransfer { out += "$^{*}$" }
+    if let range = cell.range { return out + " (\(range))" }
     if let halfWidth = cell.halfWidth { out += " $\\pm$ \(halfWidth)" }
     return out
   }

@@ -4,7 +4,7 @@ extension ComparisonTable {
   /// - Parameter methodsDown: whether each method is a row; by default where there are more than six.
   public func markdown(methodsDown: Bool? = nil) -> String {
     let body =
-      cells.map { row in
+      columnCells.map { row in
         row.map { cell -> String in
           switch cell.rank {
           case .best: "**\(Markdown.escaped(cell.text))**"
@@ -12,13 +12,13 @@ extension ComparisonTable {
           case .none: Markdown.escaped(cell.text)
           }
         }
-      } + trainingLines.map(\.cells)
+      } + trainingCells
     let titles = (lines.map(\.title) + trainingLines.map(\.title)).map(Markdown.escaped)
-    let names = methods.map(Markdown.escaped)
+    let names = columns.map(Markdown.escaped)
     let table =
       methodsDown ?? (methods.count > 6)
       ? Markdown.table(
-        ["method"] + titles, methods.indices.map { method in [names[method]] + body.map { $0[method] } })
+        ["method"] + titles, names.indices.map { method in [names[method]] + body.map { $0[method] } })
       : Markdown.table([""] + names, titles.indices.map { [titles[$0]] + body[$0] })
     let marks = methods.count > 2 ? ["bold is best, italic second"] : methods.count == 2 ? ["bold is better"] : []
     let signs = (marks + legend).map(Markdown.escaped).joined(separator: "; ")

@@ -4,6 +4,7 @@ extension ComparisonTable {
   /// - Parameter width: columns of the terminal.
   public func text(width: Int = 100) -> String {
     let label = (lines.map(\.title.count) + trainingLines.map(\.title.count)).max() ?? 0
+    let (methods, cells) = (self.columns, columnCells)
     let columns = methods.indices.map { method in
       max(methods[method].count, cells.map { $0[method].text.count }.max() ?? 0)
     }
@@ -24,8 +25,8 @@ extension ComparisonTable {
         rows.append(row(line.title, block.map { cells[i][$0].text }, label, block.map { columns[$0] }))
       }
       if !trainingLines.isEmpty { rows.append("") }
-      for line in trainingLines {
-        rows.append(row(line.title, block.map { line.cells[$0] }, label, block.map { columns[$0] }))
+      for (line, texts) in zip(trainingLines, trainingCells) {
+        rows.append(row(line.title, block.map { texts[$0] }, label, block.map { columns[$0] }))
       }
       return rows.joined(separator: "\n")
     }

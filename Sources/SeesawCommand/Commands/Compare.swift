@@ -11,7 +11,7 @@ struct Compare: ParsableCommand, Exemplified {
 
   static let examples = [
     "seesaw compare my-data --methods joint,uniform,balgrad --seeds 10 --jobs 4 --json > results.json",
-    "seesaw compare my-data --recipe ablation",
+    "seesaw compare my-data --recipe ablation", "seesaw compare my-data --methods all --seeds 3 --no-specialists",
   ]
 
   @Argument(help: "The folder of a feature set.")
@@ -28,6 +28,11 @@ struct Compare: ParsableCommand, Exemplified {
       "What to compare, as a file: ablation, sensitivity, balance, … of the folder Recipes, or a path.",
       valueName: "recipe"))
   var recipe: String?
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Also train a model for each condition alone, and say what each method gives away against it.")
+  var specialists = true
 
   @Flag(help: "Also score every run with 0, 10, … 100 % of the test samples impaired.")
   var sweep = false
@@ -95,6 +100,7 @@ struct Compare: ParsableCommand, Exemplified {
     request.wait = lock.wait
     request.tensorboard = tensorboard
     request.tuning = tune ?? 0
+    request.specialists = specialists
     try Comparison.run(request, recipe, prefer: prefer, json: json, output)
   }
 

@@ -52,7 +52,8 @@ struct Config: ParsableCommand, Exemplified {
 /// A configuration as YAML, each setting with where it comes from.
 enum ConfigText {
   static let keyOrder = [
-    "configuration", "provenance", "dataset", "seed", "method", "model", "optimizer", "training", "evaluation", "name",
+    "configuration", "provenance", "dataset", "seed", "data", "method", "model", "optimizer", "training", "evaluation",
+    "name",
     "form",
   ]
 

@@ -56,7 +56,8 @@ struct Methods: ParsableCommand, Exemplified {
   }
 
   static let keyOrder = [
-    "name", "title", "stage", "summary", "modalities", "needs", "capabilities", "cost", "citation", "settings", "key",
+    "name", "title", "stage", "summary", "modalities", "sees", "needs", "capabilities", "cost", "citation", "settings",
+    "key",
     "default",
     "departures",
   ]
@@ -74,7 +75,10 @@ struct Methods: ParsableCommand, Exemplified {
 
   static func page(_ entry: MethodRegistry.Entry) -> String {
     let card = entry.card
-    var facts = [["name", card.name], ["stage", card.stage.words], ["modalities", card.modalities.words]]
+    var facts = [
+      ["name", card.name], ["stage", card.stage.words], ["modalities", card.modalities.words],
+      ["sees", card.sees.joined(separator: ", ")],
+    ]
     if let citation = card.citation {
       facts.append(["published", "\(citation.short): \(citation.title)"])
       if let url = citation.url { facts.append(["", url]) }

@@ -59,10 +59,15 @@ struct Predict: ParsableCommand, Exemplified {
       image: image.first.map { URL(filePath: $0) }, frames: image.dropFirst().map { URL(filePath: $0) }, text: text,
       audio: audio.map { URL(filePath: $0) })
     if let featuresFile { input.features = try PredictionLine.features(reading: URL(filePath: featuresFile)) }
+    Self.note(predictor.passedOver([input]), output)
     guard let prediction = try predictor.predict([input]).first else {
       throw Diagnosis("the model gave no answer", exitStatus: .defect)
     }
     try output.data(json ? PredictionLine.text(prediction) : PredictionText.text(prediction))
+  }
+
+  private static func note(_ passedOver: [String], _ output: Output) {
+    for name in passedOver { output.note("\(name) is passed over: the model was trained without it") }
   }
 
   /// The most samples at a time; memory does not grow beyond them.
@@ -72,11 +77,16 @@ struct Predict: ParsableCommand, Exemplified {
     var lines = LineReader(descriptor: STDIN_FILENO)
     var number = 0
     var failed = 0
+    var passedOver: [String] = []
     while let portion = try lines.next(upTo: Self.batch) {
       var entries: [PredictionEntry] = []
       for line in portion {
         number += 1
         if let entry = PredictionEntry(line, number: number) { entries.append(entry) }
+      }
+      for name in predictor.passedOver(entries.compactMap { try? $0.input.get() }) where !passedOver.contains(name) {
+        passedOver.append(name)
+        Self.note([name], output)
       }
       let answers = PredictionEntry.answers(entries, results: predictor.results(for:))
       failed += answers.count { $0.isError }

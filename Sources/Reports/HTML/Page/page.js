@@ -249,6 +249,8 @@
           const plot = entry.target;
           const box = plot.closest("[data-confusion]");
           const figure = box ? null : JSON.parse(plot.parentElement.querySelector("script").textContent);
+          // Some figures are pictures and nothing else.
+          if (!box && !figure) continue;
           plotly().then(
             () => (box ? boxes.get(box)(plot) : draw(plot, figure)),
             () => missing());
