@@ -31,12 +31,12 @@ enum Machine {
       let values = (0..<rows * columns).map { Float(($0 * step) % 1009) / 1009 - 0.5 }
       return try Tensor(values, shape: [rows, columns])
     }
-    let (x, w, v) = (try matrix(64, 600, 31), try matrix(600, 80, 57), try matrix(80, 7, 83))
+    let (x, w, v) = (try matrix(64, 600, 31), try matrix(600, 80, 57), try matrix(80, 70, 83))
     return try withoutGradients {
       let hidden = try x.matmul(w)
       let logits = try hidden.tanh().matmul(v)
       let made = [
-        hidden, logits, try logits.softmax(1), try logits.logSoftmax(1), try hidden.exp().sum(),
+        hidden, logits, try logits.softmax(1), try logits.logSoftmax(1), try hidden.exp().sum(), try hidden.softmax(0),
         try hidden.transposed().matmul(logits),
       ]
       return try made.flatMap { try $0.bytes() }
