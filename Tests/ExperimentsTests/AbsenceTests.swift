@@ -1,5 +1,6 @@
 import Balancing
 import Datasets
+import Evaluation
 import Foundation
 import Multimodal
 import Records

@@ -48,7 +48,8 @@ struct ProcessorTests {
         request.out = out
         request.settings = ["training.threads=1", "training.epochs=3", "training.checkpoint_seconds=0"]
         if let file { request.files = [file] }
-        let (stop, notes) = (StopFlag(), Mutex<[String]>([]))
+        let stop = StopFlag()
+        let notes = Mutex<[String]>([])
         _ = try Experiment.train(request, stop: stop) { event in
           if case .note(let words) = event { notes.withLock { $0.append(words) } }
           if case .progress(_, let done, _, _) = event, done == epoch { stop.request() }
