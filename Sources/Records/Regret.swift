@@ -173,3 +173,12 @@ public enum Discernible {
     return half + 0.8416212335729143 * (ofSeeds + ofSamples).squareRoot()
   }
 }
+
+extension KeyedDecodingContainer {
+  /// Results from before there were specialists have none.
+  func decode(
+    _ type: [String: ComparisonResults.Specialist].Type, forKey key: Key
+  ) throws -> [String: ComparisonResults.Specialist] {
+    try decodeIfPresent(type, forKey: key) ?? [:]
+  }
+}

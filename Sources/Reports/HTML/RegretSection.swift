@@ -25,7 +25,7 @@ extension HTMLReport {
           values: conditions.map { row.mean.regret[$0].map { $0 * 100 } })
       }, columns: words)
     let figure = FigureView(
-      id: "regret", title: finding(rows, titles, conditions, words),
+      id: "regret-bars", title: finding(rows, titles, conditions, words),
       summary: zip(shown, titles).map { row, title in
         "\(title): at worst \(percent(row.worstRegret?.value ?? 0)) points, on average "
           + "\(percent(row.mean.regret["mean"] ?? 0))"
@@ -57,8 +57,9 @@ extension HTMLReport {
       let place = row.worstRegret.flatMap { conditions.firstIndex(of: $0.condition) }
       return "\(percent(row.worstRegret?.value ?? 0)) points\(place.map { " (\(words[$0]))" } ?? "")"
     }
-    guard let last = rows.last, rows.count > 1 else { return "\(titles[0]) gives away up to \(worst(rows[0]))" }
-    return "\(titles[0]) gives away at most \(worst(rows[0])), \(titles[rows.count - 1]) up to \(worst(last))"
+    guard let last = rows.last, rows.count > 1 else { return "\(titles[0]) gives away \(worst(rows[0])) at worst" }
+    return
+      "\(titles[0]) gives away least, at worst \(worst(rows[0])), and \(titles[rows.count - 1]) most, \(worst(last))"
   }
 
   private func table(

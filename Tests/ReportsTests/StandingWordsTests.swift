@@ -1,0 +1,151 @@
+import Foundation
+import Records
+import Testing
+
+@testable import Reports
+
+@Suite("Who stands, in words and tables")
+struct StandingWordsTests {
+  /// Against 80 % with everything there, 70 % without image and 60 % without text.
+  private func results(
+    _ methods: [(name: String, sees: [String], shifts: [Double])], seeds: Int = 4
+  ) -> ComparisonResults {
+    let conditions = ["full", "image-missing", "text-missing"]
+    let best = [0.8, 0.7, 0.6]
+    let wobble = [0.001, -0.001, 0.0005, -0.0005]
+    return ComparisonResults(
+      dataset: "emoji", metric: "accuracy", modalities: ["image", "text"], conditions: conditions,
+      methods: methods.map { method in
+        MethodRuns(
+          name: method.name, sees: method.sees,
+          runs: (0..<seeds).map { seed in
+            let scores = zip(best, method.shifts).map { $0 + $1 + wobble[seed] }
+            return MeasuredRun(seed: seed, scores: Dictionary(uniqueKeysWithValues: zip(conditions, scores)))
+          })
+      },
+      specialists: Dictionary(
+        uniqueKeysWithValues: zip(conditions, best).map { condition, score in
+          (
+            condition,
+            .init(method: "joint", runs: (0..<seeds).map { .init(seed: $0, score: score + wobble[$0] * 0.5) })
+          )
+        }))
+  }
+
+  private let joint = (name: "joint", sees: ["clean"], shifts: [0, -0.25, -0.03])
+  private let sturdy = (name: "sturdy", sees: ["clean", "missing"], shifts: [0.01, -0.01, 0.0])
+
+  @Test("who stands is said first, then how methods rank; the mark is on who saw impaired inputs")
+  func stands() throws {
+    let findings = Findings(results([joint, sturdy]), titles: ["joint": "Joint training"])
+    #expect(
+      findings.sentences[0]
+        == "sturdy ° stands: in no condition does it give away more than 2 points of accuracy against a model trained for "
+        + "just that; at worst 1.0 point (95 % interval 0.9 to 1.1), without image; Joint training gives away 25.0 points, "
+        + "without image.")
+    #expect(
+      findings.sentences[1]
+        == "Ranked by the average with a modality missing: sturdy ° 64.5 %, Joint training 51.0 %; by worst regret: "
+        + "sturdy ° 1.0, Joint training 25.0 (° saw impaired inputs in training).")
+    #expect(findings.sentences.count == 4 && findings.sentences[2] == findings.leaning)
+  }
+
+  @Test("where none stands, the nearest is named, with what a model for just that scores")
+  func none() throws {
+    let worse = (name: "worse", sees: ["clean"], shifts: [0.0, -0.1, 0.0])
+    let lead = try #require(StandingWords(results([joint, worse]))).lead
+    #expect(
+      lead.hasPrefix(
+        "No method stands: each may give away more than 2 points in some condition. Least is given away by worse, at worst "
+          + "10.0 points (95 % interval 9.9 to 10.1), without image; joint gives away 25.0 points, without image."))
+    #expect(lead.hasSuffix("There it scores 60.0 %, and a model trained for just that 70.0 %."))
+    let alone = try #require(StandingWords(results([joint])))
+    #expect(
+      alone.lead.hasPrefix("joint does not stand: it may give away more than 2 points; at worst it gives away 25.0"))
+    #expect(alone.ranking == nil)
+  }
+
+  @Test("one seed says nothing of others, and without specialists there is no word of standing")
+  func silent() throws {
+    let lead = try #require(StandingWords(results([joint, sturdy], seeds: 1))).lead
+    #expect(
+      lead.hasPrefix("With one seed no method can be said to stand: least is given away by sturdy °, at worst 0.9"))
+    #expect(StandingWords(Fixture.results([Fixture.joint])) == nil)
+    #expect(Findings(Fixture.results([Fixture.joint])).standing.isEmpty)
+  }
+
+  @Test("a gap that is smaller at lower scores is not called narrowed")
+  func smallerAtLower() {
+    let lower = Fixture.runs(
+      "lower",
+      Fixture.joint.runs.map { run in
+        [
+          0.86, (run.scores["image-missing"] ?? 0) - 0.1 + Double(run.seed) * 0.001, run.scores["text-missing"] ?? 0,
+          0.8, 0.7,
+        ]
+      })
+    let found = Findings(Fixture.results([Fixture.joint, lower])).narrowing
+    #expect(found.hasPrefix("lower has a smaller gap, but only at lower scores: from 30.4 points to 20.6 points ("))
+    let text = TestsText(Fixture.results([Fixture.joint, lower]))?.text ?? ""
+    #expect(!text.contains(") ▲") && text.contains("smaller at a lower average"))
+  }
+
+  @Test("the smallest of gaps that are all wider is not praised")
+  func allWider() {
+    let wider = ["a", "b"].enumerated().map { place, name in
+      Fixture.runs(
+        name,
+        Fixture.joint.runs.map { run in
+          [
+            0.86, (run.scores["image-missing"] ?? 0) + 0.01 * Double(place + 1) * Double(1 + run.seed % 2),
+            (run.scores["text-missing"] ?? 0) - 0.001, 0.8, 0.7,
+          ]
+        })
+    }
+    let found = Findings(Fixture.results([Fixture.joint] + wider)).narrowing
+    #expect(found.hasPrefix("None of 2 methods narrows that gap beyond noise"))
+    #expect(found.contains("it is wider with each, least with a: from 30.4 points to 32.0 points"))
+  }
+
+  @Test("every form of the table has regret, specialists beside the methods, and the mark with its meaning")
+  func tables() throws {
+    let table = ComparisonTable(results([joint, sturdy]), titles: ["joint": "Joint training"])
+    #expect(table.methods == ["Joint training", "sturdy °"])
+    #expect(table.lines.map(\.title).suffix(2) == ["worst regret", "mean regret"])
+    let place = try #require(table.lines.firstIndex { $0.quantity == "regret.worst" })
+    #expect(table.cells[place][0].text == "25.0 (24.9 to 25.1)" && table.cells[place][1].rank == .best)
+    #expect(table.specialists[0].text.hasPrefix("80.0 ± ") && table.specialists[place].text == "–")
+    let text = table.text(width: 200)
+    #expect(text.contains("specialists") && text.contains("° saw impaired inputs in training (sturdy: missing)"))
+    let markdown = table.markdown()
+    #expect(markdown.contains("| worst regret | 25.0 (24.9 to 25.1) | **1.0 (0.9 to 1.1)** | – |"))
+    #expect(table.markdown(methodsDown: true).contains("\n| specialists | 80.0 ± "))
+    let latex = table.latex()
+    #expect(latex.contains("\\begin{tabular}{lrrr}") && latex.contains("sturdy$^{\\circ}$ & specialists \\\\"))
+    #expect(latex.contains("worst regret & 25.0 (24.9 to 25.1) & \\textbf{1.0} (0.9 to 1.1) & -- \\\\"))
+    let csv = CSVTable.text(results([joint, sturdy]))
+    #expect(csv.contains("emoji,accuracy,specialist,full,0.8"))
+    #expect(csv.contains(",sturdy,regret.worst,0.0") && csv.contains(",sturdy,regret.mean,"))
+  }
+
+  @Test("the page hangs each method from the specialists' line, with a finding as title and a table behind it")
+  func page() throws {
+    let found = results([joint, sturdy])
+    let report = HTMLReport(ReportContents(results: found))
+    let section = try #require(report.regret())
+    let figure = try #require(section.blocks.first?.figures?.figures.first)
+    #expect(
+      figure.title
+        == "sturdy ° gives away least, at worst 1.0 points (image missing), and joint most, 25.0 points (image missing)"
+    )
+    #expect(figure.rawData == "null" && figure.summary.contains("joint: at worst 25.0 points"))
+    // Three bars a method, of which those below the line are as deep as they are large.
+    #expect(figure.rawPicture.components(separatedBy: "<rect").count == 7)
+    let table = try #require(figure.table)
+    #expect(table.rows.map(\.head) == ["sturdy °", "joint"])
+    #expect(table.rows.map { $0.cells.last?.words } == ["yes", "no"])
+    let html = try report.html()
+    #expect(html.contains("What one model gives away") && html.contains(">specialists<"))
+    #expect(HTMLReport(ReportContents(results: Fixture.results([Fixture.joint]))).regret() == nil)
+  }
+}
