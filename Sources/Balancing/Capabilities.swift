@@ -31,8 +31,10 @@ public protocol AnswersAbsence: PredictsItsOwnWay {}
 
 /// A method that says, sample by sample, how much it trusts each modality.
 public protocol TellsReliance: BalancingMethod {
-  /// The share of each modality in a prediction, [B] each, with sum 1; nil where the settings leave it out.
-  func reliance(_ outputs: Outputs, absent: Set<Modality>) throws -> PerModality<Tensor>?
+  /// The share of each modality in a prediction, [B] each, with sum 1 and 0 for what is absent.
+  ///
+  /// - Parameter missing: a forward pass over one input of each modality that is missing.
+  func reliance(_ outputs: Outputs, missing: Outputs, absent: Set<Modality>) throws -> PerModality<Tensor>
 }
 
 /// A method that trains on impaired inputs besides clean ones.

@@ -318,8 +318,17 @@ public final class Predictor {
       let known = condition(absent).flatMap { calibration[$0] }
       var reliance: [String: [Double]]?
       let answer = absent.isEmpty ? nil : absence?.answer(to: absent)
-      if answer == nil || answer == .own, let shares = try (method as? any TellsReliance)?.reliance(outputs, absent: absent) {
-        reliance = try Dictionary(uniqueKeysWithValues: shares.map { ($0.name, try $1.to(.float64).array()) })
+      if answer == nil || answer == .own, let telling = method as? any TellsReliance {
+        let none = try model(
+          PerModality(model.modalities) { modality in
+            let form = forms[modality]
+            return try Tensor(missing[modality], shape: [1] + form.shape)
+              .to(form.needsEncoder ? form.elementType : model.store.elementType)
+          })
+        reliance = try Dictionary(
+          uniqueKeysWithValues: telling.reliance(outputs, missing: none, absent: absent).map {
+            ($0.name, try $1.to(.float64).array())
+          })
       }
       return (try rowwise(logits), try known.map { try rowwise(logits / $0.temperature) }, reliance)
     }

@@ -160,7 +160,8 @@ struct AbsenceTests {
       #expect(abs(shares.values.reduce(0, +) - 1) < 1e-6 && shares.count == 2)
       let trial = try Experiment.finishedTrial(run, data: nil) { _ in }
       let outputs = try trial.model(trial.builder.prepared(trial.set.train).batch(SamplingPlan.inOrder(3).visits[...]).inputs)
-      let told = try #require(try (trial.method as? any TellsReliance)?.reliance(outputs, absent: ["image"]))
+      let told = try #require(
+        try (trial.method as? any TellsReliance)?.reliance(outputs, missing: outputs, absent: ["image"]))
       #expect(try values(told["image"]) == [0, 0, 0])
     }
   }

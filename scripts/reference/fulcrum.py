@@ -15,7 +15,7 @@ from .steps import CLASSES, INPUTS, PAIR, TRIO, Named, branch, case, features, g
 
 WIDTH = 4
 FIVE = ["image", "text", "audio", "depth", "touch"]
-DEFAULTS = {"subsets": 1.0, "distillation": 0.5, "unimodal": 1.0, "gate": True, "projection": False}
+DEFAULTS = {"subsets": 1.0, "distillation": 0.5, "unimodal": 1.0, "gate": 0.5, "projection": False}
 FUSIONS = ["concatenation", "addition", "attention", "cross_attention", "gated"]
 
 
@@ -100,7 +100,7 @@ def fulcrum(weights: Named, batch: Named, modalities: list[str], task: str, fusi
             return classify(w, seen, fusion), None
         sized = [x / (x.square().mean(1, keepdim=True) + 1e-12).sqrt() for x in seen]
         scores = torch.cat(sized, 1) @ w["method.gate.weight"].T + w["method.gate.bias"]
-        a = softmax(2 * torch.tanh(scores), 1)
+        a = softmax(chosen["gate"] * torch.tanh(scores), 1)
         return classify(w, [x * a[:, i : i + 1] * count for i, x in enumerate(seen)], fusion), a
 
     z, reliance = logits(tuple(range(count)))
@@ -146,7 +146,7 @@ def main() -> None:
     plan = [(f"{fusion}-{len(m)}-{task}", m, task, fusion, {})
             for fusion in FUSIONS for m in (PAIR, TRIO) for task in ("single-label", "binary", "multi-label")]
     for name, settings in [
-        ("no-gate", {"gate": False}), ("no-distillation", {"distillation": 0.0}), ("no-unimodal", {"unimodal": 0.0}),
+        ("no-gate", {"gate": 0.0}), ("wide-gate", {"gate": 3.0}), ("no-distillation", {"distillation": 0.0}), ("no-unimodal", {"unimodal": 0.0}),
         ("no-sets", {"subsets": 0.0}), ("weighted", {"subsets": 0.3, "distillation": 2.0, "unimodal": 0.4}),
         ("projection", {"projection": True}),
     ]:
@@ -154,7 +154,7 @@ def main() -> None:
     plan += [("five", FIVE, "single-label", "concatenation", {}), ("five-attention", FIVE, "multi-label", "attention", {})]
     for seed, (name, modalities, task, fusion, settings) in enumerate(plan):
         for attempt in range(500):
-            weights = make(modalities, fusion, (DEFAULTS | settings)["gate"], 1000 * attempt + seed)
+            weights = make(modalities, fusion, (DEFAULTS | settings)["gate"] > 0, 1000 * attempt + seed)
             batch = make_batch(modalities, task, 1000 * attempt + seed)
             if task == "binary":
                 batch["labels"] = batch["labels"] % 2

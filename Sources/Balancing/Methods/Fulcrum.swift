@@ -19,7 +19,7 @@ public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpa
     public var form = Form.exact
     public var distillation = 0.5
     public var unimodal = 1.0
-    public var gate = true
+    public var gate = 0.5
     public var views = 0.25
     public var projection = false
     public init() {}
@@ -36,7 +36,7 @@ public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpa
       SettingNote("form", "All sets in each row, or one drawn for each", allowed: Form.allowed),
       SettingNote("distillation", "β, of the divergence from the prediction with everything there", range: .nonNegative),
       SettingNote("unimodal", "λ, of the unimodal classifiers' losses", range: .nonNegative),
-      SettingNote("gate", "Weigh the modalities sample by sample"),
+      SettingNote("gate", "κ, how far a gate may weigh the modalities sample by sample; 0: no gate", range: .nonNegative),
       SettingNote("views", "q, the share of rows of each modality that are noisy", range: .fraction),
       SettingNote("projection", "Take out of the sets' gradient what works against the full loss, branch by branch"),
     ]), sees: ["clean", "missing", "noisy"])
@@ -47,7 +47,7 @@ public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpa
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
   public func addParameters(_ scope: Scope, for model: MultimodalModel) throws {
-    guard configuration.gate else { return }
+    guard configuration.gate > 0 else { return }
     let (count, width) = (model.modalities.count, model.embeddings.values.reduce(0) { $0 + $1.weight.shape[0] })
     _ = try (scope / "gate").parameter("weight", [count, width], .zeros)
     _ = try (scope / "gate").parameter("bias", [count], .zeros)
@@ -87,7 +87,7 @@ public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpa
     let sets = SubsetFamily.sets(outputs.modalities.count)
     let hasSubsets = configuration.subsets > 0 && !sets.isEmpty
     var (logits, others): (Tensor, Tensor?) = (outputs.logits, nil)
-    if hasSubsets || configuration.gate {
+    if hasSubsets || configuration.gate > 0 {
       let draws: [Double] =
         configuration.form == .sampled ? try session.random("subset").uniform([batch.count], .float64).array() : []
       let members = try SubsetFamily.members(hasSubsets ? sets : [], drawn: draws, like: outputs)
@@ -129,26 +129,24 @@ public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpa
   }
 
   private func gate(_ model: MultimodalModel) throws -> Gate? {
-    guard configuration.gate else { return nil }
-    return Gate(weight: try model.methodTensor("gate", "weight"), bias: try model.methodTensor("gate", "bias"))
+    guard configuration.gate > 0 else { return nil }
+    return Gate(
+      reach: configuration.gate, weight: try model.methodTensor("gate", "weight"),
+      bias: try model.methodTensor("gate", "bias"))
   }
 
   // MARK: Prediction
 
   public func logits(_ outputs: Outputs, absent: Set<Modality>) throws -> Tensor {
-    guard let shares = try reliance(outputs, absent: absent) else { return outputs.logits }
+    guard let shares = try gate(outputs.model)?.shares(outputs.features, absent: absent) else { return outputs.logits }
     let count = Double(outputs.modalities.count)
     return try outputs.model.outputs(
       ofFeatures: outputs.features.map { try $1 * (shares[$0] * count).unsqueezed(1) }
     ).logits
   }
 
-  public func reliance(_ outputs: Outputs, absent: Set<Modality>) throws -> PerModality<Tensor>? {
-    guard let gate = try gate(outputs.model) else { return nil }
-    let all = absent.count == outputs.modalities.count
-    let hidden: [Double] = outputs.modalities.map { !all && absent.contains($0) ? -.infinity : 0 }
-    let scores = try gate.scores(Tensor.stack(gate.parts(outputs.features)).sum(0))
-    let shares = try (scores + Tensor(hidden).to(scores.elementType, on: scores.device)).softmax(-1)
-    return try PerModality(outputs.modalities, outputs.modalities.indices.map { try shares.selected(1, $0) })
+  public func reliance(_ outputs: Outputs, missing: Outputs, absent: Set<Modality>) throws -> PerModality<Tensor> {
+    let shares = try gate(outputs.model)?.shares(outputs.features, absent: absent)
+    return try shares ?? Reliance.shares(outputs, missing: missing, absent: absent)
   }
 }

@@ -92,15 +92,14 @@ struct SubsetPass {
 /// How far each modality is trusted, sample by sample.
 struct Gate {
   /// κ.
-  static let reach = 2.0
-
+  let reach: Double
   /// G, [M, ΣH].
   let weight: Tensor
   /// g, [M].
   let bias: Tensor
 
   /// κ tanh of summed parts, [..., M].
-  func scores(_ sum: Tensor) throws -> Tensor { try (sum + bias).tanh() * Self.reach }
+  func scores(_ sum: Tensor) throws -> Tensor { try (sum + bias).tanh() * reach }
 
   /// What each feature adds to the scores, [B, M] each.
   func parts(_ features: PerModality<Tensor>) throws -> [Tensor] {
@@ -111,5 +110,55 @@ struct Gate {
       let size = try (feature.square().mean(-1, keeping: true) + 1e-12).squareRoot()
       return try (feature / size).linear(weight.narrowed(1, from: column, length: width), nil)
     }
+  }
+
+  /// a of features as they are, [B] each; exactly 0 for what is known to be absent, unless all is.
+  func shares(_ features: PerModality<Tensor>, absent: Set<Modality>) throws -> PerModality<Tensor> {
+    let all = absent.count == features.count
+    let hidden: [Double] = features.modalities.map { !all && absent.contains($0) ? -.infinity : 0 }
+    let scores = try scores(Tensor.stack(parts(features)).sum(0))
+    let shares = try (scores + Tensor(hidden).to(scores.elementType, on: scores.device)).softmax(-1)
+    return try PerModality(features.modalities, features.modalities.indices.map { try shares.selected(1, $0) })
+  }
+}
+
+/// How far a prediction rests on each modality, where no gate says so.
+enum Reliance {
+  /// rₘ = max(0, ⟨dₘ⟩) over their sum, [B] each, where dₘ is what the fused logits gain by modality m in place of a missing
+  /// one, and ⟨d⟩ how much of it speaks for what is predicted: of one class d_ŷ less the mean over classes, of several
+  /// labels Σ_c ±d_c with the sign of the answer.
+  ///
+  /// For a fusion that is a sum dₘ = Pₘ(eₘ − e⁰ₘ), which is Shapley's value of the modality in the logits; for others it is
+  /// the logits with everything there less those without m. It means something for models that were trained on sets.
+  static func shares(
+    _ outputs: Outputs, missing: Outputs, absent: Set<Modality>
+  ) throws -> PerModality<Tensor> {
+    let (features, none) = (try outputs.features, try missing.features)
+    let (parts, rest) = (try outputs.contributions(), try missing.contributions())
+    let multiLabel = outputs.model.task == .multiLabel
+    let predicted = try multiLabel ? outputs.logits.sign() : outputs.logits.argmax(-1).unsqueezed(1)
+    let gains = try features.modalities.map { modality -> Tensor in
+      let gain: Tensor
+      if let parts, let rest {
+        gain = try parts[modality] - rest[modality]
+      } else {
+        let without = try features.map { $0 == modality ? try none[$0].expanded($1.shape) : $1 }
+        gain = try outputs.logits - outputs.model.outputs(ofFeatures: without).logits
+      }
+      let speaks = try multiLabel
+        ? (gain * predicted).sum(-1) : (gain - gain.mean(-1, keeping: true)).gathered(1, by: predicted).squeezed(1)
+      let isThere = absent.contains(modality) ? 0.0 : 1.0
+      return try speaks.clamped(min: 0) * isThere
+    }
+    let total = try Tensor.stack(gains).sum(0)
+    let present = max(features.count - absent.count, 1)
+    // Where nothing speaks for it, nothing can be told apart.
+    let isEmpty = try total.equal(to: 0)
+    return try PerModality(
+      features.modalities,
+      zip(features.modalities, gains).map { modality, gain in
+        let even = try Tensor.full(gain.shape, absent.contains(modality) ? 0 : 1 / Double(present), gain.elementType, on: gain.device)
+        return try isEmpty.choose(even, gain / (total + 1e-30))
+      })
   }
 }

@@ -65,7 +65,7 @@ struct FulcrumTests {
 
   @Test("with no sets, no gate, no unimodal losses and no views it is joint training bit for bit")
   func neutral() throws {
-    let off: [String: Tree] = ["subsets": 0.0, "unimodal": 0.0, "gate": false, "views": 0.0]
+    let off: [String: Tree] = ["subsets": 0.0, "unimodal": 0.0, "gate": 0.0, "views": 0.0]
     #expect(try Bench("fulcrum", off).run().last == Bench("joint").run().last)
     #expect(try Bench("fulcrum").run().last != Bench("joint").run().last)
   }
@@ -78,7 +78,7 @@ struct FulcrumTests {
       let method = try #require(try Bench("fulcrum", data: data).method() as? Fulcrum)
       let outputs = try session.forward(data.whole())
       #expect(try allClose(values(method.logits(outputs, absent: [])), values(outputs.logits), relative: 1e-5))
-      let shares = try #require(try method.reliance(outputs, absent: []))
+      let shares = try method.reliance(outputs, missing: outputs, absent: [])
       for share in shares.values {
         #expect(try allClose(values(share), Array(repeating: 1 / Double(modalities.count), count: data.count)))
       }
@@ -92,7 +92,7 @@ struct FulcrumTests {
     let method = try #require(outcome.method as? Fulcrum)
     let outputs = try outcome.session.forward(data.whole())
     for absent in [["image"], ["text"]] as [Set<Modality>] {
-      let shares = try #require(try method.reliance(outputs, absent: absent))
+      let shares = try method.reliance(outputs, missing: outputs, absent: absent)
       var sums = [Double](repeating: 0, count: data.count)
       for (modality, share) in shares {
         let share = try values(share)
@@ -118,7 +118,7 @@ struct FulcrumTests {
       model: session.model, features: try outputs.features,
       missing: try session.outputs(session.missingInputs(batch)).features,
       gate: Gate(
-        weight: try session.model.methodTensor("gate", "weight") + 0.3,
+        reach: 2, weight: try session.model.methodTensor("gate", "weight") + 0.3,
         bias: try session.model.methodTensor("gate", "bias")))
     let sets = SubsetFamily.sets(count)
     #expect(sets.count == (count > 4 ? 2 * count : 1 << count - 2))
@@ -153,7 +153,7 @@ struct FulcrumTests {
 
   @Test("its losses are those of the formulas, by loops")
   func loops() throws {
-    let bench = try Bench("fulcrum", ["gate": false])
+    let bench = try Bench("fulcrum", ["gate": 0.0])
     let session = try bench.session()
     var method = try bench.method()
     let batch = try bench.data.whole()
