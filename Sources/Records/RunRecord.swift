@@ -79,6 +79,10 @@ public struct RunRecord: Codable, Equatable, Sendable {
   public var selectedEpoch: Int?
   /// How probabilities are to be read, by condition; nil where there was nothing to fit that on.
   public var calibration: [String: Calibration]?
+  /// Of several labels, the probability above which each is predicted, set on the validation split; nil: one half.
+  public var thresholds: [Double]?
+  /// What training took; nil in records of earlier versions.
+  public var work: Work?
   /// What a reader of the numbers must know.
   public var notes: [String]
 
@@ -106,7 +110,8 @@ public struct RunRecord: Codable, Equatable, Sendable {
   public static func timestamp(_ date: Date = Date()) -> String { date.formatted(.iso8601) }
 
   static let keyOrder = [
-    "format", "status", "started", "ended", "seconds", "selectedEpoch", "calibration", "notes", "configuration", "data",
+    "format", "status", "started", "ended", "seconds", "work", "updates", "samples", "otherModels", "otherUpdates",
+    "selectedEpoch", "thresholds", "calibration", "notes", "configuration", "data",
     "name",
     "path",
     "versions", "device", "processor", "threads", "provenance",
@@ -114,7 +119,7 @@ public struct RunRecord: Codable, Equatable, Sendable {
 
   private enum CodingKeys: String, CodingKey {
     case format, configuration, provenance, versions, threads, device, processor, data, status, started, ended, seconds
-    case selectedEpoch, calibration, notes
+    case selectedEpoch, calibration, notes, thresholds, work
   }
 
   public init(from decoder: any Swift.Decoder) throws {
@@ -137,6 +142,8 @@ public struct RunRecord: Codable, Equatable, Sendable {
     seconds = try c.decodeIfPresent(Double.self, forKey: .seconds)
     selectedEpoch = try c.decodeIfPresent(Int.self, forKey: .selectedEpoch)
     calibration = try c.decodeIfPresent([String: Calibration].self, forKey: .calibration)
+    thresholds = try c.decodeIfPresent([Double].self, forKey: .thresholds)
+    work = try c.decodeIfPresent(Work.self, forKey: .work)
     notes = try c.decodeIfPresent([String].self, forKey: .notes) ?? []
   }
 
@@ -156,6 +163,8 @@ public struct RunRecord: Codable, Equatable, Sendable {
     try c.encodeIfPresent(seconds, forKey: .seconds)
     try c.encodeIfPresent(selectedEpoch, forKey: .selectedEpoch)
     try c.encodeIfPresent(calibration, forKey: .calibration)
+    try c.encodeIfPresent(thresholds, forKey: .thresholds)
+    try c.encodeIfPresent(work, forKey: .work)
     try c.encode(notes, forKey: .notes)
   }
 }
