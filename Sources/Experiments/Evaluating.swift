@@ -49,7 +49,8 @@ extension Experiment {
       events(.note("the data has changed since the run was trained: \(loaded.set.folder.relativePath)"))
     }
     let weights = try SafeTensors(reading: folder.weights)
-    let builder = try RunBuilder(configuration, loaded, encoders: ModelFile.encoders(weights))
+    var builder = try RunBuilder(configuration, loaded, encoders: ModelFile.encoders(weights))
+    builder.thresholds = record.thresholds.flatMap { $0.count == loaded.set.manifest.classes.count ? $0 : nil }
     Runtime.setThreads(builder.threads)
     events(.phase("Data", loaded.words))
     let model = try builder.model()
@@ -96,11 +97,15 @@ extension Experiment {
         [try predict(outputs)] + (withHeads ? try outputs.unimodal().values : [])
       }
       metrics[name] = try scoring("the test split under '\(name)'", of: set) {
-        trial.keep(try Predictions(task: set.manifest.task, logits: logits[0], labels: labels), under: name)
-        var found = try evaluator.metrics(logits[0], labels)
+        trial.keep(
+          try Predictions(
+            task: set.manifest.task, logits: logits[0], labels: labels, thresholds: builder.thresholds),
+          under: name)
+        var found = try evaluator.metrics(logits[0], labels, thresholds: builder.thresholds)
         scores[name] = try evaluator.score(found)
         for (modality, unimodal) in zip(model.modalities, logits.dropFirst()) {
-          found["unimodal.\(modality.name)"] = try evaluator.score(evaluator.metrics(unimodal, labels))
+          found["unimodal.\(modality.name)"] = try evaluator.score(
+            evaluator.metrics(unimodal, labels, thresholds: builder.thresholds))
         }
         return found
       }
@@ -118,7 +123,7 @@ extension Experiment {
       conditions: conditions, scores: scores, metrics: metrics, shapley: values?.shapley, samples: set.test?.count,
       missing: values?.shapley != nil || conditions.contains { $0.hasSuffix("-missing") }
         ? (zeroFeatures.isEmpty ? "encoded" : "zero-features") : nil,
-      notes: notes)
+      validation: try trial.validation(), notes: notes)
     return (table, trial)
   }
 
