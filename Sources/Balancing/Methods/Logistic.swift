@@ -61,14 +61,19 @@ public struct Logistic: BalancingMethod, FitsBeforeTraining {
     let held = try configuration.strength == 0 ? lab.validation.map(standardized) : nil
     var found = try regression.start()
     if let held {
-      var best: (loss: Double, weights: Tensor)?
+      var best: (loss: Double, strength: Double, weights: Tensor)?
       var weights = found
-      for strength in Self.strengths {
-        weights = try regression.fitted(strength: strength, from: weights, wantsStop: lab.wantsStop)
+      var worse = 0
+      // Roughly, until the loss has risen three times in a row; then the best exactly.
+      for strength in Self.strengths where worse < 3 {
+        weights = try regression.fitted(strength: strength, from: weights, tolerance: 1e-5, wantsStop: lab.wantsStop)
         let loss = try model.task.loss(regression.logits(held.inputs, weights), held.labels).scalar()
-        if loss < best?.loss ?? .infinity { best = (loss, weights) }
+        worse = loss < best?.loss ?? .infinity ? 0 : worse + 1
+        if worse == 0 { best = (loss, strength, weights) }
       }
-      found = best?.weights ?? found
+      if let best {
+        found = try regression.fitted(strength: best.strength, from: best.weights, wantsStop: lab.wantsStop)
+      }
     } else {
       let strength = configuration.strength > 0 ? configuration.strength : 1 / Double(lab.training.count)
       found = try regression.fitted(strength: strength, from: found, wantsStop: lab.wantsStop)

@@ -21,8 +21,6 @@ struct LogisticRegression {
 
   private static let remembered = 10
   private static let mostSteps = 1000
-  /// The largest entry of the gradient at which a fit has ended.
-  private static let tolerance = 1e-9
 
   var width: Int { inputs.shape[1] }
 
@@ -42,16 +40,18 @@ struct LogisticRegression {
 
   /// The best weights for λ, from others on.
   ///
-  /// - Parameter wantsStop: asked before every step.
+  /// - Parameters:
+  ///   - tolerance: the largest entry of the gradient at which the fit has ended.
+  ///   - wantsStop: asked before every step.
   func fitted(
-    strength: Double, from start: Weights, wantsStop: () -> Bool = { false }
+    strength: Double, from start: Weights, tolerance: Double = 1e-9, wantsStop: () -> Bool = { false }
   ) throws -> Weights {
     var weights = start
     var (value, gradient) = try objective(weights, strength)
     var pairs: [(s: Tensor, y: Tensor, rho: Double)] = []
     for step in 0..<Self.mostSteps {
       if wantsStop() { throw TrainingStopped() }
-      if try gradient.abs().max().scalar() <= Self.tolerance { break }
+      if try gradient.abs().max().scalar() <= tolerance { break }
       var direction = try -descent(gradient, pairs)
       var slope = try direction.dot(gradient).scalar()
       if slope >= 0 {
