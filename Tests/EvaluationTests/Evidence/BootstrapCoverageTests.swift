@@ -76,8 +76,9 @@ struct BootstrapCoverageTests {
       let words = shares.map { String(format: "%.1f %%", 100 * $0) }
       print("coverage: \(world.testDescription): \(words[0]) of a score, \(words[1]) of a difference")
     }
-    // At 95 %, of a hundred fewer than 89 are held once in a hundred times; a bootstrap of three seeds held 74.
-    #expect(shares.allSatisfy { $0 >= 0.89 }, "\(shares)")
+    // At 93 %, what percentiles over 80 samples have, of a hundred fewer than 86 are held once in a hundred times; a bootstrap
+    // that drew three seeds too held 75.
+    #expect(shares.allSatisfy { $0 >= 0.86 }, "\(shares)")
     #expect(shares.contains { $0 < 1 } || rounds < 1000)
   }
 }
