@@ -5,7 +5,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help libtorch plotly setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
-  browser-test example bench bench-check bench-encoders fuzz sanitize load-test clean
+  browser-test example bench bench-check bench-encoders fuzz sanitize load-test coverage clean
 
 PYTHON ?= python3
 export PYTHON
@@ -97,6 +97,9 @@ sanitize: setup ## the corpus, and the tests of what calls C and C++, under Addr
 
 load-test: build ## hundreds of runs, a million samples, a million lines: memory must stay where it is
 	@$(PYTHON) scripts/load-test.py .build/release/seesaw
+
+coverage: setup ## how often a diagnosis's 95 % intervals hold the truth, in ROUNDS=2000 made-up experiments of each kind
+	SEESAW_COVERAGE_ROUNDS=$(or $(ROUNDS),2000) swift test --filter BootstrapCoverageTests
 
 clean: ## remove what was built; libtorch stays
 	rm -rf .build .build-fuzz .build-sanitize Examples/*/.build Benchmarks/.build

@@ -8,6 +8,9 @@ public protocol PreparesBeforeTraining: BalancingMethod {
   mutating func prepare(_ lab: Lab) throws
 }
 
+/// A method that is done when it is prepared: its steps measure, and move nothing.
+public protocol FitsBeforeTraining: PreparesBeforeTraining {}
+
 /// A method that acts before each epoch.
 public protocol ActsBetweenEpochs: BalancingMethod {
   mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws

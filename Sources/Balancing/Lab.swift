@@ -1,4 +1,5 @@
 public import Multimodal
+import Records
 public import Torch
 import TorchNN
 
@@ -17,6 +18,11 @@ public final class Lab {
   /// Whether somebody wants the work to end; asked before every batch.
   package var wantsStop: () -> Bool = { false }
 
+  /// What was trained besides when the work that may be broken off began.
+  private(set) var workBesides = (models: 0, updates: 0)
+
+  func keepWorkBesides() { workBesides = (session.tally.work.otherModels, session.tally.work.otherUpdates) }
+
   /// - Parameter makeSession: a session over a new model with the first weights and a new optimizer.
   public init(
     session: TrainingSession, training: any BatchSource, validation: (any BatchSource)?, batchSize: Int,
@@ -34,11 +40,15 @@ public final class Lab {
   public var model: MultimodalModel { session.model }
 
   /// A session over a model with the first weights; training it leaves this one alone.
-  public func fresh() throws -> TrainingSession { try makeSession() }
+  public func fresh() throws -> TrainingSession {
+    let made = try makeSession()
+    made.tally = WorkTally(of: session.tally)
+    return made
+  }
 
   /// A session over a copy of the model as it is now, with a new optimizer.
   public func fork() throws -> TrainingSession {
-    let copy = try makeSession()
+    let copy = try fresh()
     try copy.model.store.restore(model.store.snapshot())
     copy.clock = session.clock
     return copy

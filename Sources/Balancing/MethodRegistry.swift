@@ -20,6 +20,7 @@ public enum MethodRegistry {
       defaults = (try? Tree(encoding: Method.Configuration())) ?? .table([:])
       capabilities = [
         type is any PreparesBeforeTraining.Type ? "prepares before training" : nil,
+        type is any FitsBeforeTraining.Type ? "fits before training" : nil,
         type is any ActsBetweenEpochs.Type ? "acts between epochs" : nil,
         type is any PlansSampling.Type ? "plans sampling" : nil,
         type is any PredictsItsOwnWay.Type ? "predicts its own way" : nil,
@@ -42,6 +43,7 @@ public enum MethodRegistry {
     .init(JointTraining.self),
     .init(UnimodalTraining.self),
     .init(UniformTraining.self),
+    .init(Logistic.self),
     .init(ModalityDropout.self),
     .init(Augmentation.self),
     .init(Fulcrum.self),

@@ -63,6 +63,9 @@ public struct Trainer {
     do {
       return try work(&method, lab, &position, observer, probe)
     } catch is TrainingStopped {
+      // What was broken off is done again, and counted then.
+      lab.session.tally.work.otherModels = lab.workBesides.models
+      lab.session.tally.work.otherUpdates = lab.workBesides.updates
       return false
     }
   }
@@ -73,6 +76,7 @@ public struct Trainer {
   ) throws -> Bool {
     let session = lab.session
     if !position.isPrepared {
+      lab.keepWorkBesides()
       if var preparing = method as? any PreparesBeforeTraining {
         try preparing.prepare(lab)
         method = preparing
@@ -92,6 +96,7 @@ public struct Trainer {
         session.measuresUpdates = position.batch % Self.measureUpdatesEvery == 0
         let probed = try probe?.measure(batch, session) ?? [:]
         session.begin()
+        session.tally.visited(batch.count)
         var report = try method.step(batch, session)
         report.scalars.merge(session.takeRelativeUpdates()) { own, _ in own }
         report.scalars.merge(try session.takeSplitLosses()) { own, _ in own }
@@ -133,6 +138,7 @@ public struct Trainer {
     }
     let weights = try lab.model.store.snapshot()
     let before = method
+    lab.keepWorkBesides()
     do {
       if var acting = method as? any ActsBetweenEpochs {
         try acting.epochWillBegin(epoch, lab)

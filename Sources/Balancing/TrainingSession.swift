@@ -55,6 +55,8 @@ public final class TrainingSession {
   public let missing: PerModality<Tensor>?
 
   package let optimizer: any Optimizer
+  /// What the training has taken so far.
+  package var tally = WorkTally()
   private let learningRate: LearningRate
   private let gradientClip: Double
   private let random: RandomSource
@@ -161,6 +163,14 @@ public final class TrainingSession {
     try model.task.loss(logits, batch.labels, classWeights: classWeights)
   }
 
+  /// What a batch counts in a mean of losses over several: its samples' weights by class together, or how many they are.
+  ///
+  /// With several labels every sample has every label's weight, so that samples are counted.
+  func weight(of batch: Batch) throws -> Double {
+    guard let classWeights, model.task != .multiLabel else { return Double(batch.count) }
+    return try classWeights.indexed(0, by: batch.labels).sum().scalar()
+  }
+
   /// The gradient of a loss with respect to all trained parameters.
   public func gradients(of loss: Tensor, keepingGraph: Bool = false) throws -> Gradients {
     try Gradients(of: loss, model.store, keepingGraph: keepingGraph, tape: tape)
@@ -172,19 +182,20 @@ public final class TrainingSession {
   ///   it divides by; a factor on the gradient would be cancelled by Adam, this one is not.
   public func update(along direction: Gradients, scalingSteps: [(parameters: [Int], factor: Double)] = []) throws {
     defer { tape?.clear() }
-    if inspection != nil {
-      inspection?.updates.append(direction)
-      return
-    }
     var direction = direction
     if gradientClip > 0 {
       let norm = try direction.norm()
       guard norm.isFinite else { throw diverged(.gradient, try direction.named()) }
       if norm > gradientClip { direction = try direction.scaled(by: gradientClip / norm) }
     }
+    if inspection != nil {
+      inspection?.updates.append(direction)
+      return
+    }
     let store = model.store
     let before = measuresUpdates || !scalingSteps.isEmpty ? try store.passingSnapshot() : nil
     try optimizer.step(direction, learningRate: learningRate(clock))
+    tally.updated()
     try statistics.apply()
     guard let before else { return }
     for (parameters, factor) in scalingSteps {

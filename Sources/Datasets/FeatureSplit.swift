@@ -168,7 +168,9 @@ public struct FeatureSplit: BatchSource {
       }
       return try rows.to(on: device)
     }
-    return Batch(samples: samples, inputs: batchInputs, labels: try labels.indexed(0, by: index).to(on: device))
+    return Batch(
+      samples: samples, inputs: batchInputs, labels: try labels.indexed(0, by: index).to(on: device),
+      hidden: anyHidden ? visits.map(\.hidden) : [])
   }
 
   /// Features in the type that is computed in; pixels and tokens as they are.

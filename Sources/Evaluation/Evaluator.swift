@@ -51,7 +51,11 @@ public struct Evaluator {
   ///
   /// A metric that is not defined on these samples (AUROC with one class only) is left out, unless it is the one asked
   /// for: then its error is thrown.
-  public func metrics(_ logits: Tensor, _ labels: Tensor) throws -> [String: Double] {
+  ///
+  /// - Parameter thresholds: of several labels, the probability above which each is predicted; nil: one half.
+  public func metrics(
+    _ logits: Tensor, _ labels: Tensor, thresholds: [Double]? = nil
+  ) throws -> [String: Double] {
     let classes = logits.shape[1]
     let probabilities: [Double] = try task.probabilities(logits.to(.float64)).array()
     let truth: [Int] = try labels.array()
@@ -60,7 +64,7 @@ public struct Evaluator {
       do { found[metric.rawValue] = try value() } catch { if metric == self.metric { throw error } }
     }
     if task == .multiLabel {
-      let predictions = probabilities.map { $0 > 0.5 ? 1 : 0 }
+      let predictions = probabilities.enumerated().map { $1 > (thresholds?[$0 % classes] ?? 0.5) ? 1 : 0 }
       try add(.macroF1) { try Metrics.multiLabelMacroF1(truth: truth, predictions: predictions, classes: classes) }
       try add(.accuracy) {
         Double(zip(truth, predictions).count { $0 == $1 }) / Double(max(truth.count, 1))
@@ -71,8 +75,9 @@ public struct Evaluator {
       try add(.macroF1) { try Metrics.macroF1(truth: truth, predictions: predictions) }
       try add(.weightedF1) { try Metrics.weightedF1(truth: truth, predictions: predictions) }
       if classes == 2 {
-        let scores = stride(from: 1, to: probabilities.count, by: 2).map { probabilities[$0] }
-        try add(.auroc) { try Metrics.auroc(truth: truth, scores: scores) }
+        try add(.auroc) {
+          try Metrics.auroc(truth: truth, scores: Metrics.margins(probabilities), noise: Metrics.scoreNoise)
+        }
       }
     }
     return found

@@ -29,6 +29,8 @@ struct Checkpoint {
     var secondsBefore: Double
     /// What the plan of the epoch is made again from; a plan that a method listed is kept whole.
     var order: SampleOrder?
+    /// Nil in checkpoints of earlier versions.
+    var work: Work?
   }
 
   var numbers: Numbers
@@ -69,7 +71,7 @@ struct Checkpoint {
       step: session.clock.step, sums: position.sums, counts: position.counts, bestEpoch: best?.epoch,
       bestScore: best?.merit.score, bestLoss: best?.merit.loss, recentMerits: recentMerits.isEmpty ? nil : recentMerits,
       method: state?.numbers ?? .table([:]), bestMethod: best?.method?.numbers,
-      secondsBefore: seconds, order: position.plan?.order)
+      secondsBefore: seconds, order: position.plan?.order, work: session.tally.work)
     let text = try Tree(encoding: numbers, keys: .asNamed).json()
     let metadata = ["checkpoint": text, "sha256": try sha256(text, tensors)]
     // Written whole before the older one gives way; killed between the two renamings, the older one is there.
@@ -144,6 +146,7 @@ struct Checkpoint {
       method = checkpointed
     }
     session.clock.step = numbers.step
+    if let work = numbers.work { session.tally.work = work }
     var position = Trainer.Position()
     position.epoch = numbers.epoch
     position.batch = numbers.batch

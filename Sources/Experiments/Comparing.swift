@@ -56,6 +56,7 @@ extension Experiment {
     try measureRegret(&results, Array(zip(plans.map(\.label), summaries)), trained, data)
     try testSamples(&results, Array(zip(plans.map(\.label), summaries)), data)
     if let tuning { tuning.enter(&results) }
+    try enterConstant(&results, data.set)
     results.notes += findings.findings(.grave).map { "the data: \($0.what)" }
     try AtomicFile.write(Data((results.json() + "\n").utf8), to: request.out.appending(path: "results.json"))
     try AtomicFile.write(Data((findings.json() + "\n").utf8), to: request.out.appending(path: "check.json"))
@@ -295,7 +296,8 @@ extension Experiment {
       let configuration = try RunConfiguration(recorded: summary.record.configuration)
       let run = MeasuredRun(
         seed: configuration.seed, scores: summary.evaluation.scores, training: try trainingMeans(summary.folder),
-        shapley: summary.evaluation.shapley ?? [:], seconds: summary.record.seconds)
+        shapley: summary.evaluation.shapley ?? [:], seconds: summary.record.seconds, work: summary.record.work,
+        validation: try validation(of: summary, data))
       if let index = rows.firstIndex(where: { $0.name == label }) {
         rows[index].runs.append(run)
       } else {

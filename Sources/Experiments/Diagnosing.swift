@@ -255,7 +255,7 @@ private struct DiagnosisWork {
       }
     }
     for (name, predictions) in zip(names, alone) { bootstrap.add("alone:\(name)", measures(predictions)) }
-    bootstrap.add("chance", measures([try constantPrediction()]))
+    bootstrap.add("chance", measures([try set.constantPredictions()]))
     for modality in modalities {
       bootstrap.add(
         "probe:\(modality.name)", measures(try zip(trials, folders).map { try probe($0, RunFolder($1), modality) }))
@@ -301,6 +301,7 @@ private struct DiagnosisWork {
     let aloneNamed = zip(names, alone).compactMap { name, predictions in predictions.first.map { (name, $0) } }
     var notes: [String] = []
     for note in (run?.notes ?? []) + (tables.first?.notes ?? []) where !notes.contains(note) { notes.append(note) }
+    if let note = try set.shiftNote() { notes.append(note) }
     return ModelDiagnosis(
       subject: run == nil ? .data : .run, place: request.subject.relativePath, data: data.set.folder.relativePath,
       dataset: manifest.name,
@@ -401,24 +402,6 @@ private struct DiagnosisWork {
     return (onTest.indices.max { onTest[$0] < onTest[$1] } ?? 0, "test")
   }
 
-  /// The classes' frequencies in training, for every test sample.
-  private func constantPrediction() throws -> Predictions {
-    let task = set.manifest.task
-    let classes = set.manifest.classes.count
-    let count = Double(set.train.count)
-    let shares: [Double]
-    if task == .multiLabel {
-      shares = try set.train.labels.to(.float64).mean(0).array()
-    } else {
-      let labels: [Int] = try set.train.labels.array()
-      shares = (0..<classes).map { label in Double(labels.count { $0 == label }) / count }
-    }
-    guard let test = set.test else { throw MetricError.noSamples }
-    return try Predictions(
-      task: task, classes: classes, truth: test.labels.array(),
-      probabilities: (0..<test.count).flatMap { _ in shares })
-  }
-
   /// What a linear probe of a model says, from its file where it was trained before.
   private func probe(_ trial: ModelTrial, _ run: RunFolder, _ modality: Modality) throws -> Predictions {
     try checkStop()
@@ -433,14 +416,16 @@ private struct DiagnosisWork {
     if let file = try? SafeTensors(reading: url), file.metadata["key"] == key, let test {
       return try Predictions(
         task: set.manifest.task, classes: set.manifest.classes.count, truth: test.labels.array(),
-        probabilities: file.tensor("probabilities").array())
+        probabilities: file.tensor("probabilities").array(),
+        thresholds: file.entry("thresholds") == nil ? nil : file.tensor("thresholds").array())
     }
     let found = try LinearProbe(trial: trial, modality: modality).predictions()
     try Diagnosis.placing(folder) {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
     try SafeTensors.write(
-      [("probabilities", try Tensor(found.probabilities, shape: [found.count, found.classes]))],
+      [("probabilities", try Tensor(found.probabilities, shape: [found.count, found.classes]))]
+        + (found.thresholds.map { [("thresholds", try Tensor($0))] } ?? []),
       metadata: ["key": key], to: url)
     return found
   }

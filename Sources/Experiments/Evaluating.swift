@@ -57,7 +57,8 @@ extension Experiment {
       events(.note("the data has changed since the run was trained: \(loaded.set.folder.relativePath)"))
     }
     let weights = try SafeTensors(reading: folder.weights)
-    let builder = try RunBuilder(configuration, loaded, encoders: ModelFile.encoders(weights))
+    var builder = try RunBuilder(configuration, loaded, encoders: ModelFile.encoders(weights))
+    builder.thresholds = record.thresholds.flatMap { $0.count == loaded.set.manifest.classes.count ? $0 : nil }
     Runtime.setThreads(builder.threads)
     events(.phase("Data", loaded.words))
     let model = try builder.model()
@@ -103,11 +104,15 @@ extension Experiment {
         [try predict(outputs)] + (withHeads ? try outputs.unimodal().values : [])
       }
       metrics[name] = try scoring("the test split under '\(name)'", of: set) {
-        trial.keep(try Predictions(task: set.manifest.task, logits: logits[0], labels: labels), under: name)
-        var found = try evaluator.metrics(logits[0], labels)
+        trial.keep(
+          try Predictions(
+            task: set.manifest.task, logits: logits[0], labels: labels, thresholds: builder.thresholds),
+          under: name)
+        var found = try evaluator.metrics(logits[0], labels, thresholds: builder.thresholds)
         scores[name] = try evaluator.score(found)
         for (modality, unimodal) in zip(model.modalities, logits.dropFirst()) {
-          found["unimodal.\(modality.name)"] = try evaluator.score(evaluator.metrics(unimodal, labels))
+          found["unimodal.\(modality.name)"] = try evaluator.score(
+            evaluator.metrics(unimodal, labels, thresholds: builder.thresholds))
         }
         return found
       }
@@ -123,7 +128,7 @@ extension Experiment {
     return EvaluationTable(
       dataset: set.manifest.name, metric: set.manifest.metric.rawValue, modalities: set.manifest.modalities,
       conditions: conditions, scores: scores, metrics: metrics, shapley: values?.shapley, samples: set.test?.count,
-      missing: set.test == nil ? nil : try set.missingInputs(), notes: notes)
+      missing: set.test == nil ? nil : try set.missingInputs(), validation: try trial.validation(), notes: notes)
   }
 
   /// Says of which split something cannot be scored.

@@ -1,4 +1,5 @@
 import Balancing
+import Datasets
 import Encoders
 import Foundation
 import Multimodal
@@ -9,8 +10,10 @@ import TorchNN
 extension Experiment {
   /// Runs a method's step on a batch from given weights, without moving them, and takes it apart.
   ///
-  /// The model is read off the weights: every `<modality>.embedding.weight` is a modality. Several updates of one step
-  /// are written as their sum.
+  /// The model is read off the weights: every `<modality>.embedding.weight` is a modality. Their order is that of
+  /// `modalities` in the file's header, where nobody says another. Several updates of one step are written as their sum.
+  /// Losses are weighted and directions shortened as `training.class_weights` and `optimizer.gradient_clip` say; the classes'
+  /// frequencies are those of the training split of `dataset`.
   public static func gradients(_ request: GradientRequest) throws -> GradientReport {
     guard (0...1).contains(request.progress) else {
       throw Diagnosis("the progress is \(request.progress), must be from 0 to 1", exitStatus: .usage)
@@ -29,7 +32,7 @@ extension Experiment {
       method: request.method, seed: request.seed, files: request.files, settings: request.settings)
     let entry = try MethodRegistry.entry(configuration.methodName)
     let weights = try SafeTensors(reading: request.weights)
-    let modalities = try modalities(of: weights, asked: request.modalities)
+    let modalities = try modalities(of: weights, asked: request.modalities, fusion: configuration.model.fusion)
     guard entry.card.modalities.admits(modalities.count) else {
       throw Diagnosis(
         "'\(entry.card.name)' needs \(entry.card.modalities.words) modalities, the weights have \(modalities.count)",
@@ -45,7 +48,8 @@ extension Experiment {
     let session = TrainingSession(
       model, optimizer: try RunBuilder.optimizer(configuration.optimizer, model.store),
       learningRate: RunBuilder.learningRate(configuration.optimizer), clock: clock,
-      random: RandomSource(seed: request.seed), path: configuration.training.gradients,
+      random: RandomSource(seed: request.seed), classWeights: try classWeights(configuration, model, elementType),
+      gradientClip: configuration.optimizer.gradientClip, path: configuration.training.gradients,
       missing: try missingInputs(reading: request.batch, model, elementType))
     let (report, inspection) = try session.inspecting { try method.step(batch, session) }
 
@@ -66,16 +70,24 @@ extension Experiment {
       out: request.out?.relativePath)
   }
 
-  private static func modalities(of weights: SafeTensors, asked: [String]) throws -> [Modality] {
+  private static func modalities(of weights: SafeTensors, asked: [String], fusion: FusionForm) throws -> [Modality] {
     let suffix = ".embedding.weight"
     let found = weights.names.filter { $0.hasSuffix(suffix) }.map { String($0.dropLast(suffix.count)) }
-    let order =
-      asked.isEmpty ? weights.metadata["modalities"]?.split(separator: ",").map(String.init) ?? found : asked
+    let known = asked.isEmpty ? weights.metadata["modalities"]?.split(separator: ",").map(String.init) : asked
+    // Tensors lie in a file by name or by size, not in the order of a fusion's columns.
+    let order = known ?? found.sorted()
     guard !found.isEmpty else {
       throw Diagnosis(
         "the weights name no modality", place: weights.path,
         found: ["expected names such as image\(suffix), found \(weights.names.prefix(8).joined(separator: ", "))"],
         exitStatus: .input)
+    }
+    guard known != nil || found.count == 1 || [.addition, .crossAttention].contains(fusion) else {
+      throw Diagnosis(
+        "the order of the modalities in the fusion cannot be known", place: weights.path,
+        found: ["the header has no 'modalities', and the weights are of \(found.sorted().joined(separator: ", "))"],
+        remedy: "name them in the order of the fusion's columns: --modalities \(found.sorted().joined(separator: ","))",
+        exitStatus: .usage)
     }
     guard Set(order) == Set(found), order.count == found.count else {
       throw Diagnosis(
@@ -83,6 +95,28 @@ extension Experiment {
         found: ["the weights have \(found.joined(separator: ", "))"], exitStatus: .usage)
     }
     return order.map { Modality($0) }
+  }
+
+  /// The weight of each class, as a run on the configuration's data set would have it; nil where all count alike.
+  private static func classWeights(
+    _ configuration: RunConfiguration, _ model: MultimodalModel, _ elementType: ElementType
+  ) throws -> Tensor? {
+    guard configuration.training.classWeights == .balanced else { return nil }
+    guard !configuration.dataset.isEmpty else {
+      throw Diagnosis(
+        "class weights are of a training split, and no data set is named", place: "training.class_weights",
+        remedy: "--set dataset=DATA, or --set training.class_weights=none", exitStatus: .usage)
+    }
+    let set = try LoadedData(at: URL(filePath: configuration.dataset)).set
+    guard set.manifest.task == model.task, set.manifest.classes.count == model.classes else {
+      throw Diagnosis(
+        "the data set does not fit the weights", place: set.folder.relativePath,
+        found: [
+          "it has \(set.manifest.classes.count) classes and is \(set.manifest.task.rawValue), "
+            + "the weights have \(model.classes) and are \(model.task.rawValue)"
+        ], exitStatus: .usage)
+    }
+    return try RunBuilder.balancedWeights(set).to(elementType)
   }
 
   private static func model(

@@ -51,7 +51,12 @@ struct LinearProbe {
     }
     if let best { try store.restore(best.weights) }
     let logits = try withoutGradients { try layer(standardized(test)) }
-    return try Predictions(task: task, logits: logits, labels: test.labels)
+    let thresholds = try held.flatMap { held in
+      try withoutGradients {
+        try Thresholds.fitted(layer(held.0), held.1, task: task, metric: set.manifest.metric)
+      }
+    }
+    return try Predictions(task: task, logits: logits, labels: test.labels, thresholds: thresholds)
   }
 
   /// eₘ of every sample, [N, H], on the host.

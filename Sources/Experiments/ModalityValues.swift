@@ -8,8 +8,8 @@ import TorchNN
 
 /// What each modality of a model adds to its test score: Shapley values over all sets of modalities that may be there.
 ///
-/// v(S) is the score with the modalities outside S missing, as in their `missing` conditions; v(∅) has all of them
-/// missing. The values are exact; 2ᴹ scores are needed for them, of which the evaluation knows most already for M = 2.
+/// v(S) is the score with the modalities outside S missing, as in their `missing` conditions; v(∅) is the best constant
+/// prediction's (``ConstantPrediction``), not what a model says to an empty input. The values are exact; 2ᴹ scores are needed for them, of which the evaluation knows most already for M = 2.
 struct ModalityValues {
   /// By modality; nil where there are too many.
   private(set) var shapley: [String: Double]?

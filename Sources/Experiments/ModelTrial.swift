@@ -16,6 +16,7 @@ final class ModelTrial {
   private var known: [String: Predictions] = [:]
   private var worths: [UInt64: [Double]] = [:]
   private var measures: [UInt64: WeightedScore] = [:]
+  private var onValidation: [Set<Modality>: (logits: Tensor, labels: Tensor)] = [:]
   /// The modalities for whose missing features zeros stood.
   private(set) var zeroFeatures: Set<Modality> = []
 
@@ -68,8 +69,10 @@ final class ModelTrial {
     return { try absence.logits($0, absent: absent) }
   }
 
-  /// What the model says with only those modalities there, silently: nobody tells it.
+  /// What the model says with only those modalities there, silently: nobody tells it; with none, the best constant
+  /// prediction: nobody who sees nothing asks a model.
   func predictions(present: UInt64) throws -> Predictions {
+    if present == 0 { return try set.constantPredictions() }
     let absent = Set(modalities.indices.filter { present >> UInt64($0) & 1 == 0 }.map { modalities[$0] })
     if absent.isEmpty { return try predictions(under: Condition.full) }
     if absent.count == 1, let one = absent.first {
@@ -103,7 +106,8 @@ final class ModelTrial {
 
   private func predictions(on split: FeatureSplit, told absent: Set<Modality>) throws -> Predictions {
     let (logits, labels) = try builder.evaluator.logits(model, builder.prepared(split), rule(told: absent))
-    return try Predictions(task: set.manifest.task, logits: logits, labels: labels)
+    return try Predictions(
+      task: set.manifest.task, logits: logits, labels: labels, thresholds: builder.thresholds)
   }
 
   /// The score with only those modalities there.
@@ -126,10 +130,49 @@ final class ModelTrial {
   ///
   /// - Parameter told: whether the model knows.
   func validationScore(without absent: Set<Modality>, told: Bool = false) throws -> Double {
-    guard let split = try set.validation(without: absent) else { throw MetricError.noSamples }
-    let (logits, labels) = try builder.evaluator.logits(
-      model, builder.prepared(split), rule(told: told ? absent : []))
-    return try builder.evaluator.score(builder.evaluator.metrics(logits, labels))
+    guard let (logits, labels) = try validationLogits(without: absent, told: told) else { throw MetricError.noSamples }
+    return try builder.evaluator.score(
+      builder.evaluator.metrics(logits, labels, thresholds: builder.thresholds))
+  }
+
+  /// What the model says of the validation split with some modalities not there; nil without such a split.
+  private func validationLogits(
+    without absent: Set<Modality>, told: Bool = false
+  ) throws -> (logits: Tensor, labels: Tensor)? {
+    if !told, let found = onValidation[absent] { return found }
+    guard let split = try set.validation(without: absent) else { return nil }
+    let found = try builder.evaluator.logits(model, builder.prepared(split), rule(told: told ? absent : []))
+    if !told { onValidation[absent] = found }
+    return found
+  }
+
+  /// The scores on the validation split that rows are chosen by; nil without such a split, or where the metric has none there.
+  func validation() throws -> ValidationScores? {
+    guard let labels = set.validation?.labels else { return nil }
+    do {
+      let full = try validationScore(without: [])
+      guard modalities.count > 1 else { return ValidationScores(full: full, missing: [:]) }
+      var missing: [String: Double] = [:]
+      for modality in modalities { missing[modality.name] = try validationScore(without: [modality]) }
+      var shapley: [String: Double]?
+      if modalities.count <= ModalityValues.mostModalities, let nothing = try set.constant().score(labels.array()) {
+        let worths = try (0...everything).map { present in
+          let absent = Set(modalities.indices.filter { present >> UInt64($0) & 1 == 0 }.map { modalities[$0] })
+          return try present == 0 ? nothing : validationScore(without: absent)
+        }
+        shapley = Dictionary(
+          zip(modalities.map(\.name), try Shapley.values(worths)), uniquingKeysWith: { first, _ in first })
+      }
+      return ValidationScores(full: full, missing: missing, shapley: shapley)
+    } catch is MetricError {
+      return nil
+    }
+  }
+
+  /// Of several labels, the probabilities above which the model should predict each; nil: one half.
+  func fittedThresholds() throws -> [Double]? {
+    guard let (logits, labels) = try validationLogits(without: []) else { return nil }
+    return try Thresholds.fitted(logits, labels, task: set.manifest.task, metric: set.manifest.metric)
   }
 
   /// How probabilities are to be read with everything there and with each modality missing or absent; nil without
@@ -139,11 +182,10 @@ final class ModelTrial {
     let kinds = modalities.count > 1 ? [Condition.missing, Condition.absent] : []
     let impaired = kinds.flatMap { kind in modalities.map { ("\($0.name)-\(kind)", Set([$0])) } }
     for (condition, absent) in [(Condition.full, Set<Modality>())] + impaired {
-      guard let split = try set.validation(without: absent) else { return nil }
-      let (logits, labels) = try builder.evaluator.logits(
-        model, builder.prepared(split), rule(told: told(condition, absent)))
+      let told = !told(condition, absent).isEmpty
+      guard let (logits, labels) = try validationLogits(without: absent, told: told) else { return nil }
       var calibration = Calibration(
-        temperature: try Temperature.fitted(logits, labels, task: set.manifest.task), samples: split.count)
+        temperature: try Temperature.fitted(logits, labels, task: set.manifest.task), samples: labels.shape[0])
       if set.test != nil {
         let test = try predictions(under: condition)
         calibration.error = test.reliability.error

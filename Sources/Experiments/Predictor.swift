@@ -16,6 +16,8 @@ public final class Predictor {
   private let metric: String
   private let scores: [String: Double]
   private let calibration: [String: Calibration]
+  /// Of several labels, the probability above which each is predicted; nil: one half.
+  private let thresholds: [Double]?
   private let missing: PerModality<[Float]>
   /// How absence is answered; nil for runs of versions that knew the method's own rule alone.
   private let absence: Absence?
@@ -99,6 +101,7 @@ public final class Predictor {
     let evaluation = try folder.readEvaluation()
     metric = evaluation.metric
     scores = evaluation.scores
+    thresholds = record.thresholds.flatMap { $0.count == record.data.classes.count ? $0 : nil }
     calibration = (record.calibration ?? [:]).filter { $1.temperature.isFinite && $1.temperature > 0 }
     let missingFile = try SafeTensors(reading: run.appending(path: "missing.safetensors"))
     missing = try forms.map { modality, form in
@@ -346,7 +349,8 @@ public final class Predictor {
   ) -> Prediction {
     let order = probabilities.indices.sorted { (-probabilities[$0], $0) < (-probabilities[$1], $1) }
     let chosen =
-      model.task == .multiLabel ? order.filter { probabilities[$0] > 0.5 } : order.first.map { [$0] } ?? []
+      model.task == .multiLabel
+      ? order.filter { probabilities[$0] > (thresholds?[$0] ?? 0.5) } : order.first.map { [$0] } ?? []
     let condition = condition(absent)
     let score = condition.flatMap { scores[$0] }
     return Prediction(

@@ -245,7 +245,7 @@ public struct GradientReport: Sendable, Codable, Equatable {
 /// A prediction, and how far it may be trusted.
 public struct Prediction: Sendable, Codable, Equatable {
   public var id: String?
-  /// The most probable class; every class above one half where there may be several.
+  /// The most probable class; every class above its threshold where there may be several.
   public var labels: [String]
   /// By class name.
   public var probabilities: [String: Double]

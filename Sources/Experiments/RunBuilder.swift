@@ -30,6 +30,8 @@ struct RunBuilder {
   let viewDigests: [String: String]
   /// The share of training rows that are views; 0 where there are none or the method wants none.
   let viewShare: Double
+  /// Of several labels, the probability above which the finished model predicts each; nil: one half.
+  var thresholds: [Double]?
   /// `training.dropout` as it is for these encoders: "0" where none leaves out anything.
   let dropout: String
 
@@ -254,7 +256,11 @@ struct RunBuilder {
   /// The weight of each class, with mean 1; nil where all count alike.
   private func classWeights() throws -> Tensor? {
     guard configuration.training.classWeights == .balanced else { return nil }
-    let set = data.set
+    return try Self.balancedWeights(data.set).to(elementType, on: device)
+  }
+
+  /// Each class by the inverse of its frequency in training, with mean 1; [C].
+  static func balancedWeights(_ set: FeatureSet) throws -> Tensor {
     let counts: [Double]
     if set.manifest.task == .multiLabel {
       counts = try set.train.labels.to(.float64).sum(0).array()
@@ -267,7 +273,7 @@ struct RunBuilder {
     // A class that nobody has gets the weight of one that a single sample has.
     let inverse = counts.map { 1 / max($0, 1) }
     let mean = inverse.reduce(0, +) / Double(inverse.count)
-    return try Tensor(inverse.map { $0 / mean }).to(elementType, on: device)
+    return try Tensor(inverse.map { $0 / mean })
   }
 
   static func optimizer(_ settings: OptimizerSettings, _ store: ParameterStore) throws -> any Optimizer {

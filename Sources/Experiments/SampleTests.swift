@@ -64,7 +64,7 @@ extension Experiment {
       guard probabilities.shape.first == samples else { return nil }
       let predictions = try Predictions(
         task: data.set.manifest.task, classes: probabilities.shape[1], truth: truth,
-        probabilities: probabilities.array())
+        probabilities: probabilities.array(), thresholds: run.record.thresholds)
       let score = WeightedScore(predictions, metric: data.set.manifest.metric)
       scores[name] = { score($0) }
     }

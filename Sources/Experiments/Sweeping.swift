@@ -52,7 +52,7 @@ extension Experiment {
         var chosen = [Bool](repeating: false, count: count)
         for sample in order.prefix(share(ratio, of: count)) { chosen[sample] = true }
         let mixed = try Tensor(chosen, shape: [count, 1]).choose(impaired, clean)
-        return try evaluator.score(evaluator.metrics(mixed, labels))
+        return try evaluator.score(evaluator.metrics(mixed, labels, thresholds: builder.thresholds))
       }
     }
     let name = builder.configuration.methodName

@@ -9,7 +9,7 @@ import TorchNN
 
 /// One run, from its first step to its evaluation, recorded in its folder.
 final class TrainingRun: Trainer.Observer {
-  private let builder: RunBuilder
+  private var builder: RunBuilder
   private let resolved: ResolvedConfiguration
   private let folder: RunFolder
   private let digest: String
@@ -185,7 +185,10 @@ final class TrainingRun: Trainer.Observer {
       return [try predict(outputs)] + (parts?.values ?? [])
     }
     var metrics = try Experiment.scoring("the validation split", of: builder.data.set) {
-      try evaluator.metrics(logits[0], labels)
+      // An epoch is judged by what it could decide, not by where its probabilities happen to lie about one half.
+      try evaluator.metrics(
+        logits[0], labels,
+        thresholds: Thresholds.fitted(logits[0], labels, task: evaluator.task, metric: evaluator.metric))
     }
     for (modality, part) in zip(session.model.modalities, logits.dropFirst()) {
       metrics["\(ownHeads ? "loss" : "split").\(modality.name)"] =
@@ -240,6 +243,7 @@ final class TrainingRun: Trainer.Observer {
     record.status = status
     record.ended = RunRecord.timestamp()
     record.seconds = seconds
+    record.work = session.tally.work
     try folder.write(record)
   }
 
@@ -257,6 +261,8 @@ final class TrainingRun: Trainer.Observer {
       record.notes.append("no validation split: nothing was selected, the weights are the last epoch's")
     }
     try ModelFile.write(builder, session.model, method, to: folder)
+    builder.thresholds = try ModelTrial(builder, session.model, method).fittedThresholds()
+    record.thresholds = builder.thresholds
     let absence = try Absence(fitting: builder, session.model, method)
     try absence.write(to: folder)
     record.absence = absence.chosen

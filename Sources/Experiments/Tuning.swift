@@ -31,7 +31,7 @@ extension Experiment {
     for (index, row) in rows.enumerated() {
       let card = try MethodRegistry.entry(row.configuration.methodName).card
       for number in 0..<request.tuning {
-        let settings = number == 0 ? [:] : trialSettings(number, of: row.label, card, row.resolved.tree)
+        let settings = number == 0 ? [:] : trialSettings(number, of: card, row.resolved.tree)
         var (configuration, resolved) = try resolve(
           method: row.configuration.methodName, seed: 0, data: request.data, files: request.files,
           settings: request.settings + request.rows[index].settings + words(settings))
@@ -105,11 +105,13 @@ extension Experiment {
   /// What a trial sets: a learning rate from 10⁻⁴ to 10⁻², log-uniformly, and every number of the method's that has a
   /// range on its card times 2ᵘ, u uniform in −2 … 2, within that range.
   ///
-  /// Drawn from a stream that depends on the row's label and the trial's number alone, so that more trials, other rows or
-  /// another order change none of them.
-  static func trialSettings(_ number: Int, of label: String, _ card: MethodCard, _ row: Tree) -> [String: Tree] {
-    var numbers = SeededNumbers(seed: 0, stream: "tune/\(label)/\(number)")
-    var settings: [String: Tree] = ["optimizer.learning_rate": .number(pow(10, -4 + 2 * numbers.uniform()))]
+  /// What every method has is drawn from a stream of the trial's number alone, so that every row tries the same learning
+  /// rates; a method's own from one of its name and the number. More trials, other rows, other labels or another order
+  /// change none of them.
+  static func trialSettings(_ number: Int, of card: MethodCard, _ row: Tree) -> [String: Tree] {
+    var common = SeededNumbers(seed: 0, stream: "tune/common/\(number)")
+    var settings: [String: Tree] = ["optimizer.learning_rate": .number(pow(10, -4 + 2 * common.uniform()))]
+    var numbers = SeededNumbers(seed: 0, stream: "tune/method/\(card.name)/\(number)")
     for setting in card.settings {
       guard let range = setting.range, setting.default.numberValue != nil else { continue }
       let factor = exp2(-2 + 4 * numbers.uniform())

@@ -8,11 +8,19 @@ public struct Batch {
   public let inputs: PerModality<Tensor>
   /// [B] class numbers, or [B, C] for several labels.
   public let labels: Tensor
+  /// The modalities that the plan hides at each row; empty where it hides none.
+  public let hidden: [Set<Modality>]
 
-  public init(samples: [Int], inputs: PerModality<Tensor>, labels: Tensor) {
+  public init(samples: [Int], inputs: PerModality<Tensor>, labels: Tensor, hidden: [Set<Modality>] = []) {
     self.samples = samples
     self.inputs = inputs
     self.labels = labels
+    self.hidden = hidden
+  }
+
+  /// The same samples with other inputs.
+  public func replacing(_ inputs: PerModality<Tensor>) -> Batch {
+    Batch(samples: samples, inputs: inputs, labels: labels, hidden: hidden)
   }
 
   public var count: Int { samples.count }

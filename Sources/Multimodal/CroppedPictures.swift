@@ -29,11 +29,10 @@ package struct CroppedPictures: BatchSource {
     guard let numbers = batches.plan.flips?.numbers("crop") else { return feed }
     return CroppedFeed(feed) { batch in
       let boxes = batch.samples.map { box(numbers, of: $0) }
-      return Batch(
-        samples: batch.samples,
-        inputs: try batch.inputs.map { modality, pictures in
+      return batch.replacing(
+        try batch.inputs.map { modality, pictures in
           try modalities.contains(modality) ? pictures.stretchedParts(boxes) : pictures
-        }, labels: batch.labels)
+        })
     }
   }
 

@@ -8,11 +8,17 @@ public struct MeasuredRun: Equatable, Sendable {
   /// What each modality adds to the score; empty where that was not measured.
   public var shapley: [String: Double]
   public var seconds: Double?
+  /// What training took; `nil` where that was not counted.
+  public var work: Work?
+  /// What rows are chosen by; `nil` without a validation split.
+  public var validation: ValidationScores?
 
   public init(
     seed: Int, scores: [String: Double], training: [String: Double] = [:], shapley: [String: Double] = [:],
-    seconds: Double? = nil
+    seconds: Double? = nil, work: Work? = nil, validation: ValidationScores? = nil
   ) {
+    self.work = work
+    self.validation = validation
     self.seed = seed
     self.scores = scores
     self.shapley = shapley
@@ -146,6 +152,10 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     /// How unevenly they add, as ``EvaluationTable/imbalance``.
     public var imbalance: Double?
     public var seconds: Double?
+    /// What training took; `nil` where that was not counted.
+    public var work: Work?
+    /// What rows are chosen by; `nil` without a validation split.
+    public var validation: ValidationScores?
   }
 
   /// One method.
@@ -163,6 +173,14 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     public var shapley: [String: Double] = [:]
     /// The mean of the runs' imbalances.
     public var imbalance: Double?
+    /// Means over the runs; `nil` where not every run counted them.
+    public var updates: Double? { mean(of: runs.map { $0.work.map { Double($0.updates) } }) }
+    public var seconds: Double? { mean(of: runs.map(\.seconds)) }
+
+    private func mean(of values: [Double?]) -> Double? {
+      let known = values.compactMap { $0 }
+      return known.count == runs.count ? Statistics.mean(known) : nil
+    }
   }
 
   /// A test of two methods over their common seeds, and over the test samples where predictions were kept.
@@ -173,13 +191,13 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     public var quantity: String
     /// The second's mean less the first's.
     public var difference: Double
-    /// Of a paired t-test over seeds, by itself.
+    /// Of a paired t-test over seeds, by itself; 1 where every seed differs by the same amount, which tests nothing.
     public var p: Double
     /// That p, corrected by Holm over ``family``.
     public var adjusted: Double?
     /// How many tests it was corrected for: of one quantity, those against the baseline; of two other methods, all.
     public var family: Int?
-    /// Of the difference.
+    /// Of the difference; `nil` where every seed differs by the same amount.
     public var interval95: Interval?
     /// Common seeds.
     public var seeds: Int?
@@ -236,6 +254,8 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
   public var missing: MissingInputs?
   /// By condition, the model that was trained for just that; empty where none was.
   public var specialists: [String: Specialist] = [:]
+  /// The best prediction that is the same for every sample; `nil` where nobody worked it out.
+  public var constant: Constant?
   /// What a reader of the numbers must know.
   public var notes: [String]
 
@@ -323,7 +343,9 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
           regret: Self.regret(of: run, against: specialists)),
         negativeTransfer: robustness.negativeTransfer,
         worseThanUnimodal: unimodal[run.seed].flatMap { best in full.map { $0 < best } }, training: run.training,
-        shapley: run.shapley, imbalance: EvaluationTable.imbalance(of: run.shapley), seconds: run.seconds)
+        shapley: run.shapley, imbalance: EvaluationTable.imbalance(of: run.shapley), seconds: run.seconds,
+        work: run.work,
+        validation: run.validation)
     }
     var mean = Quantities<Double>()
     var interval = Quantities<Interval>()
@@ -365,8 +387,15 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
           }
           guard pairs.count > 1 else { continue }
           guard let result = Statistics.pairedTest(pairs.map(\.0), pairs.map(\.1)) else {
+            // Seeds that do not spread test nothing. The pair stays in its family, for the samples to decide.
             notes.append(
-              "\(first.name) and \(second.name) differ in \(quantity) by the same amount on every seed: no test there")
+              "\(first.name) and \(second.name) differ in \(quantity) by the same amount on every seed: "
+                + "only the test samples can tell")
+            let difference = Statistics.mean(pairs.map { $0.1 - $0.0 }) ?? 0
+            tests.append(
+              Test(
+                methods: [first.name, second.name], quantity: quantity, difference: difference, p: 1, seeds: pairs.count
+              ))
             continue
           }
           tests.append(
@@ -394,11 +423,13 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
   static let keyOrder = [
     "dataset", "metric", "conditions", "specialists", "methods", "name", "method", "settings", "sees", "score", "runs",
     "seed", "scores", "average", "gap", "regret", "worst",
-    "negativeTransfer", "worseThanUnimodal", "shapley", "imbalance", "training", "seconds", "mean", "interval95",
+    "negativeTransfer", "worseThanUnimodal", "shapley", "imbalance", "training", "seconds", "updates", "samples",
+    "otherModels", "otherUpdates", "validation", "mean", "interval95",
     "tests",
     "quantity",
     "difference", "p", "adjusted", "family",
-    "seeds", "joint", "front", "by", "points", "full", "averageMissing", "gapMissing", "beatenBy", "picks",
+    "seeds", "joint", "constant", "says", "front", "by", "chosenOn", "points", "full", "averageMissing", "gapMissing",
+    "beatenBy", "picks",
     "preference",
     "runnerUp", "withinNoise", "missing", "notes",
   ]
@@ -417,7 +448,9 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
 // A run's quantities stand beside its seed, not in a table of their own.
 extension ComparisonResults.Run {
   private enum CodingKeys: String, CodingKey {
-    case seed, negativeTransfer, worseThanUnimodal, training, shapley, imbalance, seconds
+    case seed, negativeTransfer, worseThanUnimodal, training, shapley, imbalance, seconds, validation
+    // Those of `Work`, beside the others.
+    case updates, samples, otherModels, otherUpdates
   }
 
   public init(from decoder: any Swift.Decoder) throws {
@@ -430,6 +463,13 @@ extension ComparisonResults.Run {
     shapley = try c.decodeIfPresent([String: Double].self, forKey: .shapley) ?? [:]
     imbalance = try c.decodeIfPresent(Double.self, forKey: .imbalance)
     seconds = try c.decodeIfPresent(Double.self, forKey: .seconds)
+    validation = try c.decodeIfPresent(ValidationScores.self, forKey: .validation)
+    work = try c.decodeIfPresent(Int.self, forKey: .updates).map { updates in
+      Work(
+        updates: updates, samples: try c.decodeIfPresent(Int.self, forKey: .samples) ?? 0,
+        otherModels: try c.decodeIfPresent(Int.self, forKey: .otherModels) ?? 0,
+        otherUpdates: try c.decodeIfPresent(Int.self, forKey: .otherUpdates) ?? 0)
+    }
   }
 
   public func encode(to encoder: any Swift.Encoder) throws {
@@ -442,11 +482,19 @@ extension ComparisonResults.Run {
     if !shapley.isEmpty { try c.encode(shapley, forKey: .shapley) }
     try c.encodeIfPresent(imbalance, forKey: .imbalance)
     try c.encodeIfPresent(seconds, forKey: .seconds)
+    try c.encodeIfPresent(validation, forKey: .validation)
+    guard let work else { return }
+    try c.encode(work.updates, forKey: .updates)
+    try c.encode(work.samples, forKey: .samples)
+    try c.encode(work.otherModels, forKey: .otherModels)
+    try c.encode(work.otherUpdates, forKey: .otherUpdates)
   }
 }
 
 extension ComparisonResults.MethodRow {
-  private enum CodingKeys: String, CodingKey { case name, settings, sees, runs, mean, interval95, shapley, imbalance }
+  private enum CodingKeys: String, CodingKey {
+    case name, settings, sees, runs, mean, interval95, shapley, imbalance, updates, seconds
+  }
 
   public init(from decoder: any Swift.Decoder) throws {
     let c = try decoder.container(keyedBy: CodingKeys.self)
@@ -470,5 +518,7 @@ extension ComparisonResults.MethodRow {
     if !interval95.isEmpty { try c.encode(interval95, forKey: .interval95) }
     if !shapley.isEmpty { try c.encode(shapley, forKey: .shapley) }
     try c.encodeIfPresent(imbalance, forKey: .imbalance)
+    try c.encodeIfPresent(updates, forKey: .updates)
+    try c.encodeIfPresent(seconds, forKey: .seconds)
   }
 }

@@ -71,13 +71,15 @@ public struct EvaluationTable: Codable, Equatable, Sendable {
   public var negativeTransfer: Bool?
   /// What each modality adds to the score; `nil` where that was not measured.
   ///
-  /// Shapley's values over the scores with every set of modalities missing: they add up to the full score less the score
-  /// with nothing there.
+  /// Shapley's values over the scores with every set of modalities missing: they add up to the full score less that of the
+  /// best constant prediction, which is what no modality is worth.
   public var shapley: [String: Double]?
   /// How unevenly the modalities add, as ``imbalance(of:)``; `nil` with one modality.
   public var imbalance: Double?
   /// What stood for each modality where it was missing: `encoded-empty` or `zeros`; `nil` where none was.
   public var missing: MissingInputs?
+  /// The same model's scores on the validation split; `nil` where there is none.
+  public var validation: ValidationScores?
   /// How many were scored.
   public var samples: Int?
   /// What a reader of the numbers must know.
@@ -87,8 +89,9 @@ public struct EvaluationTable: Codable, Equatable, Sendable {
   public init(
     dataset: String, metric: String, split: String = "test", modalities: [String], conditions: [String],
     scores: [String: Double], metrics: [String: [String: Double]] = [:], shapley: [String: Double]? = nil,
-    samples: Int? = nil, missing: MissingInputs? = nil, notes: [String] = []
+    samples: Int? = nil, missing: MissingInputs? = nil, validation: ValidationScores? = nil, notes: [String] = []
   ) {
+    self.validation = validation
     self.dataset = dataset
     self.metric = metric
     self.missing = missing
@@ -109,7 +112,7 @@ public struct EvaluationTable: Codable, Equatable, Sendable {
 
   static let keyOrder = [
     "dataset", "metric", "split", "samples", "modalities", "conditions", "scores", "average", "gap", "negativeTransfer",
-    "shapley", "imbalance", "missing", "metrics", "notes",
+    "shapley", "imbalance", "missing", "validation", "full", "metrics", "notes",
   ]
 
   /// The mean distance between the values of two modalities, over all pairs; `nil` with fewer than two.

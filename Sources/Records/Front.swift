@@ -50,8 +50,12 @@ public struct Front: Codable, Equatable, Sendable {
 
   /// What balance is measured by: the imbalance where every row has it, else the gap.
   public var by: Measure
-  /// In the order of the comparison; without rows that were not measured so.
+  /// In the order of the comparison, by test scores; without rows that were not measured so.
   public var points: [Point]
+  /// The split whose scores the picks were made by: `validation` where every row has such scores, else `test`.
+  ///
+  /// `nil` in files of earlier versions, which took the test split.
+  public var chosenOn: String?
   /// One for each preference that can be served.
   public var picks: [Pick]
 
@@ -79,7 +83,9 @@ public struct Front: Codable, Equatable, Sendable {
     let beaters = points.map { point in points.filter { beats($0, point) }.map(\.name) }
     let front = Set(zip(points, beaters).filter { $1.isEmpty }.map(\.0.name))
     for i in points.indices { points[i].beatenBy = beaters[i].filter(front.contains) }
-    picks = Preference.allCases.compactMap { pick($0, scored) }
+    let judged = Self.validationPoints(scored, by: by)
+    chosenOn = judged == nil ? "test" : "validation"
+    picks = Preference.allCases.compactMap { pick($0, scored, judged ?? points) }
   }
 
   /// The row that a preference takes; `nil` where what it asks for was not measured.
@@ -108,7 +114,8 @@ public struct Front: Codable, Equatable, Sendable {
 
   // MARK: Which to take
 
-  private func pick(_ preference: Preference, _ rows: [ComparisonResults.MethodRow]) -> Pick? {
+  /// - Parameter points: what is chosen by; the tests are of the rows' test scores.
+  private func pick(_ preference: Preference, _ rows: [ComparisonResults.MethodRow], _ points: [Point]) -> Pick? {
     guard let first = best(preference, points) else { return nil }
     let second = best(preference, points.filter { $0.name != first.name })
     var pick = Pick(preference: preference, name: first.name, runnerUp: second?.name, tests: [])

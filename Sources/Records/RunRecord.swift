@@ -88,6 +88,10 @@ public struct RunRecord: Codable, Equatable, Sendable {
   public var absence: [String: AbsenceAnswer]?
   /// The validation scores that chose among the answers: by modality, then by answer.
   public var absenceScores: [String: [String: Double]]?
+  /// Of several labels, the probability above which each is predicted, set on the validation split; nil: one half.
+  public var thresholds: [Double]?
+  /// What training took; nil in records of earlier versions.
+  public var work: Work?
   /// What a reader of the numbers must know.
   public var notes: [String]
 
@@ -115,8 +119,8 @@ public struct RunRecord: Codable, Equatable, Sendable {
   public static func timestamp(_ date: Date = Date()) -> String { date.formatted(.iso8601) }
 
   static let keyOrder = [
-    "format", "status", "started", "ended", "seconds", "selectedEpoch", "absence", "absenceScores", "calibration",
-    "notes", "configuration", "data",
+    "format", "status", "started", "ended", "seconds", "work", "updates", "samples", "otherModels", "otherUpdates",
+    "selectedEpoch", "absence", "absenceScores", "thresholds", "calibration", "notes", "configuration", "data",
     "name",
     "path",
     "versions", "device", "processor", "arithmetic", "threads", "provenance",
@@ -124,7 +128,7 @@ public struct RunRecord: Codable, Equatable, Sendable {
 
   private enum CodingKeys: String, CodingKey {
     case format, configuration, provenance, versions, threads, device, processor, arithmetic, data, status
-    case started, ended, seconds, selectedEpoch, calibration, absence, absenceScores, notes
+    case started, ended, seconds, selectedEpoch, calibration, absence, absenceScores, notes, thresholds, work
   }
 
   public init(from decoder: any Swift.Decoder) throws {
@@ -150,6 +154,8 @@ public struct RunRecord: Codable, Equatable, Sendable {
     calibration = try c.decodeIfPresent([String: Calibration].self, forKey: .calibration)
     absence = try c.decodeIfPresent([String: AbsenceAnswer].self, forKey: .absence)
     absenceScores = try c.decodeIfPresent([String: [String: Double]].self, forKey: .absenceScores)
+    thresholds = try c.decodeIfPresent([Double].self, forKey: .thresholds)
+    work = try c.decodeIfPresent(Work.self, forKey: .work)
     notes = try c.decodeIfPresent([String].self, forKey: .notes) ?? []
   }
 
@@ -172,6 +178,8 @@ public struct RunRecord: Codable, Equatable, Sendable {
     try c.encodeIfPresent(calibration, forKey: .calibration)
     try c.encodeIfPresent(absence, forKey: .absence)
     try c.encodeIfPresent(absenceScores, forKey: .absenceScores)
+    try c.encodeIfPresent(thresholds, forKey: .thresholds)
+    try c.encodeIfPresent(work, forKey: .work)
     try c.encode(notes, forKey: .notes)
   }
 }

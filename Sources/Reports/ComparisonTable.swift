@@ -20,8 +20,10 @@ public struct ComparisonTable: Equatable, Sendable {
   /// What training measured of every method.
   public struct TrainingLine: Equatable, Sendable {
     public let title: String
-    /// By method, in percent.
+    /// By method: in percent, updates (`180 + 360` with those of models trained besides), or seconds.
     public let cells: [String]
+    /// Whether the cells are shares in percent.
+    public var isShare = true
   }
 
   /// How a cell compares with the others of its line.
@@ -55,7 +57,9 @@ public struct ComparisonTable: Equatable, Sendable {
   public let metric: String
   public let lines: [Line]
   /// As they are called in the table.
-  public let methods: [String]
+  public private(set) var methods: [String]
+  /// How many of them are ranked: all but the constant prediction.
+  public let rankedCount: Int
   /// By line, then method.
   public let cells: [[Cell]]
   /// By line, the score of the model that was trained for just that; empty where none was.
@@ -64,8 +68,8 @@ public struct ComparisonTable: Equatable, Sendable {
   public let seen: [String]
   /// How many runs each mean is of: `5 seeds`, `3 to 5 seeds`.
   public let seeds: String
-  public let notes: [String]
-  /// What training measured, by line then method, in percent: the share of conflicting steps.
+  public private(set) var notes: [String]
+  /// What training measured and took, by line then method: the share of conflicting steps, updates, seconds.
   public let trainingLines: [TrainingLine]
 
   /// - Parameter titles: what to call a method, by name; its name where there is none.
@@ -76,13 +80,13 @@ public struct ComparisonTable: Equatable, Sendable {
     seen = results.methods.filter(\.seesImpaired).map { row in
       "\(titles[row.name] ?? row.name): \(row.sees.filter { $0 != "clean" }.joined(separator: ", "))"
     }
+    rankedCount = results.methods.count
     notes = results.notes
     lines = Self.lines(of: results)
     let counts = results.methods.map(\.runs.count)
     let low = counts.min() ?? 0
     let high = counts.max() ?? 0
     seeds = low == high ? (low == 1 ? "1 seed" : "\(low) seeds") : "\(low) to \(high) seeds"
-    cells = lines.map { line in Self.cells(of: line, results.methods) }
     specialists =
       results.specialists.isEmpty
       ? []
@@ -92,7 +96,41 @@ public struct ComparisonTable: Equatable, Sendable {
           mean: specialist.map { percent($0.score) }, halfWidth: specialist?.interval95.map { percent($0.halfWidth) },
           rank: .none, negativeTransfer: false)
       }
-    trainingLines = Self.trainingLines(of: results.methods)
+    let cells = lines.map { line in Self.cells(of: line, results.methods) }
+    let trainingLines = Self.trainingLines(of: results.methods) + Self.workLines(of: results.methods)
+    guard let constant = results.constant else {
+      (self.cells, self.trainingLines) = (cells, trainingLines)
+      return
+    }
+    // A last row that was not trained: it takes no part in the ranks.
+    methods.append("constant")
+    self.cells = zip(lines, cells).map { line, row in
+      let isScore = !line.quantity.hasPrefix("regret.")
+      let mean = percent(line.quantity.hasPrefix("gap.") ? 0 : constant.score)
+      return row + [Cell(mean: isScore ? mean : nil, halfWidth: nil, rank: .none, negativeTransfer: false)]
+    }
+    self.trainingLines = trainingLines.map {
+      TrainingLine(title: $0.title, cells: $0.cells + ["–"], isShare: $0.isShare)
+    }
+    notes.insert("constant, which looks at nothing, says \(constant.says)", at: 0)
+  }
+
+  /// What training took, where it was counted and is not the same for all: updates, with those of models trained besides.
+  private static func workLines(of methods: [ComparisonResults.MethodRow]) -> [TrainingLine] {
+    let means = methods.map { row -> (updates: Double, others: Double)? in
+      let works = row.runs.compactMap(\.work)
+      guard let updates = row.updates else { return nil }
+      return (updates, works.reduce(0) { $0 + Double($1.otherUpdates) } / Double(works.count))
+    }
+    guard means.contains(where: { $0 != nil }) else { return [] }
+    let updates = means.map { mean in
+      mean.map { fixed($0.updates, 0) + ($0.others > 0 ? " + \(fixed($0.others, 0))" : "") } ?? "–"
+    }
+    let seconds = methods.map { $0.seconds.map { fixed($0, $0 < 10 ? 1 : 0) } ?? "–" }
+    return [
+      TrainingLine(title: "updates", cells: updates, isShare: false),
+      TrainingLine(title: "seconds", cells: seconds, isShare: false),
+    ]
   }
 
   private static func trainingLines(

@@ -27,9 +27,11 @@ struct DiagnosisWords {
     let interval = "95 % CI \(range(leaning.above))"
     switch leaning.verdict {
     case .learnedNothing:
+      let full = diagnosis.scores[Condition.full]
+      let isBelow = full.map { $0.isBelow(diagnosis.chance) } ?? false
       return [
-        "Nothing that can be told: with everything there it reaches \(score(Condition.full)), and a constant prediction "
-          + "\(percent(diagnosis.chance)) %, which is the same within noise."
+        "Nothing: nothing was learned. With everything there it reaches \(score(Condition.full)), and a constant prediction "
+          + "\(percent(diagnosis.chance)) %, \(isBelow ? "which is more" : "which is the same within noise")."
       ]
     case .leans:
       guard leaning.peers.isEmpty else { return [peersSentence(interval)] + conventions }
@@ -194,7 +196,15 @@ struct DiagnosisWords {
           + "(\(percent(diagnosis.chance)) %) beyond noise: the data, as it is encoded, gives nothing to lean on there."
       )
     }
+    let below = ranked.filter { $0.worth.aloneAboveChance.isBelow(0) }.map(\.name)
+    if !below.isEmpty { sentences.append("Trained alone, \(joined(below)) is below a constant prediction.") }
     guard diagnosis.leaning.verdict != .learnedNothing else { return sentences }
+    let only = diagnosis.modalities.filter { diagnosis.worth[$0].map { $0.only.isBelow(diagnosis.chance) } ?? false }
+    if !only.isEmpty {
+      sentences.append(
+        "With \(joined(only)) as the only one there, the model is below a constant prediction "
+          + "(\(percent(diagnosis.chance)) %).")
+    }
     sentences += gap + unused
     return sentences
   }
@@ -328,7 +338,10 @@ struct DiagnosisWords {
 
   private var advice: [String] {
     if diagnosis.leaning.verdict == .learnedNothing {
-      return ["No method before the data is looked at: labels, encoders, and whether there are enough samples."]
+      return [
+        "A stronger encoder first: the features, as they are, do not tell the classes apart. Then labels, and whether there "
+          + "are enough samples. No method of training makes up for that."
+      ]
     }
     let problems = diagnosis.problems
     let method = title(diagnosis.method)

@@ -49,7 +49,11 @@ public struct FrontText: Equatable, Sendable {
     guard let pick = front.pick(preference), let point = front.point(pick.name) else {
       return "No row can be picked as the most \(preference.rawValue): what that needs was not measured."
     }
-    let lead = "\(Self.word(preference)): \(title(pick.name)), \(reason(preference, point))"
+    let lead =
+      front.chosenOn == "validation"
+      ? "\(Self.word(preference)): \(title(pick.name)), \(validationReason(preference)); on the test split it reaches "
+        + numbers(preference, point)
+      : "\(Self.word(preference)): \(title(pick.name)), \(reason(preference, point))"
     guard let name = pick.runnerUp, let next = front.point(name) else {
       return "\(lead); no other row comes into question."
     }
@@ -73,6 +77,18 @@ public struct FrontText: Equatable, Sendable {
       return "\(values) the best when a modality is missing among rows within \(points) points of the best full score"
     case .accurate: return "\(values) the best when everything is there"
     case .balanced: return "\(values) the nearest on the front to the best of both"
+    }
+  }
+
+  /// Why a row is taken that the validation split chose: its test scores took no part.
+  private func validationReason(_ preference: Front.Preference) -> String {
+    switch preference {
+    case .robust:
+      let points = fixed(100 * Front.tolerance, 0)
+      return "chosen on the validation split as the best when a modality is missing among rows within \(points) points "
+        + "of the best full score"
+    case .accurate: return "chosen on the validation split as the best when everything is there"
+    case .balanced: return "chosen on the validation split as the nearest on the front to the best of both"
     }
   }
 

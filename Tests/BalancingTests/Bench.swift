@@ -22,6 +22,8 @@ struct Bench {
   /// By attention instead of concatenation.
   var fusesByAttention = false
   var embeddingWidth = 4
+  /// Of each class in losses.
+  var classWeights: [Double]?
   /// Trained with the model, and what they are shown of the data.
   var encoders: [Modality: any TrainedEncoder] = [:]
   var showing: (SyntheticData) -> any BatchSource = { $0 }
@@ -65,7 +67,8 @@ struct Bench {
     let optimizer: any Optimizer = plainDescent ? try SGD(model.store, momentum: 0.9) : try Adam(model.store)
     return TrainingSession(
       model, optimizer: optimizer, learningRate: LearningRate(learningRate),
-      clock: TrainingClock(steps: trainer.steps(over: data.count), epochs: epochs), random: RandomSource(seed: seed))
+      clock: TrainingClock(steps: trainer.steps(over: data.count), epochs: epochs), random: RandomSource(seed: seed),
+      classWeights: try classWeights.map { try .of($0) })
   }
 
   func lab(_ session: TrainingSession) -> Lab {

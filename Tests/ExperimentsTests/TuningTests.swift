@@ -18,7 +18,7 @@ struct TuningTests {
     let entry = try MethodRegistry.entry(card.name)
     let row = try Experiment.resolve(method: card.name).resolved.tree
     for trial in 1...12 {
-      let settings = Experiment.trialSettings(trial, of: card.name, card, row)
+      let settings = Experiment.trialSettings(trial, of: card, row)
       let rate = try #require(settings["optimizer.learning_rate"]?.numberValue)
       #expect(rate >= 1e-4 && rate < 1e-2)
       for (path, value) in settings where path != "optimizer.learning_rate" {
@@ -57,9 +57,10 @@ struct TuningTests {
     var rates: [Double] = []
     var clamped = 0
     for trial in 1...200 {
-      let settings = Experiment.trialSettings(trial, of: "a row", Self.card, Self.row)
-      var numbers = SeededNumbers(seed: 0, stream: "tune/a row/\(trial)")
-      let rate = pow(10, -4 + 2 * numbers.uniform())
+      let settings = Experiment.trialSettings(trial, of: Self.card, Self.row)
+      var common = SeededNumbers(seed: 0, stream: "tune/common/\(trial)")
+      var numbers = SeededNumbers(seed: 0, stream: "tune/method/m/\(trial)")
+      let rate = pow(10, -4 + 2 * common.uniform())
       #expect(settings["optimizer.learning_rate"] == .number(rate))
       rates.append(log10(rate))
       // The row's own value is stretched, not the card's default.
@@ -79,14 +80,23 @@ struct TuningTests {
     #expect(abs(rates.reduce(0, +) / 200 + 3) < 0.15)
   }
 
-  @Test("draws depend on the row's label and the trial alone")
-  func streams() {
-    func draw(_ trial: Int, _ label: String) -> [String: Tree] {
-      Experiment.trialSettings(trial, of: label, Self.card, Self.row)
+  @Test("every method tries the same learning rates, and its own settings depend on its name and the trial alone")
+  func streams() throws {
+    let rows = try Self.cards.map { ($0, try Experiment.resolve(method: $0.name).resolved.tree) }
+    var rates: [Tree] = []
+    for trial in 1...4 {
+      let drawn = rows.map { Experiment.trialSettings(trial, of: $0, $1)["optimizer.learning_rate"] }
+      #expect(Set(drawn.map { $0?.numberValue }).count == 1)
+      rates.append(try #require(drawn[0]))
     }
-    #expect(draw(1, "a") == draw(1, "a"))
-    #expect(draw(1, "a") != draw(2, "a"))
-    #expect(draw(1, "a") != draw(1, "b"))
+    #expect(Set(rates.map(\.numberValue)).count == 4)
+    func draw(_ trial: Int, _ card: MethodCard) -> [String: Tree] {
+      Experiment.trialSettings(trial, of: card, Self.row)
+    }
+    let other = MethodCard(name: "n", title: "N", stage: .objective, summary: "", settings: Self.card.settings)
+    #expect(draw(1, Self.card) == draw(1, Self.card))
+    #expect(draw(1, Self.card)["method.factor"] != draw(2, Self.card)["method.factor"])
+    #expect(draw(1, Self.card)["method.factor"] != draw(1, other)["method.factor"])
   }
 
   // MARK: The search

@@ -82,16 +82,79 @@ struct ComparisonResultsTests {
     #expect(abs(test.difference - 0.15) < 1e-12)
   }
 
-  @Test("a difference that is the same on every seed is not tested, and a note says so")
-  func untestable() {
+  @Test("a difference that is the same on every seed stays in its family, where the test samples decide")
+  func untestable() throws {
+    var results = ComparisonResults(
+      dataset: "d", metric: "accuracy", modalities: [], conditions: ["full"],
+      methods: [("a", [0.1, 0.2]), ("b", [0.2, 0.3]), ("c", [0.3, 0.5])].map { name, scores in
+        MethodRuns(name: name, runs: scores.enumerated().map { MeasuredRun(seed: $0, scores: ["full": $1]) })
+      })
+    #expect(
+      results.notes == ["a and b differ in full by the same amount on every seed: only the test samples can tell"])
+    let test = try #require(results.test("a", "b", "full"))
+    #expect(test.p == 1 && test.interval95 == nil && test.seeds == 2 && !test.isBeyondNoise)
+    #expect(abs(test.difference - 0.1) < 1e-12)
+    // a is the baseline: two tests against it are a family.
+    #expect(test.family == 2 && results.test("a", "c", "full")?.family == 2)
+    // The samples find a difference, and are corrected for the whole family.
+    for index in results.tests.indices {
+      let (first, second) = (results.tests[index].methods[0], results.tests[index].methods[1])
+      let pairs = zip(results.method(first)?.runs ?? [], results.method(second)?.runs ?? [])
+      let bySeed = pairs.map { ($1.quantities["full"] ?? 0) - ($0.quantities["full"] ?? 0) }
+      results.tests[index].joint = SeedsAndSamples(
+        bySeed: bySeed, replicates: (0..<400).map { 0.1 + 0.02 * sin(Double($0)) }, samples: 300)
+    }
+    results.adjust()
+    let decided = try #require(results.test("a", "b", "full"))
+    let joint = try #require(decided.joint)
+    #expect(joint.p < 1e-6 && joint.p > 0)
+    #expect(joint.adjusted == 2 * joint.p || joint.adjusted == joint.p)
+    #expect(decided.isBeyondNoise && decided.isImprovement)
+  }
+
+  @Test("what training took is kept by run, and its means by row where every run counted")
+  func work() throws {
+    let works = [
+      Work(updates: 180, samples: 1000, otherModels: 1, otherUpdates: 90), Work(updates: 200, samples: 1200),
+    ]
     let results = ComparisonResults(
       dataset: "d", metric: "accuracy", modalities: [], conditions: ["full"],
       methods: [
-        MethodRuns(name: "a", runs: [(0, 0.1), (1, 0.2)].map { MeasuredRun(seed: $0, scores: ["full": $1]) }),
-        MethodRuns(name: "b", runs: [(0, 0.2), (1, 0.3)].map { MeasuredRun(seed: $0, scores: ["full": $1]) }),
+        MethodRuns(
+          name: "a",
+          runs: works.enumerated().map {
+            MeasuredRun(seed: $0, scores: ["full": 0.5], seconds: Double(2 + $0), work: $1)
+          }),
+        MethodRuns(
+          name: "b",
+          runs: [
+            MeasuredRun(seed: 0, scores: ["full": 0.5], work: works[0]), MeasuredRun(seed: 1, scores: ["full": 0.4]),
+          ]),
       ])
-    #expect(results.tests.isEmpty)
-    #expect(results.notes == ["a and b differ in full by the same amount on every seed: no test there"])
+    #expect(results.methods[0].updates == 190 && results.methods[0].seconds == 2.5)
+    #expect(results.methods[1].updates == nil && results.methods[1].seconds == nil)
+    let tree = try Tree(json: results.json(), place: "results")
+    let row = try #require(tree[path: "methods"]?.listValue?.first)
+    #expect(row[path: "updates"]?.numberValue == 190)
+    let run = try #require(row[path: "runs"]?.listValue?.first)
+    #expect(run[path: "updates"] == 180 && run[path: "samples"] == 1000 && run[path: "otherUpdates"] == 90)
+    #expect(try ComparisonResults(json: results.json()) == results)
+  }
+
+  @Test("the constant prediction has a row of its own, and who is below it is noted")
+  func constant() throws {
+    var results = ComparisonResults(
+      dataset: "d", metric: "accuracy", modalities: ["a"], conditions: ["full", "a-missing"],
+      methods: [
+        MethodRuns(name: "x", runs: [MeasuredRun(seed: 0, scores: ["full": 0.7, "a-missing": 0.3])]),
+        MethodRuns(name: "y", runs: [MeasuredRun(seed: 0, scores: ["full": 0.5, "a-missing": 0.6])]),
+      ])
+    results.enter(Constant(score: 0.598, says: "always 'b'"))
+    #expect(
+      results.notes == [
+        "below a constant prediction (always 'b', 59.8 %): x under a-missing; y under full"
+      ])
+    #expect(try ComparisonResults(json: results.json()).constant == Constant(score: 0.598, says: "always 'b'"))
   }
 
   @Test("methods that do the same are found the same, with p of 1")

@@ -47,6 +47,46 @@ struct FrontTests {
     }
   }
 
+  @Test("where every run has validation scores the picks are made by these, and tested and told by the test split")
+  func validation() throws {
+    func results(_ validated: Set<String>) -> ComparisonResults {
+      // b is best on the test split, a on the validation split.
+      let rows: [(String, Double, Double)] = [("a", 0.80, 0.9), ("b", 0.84, 0.7)]
+      return ComparisonResults(
+        dataset: "d", metric: "accuracy", modalities: ["image", "text"],
+        conditions: ["full", "image-missing", "text-missing"],
+        methods: rows.map { name, test, validation in
+          MethodRuns(
+            name: name,
+            runs: (0..<3).map { seed in
+              let shift = 0.01 * Double(seed * (name == "a" ? 1 : 2))
+              return MeasuredRun(
+                seed: seed,
+                scores: ["full": test + shift, "image-missing": test - 0.3 + shift, "text-missing": test - 0.2],
+                shapley: ["image": 0.3, "text": 0.2],
+                validation: validated.contains(name)
+                  ? ValidationScores(
+                    full: validation, missing: ["image": validation - 0.2, "text": validation - 0.2],
+                    shapley: ["image": 0.1, "text": 0.1]) : nil)
+            })
+        })
+    }
+    let front = try #require(results(["a", "b"]).front)
+    #expect(front.chosenOn == "validation")
+    #expect(front.picks.map(\.name) == ["a", "a", "a"])
+    #expect(front.points.map(\.full).map { ($0 * 100).rounded() } == [81, 86])
+    let pick = try #require(front.pick(.accurate))
+    #expect(pick.runnerUp == "b")
+    #expect(allClose([try #require(pick.tests.first).difference], [0.81 - 0.86], relative: 1e-9))
+    // One row without them, and the test split chooses for all, which the front says.
+    let other = try #require(results(["a"]).front)
+    #expect(other.chosenOn == "test" && other.picks.allSatisfy { $0.name == "b" })
+    // The file keeps both.
+    let read = try ComparisonResults(json: results(["a", "b"]).json())
+    #expect(read.front == front)
+    #expect(read.methods[0].runs[0].validation?.averageMissing == 0.7)
+  }
+
   @Test("rows that are alike are both on the front, and one better in one number alone beats its equal")
   func ties() throws {
     let front = try #require(

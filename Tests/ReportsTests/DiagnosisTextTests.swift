@@ -163,7 +163,7 @@ struct DiagnosisTextTests {
     let headings = DiagnosisText(found).paragraphs.map(\.heading)
     #expect(headings == ["Leans on", "Why", "Trust", "Try"])
     #expect(paragraph("Leans on", found)?.contains("26.0 %, and a constant prediction 25.0 %") == true)
-    #expect(paragraph("Try", found)?.hasPrefix("No method before the data is looked at") == true)
+    #expect(paragraph("Try", found)?.hasPrefix("A stronger encoder first") == true)
   }
 
   @Test("several that add alike are named together")

@@ -73,7 +73,9 @@ public struct SyntheticData: BatchSource {
       task == .multiLabel
       ? try Tensor(samples.flatMap { self.labels[$0] }, shape: [samples.count, classes]).to(.uint8)
       : try Tensor(samples.map { self.labels[$0][0] })
-    return Batch(samples: samples, inputs: PerModality(modalities, inputs), labels: labels)
+    return Batch(
+      samples: samples, inputs: PerModality(modalities, inputs), labels: labels,
+      hidden: visits.contains { !$0.hidden.isEmpty } ? visits.map(\.hidden) : [])
   }
 
   /// All samples, in order.

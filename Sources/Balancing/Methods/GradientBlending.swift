@@ -10,7 +10,8 @@ import TorchNN
 ///
 /// where *before* and *after* are the ends of a trial: a copy of the model trained on L_k alone. `mode: offline` holds
 /// one trial from the first weights over all epochs before training begins; `mode: online` holds one every
-/// ``Configuration/interval`` of training, from the weights as they are. All losses are means over samples.
+/// ``Configuration/interval`` of training, from the weights as they are. All losses are means over the samples of a split,
+/// weighted where classes are: Σ wᵢ lᵢ / Σ wᵢ over all of them, whichever batches they come in.
 ///
 /// The unimodal losses have no parameter in common, so one copy serves for all their trials and a second for the fused
 /// loss: that is what the trials cost. A loss that gained nothing has weight 0; some later code takes |G_k|, which
@@ -37,6 +38,7 @@ public struct GradientBlending: ObjectiveMethod, PreparesBeforeTraining, ActsBet
     departures: [
       "How often the online weights are found anew is a fraction of training, not a number of epochs.",
       "A loss that got worse has weight 0; should all have, all weigh the same.",
+      "Class weights, which the authors do not have, weigh the losses of the trials and of both splits too.",
     ],
     settings: settings([
       SettingNote(
@@ -154,9 +156,12 @@ public struct GradientBlending: ObjectiveMethod, PreparesBeforeTraining, ActsBet
   private func measure(_ session: TrainingSession, _ lab: Lab) throws -> (validation: Losses, training: Losses) {
     func mean(_ source: any BatchSource) throws -> Losses {
       var sums = Losses(fused: 0, unimodal: [:])
+      var total = 0.0
       try withoutGradients {
         try lab.forEachBatch(of: source) { batch in
-          let share = Double(batch.count) / Double(source.count)
+          // A batch of rare classes is heavier than one of common ones.
+          let share = try session.weight(of: batch)
+          total += share
           let outputs = try session.forward(batch)
           sums.fused += try share * session.loss(outputs.logits, batch).scalar()
           for (modality, logits) in try outputs.unimodal() {
@@ -164,7 +169,7 @@ public struct GradientBlending: ObjectiveMethod, PreparesBeforeTraining, ActsBet
           }
         }
       }
-      return sums
+      return Losses(fused: sums.fused / total, unimodal: sums.unimodal.mapValues { $0 / total })
     }
     return (try mean(lab.validation ?? lab.training), try mean(lab.training))
   }

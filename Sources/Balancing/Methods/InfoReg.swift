@@ -6,13 +6,14 @@ import TorchNN
 
 /// InfoReg: while a branch still learns fast, the modality that is ahead is held near where it began the epoch.
 ///
-///     Trₘ(T) = Σ over tensors of θₘ of the mean square of their gradient, summed over the steps of epoch T
+///     Trₘ(T) = Σ over weight matrices of θₘ of the mean square of their gradient, summed over the steps of epoch T
 ///     Kₘ(T)  = (mean of the last n − mean of the n before the last) / mean of the last n;    Kₘ = 1 at first
 ///     gapₘ   = sₘ − mean over j ≠ m of sⱼ,   sₘ = mean of softmax(zₘ)[i, yᵢ]
 ///     θₘ : ∇ L + β e^tanh(gapₘ) · (θₘ − θₘ at the epoch's start)      if gapₘ > 0 and Kₘ > K
 ///
 /// where zₘ is the modality's part of the fused logits, n is `window.share` of all epochs, K `window.threshold` and β
-/// `beta`. Epochs before the first count as Tr = 0.
+/// `beta`. Epochs before the first count as Tr = 0. Weight matrices are the weights of linear and convolutional layers, as
+/// in the authors' code: biases, and the scales of normalizations, take no part in Tr, and are held with the rest.
 ///
 /// The authors' code tests the window by the first modality's trace for all, takes sums over the batch for scores, which
 /// saturates tanh, and adds the losses of the zₘ to the objective: `variant=official`.
@@ -44,6 +45,7 @@ public struct InfoReg: BalancingMethod, ActsBetweenEpochs, Checkpointed {
       "The authors average over 10 of 50 epochs: here over the same share of any number (`window.share`).",
       "The authors give each modality its own strength: here one for all (`beta`).",
       "The paper has two modalities: for more, a score is compared with the mean of the others.",
+      "The trace is of weight matrices alone, as in the authors' code; the paper's is of all parameters.",
     ],
     settings: settings([
       SettingNote(
@@ -93,8 +95,10 @@ public struct InfoReg: BalancingMethod, ActsBetweenEpochs, Checkpointed {
     for (m, modality) in model.modalities.enumerated() {
       let branch = model.branch(modality).filter(gradients.presentIndices.contains)
       try memory.add(
-        branch.map { try gradients.dot(gradients, within: [$0]) / Double(model.store.parameters[$0].count) }
-          .reduce(0, +), m, of: gaps.count)
+        branch.filter { model.store.parameters[$0].shape.count > 1 }.map {
+          try gradients.dot(gradients, within: [$0]) / Double(model.store.parameters[$0].count)
+        }
+        .reduce(0, +), m, of: gaps.count)
       let open = memory.isOpen(official ? 0 : m, threshold: configuration.window.threshold)
       let hold = open && gaps[m] > 0 ? Self.strength(gaps[m], beta: configuration.beta) : 0
       if hold > 0, let anchor {

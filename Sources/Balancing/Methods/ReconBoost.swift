@@ -13,8 +13,9 @@ public import TorchNN
 /// where W₁ ([`hidden`, H]), W₂ and ρ are one for all modalities, w₁ is ``Configuration/fit``, w₂
 /// ``Configuration/reconcilement``, α ``Configuration/memory``, pₘ the probabilities of zₘ; stages take
 /// ``Configuration/Stage/alone`` and ``Configuration/Stage/together`` epochs, modalities come by name. Alone, nothing but eₘ's
-/// branch and the shared classifier moves. With several labels, q and the loss are per label and C is their mean. The
-/// prediction is z of the modalities that are there.
+/// branch and the shared classifier moves. With several labels, q and the loss are per label and C is their mean. Under
+/// class weights each sample's, or label's, loss counts by its class alone as together; the memory term, which knows no
+/// labels, does not. The prediction is z of the modalities that are there.
 ///
 /// In the authors' code the memory term has no gradient, both sides being cut off from the graph: here pₘ has one.
 public struct ReconBoost: ObjectiveMethod, AddsParameters, AnswersAbsence {
@@ -51,6 +52,7 @@ public struct ReconBoost: ObjectiveMethod, AddsParameters, AnswersAbsence {
       "All modalities are in the ensemble from the start, as in the authors' runs that begin from pretrained ones.",
       "The optimizer's momentum and learning rate are the run's: the authors begin a new optimizer for each phase.",
       "For more than two modalities, the memory is of the one trained in the stage before.",
+      "Class weights, which the authors do not have, weigh a learner's own loss as the fused one, and not the memory.",
     ],
     settings: settings([
       SettingNote("fit", "w₁, of the modality's own loss", range: .positive),
@@ -103,7 +105,8 @@ public struct ReconBoost: ObjectiveMethod, AddsParameters, AnswersAbsence {
     }
     let own = learners[turn.modality]
     let boosting = try Self.boosting(
-      own, rest, batch.labels, model.task, fit: configuration.fit, reconcilement: configuration.reconcilement)
+      own, rest, batch.labels, model.task, fit: configuration.fit, reconcilement: configuration.reconcilement,
+      classWeights: session.classWeights)
     report.scalars["boosting"] = try boosting.scalar()
     guard let before = turn.before else { return boosting }
     let memory = try Self.memory(own, learners[before], model.task)
@@ -153,17 +156,23 @@ public struct ReconBoost: ObjectiveMethod, AddsParameters, AnswersAbsence {
 
   /// The loss of one learner, with less weight on the samples, or labels, that the rest knows.
   static func boosting(
-    _ own: Tensor, _ rest: Tensor, _ labels: Tensor, _ task: PredictionTask, fit: Double, reconcilement: Double
+    _ own: Tensor, _ rest: Tensor, _ labels: Tensor, _ task: PredictionTask, fit: Double, reconcilement: Double,
+    classWeights: Tensor? = nil
   ) throws(TorchError) -> Tensor {
     switch task {
     case .singleLabel, .binary:
       let known = try task.trueProbability(rest, labels).detached()
-      return try ((fit - reconcilement * known) * task.losses(own, labels)).mean() / Double(own.shape[1])
+      let losses = try (fit - reconcilement * known) * task.losses(own, labels)
+      guard let weights = try classWeights?.indexed(0, by: labels) else {
+        return try losses.mean() / Double(own.shape[1])
+      }
+      return try (losses * weights).sum() / weights.sum() / Double(own.shape[1])
     case .multiLabel:
       let y = try labels.to(own.elementType)
       let p = try rest.detached().sigmoid()
       let known = try y * p + (1 - y) * (1 - p)
-      return try ((fit - reconcilement * known) * own.binaryCrossEntropy(y, mean: false)).mean()
+      let losses = try (fit - reconcilement * known) * own.binaryCrossEntropy(y, mean: false)
+      return try (classWeights.map { (weights) throws(TorchError) in try losses * weights } ?? losses).mean()
     }
   }
 

@@ -10,10 +10,16 @@ public struct Predictions: Sendable, Equatable {
   public let truth: [Int]
   /// Of each class, samples × classes, flat.
   public let probabilities: [Double]
+  /// Of several labels, the probability above which each is predicted, [C]; nil: one half.
+  public let thresholds: [Double]?
   public let count: Int
 
   /// - Throws: ``MetricError`` where the tables do not fit each other, or a probability is not a number.
-  public init(task: PredictionTask, classes: Int, truth: [Int], probabilities: [Double]) throws {
+  public init(
+    task: PredictionTask, classes: Int, truth: [Int], probabilities: [Double], thresholds: [Double]? = nil
+  ) throws {
+    if let thresholds { try Metrics.same(thresholds.count, classes) }
+    self.thresholds = task == .multiLabel ? thresholds : nil
     count = try Metrics.rows(probabilities.count, classes: classes)
     try Metrics.same(truth.count, task == .multiLabel ? probabilities.count : count)
     let most = task == .multiLabel ? 2 : classes
@@ -29,10 +35,15 @@ public struct Predictions: Sendable, Equatable {
   }
 
   /// Of logits [N, C] and labels as the task has them.
-  public init(task: PredictionTask, logits: Tensor, labels: Tensor) throws {
+  public init(task: PredictionTask, logits: Tensor, labels: Tensor, thresholds: [Double]? = nil) throws {
     try self.init(
       task: task, classes: logits.shape[1], truth: labels.array(),
-      probabilities: task.probabilities(logits.to(.float64)).array())
+      probabilities: task.probabilities(logits.to(.float64)).array(), thresholds: thresholds)
+  }
+
+  /// Whether a label is predicted of a sample, where there may be several.
+  public func isGiven(_ row: Int, _ label: Int) -> Bool {
+    probabilities[row * classes + label] > (thresholds?[label] ?? 0.5)
   }
 
   /// The classes that a sample has.
@@ -40,10 +51,10 @@ public struct Predictions: Sendable, Equatable {
     task == .multiLabel ? (0..<classes).filter { truth[row * classes + $0] == 1 } : [truth[row]]
   }
 
-  /// The classes that are predicted: the most probable, the first of equals; of several labels all above one half.
+  /// The classes that are predicted: the most probable, the first of equals; of several labels all above their thresholds.
   public func predicted(_ row: Int) -> [Int] {
     let base = row * classes
-    if task == .multiLabel { return (0..<classes).filter { probabilities[base + $0] > 0.5 } }
+    if task == .multiLabel { return (0..<classes).filter { isGiven(row, $0) } }
     var best = 0
     for column in 1..<max(classes, 1) where probabilities[base + column] > probabilities[base + best] { best = column }
     return [best]
@@ -88,9 +99,8 @@ public struct Predictions: Sendable, Equatable {
   public var labelCounts: [LabelCounts]? {
     guard task == .multiLabel else { return nil }
     return (0..<classes).map { label in
-      let places = stride(from: label, to: truth.count, by: classes)
       func count(_ isTrue: Bool, _ isGiven: Bool) -> Int {
-        places.count { (truth[$0] == 1) == isTrue && (probabilities[$0] > 0.5) == isGiven }
+        (0..<self.count).count { (truth[$0 * classes + label] == 1) == isTrue && self.isGiven($0, label) == isGiven }
       }
       return LabelCounts(
         truePositives: count(true, true), falsePositives: count(false, true), falseNegatives: count(true, false),

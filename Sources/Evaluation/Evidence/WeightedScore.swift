@@ -15,7 +15,7 @@ public struct WeightedScore: Sendable {
   private let predicted: [Int]
   /// Of several labels, 0 and 1, flat.
   private let given: [Int]
-  /// Samples by ascending score of the positive class, and whether each scores as the one before it.
+  /// Samples by ascending margin of the positive class, and whether each cannot be told from the one before it.
   private let order: [(sample: Int, isTied: Bool)]
   /// The share of a sample's decisions that are right.
   private let right: [Double]
@@ -28,16 +28,17 @@ public struct WeightedScore: Sendable {
     let isMulti = predictions.task == .multiLabel
     let isAccuracy = metric == .accuracy
     truth = isAccuracy ? [] : predictions.truth
-    let given = isMulti ? predictions.probabilities.map { $0 > 0.5 ? 1 : 0 } : []
+    let given =
+      isMulti
+      ? (0..<predictions.count).flatMap { row in
+        (0..<predictions.classes).map { predictions.isGiven(row, $0) ? 1 : 0 }
+      } : []
     let predicted = isMulti || metric == .auroc ? [] : (0..<predictions.count).map { predictions.predicted($0)[0] }
     self.given = metric == .macroF1 ? given : []
     self.predicted = isAccuracy ? [] : predicted
     if metric == .auroc, !isMulti, predictions.classes == 2 {
-      let scores = (0..<predictions.count).map { predictions.probabilities[2 * $0 + 1] }
-      let sorted = scores.indices.sorted { scores[$0] < scores[$1] }
-      order = sorted.enumerated().map { place, sample in
-        (sample, place > 0 && scores[sorted[place - 1]] == scores[sample])
-      }
+      let ranked = RankedScores(Metrics.margins(predictions.probabilities), noise: Metrics.scoreNoise)
+      order = zip(ranked.order, ranked.isTied).map { (sample: $0, isTied: $1) }
     } else {
       order = []
     }

@@ -6,8 +6,9 @@ extension Metrics {
   /// - Parameters:
   ///   - truth: 0 and 1.
   ///   - scores: the higher, the more positive; logits or probabilities.
+  ///   - noise: what cannot be told apart is a tie, as ``scoreNoise`` says it; 0: only what is equal.
   /// - Throws: ``MetricError``; `oneClassOnly` where all labels are the same.
-  public static func auroc(truth: [Int], scores: [Double]) throws -> Double {
+  public static func auroc(truth: [Int], scores: [Double], noise: Double = 0) throws -> Double {
     try same(truth.count, scores.count)
     for (row, label) in truth.enumerated() where label != 0 && label != 1 {
       throw MetricError.labelOutOfRange(row: row, label: label, classes: 2)
@@ -17,7 +18,8 @@ extension Metrics {
     let negatives = truth.count - positives
     guard positives > 0, negatives > 0 else { throw MetricError.oneClassOnly(label: truth[0]) }
 
-    let order = scores.indices.sorted { scores[$0] < scores[$1] }
+    let ranked = RankedScores(scores, noise: noise)
+    let order = ranked.order
     // Won pairs are counted twice, so that a tie is a whole number too and the sum exact.
     var doubledWins = 0
     var negativesBelow = 0
@@ -25,7 +27,7 @@ extension Metrics {
     while start < order.count {
       var end = start
       var tiedPositives = 0
-      while end < order.count, scores[order[end]] == scores[order[start]] {
+      while end < order.count, end == start || ranked.isTied[end] {
         tiedPositives += truth[order[end]]
         end += 1
       }

@@ -19,11 +19,12 @@ extension HTMLReport {
       columns.append(TableView.Column(words: words, isEdge: isFirst))
     }
     let times = results.methods.map { row in Statistics.mean(row.runs.compactMap(\.seconds)) }
-    let conflicts = table.trainingLines
+    // Times stand in a column of their own.
+    let conflicts = table.trainingLines.filter { $0.title != "seconds" }
     let extra = conflicts.count + (times.contains { $0 != nil } ? 1 : 0)
     if extra > 0 { groups.append(TableView.Group(words: "training", span: extra)) }
     for (number, line) in conflicts.enumerated() {
-      columns.append(TableView.Column(words: "\(line.title) %", isEdge: number == 0))
+      columns.append(TableView.Column(words: line.isShare ? "\(line.title) %" : line.title, isEdge: number == 0))
     }
     if extra > conflicts.count { columns.append(TableView.Column(words: "time a run", isEdge: conflicts.isEmpty)) }
 
@@ -31,7 +32,7 @@ extension HTMLReport {
       let known = row.runs.compactMap(\.worseThanUnimodal)
       return known.count { $0 } * 2 > known.count
     }
-    let rows = results.methods.enumerated().map { number, row in
+    var rows = results.methods.enumerated().map { number, row in
       var cells = table.lines.indices.map { line -> TableView.Cell in
         let cell = table.cells[line][number]
         let value = row.mean[table.lines[line].quantity]
@@ -70,6 +71,14 @@ extension HTMLReport {
               value: cell?.mean ?? "", kind: "figures" + (column.isEdge ? " edge" : ""))
           })
       ]
+    if results.constant != nil {
+      let cells = columns.indices.map { column -> TableView.Cell in
+        let cell = table.lines.indices.contains(column) ? table.cells[column].last : nil
+        return TableView.Cell(
+          words: cell?.mean ?? "–", value: cell?.mean ?? "", kind: "figures" + (columns[column].isEdge ? " edge" : ""))
+      }
+      rows.append(TableView.Row(head: "constant", token: Ink.faint.token, cells: cells))
+    }
     var legend: [String] = []
     if results.methods.count > 2 { legend.append("Bold is best of its column, underlined second.") }
     if results.methods.count == 2 { legend.append("Bold is better.") }

@@ -2,7 +2,7 @@ public import Records
 
 /// Numbers for a spreadsheet or a script.
 public enum CSVTable {
-  /// A row for each method and quantity: mean and 95 % interval as fractions in full precision, RFC 4180.
+  /// A row for each method and quantity, and for the constant prediction's score: mean and 95 % interval as fractions in full precision, RFC 4180.
   public static func text(_ results: ComparisonResults) -> String {
     var rows = [["dataset", "metric", "method", "quantity", "mean", "low95", "high95", "runs"]]
     for method in results.methods {
@@ -23,6 +23,11 @@ public enum CSVTable {
         results.dataset, results.metric, "specialist", condition, "\(specialist.score)",
         interval.map { "\($0.low)" } ?? "", interval.map { "\($0.high)" } ?? "", "\(specialist.runs.count)",
       ])
+    }
+    if let constant = results.constant {
+      rows += results.conditions.map {
+        [results.dataset, results.metric, "constant", $0, "\(constant.score)", "", "", ""]
+      }
     }
     return rows.map { $0.map(escaped).joined(separator: ",") + "\r\n" }.joined()
   }

@@ -9,7 +9,7 @@ extension ComparisonTable {
     let body = columnCells.map { $0.map(Self.latex) }
     let titles = lines.map { LaTeX.escaped($0.title) }
     let names = self.columns.map(Self.latex)
-    let down = methodsDown ?? (methods.count > 6)
+    let down = methodsDown ?? (rankedCount > 6)
     var rows: [String] = []
     if down {
       rows = names.indices.map { method in LaTeX.row([names[method]] + body.map { $0[method] }) }
@@ -22,8 +22,8 @@ extension ComparisonTable {
     let header = LaTeX.row(down ? ["Method"] + titles : [""] + names)
     let columns = "l" + String(repeating: "r", count: down ? lines.count : names.count)
     var signs = ""
-    if methods.count > 2 { signs = " Bold is best, underlined second." }
-    if methods.count == 2 { signs = " Bold is better." }
+    if rankedCount > 2 { signs = " Bold is best, underlined second." }
+    if rankedCount == 2 { signs = " Bold is better." }
     if hasIntervals { signs += " $\\pm$ is half the 95\\,\\% interval of the mean." }
     if starred { signs += " $^{*}$ marks a score better with a modality impaired than with all of them." }
     if !specialists.isEmpty {

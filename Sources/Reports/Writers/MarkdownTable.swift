@@ -16,11 +16,11 @@ extension ComparisonTable {
     let titles = (lines.map(\.title) + trainingLines.map(\.title)).map(Markdown.escaped)
     let names = columns.map(Markdown.escaped)
     let table =
-      methodsDown ?? (methods.count > 6)
+      methodsDown ?? (rankedCount > 6)
       ? Markdown.table(
         ["method"] + titles, names.indices.map { method in [names[method]] + body.map { $0[method] } })
       : Markdown.table([""] + names, titles.indices.map { [titles[$0]] + body[$0] })
-    let marks = methods.count > 2 ? ["bold is best, italic second"] : methods.count == 2 ? ["bold is better"] : []
+    let marks = rankedCount > 2 ? ["bold is best, italic second"] : rankedCount == 2 ? ["bold is better"] : []
     let signs = (marks + legend).map(Markdown.escaped).joined(separator: "; ")
     let remarks = notes.map { "- \(Markdown.escaped($0))" }.joined(separator: "\n")
     return ([Markdown.escaped(heading), table, signs, remarks].filter { !$0.isEmpty }).joined(separator: "\n\n") + "\n"

@@ -6,7 +6,9 @@ extension ComparisonTable {
     let label = (lines.map(\.title.count) + trainingLines.map(\.title.count)).max() ?? 0
     let (methods, cells) = (self.columns, columnCells)
     let columns = methods.indices.map { method in
-      max(methods[method].count, cells.map { $0[method].text.count }.max() ?? 0)
+      max(
+        methods[method].count, cells.map { $0[method].text.count }.max() ?? 0,
+        trainingLines.map { $0.cells[method].count }.max() ?? 0)
     }
     var blocks: [[Int]] = []
     var used = 0

@@ -31,7 +31,9 @@ struct Gradients: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("T, the steps of the training.", valueName: "number"))
   var steps = 1000
 
-  @Option(help: ArgumentHelp("The modalities in order (default: as in the file).", valueName: "a,b"))
+  @Option(
+    help: ArgumentHelp(
+      "The modalities in the fusion's order (default: as the weights' header has them).", valueName: "a,b"))
   var modalities: String?
 
   @Option(help: ArgumentHelp("single-label, multi-label or binary.", valueName: "task"))

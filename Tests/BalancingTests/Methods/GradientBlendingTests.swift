@@ -40,9 +40,13 @@ struct GradientBlendingTests {
     #expect(weights([-5, 0.1], [0.1, 1]) == [0, 1])
   }
 
-  @Test("the weights are those of trials done by hand, one loss at a time and in means over samples")
-  func trials() throws {
-    let bench = try Bench("g-blending")
+  @Test(
+    "the weights are those of trials done by hand, one loss at a time and in means over samples, weighted by class",
+    arguments: [nil, [0.2, 0.6, 2.2]] as [[Double]?])
+  func trials(_ classWeights: [Double]?) throws {
+    var bench = try Bench("g-blending")
+    bench.classWeights = classWeights
+    let made = bench
     let session = try bench.session()
     let lab = bench.lab(session)
     let validation = try #require(lab.validation)
@@ -50,12 +54,19 @@ struct GradientBlendingTests {
 
     /// The mean loss over samples, one sample at a time.
     func mean(_ source: any BatchSource, _ loss: (Batch) throws -> Tensor) throws -> Double {
-      try Loops.mean(
-        (0..<source.count).map { try loss(source.batch([SamplingPlan.Visit($0)][...])).scalar() })
+      var (sum, total) = (0.0, 0.0)
+      for sample in 0..<source.count {
+        // A batch of one sample has its loss, whatever it weighs.
+        let batch = try source.batch([SamplingPlan.Visit(sample)][...])
+        let weight = try classWeights?[Int(batch.labels.scalar())] ?? 1
+        sum += try weight * loss(batch).scalar()
+        total += weight
+      }
+      return sum / total
     }
     var (gains, overfits): ([Double], [Double]) = ([], [])
     for name in ["fused", "image", "text"] {
-      let copy = try bench.session()
+      let copy = try made.session()
       func loss(_ batch: Batch) throws -> Tensor {
         let outputs = try copy.forward(batch)
         return try copy.loss(name == "fused" ? outputs.logits : outputs.unimodal()[Modality(name)], batch)

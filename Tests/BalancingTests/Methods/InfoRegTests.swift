@@ -117,7 +117,7 @@ struct InfoRegTests {
     #expect(step.report.losses.keys.sorted() == ["fused", "image", "text"])
   }
 
-  @Test("the trace sums each tensor's mean square of the gradient over the steps of an epoch")
+  @Test("the trace sums weight matrices' mean squares of the gradient over the steps of an epoch; biases take no part")
   func trace() throws {
     let bench = try Bench("inforeg")
     let session = try bench.session()
@@ -128,10 +128,9 @@ struct InfoRegTests {
     for _ in 0..<3 {
       let step = try StepTaken(session, method, bench.data.whole())
       for (m, name) in ["image", "text"].enumerated() {
-        for part in ["weight", "bias"] {
-          let gradient = try step.plain("\(name).embedding.\(part)")
-          wanted[m] += gradient.map { $0 * $0 }.reduce(0, +) / Double(gradient.count)
-        }
+        let gradient = try step.plain("\(name).embedding.weight")
+        wanted[m] += gradient.map { $0 * $0 }.reduce(0, +) / Double(gradient.count)
+        #expect(try step.plain("\(name).embedding.bias").contains { $0 != 0 })
       }
       _ = try method.step(bench.data.whole(), session)
     }

@@ -79,6 +79,37 @@ struct ReconBoostTests {
     #expect(try allClose([found.scalar()], [expected], relative: 1e-10))
   }
 
+  @Test("class weights weigh a learner's own loss as they weigh the fused one", arguments: [0, 1])
+  func classWeights(_ epoch: Int) throws {
+    Conditions.prepare()
+    let weights = [0.3, 0.7, 2]
+    let (own, rest) = (numbers(15, seed: 1), numbers(15, seed: 2))
+    let labels = [2, 0, 1, 1, 2]
+    let found = try ReconBoost.boosting(
+      Tensor(own, shape: [5, 3]), Tensor(rest, shape: [5, 3]), Tensor(labels), .singleLabel, fit: 4,
+      reconcilement: 1.5, classWeights: Tensor(weights))
+    var (sum, total) = (0.0, 0.0)
+    for i in 0..<5 {
+      let (z, r) = (Array(own[(3 * i)..<(3 * i + 3)]), Array(rest[(3 * i)..<(3 * i + 3)]))
+      sum += weights[labels[i]] * (4 - 1.5 * softmax(r)[labels[i]]) * -log(softmax(z)[labels[i]])
+      total += weights[labels[i]]
+    }
+    #expect(try allClose([found.scalar()], [sum / total / 3], relative: 1e-10))
+    let several = try ReconBoost.boosting(
+      Tensor(own, shape: [5, 3]), Tensor(rest, shape: [5, 3]), Tensor([Int](repeating: 1, count: 15), shape: [5, 3]),
+      .multiLabel, fit: 5, reconcilement: 2, classWeights: Tensor(weights))
+    func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
+    let expected =
+      (0..<15).reduce(0) { $0 + weights[$1 % 3] * (5 - 2 * sigmoid(rest[$1])) * -log(sigmoid(own[$1])) } / 15
+    #expect(try allClose([several.scalar()], [expected], relative: 1e-10))
+    // And a step heeds the session's, alone (epoch 0) and together (epoch 1).
+    var bench = try bench()
+    let plain = try step(bench, epoch: epoch).1
+    bench.classWeights = weights
+    let weighted = try step(bench, epoch: epoch).1
+    #expect(try (plain + weighted.scaled(by: -1)).norm() > 1e-4)
+  }
+
   @Test("what the others know already counts less, and without reconcilement nothing does")
   func reconcilement() throws {
     Conditions.prepare()

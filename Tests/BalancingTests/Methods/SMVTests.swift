@@ -43,10 +43,40 @@ struct SMVTests {
     Conditions.prepare()
     let worths = (0..<(1 << count)).map { Double($0.nonzeroBitCount) }
     #expect(try Shapley.values(worths).map(SMV.copies).allSatisfy { $0 == 0 })
-    // In float32 too, where thirds are not exact.
-    let tensors = try worths.map { try Tensor([Float($0)]) }
+    // As tensors too, where thirds are not exact.
+    let tensors = try worths.map { try Tensor([$0]) }
     let values = try Shapley.values(tensors).map { try $0.scalar() }
     #expect(values.map(SMV.copies).allSatisfy { $0 == 0 })
+  }
+
+  @Test("of four modalities a value of 11/12 is below 1 and asks for a copy, and one at a bound is not below it")
+  func nearlyOne() throws {
+    let worths = (0..<16).map { $0 == 3 ? 1 : Double($0.nonzeroBitCount) }
+    let found = try Shapley.values(worths)
+    #expect(allClose([found[0]], [11.0 / 12], relative: 1e-12))
+    #expect(SMV.copies(found[0]) == 1)
+    #expect(SMV.copies(1 - 1.0 / 840) == 1 && SMV.copies(1 - 1e-15) == 0)
+    #expect(SMV.copies(0.4 - 1e-15) == 1 && SMV.copies(0.4 - 1.0 / 840) == 2)
+    #expect(SMV.copies(-0.1 - 1e-15) == 2 && SMV.copies(-0.1 - 1.0 / 840) == 3)
+  }
+
+  @Test("a row that is zeros by itself is not hidden: training sees what the test sees")
+  func genuineZeros() throws {
+    let bench = try bench()
+    let session = try bench.session()
+    var method = try smv(bench)
+    _ = try method.plan(forEpoch: 1, bench.lab(session))
+    let visits = [SamplingPlan.Visit(0), .init(1, hidden: ["text"]), .init(2)]
+    let whole = try bench.data.batch(visits[...])
+    // An empty text: sample 2 has nothing in it.
+    let keep = try Tensor.of([1, 1, 0], [3, 1])
+    let batch = whole.replacing(try whole.inputs.map { $0 == "text" ? try $1 * keep : $1 })
+    let plain = try session.forward(batch).features
+    var report = StepReport(losses: [:])
+    let seen = try values(method.features(plain, batch, session, &report)["text"])
+    let before = try values(plain["text"])
+    #expect(Array(seen[8..<12]) == Array(before[8..<12]) && before[8..<12].contains { $0 != 0 })
+    #expect(seen[4..<8].allSatisfy { $0 == 0 })
   }
 
   /// φ of a model with the fusion W [e₁; …] + b, in plain loops.

@@ -1,6 +1,8 @@
 import Evaluation
 import Foundation
+import Multimodal
 import Records
+import TestSupport
 import Testing
 
 struct MetricsTests {
@@ -128,6 +130,43 @@ struct MetricsTests {
     #expect(try Metrics.auroc(truth: [0, 0, 1], scores: [-.infinity, 0, .infinity]) == 1)
     #expect(try Metrics.auroc(truth: [1, 1, 0], scores: [0.1, 0.2, 0.3]) == 0)
     #expect(try Metrics.auroc(truth: [1, 0, 1, 0], scores: [2, 2, 2, 2]) == 0.5)
+  }
+
+  @Test("equal predictions have the area one half, whatever noise a matrix product puts on them")
+  func aurocNoise() throws {
+    var dice = Dice(state: 4)
+    for logit in [0.0, 0.3, -7, 40] {
+      let truth = (0..<80).map { _ in dice.below(2) }
+      // A few last places of float32 about the same logit, as rows at the edge of a block have them.
+      let place = Double(Float(max(1, abs(logit))).ulp)
+      let logits = truth.map { _ -> Double in Double(Float(logit)) + Double(dice.below(5) - 2) * place }
+      let probabilities = logits.flatMap { (z: Double) in [1 / (1 + exp(z)), 1 / (1 + exp(-z))] }
+      let margins = Metrics.margins(probabilities)
+      #expect(allClose(margins, logits, relative: 1e-12, absolute: 1e-12))
+      #expect(try Metrics.auroc(truth: truth, scores: margins) != 0.5)
+      #expect(try Metrics.auroc(truth: truth, scores: margins, noise: Metrics.scoreNoise) == 0.5)
+      let predictions = try Predictions(
+        task: .binary, classes: 2, truth: truth, probabilities: probabilities)
+      let weighted = WeightedScore(predictions, metric: .auroc)
+      #expect(weighted([Double](repeating: 1, count: 80)) == 0.5)
+      #expect(weighted((0..<80).map { Double($0 % 3) }) == 0.5)
+    }
+  }
+
+  @Test("what lies further apart than noise is ranked, sure predictions by their margins, and ties do not chain")
+  func aurocBeyondNoise() throws {
+    // At 40 and 60 both probabilities are 1 to the last place.
+    let logits = [40.0, 60, 30, -50]
+    let margins = Metrics.margins(logits.flatMap { (z: Double) in [1 / (1 + exp(z)), 1 / (1 + exp(-z))] })
+    #expect(try Metrics.auroc(truth: [0, 1, 0, 0], scores: margins, noise: Metrics.scoreNoise) == 1)
+    // Each is within noise of the next, and the ends are not.
+    let steps = (0..<10).map { 0.7 * Metrics.scoreNoise * Double($0) }
+    let area = try Metrics.auroc(
+      truth: [0, 0, 0, 0, 0, 1, 1, 1, 1, 1], scores: steps, noise: Metrics.scoreNoise)
+    // In groups of two, and the middle one is mixed.
+    #expect(area == (25 - 0.5) / 25)
+    #expect(try Metrics.auroc(truth: [0, 1], scores: [-.infinity, 3], noise: Metrics.scoreNoise) == 1)
+    #expect(try Metrics.auroc(truth: [0, 1], scores: [3, .infinity], noise: Metrics.scoreNoise) == 1)
   }
 
   @Test("one class alone has no area", arguments: [0, 1])

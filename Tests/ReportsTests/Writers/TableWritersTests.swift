@@ -31,7 +31,7 @@ struct TableWritersTests {
         ± is half the 95 % interval of the mean
         * better with a modality impaired than with all of them
         note: no validation split
-        note: joint and bal_grad differ in gap.missing by the same amount on every seed: no test there
+        note: joint and bal_grad differ in gap.missing by the same amount on every seed: only the test samples can tell
         """)
   }
 
@@ -89,7 +89,7 @@ struct TableWritersTests {
   func latex() {
     #expect(
       ComparisonTable(Self.results()).latex(label: "tab:emoji") == """
-        % joint and bal_grad differ in gap.missing by the same amount on every seed: no test there
+        % joint and bal_grad differ in gap.missing by the same amount on every seed: only the test samples can tell
         \\begin{table}
           \\centering
           \\caption{emoji: accuracy in \\%, 2 seeds. Bold is better. $\\pm$ is half the 95\\,\\% interval of the mean. \
@@ -110,6 +110,30 @@ struct TableWritersTests {
         \\end{table}
 
         """)
+  }
+
+  @Test("the constant prediction is a last row without a rank, and updates and seconds stand below the scores")
+  func constantAndWork() {
+    var results = Self.results()
+    results.constant = Constant(score: 0.9, says: "always 'a'")
+    for row in results.methods.indices {
+      for run in results.methods[row].runs.indices {
+        results.methods[row].runs[run].work = Work(updates: 180 + 42 * row, samples: 9, otherUpdates: 20 * row)
+        results.methods[row].runs[run].seconds = 4.25
+      }
+    }
+    let table = ComparisonTable(results)
+    #expect(table.methods == ["joint", "bal_grad", "constant"])
+    let text = table.markdown()
+    #expect(text.contains("|  | joint | bal\\_grad | constant |"))
+    #expect(text.contains("| full | 81.0 ± 12.7 | **84.0 ± 0.0** | 90.0 |"))
+    #expect(text.contains("| gap missing | 31.0 ± 0.0 | **10.0 ± 0.0** | 0.0 |"))
+    #expect(text.contains("| updates | 180 | 222 + 20 | – |"))
+    #expect(text.contains("| seconds | 4.2 | 4.2 | – |"))
+    #expect(text.contains("bold is better;") && text.contains("constant, which looks at nothing, says always 'a'"))
+    #expect(table.text().contains("full           81.0 ± 12.7   84.0 ± 0.0  90.0"))
+    #expect(table.latex().contains("\\begin{tabular}{lrrr}"))
+    #expect(CSVTable.text(results).contains("emoji,accuracy,constant,text-missing,0.9,,,\r\n"))
   }
 
   @Test("more than six methods are rows")
