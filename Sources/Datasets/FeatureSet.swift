@@ -85,7 +85,7 @@ public final class FeatureSet {
   /// The conditions that the test split can be tried under, in the order of a table.
   ///
   /// Everything there, each modality missing (silent), each absent (declared, where others remain), each noisy, then
-  /// whatever else there are files for. A modality can always be tried as missing: where there is no file its features are
+  /// whatever else there are files for, and each that of another sample. A modality can always be tried as missing: where there is no file its features are
   /// set to zero.
   public func conditions() throws -> [String] {
     let missing = manifest.modalities.map { "\($0)-\(Condition.missing)" }
@@ -93,7 +93,8 @@ public final class FeatureSet {
     let files = try conditionFiles()
     let noisy = manifest.modalities.map { "\($0)-noisy" }.filter(files.contains)
     let others = files.filter { !(missing + absent + noisy).contains($0) }.sorted()
-    return [Condition.full] + missing + absent + noisy + others
+    let known = [Condition.full] + missing + absent + noisy + others
+    return known + swappedConditions.filter { !known.contains($0) }
   }
 
   /// The conditions that usually stand in a table and cannot be tried here.

@@ -53,7 +53,7 @@ struct EpochSelection {
     case .last: return nil
     // The first of equals is kept, whatever its loss.
     case .best: return Merit(score: full.score, loss: 0)
-    case .standing:
+    case .standing, .full:
       recent = (recent + [Self.mean(measured)]).suffix(Self.window)
       return Self.mean(recent)
     }

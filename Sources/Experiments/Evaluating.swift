@@ -81,9 +81,8 @@ extension Experiment {
     var notes = set.partNotes
     let known = set.test == nil ? [] : try set.conditions()
     let wanted = builder.configuration.evaluation.conditions
-    let all = known + set.swappedConditions.filter { !known.contains($0) }
-    let conditions = wanted.isEmpty ? known : all.filter { $0 == Condition.full || wanted.contains($0) }
-    var unmeasured = wanted.filter { !all.contains($0) }
+    let conditions = wanted.isEmpty ? known : known.filter { $0 == Condition.full || wanted.contains($0) }
+    var unmeasured = wanted.filter { !known.contains($0) }
     if wanted.isEmpty, set.test != nil { unmeasured = try set.absentConditions() }
     if set.test == nil { notes.append("the data has no test split: nothing was scored") }
     if !unmeasured.isEmpty {

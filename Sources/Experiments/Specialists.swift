@@ -228,7 +228,7 @@ private struct SpecialistBase {
       .configuration
     let selects = configuration.training.selection
     // A model for one condition is selected under it, and has no others to look at.
-    selection = selects == .best || selects == .last ? [] : ["training.selection=\(Selection.best.rawValue)"]
+    selection = selects == .standing ? ["training.selection=\(Selection.full.rawValue)"] : []
   }
 
   /// What files of another method set besides its own settings.

@@ -118,6 +118,8 @@ public enum Selection: String, Choice {
   /// missing, each impaired as far as there are validation views. The score of an epoch is the mean over it and the two
   /// before, so that one lucky epoch is not chosen; of equal ones the smaller loss decides.
   case standing
+  /// The same by the score with everything there alone.
+  case full
   /// Of the epoch with the best validation score with everything there.
   case best
   /// Of the last epoch.
