@@ -94,9 +94,9 @@ extension FeatureSet {
     }
   }
 
-  /// The conditions with the modality of another sample, which need no file and are tried where they are named.
+  /// The conditions with the modality of another sample, which need no file.
   public var swappedConditions: [String] {
-    (test?.count ?? 0) > 1 ? manifest.modalities.map { "\($0)-\(Self.swapped)" } : []
+    (test?.count ?? 0) > 1 && manifest.modalities.count > 1 ? manifest.modalities.map { "\($0)-\(Self.swapped)" } : []
   }
 
   /// The files of views of the training or validation split, those of several draws in order.

@@ -26,9 +26,11 @@ extension Experiment {
         events(.note(note))
       }
     }
-    let method = try request.method ?? usualMethod(request, files, events: events)
+    let usual = request.method == nil ? try usualMethod(request, files) : nil
     let (configuration, resolved) = try resolve(
-      method: method, seed: request.seed, data: request.data, files: files, settings: request.settings)
+      method: request.method ?? usual?.name, seed: request.seed, data: request.data, files: files,
+      settings: request.settings)
+    if let usual { events(.note("no method is named: \(usual.title) it is; --method chooses another")) }
     guard !configuration.dataset.isEmpty else {
       throw Diagnosis(
         "no data set is named", remedy: "seesaw train DATA, or dataset: in the configuration",
@@ -41,15 +43,13 @@ extension Experiment {
 
   /// The method where nobody names one: what stands best with a modality missing or noisy, or joint training of a single
   /// modality; nil where a configuration names one.
-  private static func usualMethod(_ request: TrainRequest, _ files: [URL], events: EventSink) throws -> String? {
+  private static func usualMethod(_ request: TrainRequest, _ files: [URL]) throws -> MethodCard? {
     let sources = try files.map(ConfigurationFile.init(reading:))
     guard Overlay.peek("method.name", files: sources, settings: request.settings) == nil else { return nil }
     let named = Overlay.peek("dataset", files: sources, settings: request.settings).map { URL(filePath: $0) }
     guard let folder = request.data ?? named else { return nil }
     let manifest = try DatasetManifest.read(in: folder)
-    let chosen = manifest.modalities.count > 1 ? Fulcrum.card : JointTraining.card
-    events(.note("no method is named: \(chosen.title) it is; --method chooses another"))
-    return chosen.name
+    return manifest.modalities.count > 1 ? Fulcrum.card : JointTraining.card
   }
 
   /// The same, over data that is loaded already.

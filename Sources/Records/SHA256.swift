@@ -13,6 +13,9 @@ package struct SHA256: ~Copyable {
   #else
     /// Begun once: asking libcrypto for an algorithm takes longer than the digest of a few bytes.
     private nonisolated(unsafe) static let begun: OpaquePointer = {
+      // A file may still be read on another thread when the process ends with an error: libcrypto must not take down then
+      // what that thread stands on.
+      OPENSSL_init_crypto(UInt64(OPENSSL_INIT_NO_ATEXIT), nil)
       guard let state = EVP_MD_CTX_new(), EVP_DigestInit_ex(state, EVP_sha256(), nil) == 1 else {
         fatalError("libcrypto has no SHA-256")
       }

@@ -116,7 +116,10 @@ struct PublishedDatasetsTests {
       let tree = try answer.json()
       #expect(tree[path: "counts"] == ["train": 8, "test": 4] && tree[path: "quarantined"] == 0)
       #expect(
-        tree[path: "conditions"] == ["full", "image-missing", "audio-missing", "image-noisy", "audio-noisy"])
+        tree[path: "conditions"] == [
+          "full", "image-missing", "audio-missing", "image-absent", "audio-absent", "image-noisy", "audio-noisy",
+          "image-swapped", "audio-swapped",
+        ])
       let origins = try String(contentsOf: folder.appending(path: "data/test.samples.jsonl"), encoding: .utf8)
       #expect(origins.contains("1005_IOM_NEU_XX.wav"))
       let train = try Seesaw.run(

@@ -8,7 +8,7 @@ struct PredictionTests {
   private func withRun(_ body: (URL) throws -> Void) throws {
     try withTemporaryFolder { folder in
       try TinyFeatures().write(to: folder.appending(path: "data"))
-      let answer = try Seesaw.run(["train", "data", "--out", "r", "-q"] + quick, in: folder)
+      let answer = try Seesaw.run(["train", "data", "--method", "uniform", "--out", "r", "-q"] + quick, in: folder)
       #expect(answer.status == 0, "\(answer.error)")
       try body(folder)
     }
@@ -29,9 +29,9 @@ struct PredictionTests {
       let rows = try answer.out.split(separator: "\n").map { try Tree(json: $0) }
       #expect(rows.map { $0[path: "id"]?.stringValue } == ["both", "text"] + (0..<600).map { "\($0)" })
       #expect(rows[0][path: "condition"] == "full" && rows[0][path: "present"] == ["image", "text"])
-      #expect(rows[1][path: "condition"] == "image-missing" && rows[1][path: "present"] == ["text"])
+      #expect(rows[1][path: "condition"] == "image-absent" && rows[1][path: "present"] == ["text"])
       let evaluation = try Tree(json: String(contentsOf: folder.appending(path: "r/evaluation.json"), encoding: .utf8))
-      #expect(rows[1][path: "score"] == evaluation[path: "scores.image-missing"])
+      #expect(rows[1][path: "score"] == evaluation[path: "scores.image-absent"])
       for row in rows.prefix(3) {
         let probabilities = try #require(row[path: "probabilities"]?.tableValue).compactMapValues(\.numberValue)
         #expect(Set(probabilities.keys) == ["red", "green", "blue"])
@@ -55,8 +55,8 @@ struct PredictionTests {
       }
       let record = try Tree(json: String(contentsOf: folder.appending(path: "r/run.json"), encoding: .utf8))
       for (condition, features) in [
-        ("full", "\"image\": \(image), \"text\": \(text)"), ("image-missing", "\"text\": \(text)"),
-        ("text-missing", "\"image\": \(image)"),
+        ("full", "\"image\": \(image), \"text\": \(text)"), ("image-absent", "\"text\": \(text)"),
+        ("text-absent", "\"image\": \(image)"),
       ] {
         let answer = try ask("r", features).json()
         let kept = try #require(record[path: "calibration"]?.tableValue?[condition])
@@ -120,7 +120,7 @@ struct PredictionTests {
       try Data("{\"text\": \(text)}".utf8).write(to: folder.appending(path: "f.json"))
       let answer = try Seesaw.run(["predict", "r", "--features-file", "f.json"], in: folder)
       #expect(answer.status == 0, "\(answer.error)")
-      #expect(answer.out.contains("→  ") && answer.out.contains("from text; in the condition 'image-missing'"))
+      #expect(answer.out.contains("→  ") && answer.out.contains("from text; in the condition 'image-absent'"))
       let json = try Seesaw.run(["predict", "r", "--features-file", "f.json", "--json"], in: folder)
       #expect(try json.json()[path: "present"] == ["text"])
       let none = try Seesaw.run(["predict", "none", "--text", "x"], in: folder)
@@ -135,7 +135,7 @@ struct PredictionTests {
     try withTemporaryFolder { folder in
       try TinyRaw().write(to: folder.appending(path: "raw"))
       #expect(try Seesaw.run(["encode", "raw", "--out", "data", "-q"], in: folder).status == 0)
-      #expect(try Seesaw.run(["train", "data", "--out", "r", "-q"] + quick, in: folder).status == 0)
+      #expect(try Seesaw.run(["train", "data", "--method", "uniform", "--out", "r", "-q"] + quick, in: folder).status == 0)
       try FileManager.default.removeItem(at: folder.appending(path: "data"))
       let both = try Seesaw.run(
         ["predict", "r", "--image", "raw/test-0.png", "--text", "a cat", "--json"], in: folder)
@@ -172,7 +172,7 @@ struct PredictionTests {
       try Data(lines.joined(separator: "\n").utf8).write(to: table)
       let encoded = try Seesaw.run(["encode", "raw", "--out", "data", "-q"], in: folder)
       #expect(encoded.status == 0, "\(encoded.error)")
-      #expect(try Seesaw.run(["train", "data", "--out", "r", "-q"] + quick, in: folder).status == 0)
+      #expect(try Seesaw.run(["train", "data", "--method", "uniform", "--out", "r", "-q"] + quick, in: folder).status == 0)
       let features = try #require(StoredFile.read(folder.appending(path: "data/test.safetensors"))["image"])
       let row = features.bytes.prefix(4 * features.shape[1]).withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
 
@@ -222,14 +222,14 @@ struct PredictionTests {
           && !unknown.error.contains("checkpoint"), "\(unknown.error)")
       let encode = ["encode", "raw", "--out", "data", "--audio-encoder", "log-spectrogram", "-q"]
       #expect(try Seesaw.run(encode, in: folder).status == 0)
-      #expect(try Seesaw.run(["train", "data", "--out", "r", "-q"] + quick, in: folder).status == 0)
+      #expect(try Seesaw.run(["train", "data", "--method", "uniform", "--out", "r", "-q"] + quick, in: folder).status == 0)
       let features = try #require(StoredFile.read(folder.appending(path: "data/test.safetensors"))["audio"])
       try FileManager.default.removeItem(at: folder.appending(path: "data"))
 
       let single = try Seesaw.run(["predict", "r", "--audio", "raw/test-0.wav", "--json"], in: folder)
       #expect(single.status == 0, "\(single.error)")
       let answer = try single.json()
-      #expect(answer[path: "present"] == ["audio"] && answer[path: "condition"] == "text-missing")
+      #expect(answer[path: "present"] == ["audio"] && answer[path: "condition"] == "text-absent")
       #expect(answer[path: "calibrated"] != nil && answer[path: "score"] != nil)
       let row = features.bytes.prefix(4 * features.shape[1]).withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
       let input = """
@@ -248,7 +248,7 @@ struct PredictionTests {
         #expect(abs(alone - (rows[0][path: "probabilities.\(name)"]?.numberValue ?? -1)) < 1e-5)
       }
       #expect(rows[1][path: "condition"] == "full" && rows[1][path: "present"] == ["text", "audio"])
-      #expect(rows[2][path: "condition"] == "audio-missing" && rows[2][path: "present"] == ["text"])
+      #expect(rows[2][path: "condition"] == "audio-absent" && rows[2][path: "present"] == ["text"])
       #expect(rows[3][path: "error"]?.stringValue?.contains("none.wav") == true)
       #expect(rows[4][path: "error"]?.stringValue?.contains("not a WAVE file") == true)
       #expect(rows[5][path: "error"]?.stringValue?.contains("no modality 'image'") == true)

@@ -104,7 +104,7 @@ struct DiagnosingTests {
       let truth = try #require(ContributionData.contributions(kind))
       for (name, value) in zip(["a", "b"], truth) { #expect(abs((found.worth[name]?.adds.value ?? 9) - value) < 0.08) }
       if kind == .complementary {
-        #expect(found.transfer.fused.isAbove(0.3))
+        #expect(found.transfer.fused.isAbove(0.2))
         #expect(abs((found.worth["a"]?.alone.value ?? 0) - 0.5) < 0.1)
       }
     }

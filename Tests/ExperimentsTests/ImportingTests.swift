@@ -102,7 +102,9 @@ import Torch
       let summary = try run(request)
       #expect(summary.counts == ["train": 24, "test": 6])
       #expect(summary.widths == ["pix9": 9, "fourier4": 4, "profile6": 6, "zernike3": 3, "karhunen5": 5, "morph2": 2])
-      #expect(summary.conditions == ["full"] + Self.views.map { "\($0)-missing" })
+      #expect(
+        summary.conditions == ["full"]
+          + ["missing", "absent", "swapped"].flatMap { kind in Self.views.map { "\($0)-\(kind)" } })
       #expect(summary.notes.contains { $0.contains("no validation split and none was made up") })
       #expect(summary.notes.contains { $0.contains("zero features") })
       #expect(!summary.alreadyDone)

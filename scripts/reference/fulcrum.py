@@ -15,7 +15,7 @@ from .steps import CLASSES, INPUTS, PAIR, TRIO, Named, branch, case, features, g
 
 WIDTH = 4
 FIVE = ["image", "text", "audio", "depth", "touch"]
-DEFAULTS = {"subsets": 1.0, "distillation": 0.5, "unimodal": 1.0, "gate": 0.5, "projection": False}
+DEFAULTS = {"subsets": 1.0, "distillation": 0.5, "unimodal": 1.0, "gate": 0.25, "projection": False}
 FUSIONS = ["concatenation", "addition", "attention", "cross_attention", "gated"]
 
 

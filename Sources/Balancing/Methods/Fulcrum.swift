@@ -19,7 +19,7 @@ public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpa
     public var form = Form.exact
     public var distillation = 0.5
     public var unimodal = 1.0
-    public var gate = 0.5
+    public var gate = 0.25
     public var views = 0.25
     public var projection = false
     public init() {}

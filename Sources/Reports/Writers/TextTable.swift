@@ -8,7 +8,7 @@ extension ComparisonTable {
     let columns = methods.indices.map { method in
       max(
         methods[method].count, cells.map { $0[method].text.count }.max() ?? 0,
-        trainingLines.map { $0.cells[method].count }.max() ?? 0)
+        trainingCells.map { $0[method].count }.max() ?? 0)
     }
     var blocks: [[Int]] = []
     var used = 0

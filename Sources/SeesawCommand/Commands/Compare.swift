@@ -11,7 +11,7 @@ struct Compare: ParsableCommand, Exemplified {
 
   static let examples = [
     "seesaw compare my-data --methods joint,uniform,balgrad --seeds 10 --jobs 4 --json > results.json",
-    "seesaw compare my-data --recipe ablation", "seesaw compare my-data --methods all --seeds 3 --no-specialists",
+    "seesaw compare my-data --recipe ablation",
   ]
 
   @Argument(help: "The folder of a feature set.")
