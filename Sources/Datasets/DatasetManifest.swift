@@ -26,6 +26,18 @@ public struct DatasetManifest: Codable, Equatable, Sendable {
     self.about = about
   }
 
+  /// `about` may be left out.
+  public init(from decoder: any Swift.Decoder) throws {
+    let c = try decoder.container(keyedBy: CodingKeys.self)
+    format = try c.decode(String.self, forKey: .format)
+    name = try c.decode(String.self, forKey: .name)
+    task = try c.decode(PredictionTask.self, forKey: .task)
+    classes = try c.decode([String].self, forKey: .classes)
+    modalities = try c.decode([String].self, forKey: .modalities)
+    metric = try c.decode(Metric.self, forKey: .metric)
+    about = try c.decodeIfPresent(Tree.self, forKey: .about) ?? [:]
+  }
+
   /// The metric that goes with a task where none is named.
   public static func usualMetric(_ task: PredictionTask) -> Metric {
     switch task {

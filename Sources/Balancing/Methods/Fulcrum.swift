@@ -111,20 +111,7 @@ public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpa
       }
     }
     guard let others else { return (full, nil) }
-    let (task, shape) = (outputs.model.task, others.shape)
-    let labels = try Tensor.cat(Array(repeating: batch.labels, count: shape[0]), 0)
-    let fit = try task.loss(
-      others.reshaped([shape[0] * shape[1], shape[2]]), labels, classWeights: session.classWeights)
-    report.losses["subsets"] = try fit.scalar()
-    var total = fit
-    if configuration.distillation > 0 {
-      let target = try task.logProbabilities(logits.detached())
-      // Over classes, or over yes and no of each label, whose mean is taken as the loss takes it.
-      let each = try (target.exp() * (target - task.logProbabilities(others))).sum(-1)
-      let divergence = try each.mean()
-      report.scalars["divergence"] = try divergence.scalar()
-      total = try total + divergence * configuration.distillation
-    }
+    let total = try SubsetLoss(session, batch, distillation: configuration.distillation)(others, logits, &report)
     return (full, try total * (configuration.subsets * Double(outputs.modalities.count)))
   }
 

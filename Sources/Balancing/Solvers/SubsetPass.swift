@@ -54,10 +54,7 @@ struct SubsetPass {
   func callAsFunction(_ members: Tensor) throws -> (logits: Tensor, reliance: Tensor?) {
     let reliance = try reliance(members)
     if let parts = try model.fusion.contributions(features), let rest = try model.fusion.contributions(missing) {
-      let mixed = try mixed(parts.values, rest.values, members.permuted([0, 2, 1]).unsqueezed(3))
-      guard let reliance else { return (try mixed.sum(1), nil) }
-      let shares = try (reliance * Double(count)).permuted([0, 2, 1]).unsqueezed(3)
-      return (try (mixed * shares).sum(1), reliance)
+      return (try summed(parts.values, rest.values, members, reliance), reliance)
     }
     let logits = try (0..<members.shape[0]).map { set in
       try model.outputs(
@@ -73,6 +70,25 @@ struct SubsetPass {
       ).logits
     }
     return (try Tensor.stack(logits), reliance)
+  }
+
+  /// Σₘ M aₘ (p⁰ₘ + kₘ (pₘ − p⁰ₘ)) of each set, [S, B, C], by small matrix products over m: nothing of S × M × B × C is made.
+  private func summed(
+    _ own: [Tensor], _ other: [Tensor], _ members: Tensor, _ reliance: Tensor?
+  ) throws -> Tensor {
+    let rest = try Tensor.stack(other).squeezed(1)
+    let (rows, classes) = (own[0].shape[0], own[0].shape[1])
+    let sets = members.shape[0]
+    if reliance == nil, members.shape[1] == 1 {
+      let gained = try (Tensor.stack(own) - rest.unsqueezed(1)).reshaped([count, rows * classes])
+      let kept = try members.reshaped([sets, count])
+      return try kept.matmul(gained).reshaped([sets, rows, classes]) + rest.sum(0)
+    }
+    let gained = try Tensor.stack(own, 1) - rest
+    let shares = try reliance.map { try $0 * Double(count) }
+    let kept = try shares.map { try $0 * members } ?? members.expanded([sets, rows, count])
+    let parts = try kept.permuted([1, 0, 2]).matmul(gained).permuted([1, 0, 2])
+    return try parts + (shares.map { try $0.matmul(rest) } ?? rest.sum(0))
   }
 
   /// a, [S, B, M]; nil without a gate.
