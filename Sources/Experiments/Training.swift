@@ -30,13 +30,17 @@ extension Experiment {
     let (configuration, resolved) = try resolve(
       method: request.method ?? usual?.name, seed: request.seed, data: request.data, files: files,
       settings: request.settings)
-    if let usual { events(.note("no method is named: \(usual.title) it is; --method chooses another")) }
     guard !configuration.dataset.isEmpty else {
       throw Diagnosis(
         "no data set is named", remedy: "seesaw train DATA, or dataset: in the configuration",
         exitStatus: .usage)
     }
     let data = try LoadedData(at: URL(filePath: configuration.dataset), events: events)
+    if let usual {
+      // What cannot work is said first, and nothing else then.
+      _ = try RunBuilder(configuration, data)
+      events(.note("no method is named: \(usual.title) it is; --method chooses another"))
+    }
     try guardData(data, events: events)
     return try train(configuration, resolved, data, request, stop: stop, events: events)
   }

@@ -9,7 +9,8 @@ public struct Findings: Equatable, Sendable {
   /// Whether a method narrows the gap beyond noise, or that none does.
   public let narrowing: String
 
-  public var sentences: [String] { standing + [leaning, narrowing] }
+  /// The gap crowns nobody where it is known what each method gives away.
+  public var sentences: [String] { standing + [leaning] + (standing.isEmpty ? [narrowing] : []) }
 
   /// Differences less likely than this by chance are called beyond noise; with several methods after Holm's correction.
   public static let significance = ComparisonResults.significance

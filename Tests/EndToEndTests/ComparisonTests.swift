@@ -70,7 +70,7 @@ struct ComparisonTests {
       #expect(answer.out.split(separator: "\n\n").last?.hasSuffix(".\n") == true)
       #expect(answer.error.contains("\nComparing  6 runs: joint, balgrad × 3 seeds\n"))
       #expect(
-        answer.error.contains("\nSpecialists  6 runs more, one model for each condition: image-missing, text-missing, ")
+        answer.error.contains("\nSpecialists  9 runs more, one model for each condition: full, image-missing, text-missing, ")
       )
       #expect(answer.error.contains("  Telling  with 3 seeds, 18 test samples and 1 method beside the first, "))
       #expect(answer.out.contains("worst regret") && answer.out.contains("specialists"))
@@ -170,7 +170,7 @@ struct ComparisonTests {
         "training.epochs=150",
       ]
       let running = try Running(command, in: folder, listening: true)
-      try running.wait(for: "Comparing  1/6  joint seed 0")
+      try running.wait(for: "Comparing  1/8  joint seed 0")
       running.process.interrupt()
       let stopped = try running.end()
       #expect(stopped.status == 130)
@@ -210,8 +210,8 @@ struct ComparisonTests {
 
       let list = try Seesaw.run(["runs", "ls", "c", "--json"], in: folder)
       let rows = try #require(try list.json().listValue)
-      // Six of the methods and a specialist for either modality missing; that for neither is joint training itself.
-      #expect(rows.count == 12 && rows.allSatisfy { $0[path: "status"] == "finished" })
+      // Six of the methods, and nine of the specialists for everything there and for either modality missing.
+      #expect(rows.count == 15 && rows.allSatisfy { $0[path: "status"] == "finished" })
       #expect(rows[0][path: "folder"] == "c/balgrad/seed-0")
       let show = try Seesaw.run(["runs", "show", "c/joint/seed-1"], in: folder)
       #expect(show.status == 0 && show.out.contains("  method     joint\n") && show.out.contains("  seed       1\n"))

@@ -75,7 +75,7 @@ struct Compare: ParsableCommand, Exemplified {
 
   @OptionGroup var talk: TalkOptions
 
-  static let defaultMethods = ["joint", "uniform", "balgrad"]
+  static let defaultMethods = ["joint", "balgrad", "fulcrum"]
   static let defaultSeeds = 5
 
   func validate() throws {
@@ -143,8 +143,18 @@ enum Comparison {
     if !report.hasPlotly { output.note(ReportPage.stillness) }
     files.append(report.page)
     try output.data(json ? results.json() : page.text(width: output.surroundings.width))
+    if let best = least(results) {
+      output.say("Next", "seesaw train \(request.data.relativePath) --method \(best) --out my-model")
+    }
     let seconds = (ContinuousClock.now - begun) / .seconds(1)
     output.say("Done", Words.made(files.map(\.relativePath), seconds: seconds))
+  }
+
+  /// The method that gives away least at worst; nil where no regret was measured, or a row is more than a method's name.
+  private static func least(_ results: ComparisonResults) -> String? {
+    let rows = results.methods.filter { MethodTitles.byName[$0.name] != nil }
+    guard results.methods.count > 1 else { return nil }
+    return rows.compactMap { row in row.worstRegret.map { (row.name, $0.value) } }.min { $0.1 < $1.1 }?.0
   }
 
   static func interrupted(_ folder: String) -> Diagnosis {
