@@ -186,10 +186,11 @@ public final class FeatureSet {
   /// What stands for each modality where it is missing.
   public func missingInputs() throws -> MissingInputs {
     try MissingInputs(
-      Dictionary(uniqueKeysWithValues: modalities.map { modality in
-        let isZero = try missingFeatures(modality).to(.float64).abs().max().scalar() == 0
-        return (modality.name, isZero ? MissingInputs.zeros : MissingInputs.encodedEmpty)
-      }))
+      Dictionary(
+        uniqueKeysWithValues: modalities.map { modality in
+          let isZero = try missingFeatures(modality).to(.float64).abs().max().scalar() == 0
+          return (modality.name, isZero ? MissingInputs.zeros : MissingInputs.encodedEmpty)
+        }))
   }
 
   /// What a sample of a modality is.

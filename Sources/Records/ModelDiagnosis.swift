@@ -351,7 +351,8 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
 
   public init(
     subject: Subject, place: String, data: String, dataset: String, task: String, metric: String, method: String,
-    modalities: [String], classes: Int, samples: Int, seeds: [Int], quick: Bool, missing: MissingInputs? = nil, chance: Double,
+    modalities: [String], classes: Int, samples: Int, seeds: [Int], quick: Bool, missing: MissingInputs? = nil,
+    chance: Double,
     scores: [String: Estimate], conditions: [String], leaning: Leaning, worth: [String: Worth], gap: GapParts? = nil,
     partings: [Parting] = [], transfer: Transfer, calibration: [String: Calibration], gradients: Gradients,
     trial: Trial? = nil, evidence: RunEvidence, notes: [String] = []

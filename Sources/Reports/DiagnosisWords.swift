@@ -134,7 +134,8 @@ struct DiagnosisWords {
   /// What a model of the other modality alone reaches, where that is more than this one without the first.
   private func givenAway(_ name: String) -> [String] {
     guard diagnosis.modalities.count == 2, let other = diagnosis.modalities.first(where: { $0 != name }),
-      let worth = diagnosis.worth[other], worth.unused.isAbove(0), worth.unused.value >= ModelDiagnosis.smallestDifference
+      let worth = diagnosis.worth[other], worth.unused.isAbove(0),
+      worth.unused.value >= ModelDiagnosis.smallestDifference
     else { return [] }
     return [
       "A model of \(other) alone scores \(share(worth.alone)): \(points(worth.unused.value)) are given away, not lost."
@@ -272,7 +273,8 @@ struct DiagnosisWords {
     var sentences: [String] = []
     if fused.isBelow(0) {
       sentences.append(
-        "Combining hurts: \(signed(fused.value)) points against \(best) trained alone (CI \(range(fused))), negative transfer.")
+        "Combining hurts: \(signed(fused.value)) points against \(best) trained alone (CI \(range(fused))), negative transfer."
+      )
     } else if fused.isAbove(0) {
       sentences.append(
         "Combining helps: \(signed(fused.value)) points over the best single modality, \(best) (CI \(range(fused))).")
@@ -428,7 +430,8 @@ struct DiagnosisWords {
       }
       return joined(lines)
     }
-    return (["seesaw train", quoted(diagnosis.data), "--method \(pick.name)"] + pick.settings.map { "--set \(quoted($0))" })
+    return
+      (["seesaw train", quoted(diagnosis.data), "--method \(pick.name)"] + pick.settings.map { "--set \(quoted($0))" })
       .joined(separator: " ")
   }
 

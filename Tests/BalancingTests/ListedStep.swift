@@ -53,7 +53,8 @@ struct ListedStep: Decodable, Sendable, CustomTestStringConvertible {
   ///   - adding: makes a method's own parameters.
   func session(
     _ path: GradientPath = .factored, missing: Bool = false,
-    fusion: @escaping (Scope, [Int], Int) throws(TorchError) -> any Fusion = { scope, widths, classes throws(TorchError) in
+    fusion: @escaping (Scope, [Int], Int) throws(TorchError) -> any Fusion = {
+      scope, widths, classes throws(TorchError) in
       try Concatenation(scope, widths: widths, classes: classes)
     },
     adding: (MultimodalModel) throws -> Void = { _ in }

@@ -70,7 +70,8 @@ struct ComparisonTests {
       #expect(answer.out.split(separator: "\n\n").last?.hasSuffix(".\n") == true)
       #expect(answer.error.contains("\nComparing  6 runs: joint, balgrad × 3 seeds\n"))
       #expect(
-        answer.error.contains("\nSpecialists  9 runs more, one model for each condition: full, image-missing, text-missing, ")
+        answer.error.contains(
+          "\nSpecialists  9 runs more, one model for each condition: full, image-missing, text-missing, ")
       )
       #expect(answer.error.contains("  Telling  with 3 seeds, 18 test samples and 1 method beside the first, "))
       #expect(answer.out.contains("worst regret") && answer.out.contains("specialists"))

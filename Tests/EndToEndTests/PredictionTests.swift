@@ -135,7 +135,8 @@ struct PredictionTests {
     try withTemporaryFolder { folder in
       try TinyRaw().write(to: folder.appending(path: "raw"))
       #expect(try Seesaw.run(["encode", "raw", "--out", "data", "-q"], in: folder).status == 0)
-      #expect(try Seesaw.run(["train", "data", "--method", "uniform", "--out", "r", "-q"] + quick, in: folder).status == 0)
+      #expect(
+        try Seesaw.run(["train", "data", "--method", "uniform", "--out", "r", "-q"] + quick, in: folder).status == 0)
       try FileManager.default.removeItem(at: folder.appending(path: "data"))
       let both = try Seesaw.run(
         ["predict", "r", "--image", "raw/test-0.png", "--text", "a cat", "--json"], in: folder)
@@ -172,7 +173,8 @@ struct PredictionTests {
       try Data(lines.joined(separator: "\n").utf8).write(to: table)
       let encoded = try Seesaw.run(["encode", "raw", "--out", "data", "-q"], in: folder)
       #expect(encoded.status == 0, "\(encoded.error)")
-      #expect(try Seesaw.run(["train", "data", "--method", "uniform", "--out", "r", "-q"] + quick, in: folder).status == 0)
+      #expect(
+        try Seesaw.run(["train", "data", "--method", "uniform", "--out", "r", "-q"] + quick, in: folder).status == 0)
       let features = try #require(StoredFile.read(folder.appending(path: "data/test.safetensors"))["image"])
       let row = features.bytes.prefix(4 * features.shape[1]).withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
 
@@ -222,7 +224,8 @@ struct PredictionTests {
           && !unknown.error.contains("checkpoint"), "\(unknown.error)")
       let encode = ["encode", "raw", "--out", "data", "--audio-encoder", "log-spectrogram", "-q"]
       #expect(try Seesaw.run(encode, in: folder).status == 0)
-      #expect(try Seesaw.run(["train", "data", "--method", "uniform", "--out", "r", "-q"] + quick, in: folder).status == 0)
+      #expect(
+        try Seesaw.run(["train", "data", "--method", "uniform", "--out", "r", "-q"] + quick, in: folder).status == 0)
       let features = try #require(StoredFile.read(folder.appending(path: "data/test.safetensors"))["audio"])
       try FileManager.default.removeItem(at: folder.appending(path: "data"))
 

@@ -60,11 +60,13 @@ struct TrainingTests {
   func reproducible() throws {
     try withData { folder in
       for out in ["a", "b"] {
-        let answer = try Seesaw.run(["train", "data", "--method", "joint", "--seed", "5", "--out", out, "-q"] + quick, in: folder)
+        let answer = try Seesaw.run(
+          ["train", "data", "--method", "joint", "--seed", "5", "--out", out, "-q"] + quick, in: folder)
         #expect(answer.status == 0, "\(answer.error)")
       }
       #expect(try weights("a", in: folder) == weights("b", in: folder))
-      let other = try Seesaw.run(["train", "data", "--method", "joint", "--seed", "6", "--out", "c", "-q"] + quick, in: folder)
+      let other = try Seesaw.run(
+        ["train", "data", "--method", "joint", "--seed", "6", "--out", "c", "-q"] + quick, in: folder)
       #expect(other.status == 0)
       #expect(try weights("a", in: folder) != weights("c", in: folder))
       let stored = try StoredFile.read(folder.appending(path: "a/weights.safetensors"))

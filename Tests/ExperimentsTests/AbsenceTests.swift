@@ -45,7 +45,8 @@ struct AbsenceTests {
     }
   }
 
-  @Test("the answer to absence is the best on the validation split, and stands in the record with the scores that chose it")
+  @Test(
+    "the answer to absence is the best on the validation split, and stands in the record with the scores that chose it")
   func chosen() throws {
     for method in ["uniform", "joint", "ume"] {
       try withRun(method) { run, summary in
@@ -159,7 +160,8 @@ struct AbsenceTests {
       let shares = try #require(found.reliance)
       #expect(abs(shares.values.reduce(0, +) - 1) < 1e-6 && shares.count == 2)
       let trial = try Experiment.finishedTrial(run, data: nil) { _ in }
-      let outputs = try trial.model(trial.builder.prepared(trial.set.train).batch(SamplingPlan.inOrder(3).visits[...]).inputs)
+      let outputs = try trial.model(
+        trial.builder.prepared(trial.set.train).batch(SamplingPlan.inOrder(3).visits[...]).inputs)
       let told = try #require(
         try (trial.method as? any TellsReliance)?.reliance(outputs, missing: outputs, absent: ["image"]))
       #expect(try values(told["image"]) == [0, 0, 0])

@@ -115,13 +115,14 @@ struct EncodingViewsTests {
           viewed.digests(
             ofViews: viewed.set.viewFiles(of: "train", impairments: ["noisy"]) + viewed.set.viewFiles(of: "validation")
           ).keys) == [
-          "train@image-noisy.safetensors", "train@text-noisy.safetensors", "validation@image-missing.safetensors",
-          "validation@image-noisy.safetensors", "validation@text-missing.safetensors",
-          "validation@text-noisy.safetensors",
-        ])
+            "train@image-noisy.safetensors", "train@text-noisy.safetensors", "validation@image-missing.safetensors",
+            "validation@image-noisy.safetensors", "validation@text-missing.safetensors",
+            "validation@text-noisy.safetensors",
+          ])
       #expect(try plain.set.viewFiles(of: "train").isEmpty)
       let recorded = try viewed.digests.merging(
-        viewed.digests(ofViews: viewed.set.viewFiles(of: "train", impairments: ["noisy"]))) { $1 }
+        viewed.digests(ofViews: viewed.set.viewFiles(of: "train", impairments: ["noisy"]))
+      ) { $1 }
       #expect(viewed.fits(recorded) && viewed.fits(viewed.digests) && !plain.fits(recorded))
     }
   }

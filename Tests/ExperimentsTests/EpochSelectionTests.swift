@@ -4,6 +4,7 @@ import Multimodal
 import Records
 import TestSupport
 import Testing
+import Torch
 
 @testable import Experiments
 
@@ -81,6 +82,41 @@ struct EpochSelectionTests {
       let rest = try SmallFeatureSet.finished(SmallFeatureSet.train(method, data, to: out, settings: settings))
       #expect(rest.record.selectedEpoch == whole.record.selectedEpoch)
       #expect(rest.evaluation.scores == whole.evaluation.scores)
+    }
+  }
+}
+
+@Suite("Views in training")
+struct ViewsInTrainingTests {
+  @Test(
+    "a method that sees impaired inputs trains on the views there are, and on clean rows alone where there are none, as it says"
+  )
+  func views() throws {
+    try withTemporaryFolder { folder in
+      let (plain, viewed) = (folder.appending(path: "plain"), folder.appending(path: "viewed"))
+      for data in [plain, viewed] { try SmallFeatureSet().write(to: data) }
+      let labels = (0..<48).map { $0 % 3 }
+      try SafeTensors.write(
+        [
+          (
+            "image",
+            try Tensor(SmallFeatureSet.rows(labels, seed: 99, signal: 0.5), shape: [48, SmallFeatureSet.width])
+          )
+        ],
+        to: viewed.appending(path: "train@image-noisy.safetensors"))
+      func train(_ method: String, _ data: URL) throws -> (weights: [Double], digests: [String]) {
+        let out = folder.appending(path: "\(method)-\(data.lastPathComponent)")
+        let summary = try SmallFeatureSet.finished(SmallFeatureSet.train(method, data, to: out))
+        let file = try SafeTensors(reading: RunFolder(out).weights)
+        return (try values(file.tensor("fusion.classifier.weight")), summary.record.data.digests.keys.sorted())
+      }
+      let joint = try train("joint", viewed)
+      #expect(try joint.weights == train("joint", plain).weights)
+      #expect(!joint.digests.contains("train@image-noisy.safetensors"))
+      #expect(try train("augment", plain).weights == joint.weights)
+      let augmented = try train("augment", viewed)
+      #expect(augmented.weights != joint.weights)
+      #expect(augmented.digests.contains("train@image-noisy.safetensors"))
     }
   }
 }

@@ -78,7 +78,8 @@ struct RecipeRunTests {
       // A label that is its method's name is spelt as the method is.
       #expect(results.methods.map(\.name) == ["base line", "ogm-ge", "balgrad, strong"])
       #expect(results.methods.allSatisfy { $0.runs.map(\.seed) == [0, 1] })
-      #expect(results.conditions == [
+      #expect(
+        results.conditions == [
           "full", "image-missing", "text-missing", "image-absent", "text-absent", "image-swapped", "text-swapped",
         ])
       for row in results.methods {

@@ -33,10 +33,11 @@ struct SweepingTests {
   func ends(method: String) throws {
     try withRun(method) { run, _, summary in
       let table = try Experiment.sweep(run: run, ratios: [0, 0.5, 1])
-      #expect(table.conditions == [
-            "image-missing", "text-missing", "image-absent", "text-absent", "image-noisy", "text-noisy", "image-swapped",
-            "text-swapped",
-          ])
+      #expect(
+        table.conditions == [
+          "image-missing", "text-missing", "image-absent", "text-absent", "image-noisy", "text-noisy", "image-swapped",
+          "text-swapped",
+        ])
       #expect(table.curves.map(\.name) == [method])
       for condition in table.conditions {
         let scores = try #require(table.curves[0].scores[condition])

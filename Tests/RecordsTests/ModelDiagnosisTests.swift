@@ -9,7 +9,8 @@ func exampleDiagnosis() -> ModelDiagnosis {
   }
   return ModelDiagnosis(
     subject: .data, place: "d", data: "d", dataset: "d", task: "single-label", metric: "accuracy", method: "joint",
-    modalities: ["image", "text"], classes: 2, samples: 4, seeds: [0, 1], quick: false, missing: MissingInputs(["image": "encoded-empty", "text": "zeros"]), chance: 0.5,
+    modalities: ["image", "text"], classes: 2, samples: 4, seeds: [0, 1], quick: false,
+    missing: MissingInputs(["image": "encoded-empty", "text": "zeros"]), chance: 0.5,
     scores: ["full": e(0.75, 0.5, 1), "image-missing": e(0.75, 0.5, 1), "text-missing": e(0.5, 0.25, 0.75)],
     conditions: ["full", "image-missing", "text-missing"],
     leaning: .init(verdict: .leans, modality: "text", above: e(0.25, 0.125, 0.375), strength: 1),

@@ -34,9 +34,11 @@ public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpa
     settings: settings([
       SettingNote("subsets", "w, of the losses with modalities missing", range: .nonNegative),
       SettingNote("form", "All sets in each row, or one drawn for each", allowed: Form.allowed),
-      SettingNote("distillation", "β, of the divergence from the prediction with everything there", range: .nonNegative),
+      SettingNote(
+        "distillation", "β, of the divergence from the prediction with everything there", range: .nonNegative),
       SettingNote("unimodal", "λ, of the unimodal classifiers' losses", range: .nonNegative),
-      SettingNote("gate", "κ, how far a gate may weigh the modalities sample by sample; 0: no gate", range: .nonNegative),
+      SettingNote(
+        "gate", "κ, how far a gate may weigh the modalities sample by sample; 0: no gate", range: .nonNegative),
       SettingNote("views", "q, the share of rows of each modality that are noisy", range: .fraction),
       SettingNote("projection", "Take out of the sets' gradient what works against the full loss, branch by branch"),
     ]), sees: ["clean", "missing", "noisy"])

@@ -4,8 +4,10 @@ import TorchNN
 
 /// Which sets of modalities stand in for all others.
 enum SubsetFamily {
-  /// Proper sets that are not empty: all of them up to four modalities, else those of one and those that lack one, so that
-  /// their number stays linear in M. Modality m is in a set where its entry is true.
+  /// Proper sets that are not empty.
+  ///
+  /// All of them up to four modalities, else those of one and those that lack one, so that their number stays linear in M.
+  /// Modality m is in a set where its entry is true.
   static func sets(_ modalities: Int) -> [[Bool]] {
     let range = 0..<modalities
     if modalities <= 4 {
@@ -161,7 +163,8 @@ enum Reliance {
         let without = try features.map { $0 == modality ? try none[$0].expanded($1.shape) : $1 }
         gain = try outputs.logits - outputs.model.outputs(ofFeatures: without).logits
       }
-      let speaks = try multiLabel
+      let speaks =
+        try multiLabel
         ? (gain * predicted).sum(-1) : (gain - gain.mean(-1, keeping: true)).gathered(1, by: predicted).squeezed(1)
       let isThere = absent.contains(modality) ? 0.0 : 1.0
       return try speaks.clamped(min: 0) * isThere
@@ -173,7 +176,8 @@ enum Reliance {
     return try PerModality(
       features.modalities,
       zip(features.modalities, gains).map { modality, gain in
-        let even = try Tensor.full(gain.shape, absent.contains(modality) ? 0 : 1 / Double(present), gain.elementType, on: gain.device)
+        let even = try Tensor.full(
+          gain.shape, absent.contains(modality) ? 0 : 1 / Double(present), gain.elementType, on: gain.device)
         return try isEmpty.choose(even, gain / (total + 1e-30))
       })
   }

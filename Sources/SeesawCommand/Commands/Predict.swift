@@ -178,7 +178,8 @@ enum PredictionLine {
   }
 
   static let keyOrder = [
-    "id", "labels", "probabilities", "calibrated", "present", "empty", "reliance", "condition", "score", "metric", "calibration",
+    "id", "labels", "probabilities", "calibrated", "present", "empty", "reliance", "condition", "score", "metric",
+    "calibration",
   ]
 
   static func text(_ prediction: Prediction) throws -> String {

@@ -48,7 +48,9 @@ struct FulcrumTests {
     #expect(Set(FulcrumStep.all.map(\.step.modalities.count)) == [2, 3, 5])
   }
 
-  @Test("a step is what PyTorch computes set by set, to 1e-9", arguments: FulcrumStep.all, [GradientPath.factored, .autograd])
+  @Test(
+    "a step is what PyTorch computes set by set, to 1e-9", arguments: FulcrumStep.all,
+    [GradientPath.factored, .autograd])
   func golden(_ example: FulcrumStep, _ path: GradientPath) throws {
     let step = example.step
     Conditions.prepare()
@@ -171,7 +173,9 @@ struct FulcrumTests {
         divergence += Loops.divergence(Loops.softmax(full[row]), Loops.softmax(z)) / Double(2 * batch.count)
       }
     }
-    #expect(allClose([report.losses["subsets"] ?? .nan, report.scalars["divergence"] ?? .nan], [fit, divergence], relative: 1e-5))
+    #expect(
+      allClose(
+        [report.losses["subsets"] ?? .nan, report.scalars["divergence"] ?? .nan], [fit, divergence], relative: 1e-5))
     let fused = Loops.mean(zip(full, labels).map { Loops.crossEntropy($0, $1) })
     #expect(allClose([report.losses["fused"] ?? .nan], [fused], relative: 1e-5))
   }
