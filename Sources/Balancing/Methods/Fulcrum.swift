@@ -11,15 +11,13 @@ public import TorchNN
 /// (``SubsetPass``); F are the sets of ``SubsetFamily``, w is ``Configuration/subsets``, β ``Configuration/distillation`` and
 /// λ ``Configuration/unimodal``. A share ``Configuration/views`` of the rows of each modality are noisy. It is modality
 /// dropout with its expectation taken exactly, with what a missing input really encodes to in place of what is hidden.
-public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpairedInputs, TellsReliance,
-  TrainsUnimodalClassifiers
-{
+public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpairedInputs, TellsReliance {
   public struct Configuration: Settings {
     public var subsets = 1.0
     public var form = Form.exact
     public var distillation = 0.5
-    public var unimodal = 1.0
-    public var gate = 0.25
+    public var unimodal = 0.0
+    public var gate = 0.0
     public var views = 0.25
     public var projection = false
     public init() {}
@@ -28,7 +26,7 @@ public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpa
 
   public static let card = MethodCard(
     name: "fulcrum", title: "Fulcrum", stage: .objective,
-    summary: "Trains every set of modalities at once, on clean and noisy inputs, and learns how far to trust each.",
+    summary: "Trains every set of modalities that may be there at once, on clean and on noisy inputs.",
     needs: ["training views (seesaw encode --views train)"],
     modalities: .several,
     settings: settings([

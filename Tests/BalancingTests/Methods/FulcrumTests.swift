@@ -76,8 +76,9 @@ struct FulcrumTests {
   func firstPrediction() throws {
     for modalities in [["image", "text"], Self.three] as [[Modality]] {
       let data = SyntheticData(modalities: modalities)
-      let session = try Bench("fulcrum", data: data).session()
-      let method = try #require(try Bench("fulcrum", data: data).method() as? Fulcrum)
+      let bench = try Bench("fulcrum", ["gate": 0.25], data: data)
+      let session = try bench.session()
+      let method = try #require(try bench.method() as? Fulcrum)
       let outputs = try session.forward(data.whole())
       #expect(try allClose(values(method.logits(outputs, absent: [])), values(outputs.logits), relative: 1e-5))
       let shares = try method.reliance(outputs, missing: outputs, absent: [])
@@ -87,10 +88,10 @@ struct FulcrumTests {
     }
   }
 
-  @Test("what is declared absent has a share of exactly zero, and the others' shares add up to one", arguments: [2, 3])
-  func absentShare(_ count: Int) throws {
+  @Test("what is declared absent has a share of exactly zero, and the others' shares add up to one", arguments: [2, 3], [0, 0.25])
+  func absentShare(_ count: Int, _ gate: Double) throws {
     let data = SyntheticData(modalities: Array(Self.three.prefix(count)))
-    let outcome = try Bench("fulcrum", data: data).run()
+    let outcome = try Bench("fulcrum", ["gate": .number(gate)], data: data).run()
     let method = try #require(outcome.method as? Fulcrum)
     let outputs = try outcome.session.forward(data.whole())
     for absent in [["image"], ["text"]] as [Set<Modality>] {
@@ -113,7 +114,7 @@ struct FulcrumTests {
   func expectation(_ count: Int) throws {
     let names: [Modality] = ["image", "text", "audio", "depth", "touch"]
     let data = SyntheticData(modalities: Array(names.prefix(count)))
-    let session = try Bench("fulcrum", data: data).session()
+    let session = try Bench("fulcrum", ["gate": 0.25], data: data).session()
     let batch = try data.whole()
     let outputs = try session.forward(batch)
     let pass = SubsetPass(
