@@ -15,7 +15,7 @@ from .steps import CLASSES, INPUTS, PAIR, TRIO, Named, branch, case, features, g
 
 WIDTH = 4
 FIVE = ["image", "text", "audio", "depth", "touch"]
-DEFAULTS = {"subsets": 1.0, "distillation": 0.5, "unimodal": 0.0, "gate": 0.0, "projection": False}
+DEFAULTS = {"subsets": 1.0, "distillation": 0.5, "unimodal": 1.0, "gate": 0.0, "projection": False}
 FUSIONS = ["concatenation", "addition", "attention", "cross_attention", "gated"]
 
 
@@ -143,11 +143,11 @@ def main() -> None:
     torch.set_num_threads(1)
     INPUTS.update({"depth": 3, "touch": 2})
     cases = []
-    whole = {"gate": 0.25, "unimodal": 1.0}
+    whole = {"gate": 0.25}
     plan = [(f"{fusion}-{len(m)}-{task}{'-whole' if settings else ''}", m, task, fusion, settings)
             for settings in ({}, whole) for fusion in FUSIONS for m in (PAIR, TRIO) for task in ("single-label", "binary", "multi-label")]
     for name, settings in [
-        ("gate", {"gate": 0.25}), ("wide-gate", {"gate": 3.0}), ("no-distillation", {"distillation": 0.0}), ("unimodal", {"unimodal": 1.0}),
+        ("gate", {"gate": 0.25}), ("wide-gate", {"gate": 3.0}), ("no-distillation", {"distillation": 0.0}), ("no-unimodal", {"unimodal": 0.0}),
         ("no-sets", {"subsets": 0.0}), ("weighted", {"subsets": 0.3, "distillation": 2.0, "unimodal": 0.4}),
         ("projection", {"projection": True}),
     ]:

@@ -11,12 +11,14 @@ public import TorchNN
 /// (``SubsetPass``); F are the sets of ``SubsetFamily``, w is ``Configuration/subsets``, β ``Configuration/distillation`` and
 /// λ ``Configuration/unimodal``. A share ``Configuration/views`` of the rows of each modality are noisy. It is modality
 /// dropout with its expectation taken exactly, with what a missing input really encodes to in place of what is hidden.
-public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpairedInputs, TellsReliance {
+public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpairedInputs, TellsReliance,
+  TrainsUnimodalClassifiers
+{
   public struct Configuration: Settings {
     public var subsets = 1.0
     public var form = Form.exact
     public var distillation = 0.5
-    public var unimodal = 0.0
+    public var unimodal = 1.0
     public var gate = 0.0
     public var views = 0.25
     public var projection = false
