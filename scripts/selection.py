@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 def compare(seesaw: str, name: str, features: str, rule: str) -> dict:
     out = ROOT / f"runs/results/{name}-selection-{rule}"
     subprocess.run(
-        [seesaw, "compare", features, "--methods", ",".join(METHODS), "--seeds", "5", "--no-specialists", "--out", str(out),
+        [seesaw, "compare", features, "--methods", ",".join(METHODS), "--seeds", "3", "--no-specialists", "--out", str(out),
          "--set", f"training.selection={rule}", "--quiet"], check=True, stdout=subprocess.DEVNULL)
     found = {}
     for row in json.loads((out / "results.json").read_text())["methods"]:
@@ -31,7 +31,7 @@ def main() -> None:
     seesaw = os.environ.get("SEESAW", str(ROOT / ".build/release/seesaw"))
     lines = [
         "# What the choice of the epoch does", "",
-        "Made by `python3 scripts/selection.py emoji=runs/results/emoji …`: `seesaw compare DATA --seeds 5 --no-specialists "
+        "Made by `python3 scripts/selection.py emoji=runs/results/emoji …`: `seesaw compare DATA --seeds 3 --no-specialists "
         "--set training.selection=RULE` for each rule. Test accuracy in %: with everything there / mean with a modality missing "
         "(silent) / mean with one absent (declared); in brackets the epochs that were kept, of 20. `best` is the first best full "
         "validation score, `full` its mean over three epochs with the loss as tie-break, `standing` the same of the mean over "

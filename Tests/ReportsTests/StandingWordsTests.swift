@@ -47,7 +47,7 @@ struct StandingWordsTests {
       findings.sentences[1]
         == "Ranked by the average with a modality missing: sturdy ° 64.5 %, Joint training 51.0 %; by worst regret: "
         + "sturdy ° 1.0, Joint training 25.0 (° saw impaired inputs in training).")
-    #expect(findings.sentences.count == 4 && findings.sentences[2] == findings.leaning)
+    #expect(findings.sentences.count == 3 && findings.sentences[2] == findings.leaning)
   }
 
   @Test("where none stands, the nearest is named, with what a model for just that scores")
