@@ -11,7 +11,7 @@ name="$1"
 source="$2"
 shift 2
 shown="$source"
-case "$shown" in /*) shown="$(basename "$shown")" ;; esac
+case "$shown" in /* | ../*) shown="$(basename "$shown")" ;; esac
 work="runs/results/$name"
 mkdir -p runs/results Documentation/results
 if [ -d "$source" ]; then
