@@ -199,7 +199,7 @@ public final class FeatureSet {
   }
 
   /// One sample of zeros.
-  private func zeros(_ modality: Modality) throws -> Tensor {
+  package func zeros(_ modality: Modality) throws -> Tensor {
     let form = form(modality)
     return try .zeros([1] + form.shape, form.elementType)
   }

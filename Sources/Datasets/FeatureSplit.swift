@@ -103,6 +103,12 @@ public struct FeatureSplit: BatchSource {
   /// How the split is cut where it is streamed.
   public var blockLayout: BlockLayout? { layout }
 
+  /// The numbers of so many samples that a mean can be taken over, evenly spaced; all where there are no more.
+  package func evenlySpaced(atMost most: Int = 65_536) -> [Int] {
+    let taken = min(count, most)
+    return (0..<taken).map { $0 * count / taken }
+  }
+
   /// The bytes of all features.
   public var byteCount: Int { inputs.values.reduce(0) { $0 + $1.count * $1.elementType.byteCount } }
 

@@ -65,9 +65,6 @@ struct Absence {
 
   // MARK: Made
 
-  /// The most training samples that a mean is taken over, evenly spaced.
-  private static let mostAveraged = 65_536
-
   /// Fits what the answers need and chooses among them: by the score on the validation split, then by its loss.
   init(fitting builder: RunBuilder, _ model: MultimodalModel, _ method: any BalancingMethod) throws {
     let set = builder.data.set
@@ -106,8 +103,7 @@ struct Absence {
 
   private static func means(_ builder: RunBuilder, _ model: MultimodalModel) throws -> PerModality<Tensor> {
     let split = builder.prepared(builder.data.set.train.withoutFlips())
-    let count = min(split.count, mostAveraged)
-    let visits = (0..<count).map { SamplingPlan.Visit($0 * split.count / count) }
+    let visits = split.evenlySpaced().map { SamplingPlan.Visit($0) }
     return try withoutGradients {
       var sums: [Tensor] = []
       let size = builder.configuration.evaluation.batchSize
@@ -117,7 +113,7 @@ struct Absence {
         sums = sums.isEmpty ? parts : try zip(sums, parts).map { try $0 + $1 }
       }
       return PerModality(
-        model.modalities, try sums.map { try ($0 / Double(max(count, 1))).to(model.store.elementType) })
+        model.modalities, try sums.map { try ($0 / Double(max(visits.count, 1))).to(model.store.elementType) })
     }
   }
 

@@ -17,7 +17,8 @@ struct Conventions {
   /// Each convention with what adds most under it; means over the models.
   func found() throws -> [ModelDiagnosis.Convention] {
     guard let set = trials.first?.set, set.modalities.count > 1 else { return [] }
-    var found = [try convention(.zeros) { try $0.predictions(present: $1, standing: Self.zeros(set)) }]
+    let zeros = try PerModality(set.modalities) { try set.zeros($0) }
+    var found = [try convention(.zeros) { try $0.predictions(present: $1, standing: zeros) }]
     if let means = try Self.means(set) {
       found.append(try convention(.mean) { try $0.predictions(present: $1, standing: means) })
     }
@@ -48,21 +49,10 @@ struct Conventions {
     return ModelDiagnosis.Convention(form: form, modality: names[order[0]], above: adds[order[0]] - adds[order[1]])
   }
 
-  private static func zeros(_ set: FeatureSet) throws -> PerModality<Tensor> {
-    try PerModality(set.modalities) { modality in
-      let form = set.form(modality)
-      return try .zeros([1] + form.shape, form.elementType)
-    }
-  }
-
-  /// The most training samples that a mean is taken over, evenly spaced.
-  private static let mostAveraged = 65_536
-
   /// Nil where some modality is no features, of which a mean would mean something.
   private static func means(_ set: FeatureSet) throws -> PerModality<Tensor>? {
     guard set.forms.allSatisfy({ !$0.needsEncoder }) else { return nil }
-    let count = min(set.train.count, mostAveraged)
-    let rows = try Tensor((0..<count).map { $0 * set.train.count / count })
+    let rows = try Tensor(set.train.evenlySpaced())
     return try PerModality(set.modalities) { modality in
       let features = set.train.inputs[modality]
       if features.shape[0] == 1 { return try features.to(.float32) }

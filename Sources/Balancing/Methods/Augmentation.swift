@@ -22,14 +22,13 @@ public struct Augmentation: ObjectiveMethod, SeesImpairedInputs {
     sees: ["clean", "noisy"])
 
   public let viewShare: Double
+  private var training = JointTraining(.init())
 
   public init(_ configuration: Configuration) { viewShare = configuration.share }
 
   public mutating func objective(
     _ outputs: Outputs, _ batch: Batch, _ session: TrainingSession, _ report: inout StepReport
   ) throws -> Tensor {
-    let loss = try session.loss(outputs.logits, batch)
-    report.losses["fused"] = try loss.scalar()
-    return loss
+    try training.objective(outputs, batch, session, &report)
   }
 }
