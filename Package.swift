@@ -116,8 +116,10 @@ let package = Package(
       swiftSettings: unhurried
     ),
 
+    // Optimized: millions of numbers are compared.
     .target(
-      name: "TestSupport", dependencies: ["Multimodal", "Torch"], path: "Tests/TestSupport", swiftSettings: settings),
+      name: "TestSupport", dependencies: ["Multimodal", "Torch"], path: "Tests/TestSupport",
+      swiftSettings: settings + [.unsafeFlags(["-O"])]),
     .target(
       name: "HostileInput", dependencies: ["Datasets", "Encoders", "Multimodal", "Records", "Reports", "Torch"],
       path: "Tests/HostileInput", swiftSettings: settings),

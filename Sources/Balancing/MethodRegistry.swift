@@ -44,6 +44,8 @@ public enum MethodRegistry {
     .init(UnimodalTraining.self),
     .init(UniformTraining.self),
     .init(Logistic.self),
+    .init(PretrainedFrozen.self),
+    .init(PretrainedFinetuned.self),
     .init(ModalityDropout.self),
     .init(Augmentation.self),
     .init(Fulcrum.self),

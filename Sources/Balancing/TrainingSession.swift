@@ -124,14 +124,34 @@ public final class TrainingSession {
       if statisticsStep != clock.step { statistics.forget() }
       statisticsStep = clock.step
       let outputs = try model(batch.inputs, rememberedBy: tape, noting: statistics, dropping: dropping())
-      if measuresUpdates, observed == nil {
-        let parts = try withoutGradients { () throws(TorchError) in try outputs.contributions() }
-        observed = parts.map { ($0, batch) }
-      }
+      try observe(batch) { () throws(TorchError) in try outputs.contributions() }
       return outputs
     }
     return try outputs(
       batch.inputs.map { absent.contains($0) ? try .zeros($1.shape, $1.elementType, on: $1.device) : $1 })
+  }
+
+  private func observe(_ batch: Batch, _ parts: () throws(TorchError) -> PerModality<Tensor>?) throws {
+    guard measuresUpdates, observed == nil else { return }
+    observed = try withoutGradients(parts).map { ($0, batch) }
+  }
+
+  /// eₘ of a batch and, as one row more, e⁰ₘ of an input that is missing: [B + 1, H] each.
+  ///
+  /// Over features that lie ready it is one product a modality for both, and the fused logits are not computed.
+  func featuresAndMissing(_ batch: Batch) throws -> PerModality<Tensor> {
+    let missing = try missingInputs(batch)
+    guard model.encoders.isEmpty else {
+      let (rows, none) = (try forward(batch).features, try outputs(missing).features)
+      return try rows.map { try Tensor.cat([$1, none[$0]], 0) }
+    }
+    let features = try model.embedded(
+      batch.inputs.map { try Tensor.cat([$1, missing[$0]], 0) }, rememberedBy: tape)
+    try observe(batch) { () throws(TorchError) in
+      try model.fusion.contributions(
+        features.map { (_, feature) throws(TorchError) in try feature.narrowed(0, from: 0, length: batch.count) })
+    }
+    return features
   }
 
   /// The feature of one modality, [B, H], without those of the others where nobody asks for them.
@@ -178,9 +198,13 @@ public final class TrainingSession {
 
   /// Moves the model along a direction.
   ///
-  /// - Parameter scalingSteps: factors by which the optimizer's own move of some parameters is stretched, after whatever
-  ///   it divides by; a factor on the gradient would be cancelled by Adam, this one is not.
-  public func update(along direction: Gradients, scalingSteps: [(parameters: [Int], factor: Double)] = []) throws {
+  /// - Parameters:
+  ///   - scalingSteps: factors by which the optimizer's own move of some parameters is stretched, after whatever it divides
+  ///     by; a factor on the gradient would be cancelled by Adam, this one is not.
+  ///   - rate: what the learning rate is multiplied by.
+  public func update(
+    along direction: Gradients, scalingSteps: [(parameters: [Int], factor: Double)] = [], rate: Double = 1
+  ) throws {
     defer { tape?.clear() }
     var direction = direction
     if gradientClip > 0 {
@@ -194,7 +218,7 @@ public final class TrainingSession {
     }
     let store = model.store
     let before = measuresUpdates || !scalingSteps.isEmpty ? try store.passingSnapshot() : nil
-    try optimizer.step(direction, learningRate: learningRate(clock))
+    try optimizer.step(direction, learningRate: learningRate(clock) * rate)
     tally.updated()
     try statistics.apply()
     guard let before else { return }

@@ -79,9 +79,36 @@ package struct ViewedBatches: BatchSource {
   package func feed(_ batches: SamplingPlan.Batches, from first: Int) throws -> any BatchFeed {
     guard share > 0, !views.isEmpty, let flips = batches.plan.flips else { return try base.feed(batches, from: first) }
     if let stored = storedViews(flips), let feed = base.streamedFeed(batches, from: first, seeing: stored) {
-      return feed
+      return Told(feed: feed, source: self, flips: flips)
     }
-    return GatheredBatches(Seen(source: self, flips: flips), batches, from: first)
+    return Told(
+      feed: GatheredBatches(Seen(source: self, flips: flips), batches, from: first), source: self, flips: flips)
+  }
+
+  /// Batches that say which of their rows are views.
+  private final class Told: BatchFeed {
+    private let feed: any BatchFeed
+    private let source: ViewedBatches
+    private let flips: Flips
+
+    init(feed: any BatchFeed, source: ViewedBatches, flips: Flips) {
+      self.feed = feed
+      self.source = source
+      self.flips = flips
+    }
+
+    func next() throws -> Batch? {
+      guard var batch = try feed.next() else { return nil }
+      batch.impaired = batch.samples.map { _ in [] }
+      for (modality, views) in source.views {
+        let (numbers, draws) = (flips.numbers("view/\(modality)"), views.map(\.draws))
+        for (row, sample) in batch.samples.enumerated()
+        where ViewedBatches.choice(sample, draws, source.share, numbers) != nil {
+          batch.impaired[row].insert(modality)
+        }
+      }
+      return batch
+    }
   }
 
   // MARK: Drawing

@@ -327,6 +327,7 @@ private struct DiagnosisWork {
       gradients: ModelDiagnosis.Gradients(
         conflict: trainingMean("probe.conflict") ?? trainingMean("conflict"),
         cosine: trainingMean("probe.cosine") ?? trainingMean("cosine"), updates: updates),
+      reliance: try ModelReliance(trials, alone: Array(zip(names, alone))),
       evidence: try trials[0].evidence(
         tables[0], parting: partings.first, alone: aloneNamed, samples: request.samples),
       notes: notes)

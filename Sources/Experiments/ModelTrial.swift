@@ -269,14 +269,16 @@ final class ModelTrial {
       conditions: Dictionary(all, uniquingKeysWith: { first, _ in first }), alone: own,
       weak: modalities.count > 1 ? weak : nil, classes: manifest.classes)
     let origins = try set.origins(of: "test")
+    let reliance = try reliance()?[Condition.full]
     return RunEvidence(
       dataset: manifest.name, task: manifest.task.rawValue, metric: manifest.metric.rawValue,
       samples: set.test?.count ?? 0, classes: manifest.classes, modalities: manifest.modalities,
       conditions: all.map { $1.evidence($0, score: table.scores[$0] ?? .nan) }, shapley: shares, parting: parting,
       alone: alone == nil ? .onlyPresent : .trainedAlone,
       telling: telling.clearest(limit ?? max(1, 12 / (modalities.count + 2))).map { sample in
-        guard let origin = origins?[sample.row] else { return sample }
         var sample = sample
+        sample.reliance = reliance?.mapValues { $0[sample.row] }
+        guard let origin = origins?[sample.row] else { return sample }
         sample.id = origin.id
         sample.image = origin.image
         sample.text = origin.text.map(Self.shortened)

@@ -10,6 +10,8 @@ public struct Batch {
   public let labels: Tensor
   /// The modalities that the plan hides at each row; empty where it hides none.
   public let hidden: [Set<Modality>]
+  /// The modalities that are seen under an impairment at each row; empty where none is.
+  public package(set) var impaired: [Set<Modality>] = []
 
   public init(samples: [Int], inputs: PerModality<Tensor>, labels: Tensor, hidden: [Set<Modality>] = []) {
     self.samples = samples
@@ -20,7 +22,9 @@ public struct Batch {
 
   /// The same samples with other inputs.
   public func replacing(_ inputs: PerModality<Tensor>) -> Batch {
-    Batch(samples: samples, inputs: inputs, labels: labels, hidden: hidden)
+    var batch = Batch(samples: samples, inputs: inputs, labels: labels, hidden: hidden)
+    batch.impaired = impaired
+    return batch
   }
 
   public var count: Int { samples.count }

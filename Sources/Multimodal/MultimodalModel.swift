@@ -86,6 +86,18 @@ public final class MultimodalModel {
       rememberedBy: tape)
   }
 
+  /// eₘ of features [B, Dₘ] that no encoder makes, [B, H] each, with nothing behind the embedding layers.
+  ///
+  /// - Parameter tape: remembers the embedding layers, at whose outputs graphs then end.
+  public func embedded(
+    _ inputs: PerModality<Tensor>, rememberedBy tape: LinearTape? = nil
+  ) throws(TorchError) -> PerModality<Tensor> {
+    guard let tape else {
+      return try embeddings.map { (modality, layer) throws(TorchError) in try layer(inputs[modality]) }
+    }
+    return try embeddings.map { (modality, layer) throws(TorchError) in try tape(layer, inputs[modality]) }.numbers()
+  }
+
   /// Inputs of a modality as features [B, Dₘ]; themselves where it has no encoder.
   ///
   /// An input of zeros (a black picture, no text) is not there: zeros stand for its features, and no statistic knows it.

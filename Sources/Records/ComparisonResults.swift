@@ -181,6 +181,33 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
       let known = values.compactMap { $0 }
       return known.count == runs.count ? Statistics.mean(known) : nil
     }
+
+    /// Means and intervals of what every run measured.
+    ///
+    /// - Parameter overlap: as of ``Statistics/interval95(_:overlap:)``.
+    init(
+      name: String, settings: Tree, sees: [String], runs: [Run], modalities: [String], overlap: Double = 0
+    ) {
+      self.name = name
+      self.settings = settings
+      self.sees = sees
+      self.runs = runs
+      mean = Quantities()
+      interval95 = Quantities()
+      for name in runs.first?.quantities.names ?? [] {
+        let values = runs.compactMap { $0.quantities[name] }
+        guard values.count == runs.count else { continue }
+        mean[name] = Statistics.mean(values)
+        interval95[name] = Statistics.interval95(values, overlap: overlap)
+      }
+      ComparisonResults.setWorstRegret(of: runs, &mean, &interval95, overlap: overlap)
+      for modality in modalities {
+        let values = runs.compactMap { $0.shapley[modality] }
+        if values.count == runs.count { shapley[modality] = Statistics.mean(values) }
+      }
+      let imbalances = runs.compactMap(\.imbalance)
+      imbalance = imbalances.count == runs.count ? Statistics.mean(imbalances) : nil
+    }
   }
 
   /// A test of two methods over their common seeds, and over the test samples where predictions were kept.
@@ -256,6 +283,10 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
   public var specialists: [String: Specialist] = [:]
   /// The best prediction that is the same for every sample; `nil` where nobody worked it out.
   public var constant: Constant?
+  /// Over how many splits of the same rows all this is; `nil` where there is one.
+  ///
+  /// Runs are then means over the seeds of a split.
+  public var splits: Resampling?
   /// What a reader of the numbers must know.
   public var notes: [String]
 
@@ -347,31 +378,16 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
         work: run.work,
         validation: run.validation)
     }
-    var mean = Quantities<Double>()
-    var interval = Quantities<Interval>()
-    for name in runs.first?.quantities.names ?? [] {
-      let values = runs.compactMap { $0.quantities[name] }
-      guard values.count == runs.count else { continue }
-      mean[name] = Statistics.mean(values)
-      interval[name] = Statistics.interval95(values)
-    }
-    setWorstRegret(of: runs, &mean, &interval)
-    var shapley: [String: Double] = [:]
-    for modality in modalities {
-      let values = runs.compactMap { $0.shapley[modality] }
-      if values.count == runs.count { shapley[modality] = Statistics.mean(values) }
-    }
-    let imbalances = runs.compactMap(\.imbalance)
     return MethodRow(
-      name: method.name, settings: method.settings, sees: method.sees, runs: runs, mean: mean, interval95: interval,
-      shapley: shapley,
-      imbalance: imbalances.count == runs.count ? Statistics.mean(imbalances) : nil)
+      name: method.name, settings: method.settings, sees: method.sees, runs: runs, modalities: modalities)
   }
 
   /// With more rows than this, tests are against the first row only.
   static let mostMutuallyTested = 6
 
-  private static func tests(between methods: [MethodRow]) -> (tests: [Test], notes: [String]) {
+  static func tests(
+    between methods: [MethodRow], overlap: Double = 0
+  ) -> (tests: [Test], notes: [String]) {
     var tests: [Test] = []
     var notes: [String] = []
     // Among many rows each is tested against the first alone: hundreds of pairs would drown what somebody asked for.
@@ -386,7 +402,7 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
             run.quantities[quantity].flatMap { value in others[run.seed].map { (value, $0) } }
           }
           guard pairs.count > 1 else { continue }
-          guard let result = Statistics.pairedTest(pairs.map(\.0), pairs.map(\.1)) else {
+          guard let result = Statistics.pairedTest(pairs.map(\.0), pairs.map(\.1), overlap: overlap) else {
             // Seeds that do not spread test nothing. The pair stays in its family, for the samples to decide.
             notes.append(
               "\(first.name) and \(second.name) differ in \(quantity) by the same amount on every seed: "
@@ -425,7 +441,7 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     "seed", "scores", "average", "gap", "regret", "worst",
     "negativeTransfer", "worseThanUnimodal", "shapley", "imbalance", "training", "seconds", "updates", "samples",
     "otherModels", "otherUpdates", "validation", "mean", "interval95",
-    "tests",
+    "tests", "splits", "testShare",
     "quantity",
     "difference", "p", "adjusted", "family",
     "seeds", "joint", "constant", "says", "front", "by", "chosenOn", "points", "full", "averageMissing", "gapMissing",

@@ -340,8 +340,12 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
   /// By condition.
   public var calibration: [String: Calibration]
   public var gradients: Gradients
+  /// What the model itself says that it relies on; `nil` of methods that do not tell.
+  public var reliance: ModelReliance?
   /// `nil` where nothing was tried.
   public var trial: Trial?
+  /// `nil` of one split.
+  public var splits: SplitVerdicts?
   /// Of the diagnosed run, or of the first of the trained models.
   public var evidence: RunEvidence
   /// What a reader must know.
@@ -355,8 +359,9 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
     chance: Double,
     scores: [String: Estimate], conditions: [String], leaning: Leaning, worth: [String: Worth], gap: GapParts? = nil,
     partings: [Parting] = [], transfer: Transfer, calibration: [String: Calibration], gradients: Gradients,
-    trial: Trial? = nil, evidence: RunEvidence, notes: [String] = []
+    reliance: ModelReliance? = nil, trial: Trial? = nil, evidence: RunEvidence, notes: [String] = []
   ) {
+    self.reliance = reliance
     self.subject = subject
     self.place = place
     self.data = data

@@ -71,7 +71,7 @@ extension ComparisonResults {
   /// A row's worst regret is the largest of its mean regrets, not the mean of its runs' worst: that would be larger the
   /// noisier the runs are.
   static func setWorstRegret(
-    of runs: [Run], _ mean: inout Quantities<Double>, _ interval: inout Quantities<Interval>
+    of runs: [Run], _ mean: inout Quantities<Double>, _ interval: inout Quantities<Interval>, overlap: Double = 0
   ) {
     let conditions = mean.regretConditions
     guard !conditions.isEmpty else {
@@ -82,11 +82,13 @@ extension ComparisonResults {
     interval.regret["worst"] = nil
     let bySeed = conditions.map { condition in runs.compactMap { $0.quantities.regret[condition] } }
     guard runs.count > 1 else { return }
-    let (values, intervals) = (bySeed.map { Statistics.mean($0) ?? .nan }, bySeed.compactMap(Statistics.interval95))
+    let (values, intervals) = (
+      bySeed.map { Statistics.mean($0) ?? .nan }, bySeed.compactMap { Statistics.interval95($0, overlap: overlap) }
+    )
     guard intervals.count == values.count else { return }
     // Over seeds alone each condition's lower end is pushed out as for as many tests.
     let lower = zip(values, bySeed).map { value, seeds in
-      let error = (Statistics.standardDeviation(seeds) ?? 0) / Double(seeds.count).squareRoot()
+      let error = Statistics.standardError(Statistics.standardDeviation(seeds) ?? 0, seeds.count, overlap)
       return value
         - StudentT(degreesOfFreedom: Double(seeds.count - 1)).quantile(1 - 0.025 / Double(values.count)) * error
     }

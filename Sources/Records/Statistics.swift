@@ -17,20 +17,30 @@ public enum Statistics {
   }
 
   /// Where the mean lies with 95 % confidence, by Student's t; `nil` of fewer than two.
-  public static func interval95(_ values: [Double]) -> Interval? {
+  ///
+  /// - Parameter overlap: by how much values that are not independent spread less than their mean errs, as
+  ///   ``Resampling/overlap``.
+  public static func interval95(_ values: [Double], overlap: Double = 0) -> Interval? {
     guard let mean = mean(values), let deviation = standardDeviation(values) else { return nil }
     if deviation == 0 { return Interval(low: values[0], high: values[0]) }
     let half =
-      StudentT(degreesOfFreedom: Double(values.count - 1)).quantile(0.975) * deviation
-      / Double(values.count).squareRoot()
+      StudentT(degreesOfFreedom: Double(values.count - 1)).quantile(0.975)
+      * standardError(deviation, values.count, overlap)
     return Interval(low: mean - half, high: mean + half)
+  }
+
+  /// √(1/n + overlap) s.
+  static func standardError(_ deviation: Double, _ count: Int, _ overlap: Double) -> Double {
+    overlap == 0 ? deviation / Double(count).squareRoot() : deviation * (1 / Double(count) + overlap).squareRoot()
   }
 
   /// Whether two methods differ on the same seeds: Student's test of the differences `second − first`, two-sided.
   ///
   /// `nil` of fewer than two pairs, and where every difference is the same but not 0: there the test has no say. Where all
   /// are 0, `p` is 1.
-  public static func pairedTest(_ first: [Double], _ second: [Double]) -> PairedDifference? {
+  ///
+  /// - Parameter overlap: as of ``interval95(_:overlap:)``.
+  public static func pairedTest(_ first: [Double], _ second: [Double], overlap: Double = 0) -> PairedDifference? {
     precondition(first.count == second.count, "a paired test needs as many values on both sides")
     // Scores are ratios of counts: differences that should be equal differ in their last digit.
     let differences = zip(first, second).map { $1 - $0 }
@@ -41,7 +51,7 @@ public enum Statistics {
       return PairedDifference(mean: 0, t: 0, p: 1, interval95: Interval(low: 0, high: 0), count: differences.count)
     }
     let student = StudentT(degreesOfFreedom: Double(differences.count - 1))
-    let error = deviation / Double(differences.count).squareRoot()
+    let error = standardError(deviation, differences.count, overlap)
     let half = student.quantile(0.975) * error
     return PairedDifference(
       mean: mean, t: mean / error, p: student.twoSidedTail(mean / error),

@@ -41,6 +41,8 @@ public struct TellingSample: Codable, Equatable, Sendable {
   public var answers: [String: Answer]
   /// Each modality's own answer, as ``RunEvidence/alone`` says.
   public var alone: [String: Answer]
+  /// How far the answer with everything there rests on each modality; `nil` of methods that do not tell.
+  public var reliance: [String: Double]?
   /// The picture's path relative to ``RunEvidence/raw``; `nil` where there is none or it is not known.
   public var image: String?
   public var text: String?

@@ -68,6 +68,8 @@ public struct ComparisonTable: Equatable, Sendable {
   public let seen: [String]
   /// How many runs each mean is of: `5 seeds`, `3 to 5 seeds`.
   public let seeds: String
+  /// Whether they are means over splits of the same rows.
+  private let isOverSplits: Bool
   public private(set) var notes: [String]
   /// What training measured and took, by line then method: the share of conflicting steps, updates, seconds.
   public let trainingLines: [TrainingLine]
@@ -86,7 +88,10 @@ public struct ComparisonTable: Equatable, Sendable {
     let counts = results.methods.map(\.runs.count)
     let low = counts.min() ?? 0
     let high = counts.max() ?? 0
-    seeds = low == high ? (low == 1 ? "1 seed" : "\(low) seeds") : "\(low) to \(high) seeds"
+    seeds =
+      results.splits.map { "\($0.count) splits × \($0.seeds == 1 ? "1 seed" : "\($0.seeds) seeds")" }
+      ?? (low == high ? (low == 1 ? "1 seed" : "\(low) seeds") : "\(low) to \(high) seeds")
+    isOverSplits = results.splits != nil
     specialists =
       results.specialists.isEmpty
       ? []
@@ -169,7 +174,8 @@ public struct ComparisonTable: Equatable, Sendable {
 
   /// What the signs mean, a phrase each.
   var legend: [String] {
-    (hasIntervals ? ["± is half the 95 % interval of the mean"] : [])
+    (hasIntervals
+      ? ["± is half the 95 % interval of the mean" + (isOverSplits ? ", which contains the luck of a split" : "")] : [])
       + (starred ? ["* better with a modality impaired than with all of them"] : [])
       + (specialists.isEmpty
         ? []
@@ -217,7 +223,9 @@ public struct ComparisonTable: Equatable, Sendable {
     let distinct = Set(means.compactMap { $0.flatMap(Double.init) }).sorted(by: line.smallerIsBetter ? (<) : (>))
     return zip(methods, means).map { method, mean in
       var rank = Rank.none
-      if let value = mean.flatMap(Double.init), methods.count > 1, distinct.count > 1 {
+      // A gap can be made small by being bad at everything: it crowns nobody.
+      let isRanked = !line.quantity.hasPrefix("gap.") && methods.count > 1 && distinct.count > 1
+      if isRanked, let value = mean.flatMap(Double.init) {
         if value == distinct[0] { rank = .best }
         if value == distinct[1], methods.count > 2 { rank = .second }
       }

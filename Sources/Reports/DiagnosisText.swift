@@ -222,7 +222,8 @@ public struct DiagnosisText: Equatable, Sendable {
         diagnosis.modalities.compactMap { name in sample.alone[name].map { "\(name) alone \(answer($0))" } }
         .joined(separator: ", ") + "; together \(answer(full))"
     }
-    var lines = wrapped("\(name), \(truth): \(what)", width: width - 2).enumerated().map { place, line in
+    let rests = sample.reliance.map { "; rests on \(DiagnosisWords.shares($0, diagnosis.modalities))" } ?? ""
+    var lines = wrapped("\(name), \(truth): \(what)\(rests)", width: width - 2).enumerated().map { place, line in
       (place == 0 ? "  " : "    ") + line
     }
     let source = [sample.image, sample.text.map { "\"\($0.replacing("\n", with: " "))\"" }].compactMap { $0 }

@@ -12,8 +12,9 @@ struct DiagnosisWords {
 
   var paragraphs: [DiagnosisText.Paragraph] {
     let parts = [
-      ("Leans on", leaning), ("Since", since), ("Costs", costs), ("Why", why), ("Harm", harm), ("Trust", trust),
-      ("Try", advice),
+      ("Leans on", leaning), ("Says itself", relianceWords), ("Since", since), ("Costs", costs), ("Why", why),
+      ("Harm", harm), ("Trust", trust),
+      ("Try", advice), ("Splits", splitWords),
     ]
     return parts.compactMap { heading, sentences in
       sentences.isEmpty ? nil : DiagnosisText.Paragraph(heading: heading, text: sentences.joined(separator: " "))
@@ -445,7 +446,7 @@ struct DiagnosisWords {
 
   private var metric: String { metricTitle(diagnosis.metric) }
 
-  private func title(_ name: String) -> String { titles[name] ?? name }
+  func title(_ name: String) -> String { titles[name] ?? name }
 
   private func score(_ condition: String) -> String {
     diagnosis.scores[condition].map { "\(percent($0.value)) %" } ?? "–"
@@ -453,13 +454,13 @@ struct DiagnosisWords {
 
   private func share(_ estimate: Estimate) -> String { "\(percent(estimate.value)) %" }
 
-  private func points(_ fraction: Double) -> String {
+  func points(_ fraction: Double) -> String {
     let text = percent(fraction)
     return text == "1.0" || text == "-1.0" ? "\(text) point" : "\(text) points"
   }
 
   /// `51.0 to 60.9`; a dash where there is no interval.
-  private func range(_ estimate: Estimate) -> String {
+  func range(_ estimate: Estimate) -> String {
     estimate.interval95.map { "\(percent($0.low)) to \(percent($0.high))" } ?? "no interval"
   }
 

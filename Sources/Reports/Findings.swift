@@ -58,7 +58,10 @@ private struct Judge {
     return text == "1.0" || text == "-1.0" ? "\(text) point" : "\(text) points"
   }
 
-  func seeds(_ count: Int) -> String { count == 1 ? "one seed" : "\(count) seeds" }
+  func seeds(_ count: Int) -> String {
+    if results.splits != nil { return "\(count) splits" }
+    return count == 1 ? "one seed" : "\(count) seeds"
+  }
 
   // MARK: What it leans on
 

@@ -32,10 +32,12 @@ public struct TestsText: Equatable, Sendable {
     let tests = columns.flatMap(\.tests)
     let joint = tests.compactMap(\.joint)
     let over =
-      joint.isEmpty
-      ? "a paired t-test over seeds"
-      : "a test over seeds and test samples"
-        + (joint.count < tests.count ? " (over seeds alone where predictions lack)" : "")
+      results.splits != nil
+      ? "a paired t-test over splits of the same rows, corrected for the rows that they share (Nadeau & Bengio)"
+      : joint.isEmpty
+        ? "a paired t-test over seeds"
+        : "a test over seeds and test samples"
+          + (joint.count < tests.count ? " (over seeds alone where predictions lack)" : "")
     let count = columns.map(\.tests.count).max() ?? 1
     basis =
       "Points of difference, and p of \(over)\(count > 1 ? ", corrected for \(count) methods (Holm)" : ""). "

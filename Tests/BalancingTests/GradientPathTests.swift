@@ -147,9 +147,9 @@ struct GradientPathTests {
       ? [.crossAttention]
       : needs.concatenation
         ? [.concatenation] : needs.additiveFusion ? [.concatenation, .addition] : FusionForm.allCases
-    for fusion in fusions {
-      for seed in 1...2 { try Draw(candidate.entry, fusion, seed: seed, elementType).check() }
-    }
+    // Other shapes in each type.
+    let seed = elementType == .float64 ? 1 : 2
+    for fusion in fusions { try Draw(candidate.entry, fusion, seed: seed, elementType).check() }
   }
 
   @Test("lead to the same where classes are so few that embeddings are passed over", arguments: Candidate.all)

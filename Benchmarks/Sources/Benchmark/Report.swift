@@ -167,6 +167,7 @@ final class Report {
     }
     let balgrad = times["balgrad"] ?? []
     target("BalGrad step against our joint step", "≤ 1.6", Spread(balgrad, over: joint)) { $0 <= 1.6 }
+    target("Fulcrum step against our joint step", "≤ 1.3", Spread(times["fulcrum"] ?? [], over: joint)) { $0 <= 1.3 }
     if Self.hasAMX {
       target(
         "BalGrad step in float32 against bfloat16", "≥ 1.5", Spread(balgrad, over: times["balgrad, bfloat16"] ?? [])
@@ -323,7 +324,8 @@ final class Report {
   private func growth() throws {
     let base = Shape(width: 256, hidden: 256, classes: 32)
     try grow(
-      "modalities, \(base.words)", [2, 3, 4, 5, 6, 7, 8], of: ["joint", "balgrad", "balgrad, consensus"]
+      "modalities, \(base.words)", [2, 3, 4, 5, 6, 7, 8],
+      of: ["joint", "balgrad", "balgrad, consensus", "fulcrum"]
     ) { count, method in
       var shape = base
       shape.modalities = count

@@ -21,10 +21,12 @@ public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpa
     public var unimodal = 1.0
     public var gate = 0.0
     public var views = 0.25
+    public var noise = Noise.full
     public var projection = false
     public init() {}
   }
   public enum Form: String, Choice { case exact, sampled }
+  public enum Noise: String, Choice { case everywhere, full }
 
   public static let card = MethodCard(
     name: "fulcrum", title: "Fulcrum", stage: .objective,
@@ -40,6 +42,9 @@ public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpa
       SettingNote(
         "gate", "κ, how far a gate may weigh the modalities sample by sample; 0: no gate", range: .nonNegative),
       SettingNote("views", "q, the share of rows of each modality that are noisy", range: .fraction),
+      SettingNote(
+        "noise", "Which losses noisy rows count in: all, or the one with everything there alone", allowed: Noise.allowed
+      ),
       SettingNote("projection", "Take out of the sets' gradient what works against the full loss, branch by branch"),
     ]), sees: ["clean", "missing", "noisy"])
 
@@ -57,8 +62,7 @@ public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpa
 
   public mutating func step(_ batch: Batch, _ session: TrainingSession) throws -> StepReport {
     var report = StepReport(losses: [:])
-    let outputs = try session.forward(batch)
-    let (full, subsets) = try losses(outputs, batch, session, &report)
+    let (full, subsets) = try losses(batch, session, &report)
     guard let subsets else {
       try session.update(along: session.gradients(of: full))
       return report
@@ -84,37 +88,72 @@ public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpa
 
   /// The loss with everything there, with the unimodal ones, and that of the sets; nil where there is none.
   private func losses(
-    _ outputs: Outputs, _ batch: Batch, _ session: TrainingSession, _ report: inout StepReport
+    _ batch: Batch, _ session: TrainingSession, _ report: inout StepReport
   ) throws -> (full: Tensor, subsets: Tensor?) {
-    let sets = SubsetFamily.sets(outputs.modalities.count)
-    let hasSubsets = configuration.subsets > 0 && !sets.isEmpty
-    var (logits, others): (Tensor, Tensor?) = (outputs.logits, nil)
-    if hasSubsets || configuration.gate > 0 {
-      let draws: [Double] =
-        configuration.form == .sampled ? try session.random("subset").uniform([batch.count], .float64).array() : []
-      let members = try SubsetFamily.members(hasSubsets ? sets : [], drawn: draws, like: outputs)
-      let missing = try session.outputs(session.missingInputs(batch)).features
-      let pass = SubsetPass(
-        model: outputs.model, features: try outputs.features, missing: missing, gate: try gate(outputs.model))
-      let (all, reliance) = try pass(members)
-      logits = try all.selected(0, 0)
-      if hasSubsets { others = try all.narrowed(0, from: 1, length: all.shape[0] - 1) }
-      if let shares: [Double] = try reliance?.selected(0, 0).detached().mean(0).array() {
-        for (modality, share) in zip(outputs.modalities, shares) { report.scalars["reliance.\(modality.name)"] = share }
-      }
+    let (model, modalities) = (session.model, session.model.modalities)
+    let family = configuration.subsets > 0 ? SubsetFamily.sets(modalities.count) : []
+    guard !family.isEmpty || configuration.gate > 0 else {
+      let outputs = try session.forward(batch)
+      let unimodal = configuration.unimodal > 0 ? try outputs.unimodal().values : []
+      return (try fit(outputs.logits, unimodal, batch, session, &report), nil)
     }
-    var full = try session.loss(logits, batch)
-    report.losses["fused"] = try full.scalar()
-    if configuration.unimodal > 0 {
-      for (modality, own) in try outputs.unimodal() {
-        let loss = try session.loss(own, batch)
-        report.losses[modality.name] = try loss.scalar()
-        full = try full + loss * configuration.unimodal
-      }
+    let isDrawn = configuration.form == .sampled && !family.isEmpty
+    let sets =
+      isDrawn
+      ? SubsetFamily.drawn(family, by: try session.random("subset").uniform([batch.count], .float64).array()) : family
+    let features = try session.featuresAndMissing(batch)
+    let pass = SubsetPass(model: model, features: features, gate: try gate(model))
+    let (all, reliance, unimodal) = try pass(
+      SubsetFamily.members(sets, oneForEachRow: isDrawn, of: modalities.count, like: features.values[0]),
+      withUnimodal: configuration.unimodal > 0)
+    if let shares: [Double] = try reliance?.selected(0, 0).detached().mean(0).array() {
+      for (modality, share) in zip(modalities, shares) { report.scalars["reliance.\(modality.name)"] = share }
     }
-    guard let others else { return (full, nil) }
-    let total = try SubsetLoss(session, batch, distillation: configuration.distillation)(others, logits, &report)
-    return (full, try total * (configuration.subsets * Double(outputs.modalities.count)))
+    let logits = try all.selected(0, 0)
+    let full = try fit(logits, unimodal, batch, session, &report)
+    guard !sets.isEmpty else { return (full, nil) }
+    let others = try all.narrowed(0, from: 1, length: all.shape[0] - 1)
+    let counted = self.counted(batch, sets, oneForEachRow: isDrawn, modalities)
+    let total = try SubsetLoss(session, batch, distillation: configuration.distillation)(
+      others, logits, counting: counted, &report)
+    return (full, try total.map { try $0 * (configuration.subsets * Double(modalities.count)) })
+  }
+  /// The loss with everything there, and the unimodal ones of rows that are as they are.
+  private func fit(
+    _ logits: Tensor, _ unimodal: [Tensor], _ batch: Batch, _ session: TrainingSession, _ report: inout StepReport
+  ) throws -> Tensor {
+    var total = try session.loss(logits, batch)
+    report.losses["fused"] = try total.scalar()
+    for (modality, own) in zip(session.model.modalities, unimodal) {
+      var loss: Tensor
+      if let counted = counted(batch, [[true]], oneForEachRow: false, [modality]) {
+        if counted.isEmpty { continue }
+        let index = try Tensor(counted).to(on: own.device)
+        loss = try session.model.task.loss(
+          own.indexed(0, by: index), batch.labels.indexed(0, by: index), classWeights: session.classWeights)
+      } else {
+        loss = try session.loss(own, batch)
+      }
+      report.losses[modality.name] = try loss.scalar()
+      total = try total + loss * configuration.unimodal
+    }
+    return total
+  }
+
+  /// Of the rows of z_S, set after set, those in which all that is there is as it is; nil: all.
+  ///
+  /// A modality is missing or noisy, and seldom one while another is the other: noise is for the loss with everything there.
+  private func counted(
+    _ batch: Batch, _ sets: [[Bool]], oneForEachRow: Bool, _ modalities: [Modality]
+  ) -> [Int]? {
+    guard configuration.noise == .full, batch.impaired.contains(where: { !$0.isEmpty }) else { return nil }
+    func isClean(_ row: Int, _ set: [Bool]) -> Bool {
+      zip(modalities, set).allSatisfy { !$1 || !batch.impaired[row].contains($0) }
+    }
+    if oneForEachRow { return sets.indices.filter { isClean($0, sets[$0]) } }
+    return sets.enumerated().flatMap { place, set in
+      (0..<batch.count).filter { isClean($0, set) }.map { place * batch.count + $0 }
+    }
   }
 
   private func gate(_ model: MultimodalModel) throws -> Gate? {

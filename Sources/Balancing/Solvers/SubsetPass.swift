@@ -16,16 +16,20 @@ enum SubsetFamily {
     return range.map { one in range.map { $0 == one } } + range.map { one in range.map { $0 != one } }
   }
 
-  /// The set of all, and then each of some sets, [1 + S, 1, M]; or one of them for each row, [2, B, M], by numbers in 0..<1.
-  static func members(_ sets: [[Bool]], drawn draws: [Double], like outputs: Outputs) throws -> Tensor {
-    let all = [Bool](repeating: true, count: outputs.modalities.count)
-    let isDrawn = !draws.isEmpty && !sets.isEmpty
-    let rows =
-      isDrawn
-      ? draws.map { _ in all } + draws.map { sets[min(Int($0 * Double(sets.count)), sets.count - 1)] } : [all] + sets
-    let shape = isDrawn ? [2, draws.count, all.count] : [sets.count + 1, 1, all.count]
+  /// One of some sets for each number in 0..<1.
+  static func drawn(_ sets: [[Bool]], by numbers: [Double]) -> [[Bool]] {
+    numbers.map { sets[min(Int($0 * Double(sets.count)), sets.count - 1)] }
+  }
+
+  /// The set of all and then each of some sets, [1 + S, 1, M]; or the set of all and then, of each row, its own, [2, B, M].
+  static func members(
+    _ sets: [[Bool]], oneForEachRow: Bool = false, of modalities: Int, like numbers: Tensor
+  ) throws -> Tensor {
+    let all = [Bool](repeating: true, count: modalities)
+    let rows = oneForEachRow ? sets.map { _ in all } + sets : [all] + sets
+    let shape = oneForEachRow ? [2, sets.count, modalities] : [sets.count + 1, 1, modalities]
     return try Tensor(rows.flatMap { $0.map { $0 ? 1.0 : 0 } }, shape: shape)
-      .to(outputs.logits.elementType, on: outputs.logits.device)
+      .to(numbers.elementType, on: numbers.device)
   }
 }
 
@@ -38,25 +42,47 @@ enum SubsetFamily {
 /// than e²ᵏ times the share of another, and features of any size are weighed alike, so that the gate does not shut for good
 /// before it has learned. Where the fusion is a sum over modalities the
 /// logits of all sets are made of the same M + M rows, Pₘ eₘ and Pₘ e⁰ₘ, so that a set costs additions of C numbers a
-/// sample instead of a pass: Σₘ aₘ (b/M · M) = b, the bias stays what it is.
+/// sample instead of a pass: Σₘ aₘ (b/M · M) = b, the bias stays what it is. The unimodal classifiers read the same
+/// features in the same product.
 struct SubsetPass {
   let model: MultimodalModel
-  /// eₘ, [B, H] each.
+  /// eₘ and, in the last row, e⁰ₘ: [B + 1, H] each.
   let features: PerModality<Tensor>
-  /// e⁰ₘ, [1, H] each.
-  let missing: PerModality<Tensor>
   /// Nil without a gate.
   let gate: Gate?
 
-  private var count: Int { features.count }
+  /// - z_S, [S, B, C].
+  /// - a, [S, B, M]; nil without a gate.
+  /// - fₘ(eₘ), [B, C] each; empty where nobody asked for them.
+  typealias Result = (logits: Tensor, reliance: Tensor?, unimodal: [Tensor])
 
-  /// z_S, [S, B, C], and a, [S, B, M] (nil without a gate).
-  ///
+  private var count: Int { features.count }
+  private var rows: Int { features.values[0].shape[0] - 1 }
+
   /// - Parameter members: [S, B, M] or [S, 1, M], 1 where a modality is in the set and 0 elsewhere.
-  func callAsFunction(_ members: Tensor) throws -> (logits: Tensor, reliance: Tensor?) {
-    let reliance = try reliance(members)
-    if let parts = try model.fusion.contributions(features), let rest = try model.fusion.contributions(missing) {
-      return (try summed(parts.values, rest.values, members, reliance), reliance)
+  func callAsFunction(_ members: Tensor, withUnimodal: Bool = false) throws -> Result {
+    let own = try features.values.map { try $0.narrowed(0, from: 0, length: rows) }
+    let missing = try features.values.map { try $0.narrowed(0, from: rows, length: 1) }
+    let reliance = try reliance(members, own, missing)
+    let heads = withUnimodal ? model.heads.values : []
+    if let readouts = try model.fusion.readouts(features.values.map { $0.shape[1] }) {
+      let outputs = try zip(features.values, readouts).enumerated().map { place, pair in
+        guard withUnimodal else { return try pair.0.linear(pair.1.weight, pair.1.bias) }
+        let (head, readout) = (heads[place], pair.1)
+        return try pair.0.linear(
+          .cat([readout.weight, head.weight.tensor], 0), .cat([readout.bias, head.bias.tensor], 0))
+      }
+      let parts = try Tensor.stack(outputs.map { try $0.narrowed(1, from: 0, length: model.classes) })
+      return (
+        try summed(
+          parts.narrowed(1, from: 0, length: rows), parts.narrowed(1, from: rows, length: 1), members, reliance),
+        reliance,
+        try heads.isEmpty
+          ? []
+          : outputs.map {
+            try $0.narrowed(0, from: 0, length: rows).narrowed(1, from: model.classes, length: model.classes)
+          }
+      )
     }
     let logits = try (0..<members.shape[0]).map { set in
       try model.outputs(
@@ -64,46 +90,41 @@ struct SubsetPass {
           features.modalities,
           features.modalities.indices.map { m in
             let kept = try members.selected(0, set).narrowed(1, from: m, length: 1)
-            let (own, other) = (features.values[m], missing.values[m])
-            let seen = try other + kept * (own - other)
+            let seen = try missing[m] + kept * (own[m] - missing[m])
             guard let reliance else { return seen }
             return try seen * (reliance.selected(0, set).narrowed(1, from: m, length: 1) * Double(count))
           })
       ).logits
     }
-    return (try Tensor.stack(logits), reliance)
+    return (try Tensor.stack(logits), reliance, try zip(heads, own).map { try $0($1) })
   }
 
   /// Σₘ M aₘ (p⁰ₘ + kₘ (pₘ − p⁰ₘ)) of each set, [S, B, C], by small matrix products over m: nothing of S × M × B × C is made.
-  private func summed(
-    _ own: [Tensor], _ other: [Tensor], _ members: Tensor, _ reliance: Tensor?
-  ) throws -> Tensor {
-    let rest = try Tensor.stack(other).squeezed(1)
-    let (rows, classes) = (own[0].shape[0], own[0].shape[1])
-    let sets = members.shape[0]
+  ///
+  /// - Parameters:
+  ///   - own: pₘ, [M, B, C].
+  ///   - rest: p⁰ₘ, [M, 1, C].
+  private func summed(_ own: Tensor, _ rest: Tensor, _ members: Tensor, _ reliance: Tensor?) throws -> Tensor {
+    let (sets, classes) = (members.shape[0], own.shape[2])
+    let gained = try own - rest
     if reliance == nil, members.shape[1] == 1 {
-      let gained = try (Tensor.stack(own) - rest.unsqueezed(1)).reshaped([count, rows * classes])
       let kept = try members.reshaped([sets, count])
-      return try kept.matmul(gained).reshaped([sets, rows, classes]) + rest.sum(0)
+      return try kept.matmul(gained.reshaped([count, rows * classes])).reshaped([sets, rows, classes]) + rest.sum(0)
     }
-    let gained = try Tensor.stack(own, 1) - rest
     let shares = try reliance.map { try $0 * Double(count) }
     let kept = try shares.map { try $0 * members } ?? members.expanded([sets, rows, count])
-    let parts = try kept.permuted([1, 0, 2]).matmul(gained).permuted([1, 0, 2])
-    return try parts + (shares.map { try $0.matmul(rest) } ?? rest.sum(0))
+    let parts = try kept.permuted([1, 0, 2]).matmul(gained.permuted([1, 0, 2])).permuted([1, 0, 2])
+    return try parts + (shares.map { try $0.matmul(rest.squeezed(1)) } ?? rest.sum(0))
   }
 
   /// a, [S, B, M]; nil without a gate.
-  private func reliance(_ members: Tensor) throws -> Tensor? {
+  private func reliance(_ members: Tensor, _ own: [Tensor], _ missing: [Tensor]) throws -> Tensor? {
     guard let gate else { return nil }
-    let (own, other) = (try gate.parts(features), try gate.parts(missing))
-    return try gate.scores(mixed(own, other, members.permuted([0, 2, 1]).unsqueezed(3)).sum(1)).softmax(-1)
-  }
-
-  /// e⁰-rows + k (e-rows − e⁰-rows) of every set, [S, M, B, …].
-  private func mixed(_ own: [Tensor], _ other: [Tensor], _ kept: Tensor) throws -> Tensor {
-    let rest = try Tensor.stack(other).unsqueezed(0)
-    return try rest + kept * (Tensor.stack(own).unsqueezed(0) - rest)
+    let (own, rest) = (
+      try Tensor.stack(gate.parts(own)).unsqueezed(0), try Tensor.stack(gate.parts(missing)).unsqueezed(0)
+    )
+    let kept = try members.permuted([0, 2, 1]).unsqueezed(3)
+    return try gate.scores((rest + kept * (own - rest)).sum(1)).softmax(-1)
   }
 }
 
@@ -120,9 +141,9 @@ struct Gate {
   func scores(_ sum: Tensor) throws -> Tensor { try (sum + bias).tanh() * reach }
 
   /// What each feature adds to the scores, [B, M] each.
-  func parts(_ features: PerModality<Tensor>) throws -> [Tensor] {
+  func parts(_ features: [Tensor]) throws -> [Tensor] {
     var column = 0
-    return try features.values.map { feature in
+    return try features.map { feature in
       let width = feature.shape[1]
       defer { column += width }
       let size = try (feature.square().mean(-1, keeping: true) + 1e-12).squareRoot()
@@ -134,7 +155,7 @@ struct Gate {
   func shares(_ features: PerModality<Tensor>, absent: Set<Modality>) throws -> PerModality<Tensor> {
     let all = absent.count == features.count
     let hidden: [Double] = features.modalities.map { !all && absent.contains($0) ? -.infinity : 0 }
-    let scores = try scores(Tensor.stack(parts(features)).sum(0))
+    let scores = try scores(Tensor.stack(parts(features.values)).sum(0))
     let shares = try (scores + Tensor(hidden).to(scores.elementType, on: scores.device)).softmax(-1)
     return try PerModality(features.modalities, features.modalities.indices.map { try shares.selected(1, $0) })
   }

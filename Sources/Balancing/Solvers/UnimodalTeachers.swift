@@ -1,29 +1,102 @@
 import Multimodal
+import Torch
+import TorchNN
 
 /// A model whose modalities are trained each on its own loss, from the first weights and on the training split.
 ///
-/// - Parameter epochs: how long; 0: as long as the run.
-func trainedUnimodally(_ lab: Lab, epochs: Int = 0) throws -> MultimodalModel {
+/// - Parameters:
+///   - epochs: how long; 0: as long as the run.
+///   - keepingBest: takes each modality's weights from the epoch with its least loss on the validation split, where there is
+///     one, in place of the last.
+func trainedUnimodally(_ lab: Lab, epochs: Int = 0, keepingBest: Bool = false) throws -> MultimodalModel {
   let session = try lab.fresh()
+  let model = session.model
+  let parts = model.modalities.map { modality in
+    ValidatedPart(model, within: [modality.encoder, modality.embedding, modality.head]) { try $0.unimodal()[modality] }
+  }
+  try train(UnimodalTraining(.init()), session, lab, epochs: epochs, keepingBest: keepingBest ? parts : [])
+  return model
+}
+
+/// Parameters that have an epoch of their own: the one with the least validation loss of some logits.
+struct ValidatedPart {
+  let parameters: [Int]
+  let logits: (Outputs) throws -> Tensor
+
+  /// Everything at or below some paths, running statistics too.
+  init(_ model: MultimodalModel, within paths: [ParameterPath], _ logits: @escaping (Outputs) throws -> Tensor) {
+    parameters = model.store.parameters.filter { parameter in paths.contains { parameter.path.isWithin($0) } }.map(
+      \.index)
+    self.logits = logits
+  }
+}
+
+/// Trains the model of a session by a method that needs no preparation.
+///
+/// - Parameters:
+///   - epochs: how long; 0: as long as the run.
+///   - parts: end at their best epochs, where there is a validation split; the first of equals.
+func train(
+  _ method: any BalancingMethod, _ session: TrainingSession, _ lab: Lab, epochs: Int, keepingBest parts: [ValidatedPart]
+) throws {
+  var method = method
   let epochs = epochs > 0 ? epochs : session.clock.epochs
   let trainer = Trainer(epochs: epochs, batchSize: lab.batchSize)
   session.clock = TrainingClock(steps: trainer.steps(over: lab.training.count), epochs: epochs)
   let apart = Lab(
     session: session, training: lab.training, validation: lab.validation, batchSize: lab.batchSize,
     random: lab.random, shuffle: lab.shuffle, makeSession: lab.fresh)
-  var method: any BalancingMethod = UnimodalTraining(.init())
   var position = Trainer.Position()
-  guard try trainer.train(&method, apart, from: &position, observer: Onlooker(lab)) else { throw TrainingStopped() }
-  return session.model
+  position.isPrepared = true
+  let observer = Onlooker(lab, session, parts)
+  guard try trainer.train(&method, apart, from: &position, observer: observer) else { throw TrainingStopped() }
+  try observer.restoreBest()
 }
 
-/// Follows a training, and stops it where the one it belongs to is to stop.
+/// Follows a training, stops it where the one it belongs to is to stop, and remembers the best epoch of each part.
 private final class Onlooker: Trainer.Observer {
   private let lab: Lab
-  init(_ lab: Lab) { self.lab = lab }
+  private let session: TrainingSession
+  private let parts: [ValidatedPart]
+  private var best: [(loss: Double, weights: [Tensor])?]
+
+  init(_ lab: Lab, _ session: TrainingSession, _ parts: [ValidatedPart]) {
+    self.lab = lab
+    self.session = session
+    self.parts = lab.validation == nil ? [] : parts
+    best = self.parts.map { _ in nil }
+  }
+
   var wantsStop: Bool { lab.wantsStop() }
+
   func stepEnded(_ report: StepReport, _ clock: TrainingClock, stepsInEpoch: Int, _ position: Trainer.Position) {}
+
   func epochEnded(
     _ epoch: Int, means: [String: Double], _ method: any BalancingMethod, _ position: Trainer.Position
-  ) {}
+  ) throws {
+    guard let validation = lab.validation, !parts.isEmpty else { return }
+    var sums = parts.map { _ in 0.0 }
+    try withoutGradients {
+      try lab.forEachBatch(of: validation) { batch in
+        let outputs = try session.model(batch.inputs)
+        for (place, part) in parts.enumerated() {
+          sums[place] += try session.model.task.loss(part.logits(outputs), batch.labels).scalar() * Double(batch.count)
+        }
+      }
+      for (place, part) in parts.enumerated() where sums[place] < best[place]?.loss ?? .infinity {
+        let parameters = session.model.store.parameters
+        best[place] = (sums[place], try part.parameters.map { try parameters[$0].tensor.detached().cloned() })
+      }
+    }
+  }
+
+  func restoreBest() throws {
+    try withoutGradients {
+      for (part, best) in zip(parts, best) {
+        for (index, weights) in zip(part.parameters, best?.weights ?? []) {
+          try session.model.store.parameters[index].tensor.copy(from: weights)
+        }
+      }
+    }
+  }
 }

@@ -25,9 +25,9 @@ public struct Addition: Fusion {
     try tape.contributions(to: classifier, features.values, .sum).map { PerModality(features.modalities, $0) }
   }
 
-  public func contributions(_ features: PerModality<Tensor>) throws(TorchError) -> PerModality<Tensor>? {
-    let share = try classifier.bias.tensor / Double(features.count)
-    return try features.map { (_, feature) throws(TorchError) in try feature.linear(classifier.weight.tensor, share) }
+  public func readouts(_ widths: [Int]) throws(TorchError) -> [(weight: Tensor, bias: Tensor)]? {
+    let share = try classifier.bias.tensor / Double(widths.count)
+    return widths.map { _ in (classifier.weight.tensor, share) }
   }
 }
 

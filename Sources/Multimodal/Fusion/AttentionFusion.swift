@@ -29,8 +29,6 @@ public struct AttentionFusion: WeighsModalities {
     return try classifier(weighted.reshaped([tokens.shape[0], -1]))
   }
 
-  public func contributions(_ features: PerModality<Tensor>) -> PerModality<Tensor>? { nil }
-
   public func weights(_ features: PerModality<Tensor>) throws(TorchError) -> PerModality<Tensor> {
     let weights = try weights(Tensor.stack(features.values, 1))
     return try PerModality(features.modalities, columns(of: weights))

@@ -25,16 +25,14 @@ public struct Concatenation: Fusion {
     try tape.contributions(to: classifier, features.values, .sideBySide).map { PerModality(features.modalities, $0) }
   }
 
-  public func contributions(_ features: PerModality<Tensor>) throws(TorchError) -> PerModality<Tensor>? {
-    let share = try classifier.bias.tensor / Double(features.count)
-    var parts: [Tensor] = []
+  public func readouts(_ widths: [Int]) throws(TorchError) -> [(weight: Tensor, bias: Tensor)]? {
+    let share = try classifier.bias.tensor / Double(widths.count)
+    var parts: [(weight: Tensor, bias: Tensor)] = []
     var column = 0
-    for feature in features.values {
-      let width = feature.shape[feature.rank - 1]
-      let columns = try classifier.weight.tensor.narrowed(1, from: column, length: width)
-      parts.append(try feature.linear(columns, share))
+    for width in widths {
+      parts.append((try classifier.weight.tensor.narrowed(1, from: column, length: width), share))
       column += width
     }
-    return PerModality(features.modalities, parts)
+    return parts
   }
 }

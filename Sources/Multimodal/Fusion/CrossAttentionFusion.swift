@@ -36,8 +36,6 @@ public struct CrossAttentionFusion: WeighsModalities {
     return try classifier((tokens + found).mean(1))
   }
 
-  public func contributions(_ features: PerModality<Tensor>) -> PerModality<Tensor>? { nil }
-
   /// The mean over m of aₘⱼ, for each j.
   public func weights(_ features: PerModality<Tensor>) throws(TorchError) -> PerModality<Tensor> {
     try weights(features, turningQueries: nil)

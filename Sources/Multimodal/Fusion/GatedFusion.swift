@@ -38,6 +38,4 @@ public struct GatedFusion: Fusion {
     let gates = try gate(tokens.sum(1, keeping: true) - tokens).sigmoid()
     return try classifier((tokens * gates).reshaped([tokens.shape[0], -1]))
   }
-
-  public func contributions(_ features: PerModality<Tensor>) -> PerModality<Tensor>? { nil }
 }

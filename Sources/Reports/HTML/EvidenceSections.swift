@@ -358,7 +358,9 @@ extension HTMLReport {
     let samples = evidence.telling.prefix(Self.mostSamples).map { sample in
       let truth = sample.truth.joined(separator: ", ")
       return SamplesView.Sample(
-        why: Self.why(sample), image: picture(sample, evidence).flatMap { pictures[$0] },
+        why: Self.why(sample)
+          + (sample.reliance.map { "; rests on \(DiagnosisWords.shares($0, evidence.modalities))" } ?? ""),
+        image: picture(sample, evidence).flatMap { pictures[$0] },
         alternative: "Picture of test sample \(sample.id ?? "\(sample.row)"), a case of \(truth)", text: sample.text,
         truth: truth, place: "test row \(sample.row)" + (sample.id.map { " · \($0)" } ?? ""),
         answers: conditions.compactMap { name in sample.answers[name].map { answer(words(name), $0) } }

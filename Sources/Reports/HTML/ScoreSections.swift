@@ -87,7 +87,9 @@ extension HTMLReport {
       legend.append("† Below the best model of one modality, trained alone, with most seeds.")
     }
     if columns.contains(where: { $0.words == "gap" }) {
-      legend.append("The gap is the distance of the best and the worst modality to lose; smaller is better.")
+      legend.append(
+        "The gap is the distance of the best and the worst modality to lose. It is small, too, where everything is bad: it is not ranked."
+      )
     }
     let words = "\(metricTitle(results.metric)) in %, mean of \(table.seeds)"
     var blocks = [

@@ -42,6 +42,12 @@ struct Compare: ParsableCommand, Exemplified {
       "How many seeds: 0, 1, 2, … (default: \(Compare.defaultSeeds), or the recipe's).", valueName: "number"))
   var seeds: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Repeat it on so many splits of the same rows, the data's own the first: intervals then contain a split's luck.",
+      valueName: "number"))
+  var splits = 1
+
   @Option(help: ArgumentHelp("The folder of runs and results (default: runs/compare-<data>).", valueName: "folder"))
   var out: String?
 
@@ -80,6 +86,8 @@ struct Compare: ParsableCommand, Exemplified {
 
   func validate() throws {
     if let seeds, seeds < 1 { throw ValidationError("--seeds is \(seeds); at least 1 is needed.") }
+    if splits < 1 { throw ValidationError("--splits is \(splits); at least 1 is needed.") }
+    if splits > 1, sweep { throw ValidationError("--sweep is of one split; leave --splits out.") }
     if let tune, tune < 1 { throw ValidationError("--tune is \(tune); at least 1 is needed.") }
     if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs); at least 1 is needed.") }
     if recipe != nil, methods != nil { throw ValidationError("--recipe names the methods; leave --methods out.") }
@@ -101,7 +109,7 @@ struct Compare: ParsableCommand, Exemplified {
     request.tensorboard = tensorboard
     request.tuning = tune ?? 0
     request.specialists = specialists
-    try Comparison.run(request, recipe, prefer: prefer, json: json, output)
+    try Comparison.run(request, recipe, splits: splits, prefer: prefer, json: json, output)
   }
 
   private func rows(on folder: URL, _ output: Output) throws -> [ComparisonRow] {
@@ -118,23 +126,24 @@ struct Compare: ParsableCommand, Exemplified {
 /// What `compare` and `demo` share: the work, the table, the sentences, the files.
 enum Comparison {
   static func run(
-    _ request: CompareRequest, _ recipe: Recipe? = nil, prefer: Front.Preference? = nil, json: Bool, _ output: Output
+    _ request: CompareRequest, _ recipe: Recipe? = nil, splits: Int = 1, prefer: Front.Preference? = nil, json: Bool,
+    _ output: Output
   ) throws {
     let begun = ContinuousClock.now
     let results: ComparisonResults
     do {
-      results = try Experiment.compare(request, stop: Interruption.flag(), events: output.events)
+      results = try Experiment.compare(request, splits: splits, stop: Interruption.flag(), events: output.events)
     } catch is CancellationError {
       output.clear()
       throw interrupted(request.out.relativePath)
     }
     var files = [request.out.appending(path: "results.json")]
     var sweep: SweepTable?
-    if !request.sweepRatios.isEmpty {
+    if !request.sweepRatios.isEmpty, splits == 1 {
       files.append(request.out.appending(path: "sweep.json"))
       sweep = try Tree.read(SweepTable.self, from: files[1])
     }
-    if request.tuning > 0 { files.append(request.out.appending(path: "tuning.json")) }
+    if request.tuning > 0, splits == 1 { files.append(request.out.appending(path: "tuning.json")) }
     files.append(request.out.appending(path: "table.md"))
     let page = ComparisonPage(results, recipe, sweep, prefer: prefer)
     try AtomicFile.write(Data(page.markdown.utf8), to: files[files.count - 1])

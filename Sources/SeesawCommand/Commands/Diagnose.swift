@@ -24,6 +24,11 @@ struct Diagnose: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("How many seeds: 0, 1, 2, …", valueName: "number"))
   var seeds = 3
 
+  @Option(
+    help: ArgumentHelp(
+      "Repeat it on so many splits of the same rows, and say what holds on all of them.", valueName: "number"))
+  var splits = 1
+
   @Flag(help: "One seed, and no methods tried.")
   var quick = false
 
@@ -53,6 +58,7 @@ struct Diagnose: ParsableCommand, Exemplified {
 
   func validate() throws {
     if seeds < 1 { throw ValidationError("--seeds is \(seeds); at least 1 is needed.") }
+    if splits < 1 { throw ValidationError("--splits is \(splits); at least 1 is needed.") }
     if samples < 0 { throw ValidationError("--samples is \(samples); at least 0 is needed.") }
     if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs); at least 1 is needed.") }
   }
@@ -74,7 +80,7 @@ struct Diagnose: ParsableCommand, Exemplified {
     request.wait = lock.wait
     var diagnosis: ModelDiagnosis
     do {
-      diagnosis = try Experiment.diagnose(request, stop: Interruption.flag(), events: output.events)
+      diagnosis = try Experiment.diagnose(request, splits: splits, stop: Interruption.flag(), events: output.events)
     } catch is CancellationError {
       output.clear()
       throw Comparison.interrupted(target.relativePath)

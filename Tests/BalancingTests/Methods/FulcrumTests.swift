@@ -119,21 +119,21 @@ struct FulcrumTests {
     let data = SyntheticData(modalities: Array(names.prefix(count)))
     let session = try Bench("fulcrum", ["gate": 0.25], data: data).session()
     let batch = try data.whole()
-    let outputs = try session.forward(batch)
     let pass = SubsetPass(
-      model: session.model, features: try outputs.features,
-      missing: try session.outputs(session.missingInputs(batch)).features,
+      model: session.model, features: try session.featuresAndMissing(batch),
       gate: Gate(
         reach: 2, weight: try session.model.methodTensor("gate", "weight") + 0.3,
         bias: try session.model.methodTensor("gate", "bias")))
+    let some = pass.features.values[0]
     let sets = SubsetFamily.sets(count)
     #expect(sets.count == (count > 4 ? 2 * count : 1 << count - 2))
-    let exact = try pass(SubsetFamily.members(sets, drawn: [], like: outputs)).logits
+    let exact = try pass(SubsetFamily.members(sets, of: count, like: some)).logits
     var mean = 0.0
     for number in sets.indices {
       // Every row draws the same set: each has the same chance, so that their mean is the expectation.
       let draws = [Double](repeating: (Double(number) + 0.5) / Double(sets.count), count: batch.count)
-      let drawn = try pass(SubsetFamily.members(sets, drawn: draws, like: outputs)).logits
+      let rows = SubsetFamily.drawn(sets, by: draws)
+      let drawn = try pass(SubsetFamily.members(rows, oneForEachRow: true, of: count, like: some)).logits
       #expect(try allClose(values(drawn.selected(0, 0)), values(exact.selected(0, 0)), absolute: 1e-6))
       #expect(try allClose(values(drawn.selected(0, 1)), values(exact.selected(0, number + 1)), absolute: 1e-6))
       mean += try session.loss(drawn.selected(0, 1), batch).scalar() / Double(sets.count)
@@ -182,6 +182,35 @@ struct FulcrumTests {
         [report.losses["subsets"] ?? .nan, report.scalars["divergence"] ?? .nan], [fit, divergence], relative: 1e-5))
     let fused = Loops.mean(zip(full, labels).map { Loops.crossEntropy($0, $1) })
     #expect(allClose([report.losses["fused"] ?? .nan], [fused], relative: 1e-5))
+  }
+
+  @Test("a noisy row counts in the loss with everything there alone, unless all are asked for", arguments: [2, 3])
+  func noise(_ count: Int) throws {
+    let data = SyntheticData(modalities: Array(Self.three.prefix(count)))
+    var batch = try data.whole()
+    func losses(_ settings: [String: Tree], _ batch: Batch) throws -> [String: Double] {
+      let bench = try Bench("fulcrum", settings, data: data)
+      let session = try bench.session()
+      var method = try bench.method()
+      return try session.inspecting { try method.step(batch, session) }.report.losses
+    }
+    let clean = try losses([:], batch)
+    batch.impaired = batch.samples.map { $0 < 5 ? ["image"] : [] }
+    for form in ["exact", "sampled"] {
+      let all = try losses(["noise": "everywhere", "form": .string(form)], batch)
+      let own = try losses(["form": .string(form)], batch)
+      #expect(all["fused"] == own["fused"] && all["text"] == own["text"])
+      #expect(all["image"] != own["image"] && all["subsets"] != own["subsets"])
+      if form == "exact" { #expect(all == clean) }
+    }
+    // The image's own loss is that of the other rows.
+    let rest = try data.batch(SamplingPlan.inOrder(data.count).visits[5...])
+    let expected = try #require(try losses([:], rest)["image"])
+    #expect(allClose([try losses([:], batch)["image"] ?? .nan], [expected], relative: 1e-5))
+    // Where no row is left there is no such loss.
+    batch.impaired = batch.samples.map { _ in Set(data.modalities) }
+    let none = try losses([:], batch)
+    #expect(Set(none.keys) == ["fused"])
   }
 
   @Test("sets of many modalities are those of one and those that lack one, a number that grows linearly")
