@@ -34,6 +34,9 @@ let linking: [LinkerSetting] = [
 // Of what runs once a command and not once a sample or a step: optimizing it takes longer than all that it ever saves.
 let unhurried: [SwiftSetting] = settings + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
 
+// Of what computes: optimized in a debug build too, since tests take half as long then.
+let hurried: [SwiftSetting] = settings + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 func target(
   _ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil,
   _ settings: [SwiftSetting] = settings
@@ -69,9 +72,9 @@ let package = Package(
   targets: [
     // The world of tensors
     .target(name: "CTorch", sources: ["all.cpp"], cxxSettings: headers, linkerSettings: linking),
-    target("Torch", ["CTorch"]),
-    target("TorchNN", ["Torch"]),
-    target("Multimodal", ["Torch", "TorchNN"]),
+    target("Torch", ["CTorch"], hurried),
+    target("TorchNN", ["Torch"], hurried),
+    target("Multimodal", ["Torch", "TorchNN"], hurried),
 
     // Plain records and pages
     .systemLibrary(
@@ -89,12 +92,12 @@ let package = Package(
       name: "CImage", dependencies: ["CLibJPEG", "CLibPNG", "CLibWebP"],
       cSettings: strictness.isEmpty ? [] : [.unsafeFlags(strictness)],
       linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("webp")]),
-    target("Encoders", ["CImage", "Records", "Torch", "TorchNN", "Multimodal"]),
-    target("Datasets", ["CZlib", "Records", "Torch", "Multimodal", "Evaluation"]),
+    target("Encoders", ["CImage", "Records", "Torch", "TorchNN", "Multimodal"], hurried),
+    target("Datasets", ["CZlib", "Records", "Torch", "Multimodal", "Evaluation"], hurried),
 
     // Methods and measures
-    target("Balancing", ["Records", "Torch", "TorchNN", "Multimodal"]),
-    target("Evaluation", ["Records", "Torch", "TorchNN", "Multimodal", "Encoders"]),
+    target("Balancing", ["Records", "Torch", "TorchNN", "Multimodal"], hurried),
+    target("Evaluation", ["Records", "Torch", "TorchNN", "Multimodal", "Encoders"], hurried),
 
     // All joined
     target(
@@ -116,10 +119,8 @@ let package = Package(
       swiftSettings: unhurried
     ),
 
-    // Optimized: millions of numbers are compared.
     .target(
-      name: "TestSupport", dependencies: ["Multimodal", "Torch"], path: "Tests/TestSupport",
-      swiftSettings: settings + [.unsafeFlags(["-O"])]),
+      name: "TestSupport", dependencies: ["Multimodal", "Torch"], path: "Tests/TestSupport", swiftSettings: hurried),
     .target(
       name: "HostileInput", dependencies: ["Datasets", "Encoders", "Multimodal", "Records", "Reports", "Torch"],
       path: "Tests/HostileInput", swiftSettings: settings),

@@ -74,7 +74,7 @@ struct KillingTests {
     }
   }
 
-  @Test("a comparison that is killed ends as one that was not, with several jobs too", arguments: [1, 2])
+  @Test("a comparison that is killed ends as one that was not, with several jobs too", arguments: [2])
   func comparison(_ jobs: Int) throws {
     try withData { folder in
       func command(_ out: String) -> [String] {

@@ -20,7 +20,7 @@ struct PretrainedFinetunedTests {
     bench.plainDescent = true
     let batch = try bench.data.whole()
     func move(_ rate: Double) throws -> [String: [Double]] {
-      bench.settings["rate"] = .number(rate)
+      bench.settings[path: "rate"] = .number(rate)
       let session = try bench.session()
       var method = try #require(try bench.method() as? PretrainedFinetuned)
       try method.prepare(bench.lab(session))
