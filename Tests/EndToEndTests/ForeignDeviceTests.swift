@@ -43,7 +43,8 @@ struct ForeignDeviceTests {
   func methods() throws {
     try withTemporaryFolder { folder in
       try TinyFeatures().write(to: folder.appending(path: "data"))
-      let compare = ["compare", "data", "--methods", "all", "--seeds", "1", "--jobs", "1", "--no-specialists"] + Self.short
+      let compare =
+        ["compare", "data", "--methods", "all", "--seeds", "1", "--jobs", "1", "--no-specialists"] + Self.short
       #expect(try Seesaw.run(compare + ["--out", "here"], in: folder).status == 0)
       let answer = try Self.run(compare + ["--out", "there"] + Self.device, in: folder)
       #expect(answer.status == 0, "\(answer.error)")
