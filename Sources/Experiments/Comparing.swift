@@ -40,6 +40,11 @@ extension Experiment {
       (request, tuning) = try tuned(request, plans, whole, stop: stop, events: events)
       plans = try Self.plans(of: request)
     }
+    var equalized: [String] = []
+    if request.equalUpdates {
+      (request, equalized) = try Self.equalized(request, plans, whole, stop: stop, events: events)
+      plans = try Self.plans(of: request)
+    }
     events(
       .phase(
         "Comparing",
@@ -52,7 +57,7 @@ extension Experiment {
 
     let (summaries, trained) = try run(plans, planned, whole, request, stop: stop, events: events)
     var results = try results(of: Array(zip(plans.map(\.label), summaries)), rows(of: trained), data)
-    results.notes += leftOut
+    results.notes += leftOut + equalized
     try measureRegret(&results, Array(zip(plans.map(\.label), summaries)), trained, data)
     try testSamples(&results, Array(zip(plans.map(\.label), summaries)), data)
     if let tuning { tuning.enter(&results) }

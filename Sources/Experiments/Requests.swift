@@ -78,6 +78,8 @@ public struct CompareRequest: Sendable {
   public var tensorboard = false
   /// Begins runs anew that were made otherwise on the same data, as by an older version.
   public var renews = false
+  /// Gives each row as many epochs as bring its updates to the baseline's.
+  public var equalUpdates = false
   /// Also trains a model for each condition alone, and says what each row gives away against it.
   public var specialists = true
   /// Ratios of impaired test samples to try besides, as in ``SweepRequest``; none where it is empty.

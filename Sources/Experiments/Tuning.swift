@@ -91,7 +91,7 @@ extension Experiment {
   }
 
   /// The chosen trial is the row's run with seed 0: it need not be trained twice.
-  private static func take(_ trial: URL, as run: URL) throws {
+  static func take(_ trial: URL, as run: URL) throws {
     guard !FileManager.default.fileExists(atPath: run.path) else { return }
     let copy = run.deletingLastPathComponent().appending(path: ".\(run.lastPathComponent).copy")
     try Diagnosis.placing(run) {

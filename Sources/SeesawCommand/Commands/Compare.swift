@@ -42,6 +42,9 @@ struct Compare: ParsableCommand, Exemplified {
       "How many seeds: 0, 1, 2, … (default: \(Compare.defaultSeeds), or the recipe's).", valueName: "number"))
   var seeds: Int?
 
+  @Flag(help: "Give each row as many epochs as bring its updates, with those of models trained besides, to the first's.")
+  var equalUpdates = false
+
   @Option(
     help: ArgumentHelp(
       "Repeat it on so many splits of the same rows, the data's own the first: intervals then contain a split's luck.",
@@ -109,6 +112,7 @@ struct Compare: ParsableCommand, Exemplified {
     request.tensorboard = tensorboard
     request.tuning = tune ?? 0
     request.specialists = specialists
+    request.equalUpdates = equalUpdates
     try Comparison.run(request, recipe, splits: splits, prefer: prefer, json: json, output)
   }
 
