@@ -95,18 +95,20 @@ let package = Package(
     // Methods and measures
     target("Balancing", ["Records", "Torch", "TorchNN", "Multimodal"]),
     target("Evaluation", ["Records", "Torch", "TorchNN", "Multimodal", "Encoders"]),
+    target("Auditing", ["Evaluation", "Multimodal", "Records"]),
 
     // All joined
     target(
       "Experiments",
       [
-        "Records", "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", logging,
+        "Records", "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Auditing",
+        logging,
       ]),
     target(
       "Seesaw",
       [
-        "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Records", "Reports",
-        "Experiments",
+        "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Auditing", "Records",
+        "Reports", "Experiments",
       ]),
     .executableTarget(
       name: "SeesawCommand",
@@ -131,10 +133,13 @@ let package = Package(
     tests("EncodersTests", ["CImage", "Encoders", "Multimodal", "Records", "Torch", "TorchNN"]),
     tests("DatasetsTests", ["Datasets", "Evaluation", "Multimodal", "Records", "Torch"]),
     tests("EvaluationTests", ["Encoders", "Evaluation", "Multimodal", "Records", "Torch"]),
+    tests("AuditingTests", ["Auditing", "Multimodal", "Records"]),
     tests("BalancingTests", ["Balancing", "Multimodal", "Records", "Torch", "TorchNN"]),
     tests(
       "ExperimentsTests",
-      ["Balancing", "Datasets", "Encoders", "Evaluation", "Experiments", "Multimodal", "Records", "Torch"]),
+      [
+        "Auditing", "Balancing", "Datasets", "Encoders", "Evaluation", "Experiments", "Multimodal", "Records", "Torch",
+      ]),
     tests(
       "SeesawCommandTests",
       [
