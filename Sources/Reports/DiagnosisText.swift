@@ -31,7 +31,10 @@ public struct DiagnosisText: Equatable, Sendable {
   }
 
   /// The answer for a terminal, wrapped.
-  public func words(width: Int = 80) -> String {
+  public func words(width: Int = 80) -> String { Self.lines(heading, paragraphs, width: width) }
+
+  /// A heading and paragraphs under each other, wrapped.
+  static func lines(_ heading: String, _ paragraphs: [Paragraph], width: Int) -> String {
     let column = (paragraphs.map(\.heading.count).max() ?? 0) + 2
     let lines = paragraphs.flatMap { paragraph in
       wrapped(paragraph.text, width: max(40, width) - column).enumerated().map { place, line in
