@@ -136,7 +136,7 @@ let package = Package(
     tests("EncodersTests", ["CImage", "Encoders", "Multimodal", "Records", "Torch", "TorchNN"]),
     tests("DatasetsTests", ["Datasets", "Evaluation", "Multimodal", "Records", "Torch"]),
     tests("EvaluationTests", ["Encoders", "Evaluation", "Multimodal", "Records", "Torch"]),
-    tests("AuditingTests", ["Auditing", "Multimodal", "Records"]),
+    tests("AuditingTests", ["Auditing", "Multimodal", "Records", "Reports"]),
     tests("BalancingTests", ["Balancing", "Multimodal", "Records", "Torch", "TorchNN"]),
     tests(
       "ExperimentsTests",

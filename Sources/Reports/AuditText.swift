@@ -23,8 +23,10 @@ public struct AuditText: Equatable, Sendable {
   }
 
   /// The answer, then the evidence, for a terminal.
-  public func text(width: Int = 80) -> String {
-    ([DiagnosisText.lines(heading, paragraphs, width: min(width, 80))]
+  ///
+  /// - Parameter title: in place of what it is about.
+  public func text(width: Int = 80, title: String? = nil) -> String {
+    ([DiagnosisText.lines(title ?? heading, paragraphs, width: min(width, 80))]
       + tables.map { "\($0.title)\n\(alignedRows([$0.header] + $0.rows))" } + [notes].compactMap { $0 })
       .joined(separator: "\n\n")
   }

@@ -177,7 +177,7 @@ struct AuditWords {
   }
 
   private var calibration: String {
-    record.usable?.calibrated == true ? "" : " (as the models are calibrated)"
+    record.usable?.calibrated == true ? ", calibrated on validation samples" : ""
   }
 
   /// The modality that holds next to nothing of its own, where nothing is known to be only in the combination.

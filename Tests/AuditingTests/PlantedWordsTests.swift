@@ -9,7 +9,7 @@ import Testing
 ///
 /// `make audit-coverage` draws 200 of each kind, the suite a few.
 struct PlantedWordsTests {
-  static let draws = ProcessInfo.processInfo.environment["SEESAW_AUDIT_DRAWS"].flatMap(Int.init) ?? 8
+  static let draws = ProcessInfo.processInfo.environment["SEESAW_AUDIT_DRAWS"].flatMap(Int.init) ?? 3
 
   /// What is drawn, what must be found, and what must not.
   struct Kind: Sendable, CustomTestStringConvertible {
