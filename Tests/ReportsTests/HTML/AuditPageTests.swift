@@ -78,12 +78,13 @@ struct AuditPageTests {
 
   @Test("a folder of an audit holds the page and its words as Markdown, and no empty table")
   func folder() throws {
-    let folder = try TemporaryFolder()
-    let made = try ReportFolder.write(
-      ReportContents(audit: Self.record(), name: "their model"), cards: [], version: "", made: "", plotly: nil,
-      to: folder.url)
-    #expect(made.tables.map(\.lastPathComponent) == ["table.md"])
-    let markdown = try String(contentsOf: made.tables[0], encoding: .utf8)
-    #expect(markdown.contains("**Verdict.** Leans on text"))
+    try withTemporaryFolder { folder in
+      let made = try ReportFolder.write(
+        ReportContents(audit: Self.record(), name: "their model"), cards: [], version: "", made: "", plotly: nil,
+        to: folder)
+      #expect(made.tables.map(\.lastPathComponent) == ["table.md"])
+      let markdown = try String(contentsOf: made.tables[0], encoding: .utf8)
+      #expect(markdown.contains("**Verdict.** Leans on text"))
+    }
   }
 }
