@@ -1,6 +1,7 @@
 import Datasets
 import Experiments
 import Foundation
+import Multimodal
 import Records
 import TestSupport
 import Testing
