@@ -146,7 +146,10 @@ final class ProgramProcess: @unchecked Sendable {
   }
 
   private static func ending(_ status: Int32) -> Ending {
-    status & 0x7F == 0 ? .exited((status >> 8) & 0xFF) : .killed(status & 0x7F)
+    guard status & 0x7F == 0 else { return .killed(status & 0x7F) }
+    let code = (status >> 8) & 0xFF
+    // As a shell passes on how its child was ended.
+    return (129..<160).contains(code) ? .killed(code - 128) : .exited(code)
   }
 
   /// Ends it and all that it has started, if it has not ended itself.

@@ -24,6 +24,8 @@ final class ProgramWorker {
   private var isExhausted = false
 
   private static let portion = 1 << 16
+  /// Requests that are made at once.
+  private static let few = 32
 
   init(_ door: ProgramDoor) throws {
     self.door = door
@@ -66,11 +68,11 @@ final class ProgramWorker {
       if !door.isOut(request) { try send([request]) }
       return
     }
-    // What is not written yet need not grow.
-    let room = door.settings.window - waiting
-    guard !isExhausted, room > door.settings.window / 4 || waiting == 0, requests.count - written < Self.portion else {
-      return
-    }
+    // What is not written yet need not grow; a few at a time, so that the program has them while more are made.
+    let room = min(door.settings.window - waiting, Self.few)
+    guard !isExhausted, room == Self.few || waiting == 0 || 4 * waiting < 3 * door.settings.window,
+      room > 0, requests.count - written < Self.portion
+    else { return }
     let taken = door.take(room)
     isExhausted = taken.isEmpty
     try send(taken)
@@ -78,7 +80,6 @@ final class ProgramWorker {
 
   private func send(_ some: [Int32]) throws {
     guard !some.isEmpty else { return }
-    if waiting == 0 { patience = clock.now }
     if first > 4096 {
       outstanding.removeFirst(first)
       first = 0
@@ -89,6 +90,8 @@ final class ProgramWorker {
       requests += [UInt8(ascii: "}"), UInt8(ascii: "\n")]
       outstanding.append(request)
     }
+    // The time that it took to make them is not the program's.
+    patience = clock.now
   }
 
   /// Waits until something can be written or read.
@@ -243,7 +246,7 @@ final class ProgramWorker {
         remedy: "what was answered is kept")
     }
     let words = process.lastWords
-    if asked.count == 1, let request = asked.first {
+    if asked.count == 1, let request = asked.first, lastAnswered == nil {
       deaths[request, default: 0] += 1
       if deaths[request, default: 0] > 1 {
         try door.leaveOut(request, words)
@@ -253,6 +256,7 @@ final class ProgramWorker {
         suspects.append(request)
       }
     } else {
+      // What was asked of a process that had answered others may have met its end by chance: it is asked again, first.
       door.tell(words, at: nil)
       suspects = asked + suspects
     }
