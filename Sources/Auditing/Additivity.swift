@@ -2,7 +2,7 @@ import Evaluation
 import Foundation
 import Records
 
-/// Would the model do as well if it only added up what each modality says?
+/// Whether the model would do as well if it only added up what each modality says.
 ///
 /// Of logits F[i, j, c] with the first modality of row i and the second of row j, centred over classes:
 ///
@@ -37,7 +37,7 @@ struct Additivity {
   }
 
   /// Logits whose mean over the classes is 0, as softmax does not see it; of several labels as they are.
-  static func centred(_ scores: ClassScores, _ severalLabels: Bool) -> [Double] {
+  static func centred(_ scores: AnswerTable, _ severalLabels: Bool) -> [Double] {
     var values = scores.logits(severalLabels: severalLabels)
     guard !severalLabels else { return values }
     let classes = scores.classes
@@ -61,7 +61,7 @@ struct Additivity {
     if total > 0 {
       for (name, variance) in zip(parts.names, variances) { out["emap.shares.\(name)"] = variance / total }
       out["emap.shares.together"] = 0
-      if variances.count == 2 { out["emap.lean"] = (variances[1] - variances[0]) / total }
+      addLeads("variance", names, to: &out) { name in parts.names.firstIndex(of: name).map { variances[$0] / total } }
     }
     return out
   }
@@ -129,7 +129,7 @@ private struct GridMeans {
   private static func score(_ audited: Audited, _ logits: [Double], _ rows: [Int]) throws -> WeightedScore? {
     let several = audited.table.severalLabels
     // Sums of means are off in their last digits: what is equal must stay equal, as ties are broken by order.
-    let scores = ClassScores(
+    let scores = AnswerTable(
       unchecked: logits.map { ($0 * 1e9).rounded() / 1e9 }, rows: rows.count, classes: audited.table.classes.count,
       kind: .logits)
     return try audited.score(scores.probabilities(severalLabels: several), rows: rows)
@@ -193,7 +193,7 @@ private struct GridMeans {
       out["emap.shares.\(names[0])"] = one / sum
       out["emap.shares.\(names[1])"] = two / sum
       out["emap.shares.together"] = together / sum
-      out["emap.lean"] = (two - one) / sum
+      addLeads("variance", names, to: &out) { $0 == names[0] ? one / sum : two / sum }
     }
     var additive = [Double](repeating: 0, count: n * classes)
     for i in 0..<n {

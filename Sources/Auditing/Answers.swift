@@ -18,7 +18,7 @@ struct Answers: Sendable {
 
   var count: Int { predicted.count }
 
-  init(_ scores: ClassScores, severalLabels: Bool) {
+  init(_ scores: AnswerTable, severalLabels: Bool) {
     self.init(
       probabilities: scores.probabilities(severalLabels: severalLabels), classes: scores.classes,
       severalLabels: severalLabels)

@@ -39,9 +39,10 @@ public enum Audit {
         try ScoreMeasures(audited).measure, routing?.measure, shares?.measure, additivity?.measure,
         decomposing?.measure,
         usable?.measure,
-      ].compactMap { $0 } + swaps.compactMap { $0?.measure }
+        SwapTests.measure(swaps.compactMap { $0 }, names),
+      ].compactMap { $0 }
     let (values, intervals) = Resampling(rows: table.rows, groups: table.groups)
-      .numbers(of: measures, replicates: options.replicates, seed: options.seed)
+      .numbers(of: measures, modalities: names.count, replicates: options.replicates, seed: options.seed)
 
     var record = AuditRecord(
       samples: table.rows, classes: table.classes, modalities: names, metric: options.metric.rawValue,
@@ -51,6 +52,19 @@ public enum Audit {
       values["scores.\(condition)"].map { Estimate($0, interval95: intervals["scores.\(condition)"]) }
     }
     record.chance = values["chance"]
+    record.aboveChance = values["aboveChance"]
+    for measure in ["conflict", "routing", "swap", "variance", "missing", "shares", "divergence"] {
+      let leads = byName(names) { values["leaning.\(measure).\($0)"] }
+      // Of equals the first.
+      guard let first = names.filter({ leads[$0] != nil }).max(by: { (leads[$0] ?? 0) < (leads[$1] ?? 0) }) else {
+        continue
+      }
+      record.leaning[measure] = AuditRecord.Lead(modality: first, by: leads[first] ?? 0)
+      record.interval95["leaning.\(measure)"] = intervals["leaning.\(measure).\(first)"]
+    }
+    for path in intervals.keys where path.hasPrefix("leaning.") && path.split(separator: ".").count > 2 {
+      record.interval95[path] = nil
+    }
     record.routing = Routing.record(values, names)
     for (name, tests) in zip(names, swaps) { record.swap[name] = SwapTests.record(values, name, tests) }
     record.emap = Additivity.record(values, names, additivity)

@@ -183,44 +183,63 @@ struct Decomposing: Sendable {
       out["\(prefix).redundant"] = first.redundant
       out["\(prefix).unique.\(names[0])"] = first.first
       out["\(prefix).unique.\(names[1])"] = first.second
-      out["\(prefix).uniqueLean"] = first.second - first.first
     } else {
       out["\(prefix).redundant"] = found.reduce(0) { $0 + $1.redundant } / Double(found.count)
       for (pair, parts) in zip(pairs, found) { out["\(prefix).unique.\(pair.name)"] = parts.first }
     }
   }
 
-  /// Synergy where it can be told: enough rows, and above what permuted labels show.
-  private func synergy(_ pairs: [Pair], permutations: Int, seed: UInt64) -> (bits: Double?, bound: Double) {
+  /// What is told of synergy, and what permuted labels show in 95 % of draws at most.
+  private struct Judged {
+    var synergy: Double?
+    var bound: Double
+    var redundant: Double
+    var unique: [String: Double]
+  }
+
+  private func judged(_ pairs: [Pair], permutations: Int, seed: UInt64) -> Judged {
     let ones = [Double](repeating: 1, count: rows)
     let found = pairs.map { $0.parts(ones) }
     let bound = found.map(\.bound).max() ?? 0
-    guard permutations > 0, !pairs.isEmpty, pairs.allSatisfy({ $0.isLarge(rows) }) else { return (nil, bound) }
-    func mean(_ parts: [InformationParts]) -> Double { parts.reduce(0) { $0 + $1.synergy } / Double(parts.count) }
-    let synergy = mean(found)
-    guard synergy > bound else { return (nil, bound) }
+    var judged = Judged(synergy: nil, bound: bound, redundant: 0, unique: [:])
+    guard permutations > 1 else { return judged }
+    func mean(_ parts: [InformationParts], _ value: (InformationParts) -> Double) -> Double {
+      parts.reduce(0) { $0 + value($1) } / Double(max(parts.count, 1))
+    }
     var numbers = SeededNumbers(seed: seed, stream: "audit/permutations")
-    let chance = (0..<permutations).map { _ -> Double in
+    let drawn = (0..<permutations).map { _ -> [InformationParts] in
       let order = numbers.permutation(rows)
-      return mean(
-        pairs.map { pair in
-          pair.parts(ones, targets: pair.games.map { game in order.map { game.target[$0] } })
-        })
-    }.sorted()
-    return (synergy > Resampling.quantile(chance, 0.95) ? synergy : nil, bound)
+      return pairs.map { pair in
+        pair.parts(ones, targets: pair.games.map { game in order.map { game.target[$0] } })
+      }
+    }
+    func bound95(_ value: ([InformationParts]) -> Double) -> Double {
+      Resampling.quantile(drawn.map(value).sorted(), 0.95)
+    }
+    judged.redundant = bound95 { mean($0, \.redundant) }
+    for (place, name) in names.enumerated() {
+      judged.unique[name] = bound95 { names.count > 2 ? $0[place].first : place == 0 ? $0[0].first : $0[0].second }
+    }
+    let synergy = mean(found, \.synergy)
+    if pairs.allSatisfy({ $0.isLarge(rows) }), synergy > bound, synergy > bound95({ mean($0, \.synergy) }) {
+      judged.synergy = synergy
+    }
+    return judged
   }
 
   func record(_ values: [String: Double], permutations: Int, seed: UInt64) -> AuditRecord.Decomposition? {
     func unique(_ prefix: String) -> [String: Double] { byName(names) { values["\(prefix).unique.\($0)"] } }
+    guard let redundant = values["pid.redundant"] else { return nil }
+    let own = judged(pairs, permutations: permutations, seed: seed)
     let model = values["pid.model.redundant"].map { redundant in
-      let found = synergy(ofModel, permutations: permutations, seed: seed).bits
+      let found = judged(ofModel, permutations: permutations, seed: seed).synergy
       return AuditRecord.Decomposition.Model(
         redundant: redundant, unique: unique("pid.model"), synergy: found, told: found != nil)
     }
-    guard let redundant = values["pid.redundant"] else { return nil }
-    let (bits, bound) = synergy(pairs, permutations: permutations, seed: seed)
     return AuditRecord.Decomposition(
-      redundant: redundant, unique: unique("pid"), synergy: bits, bound: bound, told: bits != nil, model: model)
+      redundant: redundant, unique: unique("pid"), synergy: own.synergy, bound: own.bound, told: own.synergy != nil,
+      chance: permutations > 1 ? own.unique.merging(["redundant": own.redundant]) { first, _ in first } : [:],
+      model: model)
   }
 }
 

@@ -68,9 +68,8 @@ struct ModalityShares {
         if total > 0 { out["shares.\(name)"] = sum / total }
         if all > 0 { out["contributions.\(name)"] = signed / all }
       }
-      if names.count == 2, let a = out["shares.\(names[0])"], let b = out["shares.\(names[1])"] {
-        out["sharesLean"] = b - a
-      }
+      let found = out
+      addLeads("shares", names, to: &out) { found["shares.\($0)"] }
       return out
     }
   }

@@ -23,9 +23,9 @@ public struct PredictionTable: Sendable, Equatable {
     public let k: Int
     /// The row that the modality was taken from, for each row.
     public let index: [Int]
-    public let scores: ClassScores
+    public let scores: AnswerTable
 
-    public init(modality: String, k: Int, index: [Int], scores: ClassScores) {
+    public init(modality: String, k: Int, index: [Int], scores: AnswerTable) {
       self.modality = modality
       self.k = k
       self.index = index
@@ -38,9 +38,9 @@ public struct PredictionTable: Sendable, Equatable {
     /// The rows of the table that take part, n.
     public let index: [Int]
     /// n × n rows: row i·n + j is the first modality of row `index[i]` with the second of row `index[j]`.
-    public let scores: ClassScores
+    public let scores: AnswerTable
 
-    public init(index: [Int], scores: ClassScores) {
+    public init(index: [Int], scores: AnswerTable) {
       self.index = index
       self.scores = scores
     }
@@ -49,9 +49,9 @@ public struct PredictionTable: Sendable, Equatable {
   /// The same models on rows that were not audited, by which temperatures are fitted.
   public struct Validation: Sendable, Equatable {
     public let labels: Labels
-    public let conditions: [String: ClassScores]
+    public let conditions: [String: AnswerTable]
 
-    public init(labels: Labels, conditions: [String: ClassScores]) {
+    public init(labels: Labels, conditions: [String: AnswerTable]) {
       self.labels = labels
       self.conditions = conditions
     }
@@ -70,16 +70,16 @@ public struct PredictionTable: Sendable, Equatable {
   public let labels: Labels?
   /// Rows of one group are drawn together where intervals are computed; nil where each row stands for itself.
   public let groups: [String]?
-  public let conditions: [String: ClassScores]
+  public let conditions: [String: AnswerTable]
   public let swaps: [Swap]
   public let grid: Grid?
   /// A second model's answers, by condition.
-  public let baseline: [String: ClassScores]
+  public let baseline: [String: AnswerTable]
   public let validation: Validation?
   /// The frequency of each class where the models were trained; nil: that of the labels here.
   public let prior: [Double]?
   /// What each modality adds to the model's logits, where they are such a sum by construction.
-  public let parts: [String: ClassScores]?
+  public let parts: [String: AnswerTable]?
 
   public var rows: Int { ids.count }
   public var severalLabels: Bool { task == .multiLabel }
@@ -92,9 +92,9 @@ public struct PredictionTable: Sendable, Equatable {
   /// - Throws: ``Diagnosis`` that names the array.
   public init(
     ids: [String]? = nil, classes: [String], modalities: [String], labels: Labels?, task: PredictionTask? = nil,
-    groups: [String]? = nil, conditions: [String: ClassScores], swaps: [Swap] = [], grid: Grid? = nil,
-    baseline: [String: ClassScores] = [:], validation: Validation? = nil, prior: [Double]? = nil,
-    parts: [String: ClassScores]? = nil
+    groups: [String]? = nil, conditions: [String: AnswerTable], swaps: [Swap] = [], grid: Grid? = nil,
+    baseline: [String: AnswerTable] = [:], validation: Validation? = nil, prior: [Double]? = nil,
+    parts: [String: AnswerTable]? = nil
   ) throws {
     guard let full = conditions[Self.full] else {
       throw Diagnosis(
@@ -132,7 +132,7 @@ public struct PredictionTable: Sendable, Equatable {
     return names.isSubset(of: modalities) ? names : nil
   }
 
-  private static func listed(_ conditions: [String: ClassScores]) -> String {
+  private static func listed(_ conditions: [String: AnswerTable]) -> String {
     conditions.isEmpty ? "none" : conditions.keys.sorted().map { "'\($0)'" }.joined(separator: ", ")
   }
 }
@@ -236,7 +236,7 @@ extension PredictionTable {
     }
   }
 
-  private func fits(_ scores: ClassScores, _ name: String, rows expected: Int? = nil) throws {
+  private func fits(_ scores: AnswerTable, _ name: String, rows expected: Int? = nil) throws {
     let expected = expected ?? rows
     guard scores.rows == expected, scores.classes == classes.count else {
       throw Diagnosis(

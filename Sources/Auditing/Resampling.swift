@@ -51,7 +51,7 @@ struct Resampling {
   ///
   /// All measures see the same draws, so that differences are paired by row.
   func numbers(
-    of measures: [Measure], replicates: Int, seed: UInt64
+    of measures: [Measure], modalities: Int = 2, replicates: Int, seed: UInt64
   ) -> (values: [String: Double], intervals: [String: Interval]) {
     let ones = [Double](repeating: 1, count: rows)
     var values: [String: Double] = [:]
@@ -71,13 +71,16 @@ struct Resampling {
       }
     }
     var intervals: [String: Interval] = [:]
+    // What leads is chosen by the same numbers: of more modalities more could have seemed to.
+    let leading = 0.05 / Double(max(modalities, 2))
     for measure in measures {
       let drawn = min(measure.replicates ?? replicates, replicates)
       for path in measure.values(ones).keys {
         // A number that most draws cannot give has no interval.
         guard let drawnValues = found[path]?.sorted(), drawnValues.count * 2 > drawn, drawn > 1 else { continue }
+        let tail = path.hasPrefix("leaning.") ? leading : 0.025
         intervals[path] = Interval(
-          low: Self.quantile(drawnValues, 0.025), high: Self.quantile(drawnValues, 0.975))
+          low: Self.quantile(drawnValues, tail), high: Self.quantile(drawnValues, 1 - tail))
       }
     }
     return (values, intervals)

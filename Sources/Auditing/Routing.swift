@@ -54,6 +54,8 @@ struct Routing {
     if rights.count == names.count {
       out["routing.lean"] = names.count == 2 ? rights[1] - rights[0] : (rights.max() ?? 0) - (rights.min() ?? 0)
     }
+    let found = out
+    addLeads("routing", names, to: &out) { found["routing.only.\($0).right"] }
     let none = names.count + 2
     out["routing.ceiling"] = (total - shares[none] + hits[none]) / total
     return out
@@ -75,4 +77,16 @@ struct Routing {
 /// A table by name, without what has no value.
 func byName<Value>(_ names: [String], _ value: (String) -> Value?) -> [String: Value] {
   Dictionary(names.compactMap { name in value(name).map { (name, $0) } }, uniquingKeysWith: { first, _ in first })
+}
+
+/// Adds, for each modality, how far its number is above the mean of the others'; nothing where one has none.
+func addLeads(
+  _ measure: String, _ names: [String], scale: Double = 1, to out: inout [String: Double], _ value: (String) -> Double?
+) {
+  let values = names.compactMap(value)
+  guard values.count == names.count, names.count > 1 else { return }
+  let total = values.reduce(0, +)
+  for (name, own) in zip(names, values) {
+    out["leaning.\(measure).\(name)"] = scale * (own - (total - own) / Double(names.count - 1))
+  }
 }

@@ -60,15 +60,14 @@ struct ScoreMeasures {
     if names.count > 1, singles.count == names.count, let nothing {
       out["cooperation"] = full - singles.reduce(0, +) + Double(names.count - 1) * nothing
     }
-    if let nothing { out["fullAboveChance"] = full - nothing }
+    if let nothing { out["aboveChance"] = full - nothing }
     for name in names {
       guard let rest = without[name].flatMap({ found[$0] }), full > 0 else { continue }
       out["utilisation.\(name)"] = (full - rest) / full
       out["lost.\(name)"] = full - rest
     }
-    if names.count == 2, let a = out["utilisation.\(names[0])"], let b = out["utilisation.\(names[1])"] {
-      out["utilisationLean"] = b - a
-    }
+    let losses = out
+    addLeads("missing", names, to: &out) { losses["lost.\($0)"] }
     for name in names {
       guard let own = found["alone:\(name)"] else { continue }
       if let nothing { out["aloneAboveChance.\(name)"] = own - nothing }

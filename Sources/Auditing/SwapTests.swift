@@ -56,7 +56,7 @@ struct SwapTests {
   init?(_ audited: Audited, _ name: String) throws {
     let table = audited.table
     let several = table.severalLabels
-    var found: [(rows: [Int], sources: [Int], scores: ClassScores)] = table.swaps.filter { $0.modality == name }
+    var found: [(rows: [Int], sources: [Int], scores: AnswerTable)] = table.swaps.filter { $0.modality == name }
       .sorted { $0.k < $1.k }.map { (Array(0..<table.rows), $0.index, $0.scores) }
     if found.isEmpty, let grid = table.grid { found = Self.shifts(grid, first: name == table.modalities.first) }
     guard !found.isEmpty else { return nil }
@@ -88,7 +88,7 @@ struct SwapTests {
   /// Off-diagonal cells of a grid as repetitions.
   private static func shifts(
     _ grid: PredictionTable.Grid, first: Bool
-  ) -> [(rows: [Int], sources: [Int], scores: ClassScores)] {
+  ) -> [(rows: [Int], sources: [Int], scores: AnswerTable)] {
     let n = grid.index.count
     let classes = grid.scores.classes
     var numbers = SeededNumbers(seed: 0, stream: "audit/grid-shifts")
@@ -103,7 +103,7 @@ struct SwapTests {
       }
       return (
         grid.index, (0..<n).map { grid.index[($0 + shift) % n] },
-        ClassScores(unchecked: values, rows: n, classes: classes, kind: grid.scores.kind)
+        AnswerTable(unchecked: values, rows: n, classes: classes, kind: grid.scores.kind)
       )
     }
   }
@@ -170,8 +170,19 @@ struct SwapTests {
     return sums
   }
 
-  /// Fewer draws where there is much to compute.
-  var measure: Measure { Measure(replicates: nil) { values($0) } }
+  /// Of all modalities together, so that they can be set against each other.
+  static func measure(_ tests: [SwapTests], _ names: [String]) -> Measure {
+    Measure { weights in
+      var out: [String: Double] = [:]
+      for test in tests { out.merge(test.values(weights), uniquingKeysWith: { first, _ in first }) }
+      let found = out
+      // Half, as one modality's lean is the other's with the sign turned.
+      addLeads("conflict", names, scale: 0.5, to: &out) { found["swap.\($0).lean"] }
+      addLeads("swap", names, to: &out) { found["swap.\($0).drop"] }
+      addLeads("divergence", names, to: &out) { found["swap.\($0).divergence"] }
+      return out
+    }
+  }
 
   func values(_ weights: [Double]) -> [String: Double] {
     var out: [String: Double] = [:]

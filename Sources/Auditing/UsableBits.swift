@@ -90,8 +90,13 @@ struct UsableBits {
       out["usable.used.\(name)"] = used
       if let extra, let used, extra != 0 { out["usable.usedShare.\(name)"] = used / extra }
       if let available = out["usable.available.\(name)"], let embedded = out["usable.embedded.\(name)"] {
-        out["lostInEncoder.\(name)"] = available - embedded
+        out["usable.lostInEncoder.\(name)"] = available - embedded
       }
+    }
+    let available = names.compactMap { out["usable.available.\($0)"] }
+    if available.count == names.count, names.count > 1 {
+      // What a model of one cannot use is nothing, not less.
+      out["usable.beyond"] = nothing - full - available.reduce(0) { $0 + max($1, 0) }
     }
     return out
   }
@@ -105,6 +110,8 @@ struct UsableBits {
     found.used = table("used")
     found.usedShare = table("usedShare")
     found.embedded = table("embedded")
+    found.lostInEncoder = table("lostInEncoder")
+    found.beyond = values["usable.beyond"]
     found.clipped = clipped
     found.suspicious = suspicious.map { audited.table.ids[$0] }
     return found
@@ -113,9 +120,10 @@ struct UsableBits {
 
 /// The temperature of least log-loss on other rows (Guo et al., ICML 2017), without tensors.
 enum FittedTemperature {
-  /// From 1/50 to 50, by the golden section over log T: the loss is convex in 1/T. Each label is believed by
-  /// (N + 1)/(N + 2), or a set on which all is right would want T = 0.
-  static func of(_ scores: ClassScores, _ labels: PredictionTable.Labels, severalLabels: Bool) -> Double {
+  /// From 1/50 to 50, by the golden section over log T, as the loss is convex in 1/T.
+  ///
+  /// Each label is believed by (N + 1)/(N + 2), or a set on which all is right would want T = 0.
+  static func of(_ scores: AnswerTable, _ labels: PredictionTable.Labels, severalLabels: Bool) -> Double {
     let truth = Audited.decisions(labels)
     let doubt = 1 / Double(scores.rows + 2)
     func loss(_ logOfBeta: Double) -> Double {
@@ -146,9 +154,9 @@ enum FittedTemperature {
     return exp(-(low + high) / 2)
   }
 
-  static func applied(_ temperature: Double, to scores: ClassScores, severalLabels: Bool) -> ClassScores {
+  static func applied(_ temperature: Double, to scores: AnswerTable, severalLabels: Bool) -> AnswerTable {
     let logits = scores.logits(severalLabels: severalLabels, smallest: 1e-12)
-    return ClassScores(
+    return AnswerTable(
       unchecked: logits.map { $0 / temperature }, rows: scores.rows, classes: scores.classes, kind: .logits)
   }
 }

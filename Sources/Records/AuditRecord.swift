@@ -32,7 +32,7 @@ public struct AuditRecord: Codable, Equatable, Sendable {
     /// Of more than two modalities: more than one of them, and not all.
     public var some: Share?
     public var neither: Share
-    /// Of two: right where only the second is, less right where only the first is. Of more: the most less the least.
+    /// Of two: right where only the second is, less right where only the first is; of more: the most less the least.
     public var lean: Double?
     /// What a model would reach that is right wherever one modality is, and as often as this one where none is.
     public var ceiling: Double
@@ -102,9 +102,9 @@ public struct AuditRecord: Codable, Equatable, Sendable {
     public static let together = "together"
   }
 
-  /// Bits about the label in two sources, taken apart (Bertschinger et al. 2014).
+  /// Bits about the label in two sources, taken apart.
   public struct Decomposition: Codable, Equatable, Sendable {
-    /// In both alike. Of more than two modalities the mean over each against the rest.
+    /// In both alike; of more than two modalities the mean over each against the rest.
     public var redundant: Double
     /// In that modality alone.
     public var unique: [String: Double]
@@ -114,6 +114,8 @@ public struct AuditRecord: Codable, Equatable, Sendable {
     public var bound: Double
     /// Whether there are enough rows to tell synergy from chance.
     public var told: Bool
+    /// What permuted labels show in 95 % of draws at most: under `redundant` and a modality's name.
+    public var chance: [String: Double]
     /// The same of what the model answers in place of the label.
     public var model: Model?
 
@@ -133,8 +135,10 @@ public struct AuditRecord: Codable, Equatable, Sendable {
     }
 
     public init(
-      redundant: Double, unique: [String: Double], synergy: Double?, bound: Double, told: Bool, model: Model? = nil
+      redundant: Double, unique: [String: Double], synergy: Double?, bound: Double, told: Bool,
+      chance: [String: Double] = [:], model: Model? = nil
     ) {
+      self.chance = chance
       self.redundant = redundant
       self.unique = unique
       self.synergy = synergy
@@ -144,7 +148,7 @@ public struct AuditRecord: Codable, Equatable, Sendable {
     }
   }
 
-  /// Bits about the label that models of a family can use (Xu et al. 2020).
+  /// Bits about the label that models of a family can use.
   public struct Usable: Codable, Equatable, Sendable {
     /// In each modality, by a model of it alone.
     public var available: [String: Double]
@@ -158,6 +162,10 @@ public struct AuditRecord: Codable, Equatable, Sendable {
     public var usedShare: [String: Double]
     /// In the model's own embedding of each, by a linear probe.
     public var embedded: [String: Double]
+    /// `available` less `embedded`: lost on the way to the embedding.
+    public var lostInEncoder: [String: Double]
+    /// `together` less what is available in each: above 0, more is held by their combination than by both alike.
+    public var beyond: Double?
     /// Whether temperatures were fitted on other rows first.
     public var calibrated: Bool
     /// Rows whose truth was given less than 1e-6, by condition; where there are any.
@@ -167,6 +175,7 @@ public struct AuditRecord: Codable, Equatable, Sendable {
 
     public init(calibrated: Bool) {
       (available, together, extra, used, usedShare, embedded) = ([:], nil, [:], [:], [:], [:])
+      (lostInEncoder, beyond) = ([:], nil)
       self.calibrated = calibrated
       (clipped, suspicious) = ([:], [])
     }
@@ -188,6 +197,18 @@ public struct AuditRecord: Codable, Equatable, Sendable {
     }
   }
 
+  /// Which modality comes first by one measure.
+  public struct Lead: Codable, Equatable, Sendable {
+    public var modality: String
+    /// Its number above the mean of the others'; of conflicts half of that, so that it lies in −1…1.
+    public var by: Double
+
+    public init(modality: String, by: Double) {
+      self.modality = modality
+      self.by = by
+    }
+  }
+
   public var format = AuditRecord.format
   public var samples: Int
   public var classes: [String]
@@ -199,6 +220,10 @@ public struct AuditRecord: Codable, Equatable, Sendable {
   public var scores: [String: Estimate]
   /// Of a constant prediction, by the classes' frequencies.
   public var chance: Double?
+  /// The score with everything there above ``chance``.
+  public var aboveChance: Double?
+  /// By measure: `conflict`, `routing`, `swap`, `variance`, `missing`, `shares`, `divergence`.
+  public var leaning: [String: Lead]
   public var routing: Routing?
   /// By modality.
   public var swap: [String: Swap]
@@ -232,6 +257,7 @@ public struct AuditRecord: Codable, Equatable, Sendable {
     self.metric = metric
     self.task = task
     (scores, swap, shares, contributions, utilisation, regret) = ([:], [:], [:], [:], [:], [:])
+    leaning = [:]
     (interval95, untold, notes) = ([:], [], [])
   }
 
@@ -241,11 +267,13 @@ public struct AuditRecord: Codable, Equatable, Sendable {
   }
 
   static let keyOrder = [
-    "format", "words", "samples", "classes", "modalities", "metric", "task", "scores", "chance", "value",
+    "format", "words", "samples", "classes", "modalities", "metric", "task", "scores", "chance",
+    "aboveChance", "leaning", "modality", "by", "value",
     "routing", "both", "only", "some", "neither", "lean", "ceiling", "share", "right", "swap", "drop", "dropByModel",
     "dropWithinClass", "follow", "rest", "bothInTopTwo", "pairs", "decidable", "divergence", "emap", "score", "gap",
     "pid", "redundant", "unique", "synergy", "bound", "told", "model", "usable", "available", "together", "extra",
-    "used", "usedShare", "embedded", "calibrated", "clipped", "suspicious", "shares", "byConstruction", "rows",
+    "used", "usedShare", "embedded", "lostInEncoder", "beyond", "calibrated", "clipped", "suspicious", "shares",
+    "byConstruction", "rows",
     "contributions", "cooperation", "utilisation", "regret", "worstRegret", "untold", "measure", "needs", "why",
     "interval95", "notes",
   ]

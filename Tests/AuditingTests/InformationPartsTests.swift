@@ -43,7 +43,7 @@ struct InformationPartsTests {
   ]
 
   @Test("the parts of known distributions come out to six digits", arguments: vectors)
-  func vectors(_ vector: Vector) {
+  func parts(_ vector: Vector) {
     let found = InformationParts(vector.cells, sizes: vector.sizes, tolerance: 1e-9, mostRounds: 20_000)
     let parts = [found.redundant, found.first, found.second, found.synergy]
     for (got, wanted) in zip(parts, vector.parts) { #expect(abs(got - wanted) < 1e-6, "\(parts) \(found.bound)") }

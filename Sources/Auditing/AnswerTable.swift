@@ -2,7 +2,7 @@ import Foundation
 public import Records
 
 /// What a model says of some rows: a number for every class, rows × classes.
-public struct ClassScores: Sendable, Equatable {
+public struct AnswerTable: Sendable, Equatable {
   /// How the numbers are to be read.
   public enum Kind: String, Choice {
     /// In 0…1; of one label a row they add up to 1.
