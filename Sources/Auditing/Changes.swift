@@ -52,9 +52,10 @@ extension Audit {
   /// The numbers that are compared: scores, swaps, shares and leaning.
   private static func measure(comparing audited: Audited) throws -> Measure {
     let names = audited.modalities
-    let measures =
-      [try ScoreMeasures(audited).measure, try ModalityShares(audited)?.measure].compactMap { $0 }
-      + (try names.compactMap { try SwapTests(audited, $0)?.measure })
+    let measures = [
+      try ScoreMeasures(audited).measure, try ModalityShares(audited)?.measure,
+      SwapTests.measure(try names.compactMap { try SwapTests(audited, $0) }, names),
+    ].compactMap { $0 }
     return Measure { weights in
       var found: [String: Double] = [:]
       for measure in measures { found.merge(measure.values(weights), uniquingKeysWith: { first, _ in first }) }
@@ -137,8 +138,8 @@ extension PredictionTable {
   func rows(_ chosen: [Int]) throws -> PredictionTable {
     var places = [Int](repeating: -1, count: rows)
     for (place, row) in chosen.enumerated() { places[row] = place }
-    func some(_ scores: ClassScores) -> ClassScores {
-      ClassScores(
+    func some(_ scores: AnswerTable) -> AnswerTable {
+      AnswerTable(
         unchecked: chosen.flatMap { scores.values[($0 * scores.classes)..<(($0 + 1) * scores.classes)] },
         rows: chosen.count, classes: scores.classes, kind: scores.kind)
     }

@@ -9,6 +9,8 @@ struct AuditConditions: Sendable {
   var grid = 100
   /// Where partners and rows of the grid are drawn from.
   var seed: UInt64 = 0
+  /// Whether the model can be told that a modality is not there.
+  var declaresAbsence = true
 }
 
 /// All requests of an audit and the places in the table that their answers take.
@@ -56,7 +58,7 @@ struct AuditPlan: Sendable {
     self.rows = rows
     modalities = source.modalities
     var known: [[AuditCell]: Int32] = [:]
-    addColumns(source, &known)
+    addColumns(source, conditions, &known)
     for modality in modalities.indices where rows.count > 1 {
       addSwaps(of: modality, source.samples, conditions, &known)
     }
@@ -92,7 +94,9 @@ struct AuditPlan: Sendable {
     AuditCell(row: view == .absent || view == .missing ? -1 : Int32(row), view: view)
   }
 
-  private mutating func addColumns(_ source: some AuditSource, _ known: inout [[AuditCell]: Int32]) {
+  private mutating func addColumns(
+    _ source: some AuditSource, _ conditions: AuditConditions, _ known: inout [[AuditCell]: Int32]
+  ) {
     func add(_ key: String, _ view: (Int) -> AuditView) {
       keys.append(key)
       let requests = rows.map { row in
@@ -102,7 +106,7 @@ struct AuditPlan: Sendable {
     }
     add(AuditKeys.full) { _ in .own }
     for (place, name) in modalities.enumerated() { add(AuditKeys.missing(name)) { $0 == place ? .missing : .own } }
-    if modalities.count > 1 {
+    if modalities.count > 1, conditions.declaresAbsence {
       for (place, name) in modalities.enumerated() { add(AuditKeys.absent(name)) { $0 == place ? .absent : .own } }
       for (place, name) in modalities.enumerated() { add(AuditKeys.only(name)) { $0 == place ? .own : .absent } }
       for members in sets {

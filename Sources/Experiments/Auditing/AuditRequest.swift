@@ -9,6 +9,38 @@ public struct AuditRequest: Sendable {
     case file
     /// A command line that answers requests; nil where the other end of standard input and output does.
     case program(String?)
+    /// A TorchScript module, or a package that AOTInductor compiled (`.pt2`).
+    case module(ModuleRequest)
+    /// A server that takes chat requests.
+    case endpoint(EndpointRequest)
+  }
+
+  /// A model behind a server.
+  public struct EndpointRequest: Sendable, Equatable {
+    /// `http://localhost:8000/v1`.
+    public var address: String
+    public var model: String
+    /// A file with the prompt, in which `{text}` and `{classes}` stand for those.
+    public var prompt: URL
+
+    public init(address: String, model: String, prompt: URL) {
+      self.address = address
+      self.model = model
+      self.prompt = prompt
+    }
+  }
+
+  /// A module in a file and how it is used.
+  public struct ModuleRequest: Sendable, Equatable {
+    public var file: URL
+    /// `image=pixels:224`, `text=tokens:FOLDER`, in the order of its arguments; empty gives features as they are.
+    public var inputs: [String] = []
+    /// `logits` or `probabilities`.
+    public var output = "logits"
+    /// Samples at a time.
+    public var batch = 32
+
+    public init(file: URL) { self.file = file }
   }
 
   /// A file of predictions, or the data that a model is asked about.

@@ -1,5 +1,7 @@
+import Encoders
 import Multimodal
 import Records
+import Torch
 
 /// What a request shows of one modality.
 enum AuditView: Hashable, Sendable {
@@ -33,6 +35,11 @@ protocol AuditSource: Sendable {
 
   /// Adds to a digest all that ``write(_:into:)`` depends on, in which no path matters.
   func identify(_ shown: [AuditCell], into bytes: inout [UInt8]) throws
+
+  /// What a module is given of a modality for a batch.
+  ///
+  /// - Parameter input: how raw inputs become tensors; nil for features.
+  func tensors(of modality: Int, _ shown: [AuditCell], as input: ModuleInput?) throws -> [Tensor]
 
   /// Says that a request was answered, so that what was made for it can go.
   func release(_ shown: [AuditCell])

@@ -106,7 +106,29 @@ private struct AuditWork {
       tell(table)
       return try measured(table, notes: [], asked: 0, known: 0)
     case .program(let command):
-      return try asking(command)
+      let settings = ProgramSettings(
+        command: command, jobs: request.jobs, window: request.window, timeout: request.timeout)
+      return try asking(settings.identity(request.stamp), declaresAbsence: true) { source, plan, store, classes in
+        try ProgramDoor(source, plan, store, classes, settings, stop: stop, events: events).run()
+      }
+    case .module(let module):
+      let settings = try ModuleDoor.Settings(module)
+      events(.warning(settings.warning))
+      var door: ModuleDoor?
+      return try asking(settings.identity(), declaresAbsence: false) { source, plan, store, classes in
+        let opened = try door ?? ModuleDoor(settings, source)
+        door = opened
+        try opened.run(plan, store, classes, stop: stop, events: events)
+        return []
+      }
+    case .endpoint(let endpoint):
+      let settings = try EndpointDoor.Settings(endpoint, jobs: request.jobs, timeout: request.timeout)
+      return try asking(
+        settings.identity(request.stamp), declaresAbsence: true, noAnswer: EndpointDoor.noAnswer
+      ) { source, plan, store, classes in
+        try EndpointDoor(settings, source, classes: classes.names).run(plan, store, stop: stop, events: events)
+        return []
+      }
     }
   }
 
@@ -166,7 +188,16 @@ private struct AuditWork {
     return (source, source.prior)
   }
 
-  private func asking(_ command: String?) throws -> AuditSummary {
+  /// Asks a model about everything that is not known, and measures its answers.
+  ///
+  /// - Parameters:
+  ///   - model: names the model and its state.
+  ///   - noAnswer: a class of its own for answers that are none.
+  ///   - ask: asks, and says which samples could not be answered for.
+  private func asking(
+    _ model: String, declaresAbsence: Bool, noAnswer: String? = nil,
+    _ ask: (any AuditSource, AuditPlan, AnswerStore, AnswerClasses) throws -> [LeftOut]
+  ) throws -> AuditSummary {
     let files = FileManager.default
     try Diagnosis.placing(request.out) {
       if request.again, files.fileExists(atPath: answers.path) { try files.removeItem(at: answers) }
@@ -187,11 +218,10 @@ private struct AuditWork {
         "Data",
         "\(source.name) · \(grouped(samples.count)) samples, \(samples.classes.count) classes, "
           + source.modalities.joined(separator: ", ")))
-    let settings = ProgramSettings(
-      command: command, jobs: request.jobs, window: request.window, timeout: request.timeout)
-    let model = try settings.identity(request.stamp)
-    let conditions = AuditConditions(swaps: request.swaps, grid: request.grid, seed: request.seed)
-    let classes = AnswerClasses(samples.classes, isMultiLabel: samples.isMultiLabel)
+    let conditions = AuditConditions(
+      swaps: request.swaps, grid: request.grid, seed: request.seed, declaresAbsence: declaresAbsence)
+    let classes = AnswerClasses(
+      samples.classes + (noAnswer.map { [$0] } ?? []), isMultiLabel: samples.isMultiLabel)
     var rows = Array(0..<samples.count)
     var leftOut: [LeftOut] = []
     var first: (plan: Int, known: Int)?
@@ -205,8 +235,7 @@ private struct AuditWork {
         let known = store.knownBefore > 0 ? ", \(grouped(store.knownBefore)) answered before" : ""
         events(.phase("Requests", "\(grouped(plan.count))\(known)"))
       }
-      let door = ProgramDoor(source, plan, store, classes, settings, stop: stop, events: events)
-      let failed = try door.run()
+      let failed = try ask(source, plan, store, classes)
       if failed.isEmpty {
         var notes = source.notes
         if store.form == .label {
@@ -215,7 +244,14 @@ private struct AuditWork {
               + "say little of it")
         }
         notes += try told(leftOut)
-        let table = try table(plan, source, store, prior)
+        let without = noAnswer == nil ? 0 : try unanswered(plan, store, classes.count)
+        if without > 0 {
+          notes.append(
+            "\(grouped(without)) of \(grouped(plan.count)) answers are no class: they count as wrong, under "
+              + "'\(noAnswer ?? "")'")
+        }
+        let names = without > 0 ? classes.names : samples.classes
+        let table = try table(plan, source, store, names, width: classes.count, prior)
         let known = first?.known ?? 0
         return try measured(table, notes: notes, asked: store.answered - known, known: known)
       }
@@ -252,15 +288,27 @@ private struct AuditWork {
     ]
   }
 
+  /// How many answers are no class.
+  private func unanswered(_ plan: AuditPlan, _ store: AnswerStore, _ width: Int) throws -> Int {
+    let values = store.scores(of: (0..<plan.count).map(Int32.init))
+    return (0..<plan.count).count { values[($0 + 1) * width - 1] > 0.5 }
+  }
+
+  /// - Parameters:
+  ///   - names: of the classes, the first of those that answers are about.
+  ///   - width: the numbers of an answer.
   private func table(
-    _ plan: AuditPlan, _ source: any AuditSource, _ store: AnswerStore, _ prior: [Double]?
+    _ plan: AuditPlan, _ source: any AuditSource, _ store: AnswerStore, _ names: [String], width: Int,
+    _ prior: [Double]?
   ) throws -> PredictionTable {
     let samples = source.samples.rows(plan.rows)
-    let classes = samples.classes.count
-    func scores(_ requests: [Int32], _ name: String) throws -> Auditing.ClassScores {
-      try Auditing.ClassScores(
+    let classes = names.count
+    func scores(_ requests: [Int32], _ name: String) throws -> AnswerTable {
+      var values = store.scores(of: requests)
+      if classes < width { values = values.enumerated().filter { $0.offset % width < classes }.map(\.element) }
+      return try AnswerTable(
         rows: requests.count, classes: classes, kind: store.form == .logits ? .logits : .probabilities,
-        values: store.scores(of: requests), severalLabels: samples.isMultiLabel, name: name)
+        values: values, severalLabels: samples.isMultiLabel, name: name)
     }
     let conditions = try plan.columns.map { ($0.key, try scores($0.requests, $0.key)) }
     let labels = samples.labels.map { labels -> PredictionTable.Labels in
@@ -268,7 +316,7 @@ private struct AuditWork {
       return .several(labels.flatMap { own in (0..<classes).map(own.contains) })
     }
     return try PredictionTable(
-      ids: samples.ids, classes: samples.classes, modalities: source.modalities, labels: labels,
+      ids: samples.ids, classes: names, modalities: source.modalities, labels: labels,
       task: samples.isMultiLabel ? .multiLabel : nil, groups: samples.groups.map(Self.unique),
       conditions: Dictionary(uniqueKeysWithValues: conditions),
       swaps: plan.swaps.map { swap in
@@ -278,7 +326,8 @@ private struct AuditWork {
           scores: try scores(swap.requests, AuditKeys.swap(name, swap.number)))
       },
       grid: plan.grid.map { .init(index: $0.index, scores: try scores($0.requests, AuditKeys.grid)) },
-      prior: samples.labels == nil ? nil : prior)
+      prior: samples.labels == nil
+        ? nil : prior.map { $0 + [Double](repeating: 0, count: classes - $0.count) })
   }
 
   /// Groups where every sample has one: whoever belongs to nobody stands alone.

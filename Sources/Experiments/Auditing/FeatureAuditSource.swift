@@ -1,4 +1,5 @@
 import Datasets
+import Encoders
 import Foundation
 import Multimodal
 import Records
@@ -136,6 +137,17 @@ struct FeatureAuditSource: AuditSource {
     case .missing: missing[modality][0]
     case .impaired(let number): impaired[modality][number][Int(cell.row)]
     }
+  }
+
+  func tensors(of modality: Int, _ shown: [AuditCell], as input: ModuleInput?) throws -> [Tensor] {
+    guard input == nil else {
+      throw Diagnosis(
+        "the data holds features, and neither pictures nor texts", place: "--input",
+        remedy: "leave --input out, or audit the raw data", exitStatus: .usage)
+    }
+    let width = features[modality].width
+    let rows: [Float] = shown.flatMap { values($0, modality) ?? missing[modality][0] }
+    return [try Tensor(rows, shape: [shown.count, width])]
   }
 
   func identify(_ shown: [AuditCell], into bytes: inout [UInt8]) throws {

@@ -4,6 +4,7 @@ import Evaluation
 import Foundation
 import Multimodal
 import Records
+import Torch
 
 /// How the samples of an audit are chosen and impaired.
 struct AuditSampling: Sendable {
@@ -204,9 +205,32 @@ struct RawAuditSource: AuditSource {
     }
   }
 
-  /// What a model is shown of a modality: one input, or several pictures of a clip; nil where it is absent.
+  /// Of a clip the first picture; what a sample lacks is what a missing input is.
+  func tensors(of modality: Int, _ shown: [AuditCell], as form: ModuleInput?) throws -> [Tensor] {
+    guard let form else {
+      throw Diagnosis(
+        "there are no features of '\(modalities[modality])'", place: "--input",
+        remedy: "--input image=pixels:224, --input text=tokens:FOLDER", exitStatus: .usage)
+    }
+    let kind = kinds[modality]
+    let inputs = try parallelMap(shown.count) { place in
+      try looks(shown[place], kind)?.first.map { try input($0, shown[place]) } ?? .missing(kind)
+    }
+    return try form.tensors(inputs)
+  }
+
+  /// What a model is shown of a modality, one input or several pictures of a clip; nil where it is absent.
   func inputs(_ cell: AuditCell, _ modality: Int) throws -> [RawInput]? {
     try looks(cell, kinds[modality])?.map { try input($0, cell) }
+  }
+
+  /// The bytes of pictures as a cell shows them: the files' own, or PNG; nil where they are absent.
+  func pictures(_ cell: AuditCell, _ modality: Int) throws -> [Data]? {
+    try looks(cell, kinds[modality])?.compactMap { look in
+      if cell.view == .own { return try look.read() }
+      guard case .image(let image) = try input(look, cell) else { return nil }
+      return try image.png()
+    }
   }
 
   private func input(_ look: RawLook, _ cell: AuditCell) throws -> RawInput {

@@ -55,10 +55,10 @@ private struct TableReader {
     reader.isMultiLabel = labels.map { $0.shape.count == 2 && $0.shape[1] > 1 } ?? false
     let classes = try reader.classes(labels, count: full.classes)
     let scores = { (name: String) in try reader.scores(name, classes.count) }
-    var conditions: [String: Auditing.ClassScores] = [:]
-    var baseline: [String: Auditing.ClassScores] = [:]
-    var held: [String: Auditing.ClassScores] = [:]
-    var parts: [String: Auditing.ClassScores] = [:]
+    var conditions: [String: AnswerTable] = [:]
+    var baseline: [String: AnswerTable] = [:]
+    var held: [String: AnswerTable] = [:]
+    var parts: [String: AnswerTable] = [:]
     var swaps: [PredictionTable.Swap] = []
     for name in arrays.names.sorted() {
       let known = TableNames.Parts(name)
@@ -154,7 +154,7 @@ private struct TableReader {
     return (array.shape.count == 1 || array.shape[1] == 1 ? 2 : array.shape[1], array)
   }
 
-  private func scores(_ name: String, _ classes: Int) throws -> Auditing.ClassScores {
+  private func scores(_ name: String, _ classes: Int) throws -> AnswerTable {
     guard let array = try arrays.array(name) else { throw refusal("there is no array '\(name)'") }
     let isLogits = TableNames.Parts(name).isLogits
     guard (1...2).contains(array.shape.count) else {
@@ -167,14 +167,14 @@ private struct TableReader {
 
   private func scores(
     _ array: TableArray, _ isLogits: Bool, rows: Int, width: Int, _ classes: Int
-  ) throws -> Auditing.ClassScores {
+  ) throws -> AnswerTable {
     var values = try array.numbers(in: place)
     if width == 1, classes == 2 {
       values = values.flatMap { isLogits ? [0, $0] : [1 - $0, $0] }
     } else if width != classes {
       throw refusal("'\(array.name)' has \(width) classes, and 'full' has \(classes)")
     }
-    return try Auditing.ClassScores(
+    return try AnswerTable(
       rows: rows, classes: classes, kind: isLogits ? .logits : .probabilities, values: values,
       severalLabels: isMultiLabel, name: array.name)
   }

@@ -14,7 +14,7 @@ extension PredictionTable {
       "ids": Self.list(ids), "classes": Self.list(classes), "modalities": Self.list(modalities),
     ]
     if let groups { names["groups"] = Self.list(groups) }
-    func add(_ name: String, _ scores: Auditing.ClassScores, _ shape: [Int]? = nil) throws {
+    func add(_ name: String, _ scores: AnswerTable, _ shape: [Int]? = nil) throws {
       let full = scores.kind == .logits ? "logits/\(name)" : name
       tensors.append((full, try Tensor(scores.values, shape: shape ?? [scores.rows, scores.classes])))
     }

@@ -23,6 +23,8 @@ struct AuditCommand: ParsableCommand, Exemplified {
     "seesaw audit --template > fill.py",
     "seesaw audit predictions.npz",
     "seesaw audit my-folder --command 'python predict.py' --jobs 2",
+    "seesaw audit my-folder --module model.pt --input image=pixels:224 --input text=tokens:all-MiniLM-L6-v2",
+    "seesaw audit my-folder --endpoint http://localhost:8000/v1 --model qwen --prompt prompt.txt --samples 200 --grid 0",
     "seesaw audit predictions.npz --fail-on 'worst_regret>0.05' --fail-on 'image.used_share<0.2' --junit audit.xml",
     "seesaw audit --compare runs/audit-last-week runs/audit-today",
     "seesaw audit stream.npz --unlabelled --against runs/audit-last-week",
@@ -38,6 +40,25 @@ struct AuditCommand: ParsableCommand, Exemplified {
     help: ArgumentHelp("The program to ask; - speaks over standard output and input itself.", valueName: "command line")
   )
   var command: String?
+
+  @Option(
+    help: ArgumentHelp("A TorchScript module, or a package that AOTInductor compiled (.pt2).", valueName: "file"))
+  var module: String?
+
+  @OptionGroup var moduleOptions: AuditModuleOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "A server that takes chat requests, as vLLM and llama.cpp do; SEESAW_ENDPOINT_KEY may hold its key.",
+      valueName: "address"))
+  var endpoint: String?
+
+  @Option(help: ArgumentHelp("With --endpoint: what the server calls the model.", valueName: "name"))
+  var model: String?
+
+  @Option(
+    help: ArgumentHelp("With --endpoint: a file with the prompt, {text} and {classes} in it.", valueName: "file"))
+  var prompt: String?
 
   @Option(
     help: ArgumentHelp("The folder of table, answers and audit.json (default: runs/audit-<name>).", valueName: "folder")
@@ -92,7 +113,12 @@ struct AuditCommand: ParsableCommand, Exemplified {
             ? "--compare takes two audits: the old and the new."
             : "Name one file of predictions, or one folder of samples.")
     }
-    if command != nil, compare { throw ValidationError("--compare takes audits that are made already.") }
+    let models = [command, module, endpoint].compactMap { $0 }
+    guard models.count < 2 else { throw ValidationError("Name one model: --command, --module or --endpoint.") }
+    guard (endpoint == nil) == (model == nil), (endpoint == nil) == (prompt == nil) else {
+      throw ValidationError("--endpoint, --model and --prompt go together.")
+    }
+    if !models.isEmpty, compare { throw ValidationError("--compare takes audits that are made already.") }
     if against != nil, !unlabelled { throw ValidationError("--against goes with --unlabelled.") }
     if let replicates, replicates < 2 { throw ValidationError("--replicates is \(replicates); at least 2 are needed.") }
   }
@@ -146,6 +172,10 @@ struct AuditCommand: ParsableCommand, Exemplified {
   func request(_ subject: URL, _ target: URL) throws -> AuditRequest {
     var request = AuditRequest(subject: subject, out: target)
     if let command { request.door = .program(command == "-" ? nil : command) }
+    if let module { request.door = .module(moduleOptions.request(URL(filePath: module))) }
+    if let endpoint, let model, let prompt {
+      request.door = .endpoint(.init(address: endpoint, model: model, prompt: URL(filePath: prompt)))
+    }
     try asking.fill(&request)
     request.metric = metric
     request.seed = seed
@@ -173,6 +203,31 @@ struct AuditCommand: ParsableCommand, Exemplified {
     }
     try output.data(json ? change.json() : AuditAnswer.text(change, width: output.surroundings.width))
     try judge(try Tree(encoding: change, keys: .asNamed), bounds, name: Self.name(of: URL(filePath: subjects[1])))
+  }
+}
+
+/// How a module is used.
+struct AuditModuleOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "How a module is given a modality, in the order of its arguments: image=pixels:224 (0…1, [B, 3, H, W]), "
+        + "image=pixels:FOLDER (as its preprocessor_config.json says), text=tokens:FOLDER, text=tokens+mask:FOLDER; may be "
+        + "repeated. Features are given as they are.",
+      valueName: "modality=form"))
+  var input: [String] = []
+
+  @Option(help: ArgumentHelp("What a module gives: logits or probabilities.", valueName: "form"))
+  var output = "logits"
+
+  @Option(help: ArgumentHelp("Samples that a module is given at a time.", valueName: "number"))
+  var batch = 32
+
+  func request(_ file: URL) -> AuditRequest.ModuleRequest {
+    var request = AuditRequest.ModuleRequest(file: file)
+    request.inputs = input
+    request.output = output
+    request.batch = batch
+    return request
   }
 }
 
