@@ -12,7 +12,9 @@ import Records
 /// done with the audited model's answer as the target.
 ///
 /// Plug-in estimates of synergy are too large where cells are few. So it is told only of N ≥ 10 · K₁ · K₂ · K_y rows, and
-/// where it is above the 95 % quantile of permuted labels. Sources: Bertschinger et al., Entropy 2014; Liang et al.,
+/// where it is above the 95 % quantiles of permuted labels, and of as many rows drawn from the distribution at the minimum,
+/// which tells as much by each source and has no synergy: with one good source the former alone is raised too often.
+/// Sources: Bertschinger et al., Entropy 2014; Liang et al.,
 /// NeurIPS 2023, arXiv 2302.12247.
 struct Decomposing: Sendable {
   /// One source against another about a target that takes few values.
@@ -38,26 +40,63 @@ struct Decomposing: Sendable {
     var cells: Int { sizes.0 * sizes.1 * sizes.2 }
   }
 
+  /// Parts of information, a mean over games.
+  private struct Bits {
+    var (redundant, first, second, synergy, bound) = (0.0, 0.0, 0.0, 0.0, 0.0)
+  }
+
   /// What the whole of a pair of sources says, a mean over its games.
   private struct Pair: Sendable {
     let name: String
     let games: [Game]
 
-    func parts(_ weights: [Double], targets: [[Int]]? = nil) -> InformationParts {
-      var sum: InformationParts?
+    func parts(_ weights: [Double], targets: [[Int]]? = nil) -> Bits {
+      mean { $0.parts(weights, target: targets?[$1]) }
+    }
+
+    /// The same of as many rows that are drawn where there is no synergy.
+    func drawnWithout(_ least: [[Double]], rows: Int, _ numbers: inout SeededNumbers) -> Bits {
+      mean { game, place in
+        InformationParts(Self.drawn(rows, from: least[place], &numbers), sizes: game.sizes)
+      }
+    }
+
+    /// The distributions without synergy, a game each.
+    func least(_ weights: [Double]) -> [[Double]] { games.map { $0.parts(weights).least } }
+
+    private static func drawn(_ count: Int, from cells: [Double], _ numbers: inout SeededNumbers) -> [Double] {
+      var sums: [Double] = []
+      var sum = 0.0
+      for cell in cells {
+        sum += cell
+        sums.append(sum)
+      }
+      var counts = [Double](repeating: 0, count: cells.count)
+      for _ in 0..<count {
+        let place = numbers.uniform() * sum
+        var (low, high) = (0, cells.count - 1)
+        while low < high {
+          let middle = (low + high) / 2
+          if sums[middle] > place { high = middle } else { low = middle + 1 }
+        }
+        counts[low] += 1
+      }
+      return counts
+    }
+
+    private func mean(_ parts: (Game, Int) -> InformationParts) -> Bits {
+      var sum = Bits()
       let total = games.reduce(0) { $0 + $1.weight }
       for (place, game) in games.enumerated() where game.weight > 0 && total > 0 {
-        let own = game.parts(weights, target: targets?[place])
+        let own = parts(game, place)
         let share = game.weight / total
-        var next = sum ?? InformationParts(redundant: 0, first: 0, second: 0, synergy: 0, bound: 0)
-        next.redundant += share * own.redundant
-        next.first += share * own.first
-        next.second += share * own.second
-        next.synergy += share * own.synergy
-        next.bound = max(next.bound, own.bound)
-        sum = next
+        sum.redundant += share * own.redundant
+        sum.first += share * own.first
+        sum.second += share * own.second
+        sum.synergy += share * own.synergy
+        sum.bound = max(sum.bound, own.bound)
       }
-      return sum ?? InformationParts(redundant: 0, first: 0, second: 0, synergy: 0, bound: 0)
+      return sum
     }
 
     /// Whether there are enough rows that synergy is more than bias.
@@ -203,17 +242,17 @@ struct Decomposing: Sendable {
     let bound = found.map(\.bound).max() ?? 0
     var judged = Judged(synergy: nil, bound: bound, redundant: 0, unique: [:])
     guard permutations > 1 else { return judged }
-    func mean(_ parts: [InformationParts], _ value: (InformationParts) -> Double) -> Double {
+    func mean(_ parts: [Bits], _ value: (Bits) -> Double) -> Double {
       parts.reduce(0) { $0 + value($1) } / Double(max(parts.count, 1))
     }
     var numbers = SeededNumbers(seed: seed, stream: "audit/permutations")
-    let drawn = (0..<permutations).map { _ -> [InformationParts] in
+    let drawn = (0..<permutations).map { _ -> [Bits] in
       let order = numbers.permutation(rows)
       return pairs.map { pair in
         pair.parts(ones, targets: pair.games.map { game in order.map { game.target[$0] } })
       }
     }
-    func bound95(_ value: ([InformationParts]) -> Double) -> Double {
+    func bound95(_ value: ([Bits]) -> Double) -> Double {
       Resampling.quantile(drawn.map(value).sorted(), 0.95)
     }
     judged.redundant = bound95 { mean($0, \.redundant) }
@@ -221,9 +260,14 @@ struct Decomposing: Sendable {
       judged.unique[name] = bound95 { names.count > 2 ? $0[place].first : place == 0 ? $0[0].first : $0[0].second }
     }
     let synergy = mean(found, \.synergy)
-    if pairs.allSatisfy({ $0.isLarge(rows) }), synergy > bound, synergy > bound95({ mean($0, \.synergy) }) {
-      judged.synergy = synergy
+    guard pairs.allSatisfy({ $0.isLarge(rows) }), synergy > bound, synergy > bound95({ mean($0, \.synergy) }) else {
+      return judged
     }
+    let least = pairs.map { $0.least(ones) }
+    let without = (0..<permutations).map { _ in
+      mean(zip(pairs, least).map { $0.drawnWithout($1, rows: rows, &numbers) }, \.synergy)
+    }.sorted()
+    if synergy > Resampling.quantile(without, 0.95) { judged.synergy = synergy }
     return judged
   }
 
@@ -240,15 +284,5 @@ struct Decomposing: Sendable {
       redundant: redundant, unique: unique("pid"), synergy: own.synergy, bound: own.bound, told: own.synergy != nil,
       chance: permutations > 1 ? own.unique.merging(["redundant": own.redundant]) { first, _ in first } : [:],
       model: model)
-  }
-}
-
-extension InformationParts {
-  init(redundant: Double, first: Double, second: Double, synergy: Double, bound: Double) {
-    self.redundant = redundant
-    self.first = first
-    self.second = second
-    self.synergy = synergy
-    self.bound = bound
   }
 }

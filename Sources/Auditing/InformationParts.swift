@@ -18,6 +18,8 @@ struct InformationParts: Equatable, Sendable {
   var synergy: Double
   /// How far the minimum may be off, bits.
   var bound: Double
+  /// The distribution at the minimum, as the table: of the same P(x₁, y) and P(x₂, y), and without synergy.
+  var least: [Double]
 
   /// Of a table of counts or probabilities, [x₁][x₂][y] flat with y fastest.
   ///
@@ -32,15 +34,17 @@ struct InformationParts: Equatable, Sendable {
     let total = counts.reduce(0, +)
     guard total > 0 else {
       (redundant, first, second, synergy, bound) = (0, 0, 0, 0, 0)
+      least = counts
       return
     }
     let table = JointTable(counts.map { $0 / total }, sizes)
     let (one, two, both) = (table.information(table.byFirst), table.information(table.bySecond), table.togetherBits)
-    let (least, gap) = table.leastInformation(tolerance: tolerance, mostRounds: mostRounds)
+    let (bits, gap, cells) = table.leastInformation(tolerance: tolerance, mostRounds: mostRounds)
     // The minimum lies between what either source holds alone and what both do.
-    let m = min(max(least, one, two), both)
+    let m = min(max(bits, one, two), both)
     (redundant, first, second, synergy) = (max(one + two - m, 0), m - two, m - one, both - m)
     bound = gap
+    least = cells
   }
 }
 
@@ -48,17 +52,15 @@ struct InformationParts: Equatable, Sendable {
 private struct JointTable {
   let (k1, k2, k): (Int, Int, Int)
   /// By y: x₁ × x₂ given y, and the share of y; only those that occur.
-  private let slices: [(share: Double, cells: [Double])]
-  private let cells: [Double]
+  private let slices: [(y: Int, share: Double, cells: [Double])]
 
   init(_ cells: [Double], _ sizes: (Int, Int, Int)) {
     (k1, k2, k) = sizes
-    self.cells = cells
     let (k, area) = (sizes.2, sizes.0 * sizes.1)
     slices = (0..<k).compactMap { y in
       let own = (0..<area).map { cells[$0 * k + y] }
       let share = own.reduce(0, +)
-      return share > 0 ? (share, own.map { $0 / share }) : nil
+      return share > 0 ? (y, share, own.map { $0 / share }) : nil
     }
   }
 
@@ -86,7 +88,7 @@ private struct JointTable {
   }
 
   /// The least I(Y; X₁X₂) over distributions with the same marginals, and how far off it may be.
-  func leastInformation(tolerance: Double, mostRounds: Int) -> (bits: Double, bound: Double) {
+  func leastInformation(tolerance: Double, mostRounds: Int) -> (bits: Double, bound: Double, cells: [Double]) {
     let (first, second) = (byFirst, bySecond)
     let area = k1 * k2
     var conditional = zip(first, second).map { a, b in a.flatMap { x in b.map { x * $0 } } }
@@ -113,7 +115,9 @@ private struct JointTable {
       bound = max(most - mean, 0) + residual
       if bound <= tolerance { break }
     }
-    return (information(conditional), bound)
+    var least = [Double](repeating: 0, count: area * k)
+    for (slice, own) in zip(slices, conditional) { for x in 0..<area { least[x * k + slice.y] = slice.share * own[x] } }
+    return (information(conditional), bound, least)
   }
 
   /// The distribution with marginals a and b that is nearest to a kernel: diag(u) kernel diag(v).

@@ -344,6 +344,8 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
   public var trial: Trial?
   /// Of the diagnosed run, or of the first of the trained models.
   public var evidence: RunEvidence
+  /// What the first of the models takes of what the data hold; nil in older files.
+  public var audit: AuditRecord?
   /// What a reader must know.
   public var notes: [String]
   /// The answer in words, as the command gives it; empty until somebody words it.
@@ -355,8 +357,9 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
     chance: Double,
     scores: [String: Estimate], conditions: [String], leaning: Leaning, worth: [String: Worth], gap: GapParts? = nil,
     partings: [Parting] = [], transfer: Transfer, calibration: [String: Calibration], gradients: Gradients,
-    trial: Trial? = nil, evidence: RunEvidence, notes: [String] = []
+    trial: Trial? = nil, evidence: RunEvidence, audit: AuditRecord? = nil, notes: [String] = []
   ) {
+    self.audit = audit
     self.subject = subject
     self.place = place
     self.data = data
@@ -429,15 +432,19 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
     return found
   }
 
-  static let keyOrder = [
-    "format", "words", "subject", "place", "data", "dataset", "task", "metric", "method", "modalities", "classes",
-    "samples",
-    "seeds", "quick", "missing", "chance", "conditions", "scores", "leaning", "verdict", "modality", "peers", "above",
-    "strength",
-    "worth", "adds", "lost", "only", "alone", "aloneAboveChance", "unused", "probe", "speed", "gap", "strong", "weak",
-    "model", "data", "training", "partings", "transfer", "calibration", "gradients", "trial", "baseline", "chosen",
-    "value", "interval95", "notes", "evidence",
-  ]
+  static let keyOrder =
+    [
+      "format", "words", "subject", "place", "data", "dataset", "task", "metric", "method", "modalities", "classes",
+      "samples",
+      "seeds", "quick", "missing", "chance", "conditions", "scores", "leaning", "verdict", "modality", "peers", "above",
+      "strength",
+      "worth", "adds", "lost", "only", "alone", "aloneAboveChance", "unused", "probe", "speed", "gap", "strong", "weak",
+      "model", "data", "training", "partings", "transfer", "calibration", "gradients", "trial", "baseline", "chosen",
+      "value", "interval95", "notes", "audit", "evidence",
+    ]
+    + AuditRecord.keyOrder.filter {
+      !["format", "words", "samples", "classes", "modalities", "metric", "task"].contains($0)
+    }
 
   /// The file's text.
   public func json(_ layout: JSONLayout = .pretty) throws -> String {

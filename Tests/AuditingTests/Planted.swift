@@ -24,12 +24,13 @@ struct Planted {
 
   /// Everything that an audit may ask for.
   func table(
-    seed: UInt64 = 0, swaps: Int = 5, grid: Int = 40, permuted: Bool = false, parts: [String: AnswerTable]? = nil
+    seed: UInt64 = 0, swaps: Int = 5, grid: Int = 100, permuted: Bool = false, parts: [String: AnswerTable]? = nil
   ) throws -> PredictionTable {
     var numbers = SeededNumbers(seed: seed, stream: "planted/table")
     let names = Self.modalities
     let order = permuted ? numbers.permutation(rows) : Array(0..<rows)
     var conditions = [PredictionTable.full: try scores { row in model(symbols.map { $0[row] }) }]
+    conditions["none"] = try scores { _ in model([nil, nil]) }
     for (place, name) in names.enumerated() {
       conditions["missing:\(name)"] = try scores { row in
         model(symbols.indices.map { $0 == place ? nil : symbols[$0][row] })
