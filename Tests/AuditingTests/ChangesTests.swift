@@ -7,7 +7,9 @@ import Testing
 @Suite("Changes between audits")
 struct ChangesTests {
   /// A model that is sure of the class that the modality of `heeds` shows, where that one is right so often.
-  private func table(_ rows: Int, heeds: String, right: Double, seed: UInt64, ids: [String]? = nil) throws
+  private func table(
+    _ rows: Int, heeds: String, right: Double, seed: UInt64, ids: [String]? = nil
+  ) throws
     -> PredictionTable
   {
     var numbers = SeededNumbers(seed: seed, stream: "changes")
@@ -24,7 +26,9 @@ struct ChangesTests {
         var partners = SeededNumbers(seed: 9, stream: "\(modality)/\(k)")
         let index = partners.permutation(rows)
         swaps.append(
-          .init(modality: modality, k: k, index: index, scores: try scores(modality == heeds ? index.map { said[$0] } : said)))
+          .init(
+            modality: modality, k: k, index: index,
+            scores: try scores(modality == heeds ? index.map { said[$0] } : said)))
       }
     }
     return try PredictionTable(
@@ -63,14 +67,13 @@ struct ChangesTests {
   func order() throws {
     let names = (0..<60).map { "row \($0)" }
     let old = try table(60, heeds: "text", right: 0.7, seed: 3, ids: names)
+    let values = try #require(old.conditions["full"]?.values)
+    var backwards: [Double] = []
+    for row in (0..<60).reversed() { backwards += values[(4 * row)..<(4 * row + 4)] }
+    let labels = (0..<60).map { (59 - $0) % 4 }
     let reversed = try PredictionTable(
-      ids: names.reversed(), classes: old.classes, modalities: old.modalities,
-      labels: .classes((0..<60).map { (59 - $0) % 4 }),
-      conditions: [
-        "full": try AnswerTable(
-          rows: 60, classes: 4,
-          values: (0..<60).flatMap { row in Array(old.conditions["full"]?.values[((59 - row) * 4)..<((60 - row) * 4)] ?? []) })
-      ])
+      ids: names.reversed(), classes: old.classes, modalities: old.modalities, labels: .classes(labels),
+      conditions: ["full": try AnswerTable(rows: 60, classes: 4, values: backwards)])
     let change = try Audit.changes(from: old, to: reversed)
     #expect(change.paired)
     #expect(change.differences["scores.full"]?.difference.interval95 == Interval(low: 0, high: 0))

@@ -13,7 +13,9 @@ struct AuditBoundTests {
     "samples": 100,
   ]
 
-  private func state(_ text: String) throws -> AuditVerdict.State { try AuditBound(text).verdict(of: Self.record).state }
+  private func state(_ text: String) throws -> AuditVerdict.State {
+    try AuditBound(text).verdict(of: Self.record).state
+  }
 
   @Test("a number is found by its path, by its words in any order, and by its shortest path")
   func found() throws {
@@ -59,7 +61,8 @@ struct AuditBoundTests {
     let bounds = try ["worst_regret>0.05", "full<0.5", "nothing<1"].map(AuditBound.init)
     let xml = JUnitReport(name: "a<b>&\"\u{1}", verdicts: bounds.map { $0.verdict(of: Self.record) }).xml
     #expect(xml.contains(#"tests="3" failures="1" errors="1""#))
-    #expect(xml.contains(#"name="worst_regret&gt;0.05"><failure message="worst_regret&gt;0.05: it is 0.08"/></testcase>"#))
+    #expect(
+      xml.contains(#"name="worst_regret&gt;0.05"><failure message="worst_regret&gt;0.05: it is 0.08"/></testcase>"#))
     #expect(xml.contains(#"name="full&lt;0.5"/>"#))
     #expect(xml.contains("a&lt;b&gt;&amp;&quot;\u{FFFD}") && !xml.contains("a<b>"))
   }

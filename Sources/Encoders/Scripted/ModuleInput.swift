@@ -59,7 +59,8 @@ public struct ModuleInput: Sendable {
         found: [
           kind == .audio
             ? "sounds cannot be given to a module: use --command"
-            : kind == .image ? "there are pixels:SIDE and pixels:FOLDER" : "there are tokens:FOLDER and tokens+mask:FOLDER"
+            : kind == .image
+              ? "there are pixels:SIDE and pixels:FOLDER" : "there are tokens:FOLDER and tokens+mask:FOLDER"
         ], exitStatus: .usage)
     }
   }

@@ -2,7 +2,7 @@ import Foundation
 import Records
 
 /// In which form a model says how sure it is of each class.
-enum AnswerForm: Int, Sendable {
+package enum AnswerForm: Int, Sendable {
   case probabilities = 1
   case logits = 2
   /// The class alone.
@@ -18,18 +18,23 @@ enum AnswerForm: Int, Sendable {
 }
 
 /// Scores of all classes, in their order.
-struct ModelScores: Sendable, Equatable {
-  var form: AnswerForm
-  var values: [Double]
+package struct ModelScores: Sendable, Equatable {
+  package var form: AnswerForm
+  package var values: [Double]
+
+  package init(form: AnswerForm, values: [Double]) {
+    self.form = form
+    self.values = values
+  }
 }
 
 /// Classes by name, and whether a sample may have several.
-struct AnswerClasses: Sendable {
+package struct AnswerClasses: Sendable {
   let names: [String]
   let isMultiLabel: Bool
   private let places: [String: Int]
 
-  init(_ names: [String], isMultiLabel: Bool) {
+  package init(_ names: [String], isMultiLabel: Bool) {
     self.names = names
     self.isMultiLabel = isMultiLabel
     places = Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
@@ -77,10 +82,10 @@ struct AnswerClasses: Sendable {
 }
 
 /// A line that a program answered with.
-struct ModelAnswer {
+package struct ModelAnswer {
   /// Of the request.
-  let id: String
-  let scores: ModelScores
+  package let id: String
+  package let scores: ModelScores
 
   /// The longest line in bytes.
   static let longest = LineReader.limit
@@ -88,7 +93,7 @@ struct ModelAnswer {
   /// Reads `{"id": …, "probabilities": [p, …] or {class: p, …}}`, or with `logits` or `label`.
   ///
   /// - Throws: a `Diagnosis` of what is wrong with the line.
-  init(_ line: UnsafeRawBufferPointer, _ classes: AnswerClasses) throws {
+  package init(_ line: UnsafeRawBufferPointer, _ classes: AnswerClasses) throws {
     if let plain = PlainAnswer(line) {
       id = plain.id
       scores = try classes.checked(plain.values, plain.form)

@@ -17,6 +17,10 @@ final class ModuleDoor {
 
     init(_ request: AuditRequest.ModuleRequest) throws {
       file = request.file
+      var isFolder: ObjCBool = false
+      guard FileManager.default.fileExists(atPath: file.path, isDirectory: &isFolder), !isFolder.boolValue else {
+        throw Diagnosis("there is no module here", place: file.relativePath, exitStatus: .input)
+      }
       batch = request.batch
       guard batch > 0 else { throw Diagnosis("--batch is \(batch), must be at least 1", exitStatus: .usage) }
       inputs = try request.inputs.map { word in
@@ -65,10 +69,6 @@ final class ModuleDoor {
   init(_ settings: Settings, _ source: any AuditSource) throws {
     self.settings = settings
     self.source = source
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: settings.file.path, isDirectory: &isFolder), !isFolder.boolValue else {
-      throw Diagnosis("there is no module here", place: settings.file.relativePath, exitStatus: .input)
-    }
     let forms =
       settings.inputs.isEmpty ? source.modalities.map { (modality: $0, form: "features") } : settings.inputs
     let inputs = try forms.map { name, form -> (modality: Int, form: ModuleInput?) in
@@ -90,7 +90,8 @@ final class ModuleDoor {
     guard lacking.isEmpty else {
       throw Diagnosis(
         "no --input says how the module is given '\(source.modalities[lacking[0]])'",
-        remedy: "--input image=pixels:224 --input text=tokens:FOLDER, in the order of its arguments", exitStatus: .usage)
+        remedy: "--input image=pixels:224 --input text=tokens:FOLDER, in the order of its arguments", exitStatus: .usage
+      )
     }
     module = try Self.read(settings.file)
   }
@@ -153,7 +154,10 @@ final class ModuleDoor {
     } catch {
       throw Diagnosis(
         "the module failed", place: settings.file.relativePath,
-        found: [Self.sentence(error), "it was given " + inputs.map { "\($0.elementType) \($0.shape)" }.joined(separator: ", ")],
+        found: [
+          Self.sentence(error),
+          "it was given " + inputs.map { "\($0.elementType) \($0.shape)" }.joined(separator: ", "),
+        ],
         remedy: "--input says what it is given, in the order of its arguments; --batch how many samples at a time",
         exitStatus: .input)
     }
@@ -167,7 +171,8 @@ final class ModuleDoor {
   private func rows(_ tensor: Tensor, _ classes: AnswerClasses) throws -> [[Double]] {
     let shape = tensor.shape
     let width = shape.count == 1 ? 1 : shape.last ?? 0
-    guard tensor.elementType.isFloatingPoint, (1...2).contains(shape.count), shape[0] == settings.batch, width > 0 else {
+    guard tensor.elementType.isFloatingPoint, (1...2).contains(shape.count), shape[0] == settings.batch, width > 0
+    else {
       throw Diagnosis(
         "the module's answer is no scores of classes", place: settings.file.relativePath,
         found: ["it gives \(tensor.elementType) \(shape)", "expected: [\(settings.batch), \(classes.count)]"],

@@ -15,6 +15,8 @@ final class ProgramWorker {
   private var deaths: [Int32: Int] = [:]
   /// Of this process.
   private var lastAnswered: Int32?
+  /// The request that an answer went wrong about, where that is not the next.
+  private var faulty: Int32?
   /// Bytes on their way, and how many of them are written.
   private var requests: [UInt8] = []
   private var written = 0
@@ -178,9 +180,12 @@ final class ProgramWorker {
     answers.removeFirst(end)
     if !taken.isEmpty {
       patience = clock.now
-      do { try door.keep(taken) } catch { fault = fault ?? error }
+      do { try door.keep(taken) } catch {
+        let odd = taken.first { $0.scores.form != door.store.form }
+        throw explained(error, at: odd.map { Int32($0.request) })
+      }
     }
-    if let fault { throw explained(fault) }
+    if let fault { throw explained(fault, at: faulty ?? (waiting > 0 ? outstanding[first] : nil)) }
   }
 
   private func understand(
@@ -204,6 +209,7 @@ final class ProgramWorker {
       return Diagnosis("the program answered the request '\(shown)', which was never made")
     }
     if number == lastAnswered || outstanding[..<first].contains(number) || door.store.isAnswered(Int(number)) {
+      faulty = number
       return Diagnosis("the program answered the request '\(shown)' twice")
     }
     guard outstanding[first...].contains(number), waiting > 0 else {
@@ -215,12 +221,12 @@ final class ProgramWorker {
   }
 
   /// A fault with the program, the request and its last words.
-  private func explained(_ error: any Error) -> any Error {
+  private func explained(_ error: any Error, at request: Int32?) -> any Error {
     guard !(error is CancellationError) else { return error }
     var diagnosis = Diagnosis(describing: error)
     guard diagnosis.exitStatus != .defect else { return error }
     diagnosis.place = diagnosis.place ?? door.settings.command ?? "standard input"
-    if waiting > 0 { diagnosis.found.append("it was asked about \(door.describe(outstanding[first]))") }
+    if let request { diagnosis.found.append("it was asked about \(door.describe(request))") }
     // What it has to say may still be on its way.
     process.end()
     diagnosis.found += process.lastWords.filter { !$0.hasPrefix("it was ended by the signal 9") }

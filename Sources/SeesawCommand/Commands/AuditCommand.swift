@@ -141,7 +141,7 @@ struct AuditCommand: ParsableCommand, Exemplified {
       output.clear()
       throw Comparison.interrupted(target.relativePath)
     }
-    let text = AuditAnswer(summary.record)
+    let text = AuditText(summary.record)
     summary.record.words = text.words
     try summary.record.write(to: target)
     output.clear()
@@ -152,7 +152,7 @@ struct AuditCommand: ParsableCommand, Exemplified {
     if let against {
       let moved = try Experiment.compareAudits(
         URL(filePath: against), summary.table, metric: metric, seed: seed, replicates: replicates, unlabelled: true)
-      try output.data(json ? moved.json() : AuditAnswer.text(moved, width: output.surroundings.width))
+      try output.data(json ? moved.json() : AuditChangeText.text(moved, width: output.surroundings.width))
     }
     let seconds = (ContinuousClock.now - begun) / .seconds(1)
     output.say(
@@ -201,7 +201,7 @@ struct AuditCommand: ParsableCommand, Exemplified {
       try AtomicFile.write(
         Data((change.json() + "\n").utf8), to: URL(filePath: out).appending(path: AuditChange.fileName))
     }
-    try output.data(json ? change.json() : AuditAnswer.text(change, width: output.surroundings.width))
+    try output.data(json ? change.json() : AuditChangeText.text(change, width: output.surroundings.width))
     try judge(try Tree(encoding: change, keys: .asNamed), bounds, name: Self.name(of: URL(filePath: subjects[1])))
   }
 }
