@@ -214,7 +214,7 @@ put("table", "names", '{"label":0,"full":[1,0],"logits/logits/full":[1,0],"basel
 put("answer", "good", '{"id":"7","probabilities":[0.5,0.25,0.25]}\n{"id":8,"logits":[-1,2.5e0,0]}\n{"id":"9","label":"b"}\n')
 put("answer", "tables", '{"probabilities":{"c":0.25,"a":0.5,"b":0.25},"id":"7"}\n{"id":"1","label":["a","c"]}\n{"id":"1","label":2}\n')
 put("answer", "numbers", '{"id":"7","probabilities":[NaN,1e999,-0]}\n{"id":"7","logits":[1e308,-1e308,0]}\n{"id":9223372036854775808,"logits":[.5,+1,0x1]}\n')
-put("answer", "nonsense", 'Loading model: 100%|\u2588\u2588|\r\n{"id":null}\n{}\n[]\n{"id":"\\ud800"}\n{"id":"a","error":"\\u001b[31m"}\n')
+put("answer", "nonsense", 'Loading model: 100%|\u2588\u2588|\n{"id":null}\n{}\n[]\n{"id":"\\ud800"}\n{"id":"a","error":"\\u001b[31m"}\n')
 put("answer", "unfinished", '{"id":"7","probabilities":[0.5,0.25\n{"id":"7"\n{"id\n{"id":"7","probabilities":[0.1,0.2,0.7]}x\n')
 put("predict", "good", '{"id":1,"text":"a"}\n{"id":"b","image":"a.png"}\n{"features":{"image":[1,2.5,-3e2]}}\n')
 put("predict", "wrong", '{"txt":1}\n{}\n[]\nnull\n{"features":{"a":[1e999]}}\n{"features":[]}\n{"id":{}}\n')
