@@ -12,7 +12,7 @@ import Records
 /// done with the audited model's answer as the target.
 ///
 /// Plug-in estimates of synergy are too large where cells are few. So it is told only of N ≥ 10 · K₁ · K₂ · K_y rows, and
-/// where it is above the 95 % quantiles of permuted labels, and of as many rows drawn from the distribution at the minimum,
+/// where it is above the 95 % quantile of permuted labels and the 99 % quantile of as many rows drawn from the distribution at the minimum,
 /// which tells as much by each source and has no synergy: with one good source the former alone is raised too often.
 /// Sources: Bertschinger et al., Entropy 2014; Liang et al.,
 /// NeurIPS 2023, arXiv 2302.12247.
@@ -267,7 +267,7 @@ struct Decomposing: Sendable {
     let without = (0..<permutations).map { _ in
       mean(zip(pairs, least).map { $0.drawnWithout($1, rows: rows, &numbers) }, \.synergy)
     }.sorted()
-    if synergy > Resampling.quantile(without, 0.95) { judged.synergy = synergy }
+    if synergy > Resampling.quantile(without, 0.99) { judged.synergy = synergy }
     return judged
   }
 

@@ -52,7 +52,7 @@ public struct AuditText: Equatable, Sendable {
     [scoreTable, bitsTable, routingTable, swapTable, shareTable].compactMap { $0 }
   }
 
-  private var scoreTable: DiagnosisText.Table? {
+  var scoreTable: DiagnosisText.Table? {
     guard !record.scores.isEmpty else { return nil }
     let order = record.scores.keys.sorted { a, b in (a == "full" ? "" : a) < (b == "full" ? "" : b) }
     return DiagnosisText.Table(
@@ -62,7 +62,7 @@ public struct AuditText: Equatable, Sendable {
         + (record.chance.map { [["a constant prediction", percent($0), ""]] } ?? []))
   }
 
-  private var bitsTable: DiagnosisText.Table? {
+  var bitsTable: DiagnosisText.Table? {
     var rows: [[String]] = []
     func add(_ title: String, _ values: (String) -> String) {
       let cells = record.modalities.map(values)
@@ -93,7 +93,7 @@ public struct AuditText: Equatable, Sendable {
       header: ["bits"] + record.modalities, rows: rows)
   }
 
-  private var routingTable: DiagnosisText.Table? {
+  var routingTable: DiagnosisText.Table? {
     guard let routing = record.routing else { return nil }
     func row(_ title: String, _ key: String, _ found: AuditRecord.Share) -> [String] {
       [
@@ -112,7 +112,7 @@ public struct AuditText: Equatable, Sendable {
       header: ["right alone", "share", "model right"], rows: rows)
   }
 
-  private var swapTable: DiagnosisText.Table? {
+  var swapTable: DiagnosisText.Table? {
     let rows = record.modalities.compactMap { name -> [String]? in
       guard let swap = record.swap[name] else { return nil }
       func cell(_ key: String, _ value: Double?) -> String { share("swap.\(name).\(key)", value, signed: false) }
@@ -130,7 +130,7 @@ public struct AuditText: Equatable, Sendable {
       header: ["modality", "loses", "same class", "follows it", "the rest", "pairs", "moves"], rows: rows)
   }
 
-  private var shareTable: DiagnosisText.Table? {
+  var shareTable: DiagnosisText.Table? {
     var rows: [[String]] = []
     func add(_ title: String, _ path: String, _ values: [String: Double], together: Bool = false) {
       guard !values.isEmpty else { return }

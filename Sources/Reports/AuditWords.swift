@@ -197,7 +197,7 @@ struct AuditWords {
     guard !findings.contains(.learnedNothing) else { return [] }
     var out: [String] = []
     let used = names.compactMap { name in record.usableEstimate("used", name).map { "\(bits($0)) from \(name)" } }
-    if !used.isEmpty { out.append("It takes \(joined(used)).") }
+    if !used.isEmpty { out.append("It takes \(joined(used)): so much less is left without it.") }
     if let routing = record.routing, record.leadingMeasures.first?.measure != .routing {
       let rows = names.compactMap { name -> String? in
         guard let only = routing.only[name], let right = only.right, only.share > 0 else { return nil }

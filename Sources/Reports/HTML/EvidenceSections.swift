@@ -346,7 +346,8 @@ extension HTMLReport {
   }
 
   func samples() -> SectionView? {
-    guard let run = exhibited, let evidence = run.evidence else { return nil }
+    guard let evidence = exhibited?.evidence ?? contents.evidence, !evidence.telling.isEmpty else { return nil }
+    let subject = exhibited.map { "\(title($0.label)), seed \($0.seed)," } ?? "the model"
     let conditions = evidence.conditions.map(\.condition).filter {
       $0 == Condition.full || Condition($0, modalities: evidence.modalities).kind == "missing"
     }
@@ -370,7 +371,7 @@ extension HTMLReport {
       : "A modality alone is the model's own answer with all others missing."
     return SectionView(
       id: "samples", heading: "Telling samples",
-      lead: ["Test samples that show what \(title(run.label)), seed \(run.seed), leans on. \(alone)"],
+      lead: ["Test samples that show what \(subject) leans on. \(alone)"],
       blocks: [BlockView(samples: SamplesView(samples: Array(samples)))])
   }
 
@@ -394,7 +395,7 @@ extension HTMLReport {
 
   /// The pictures that the page would like beside it.
   var wanted: [URL] {
-    guard let evidence = exhibited?.evidence else { return [] }
+    guard let evidence = exhibited?.evidence ?? contents.evidence else { return [] }
     return evidence.telling.prefix(Self.mostSamples).compactMap { picture($0, evidence) }
   }
 }
