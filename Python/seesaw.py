@@ -268,9 +268,7 @@ class Audit:
         """The page of the audit, opened in a browser; returns its path."""
         page = self.folder / "report" / "index.html"
         if not page.is_file():
-            made = subprocess.run([command(), "report", str(self.folder), "-q"], capture_output=True, text=True)
-            if made.returncode != 0 or not page.is_file():
-                raise Failure(made.stderr.strip() or "the page was not made")
+            raise Failure(f"there is no page in '{page.parent}'")
         if show:
             import webbrowser
 

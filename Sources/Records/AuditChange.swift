@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 
 /// What has changed from one audit to another: `change.json`.
 ///
@@ -67,6 +67,14 @@ public struct AuditChange: Codable, Equatable, Sendable {
   /// The file's text.
   public func json(_ layout: JSONLayout = .pretty) throws -> String {
     try Tree(encoding: self, keys: .asNamed).json(layout, order: Self.keyOrder)
+  }
+
+  /// Writes ``fileName`` into a folder, which is made where it is missing.
+  public func write(to folder: URL) throws {
+    try Diagnosis.placing(folder) {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    }
+    try AtomicFile.write(Data((json() + "\n").utf8), to: folder.appendingPathComponent(Self.fileName))
   }
 }
 

@@ -214,6 +214,7 @@ enum AuditKeys {
   static let none = "none"
   static func missing(_ modality: String) -> String { "missing:\(modality)" }
   static func absent(_ modality: String) -> String { "absent:\(modality)" }
+  static func alone(_ modality: String) -> String { "alone:\(modality)" }
   static func only(_ modality: String) -> String { "only:\(modality)" }
   static func swap(_ modality: String, _ number: Int) -> String { "swap:\(modality):\(number)" }
 }

@@ -77,6 +77,8 @@ public struct AuditRequest: Sendable {
   public var seed: UInt64 = 0
   /// Whether labels are needed; without them shares, divergence and reliance can still be told.
   public var unlabelled = false
+  /// Also trains a model of each modality alone on the training split, which tells what the data hold.
+  public var alone = false
   /// Forgets what was answered before.
   public var again = false
   /// Waits for whoever is at work in the folder, instead of refusing.

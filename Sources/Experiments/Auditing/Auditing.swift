@@ -179,12 +179,8 @@ private struct AuditWork {
       let source = try FeatureAuditSource(at: request.subject, sampling)
       return (source, source.prior)
     }
-    var settings = RawDatasetSettings()
-    settings.followLinks = request.followLinks
-    settings.layout = request.layout ?? ""
-    settings.variant = request.variant ?? ""
     let source = try RawAuditSource(
-      at: request.subject, sampling, data: settings, folder: inputs, stop: stop, events: events)
+      at: request.subject, sampling, data: rawSettings, folder: inputs, stop: stop, events: events)
     return (source, source.prior)
   }
 
@@ -251,7 +247,10 @@ private struct AuditWork {
               + "'\(noAnswer ?? "")'")
         }
         let names = without > 0 ? classes.names : samples.classes
-        let table = try table(plan, source, store, names, width: classes.count, prior)
+        let alone = try request.alone ? alone(source.samples.rows(plan.rows), source.modalities, names) : nil
+        if let alone { notes.append(alone.note) }
+        let table = try table(
+          plan, source, store, names, width: classes.count, prior, alone: alone?.probabilities ?? [:])
         let known = first?.known ?? 0
         return try measured(table, notes: notes, asked: store.answered - known, known: known)
       }
@@ -259,6 +258,22 @@ private struct AuditWork {
       let out = Set(failed.map(\.row))
       rows.removeAll(where: out.contains)
     }
+  }
+
+  /// What models of one modality say of the same samples.
+  private func alone(_ samples: AuditSamples, _ modalities: [String], _ classes: [String]) throws -> AloneModels.Answers {
+    let models = AloneModels(
+      folder: request.out.appending(path: "alone"), jobs: 0, stop: stop, events: events)
+    return try models.answers(
+      for: request.subject, modalities: modalities, ids: samples.ids, classes: classes, settings: rawSettings)
+  }
+
+  private var rawSettings: RawDatasetSettings {
+    var settings = RawDatasetSettings()
+    settings.followLinks = request.followLinks
+    settings.layout = request.layout ?? ""
+    settings.variant = request.variant ?? ""
+    return settings
   }
 
   private func keys(_ plan: AuditPlan, _ source: any AuditSource, _ model: String) throws -> [RowKey] {
@@ -299,7 +314,7 @@ private struct AuditWork {
   ///   - width: the numbers of an answer.
   private func table(
     _ plan: AuditPlan, _ source: any AuditSource, _ store: AnswerStore, _ names: [String], width: Int,
-    _ prior: [Double]?
+    _ prior: [Double]?, alone: [String: [Double]]
   ) throws -> PredictionTable {
     let samples = source.samples.rows(plan.rows)
     let classes = names.count
@@ -310,7 +325,13 @@ private struct AuditWork {
         rows: requests.count, classes: classes, kind: store.form == .logits ? .logits : .probabilities,
         values: values, severalLabels: samples.isMultiLabel, name: name)
     }
-    let conditions = try plan.columns.map { ($0.key, try scores($0.requests, $0.key)) }
+    var conditions = Dictionary(
+      uniqueKeysWithValues: try plan.columns.map { ($0.key, try scores($0.requests, $0.key)) })
+    for (name, values) in alone {
+      let key = AuditKeys.alone(name)
+      conditions[key] = try AnswerTable(
+        rows: samples.count, classes: classes, values: values, severalLabels: samples.isMultiLabel, name: key)
+    }
     let labels = samples.labels.map { labels -> PredictionTable.Labels in
       guard samples.isMultiLabel else { return .classes(labels.map { $0.first ?? 0 }) }
       return .several(labels.flatMap { own in (0..<classes).map(own.contains) })
@@ -318,7 +339,7 @@ private struct AuditWork {
     return try PredictionTable(
       ids: samples.ids, classes: names, modalities: source.modalities, labels: labels,
       task: samples.isMultiLabel ? .multiLabel : nil, groups: samples.groups.map(Self.unique),
-      conditions: Dictionary(uniqueKeysWithValues: conditions),
+      conditions: conditions,
       swaps: plan.swaps.map { swap in
         let name = source.modalities[swap.modality]
         return .init(

@@ -124,11 +124,8 @@ struct AuditCommand: ParsableCommand, Exemplified {
   }
 
   func run() throws {
-    if template {
-      print(AuditTemplate.script, terminator: "")
-      return
-    }
     let output = Output(talk)
+    if template { return try output.data(AuditTemplate.script.trimmingSuffix("\n")) }
     let bounds = try failOn.map(AuditBound.init)
     if compare { return try runComparison(output, bounds) }
     let begun = ContinuousClock.now
@@ -146,19 +143,30 @@ struct AuditCommand: ParsableCommand, Exemplified {
     try summary.record.write(to: target)
     output.clear()
     // Where requests go over standard output, nothing else does.
+    let moved = try against.map {
+      try Experiment.compareAudits(
+        URL(filePath: $0), summary.table, metric: metric, seed: seed, replicates: replicates, unlabelled: true)
+    }
+    if let moved { try moved.write(to: target) }
     if command != "-" {
-      try output.data(json ? summary.record.json() : text.text(width: output.surroundings.width))
+      let width = output.surroundings.width
+      if json {
+        try output.data(moved?.json() ?? summary.record.json())
+      } else {
+        try output.data(
+          ([moved.map { AuditChangeText.text($0, width: width) }] + [text.text(width: width)]).compactMap { $0 }
+            .joined(separator: "\n\n"))
+      }
     }
-    if let against {
-      let moved = try Experiment.compareAudits(
-        URL(filePath: against), summary.table, metric: metric, seed: seed, replicates: replicates, unlabelled: true)
-      try output.data(json ? moved.json() : AuditChangeText.text(moved, width: output.surroundings.width))
-    }
+    let page = try ReportPage.write(
+      ReportContents(audit: summary.record, name: Self.name(of: subject)), to: target.appending(path: "report"),
+      markdown: text.markdown)
+    if !page.hasPlotly { output.note(ReportPage.stillness) }
     let seconds = (ContinuousClock.now - begun) / .seconds(1)
     output.say(
       "Done",
       Words.made(
-        [target.appending(path: AuditRecord.fileName), summary.table].map(\.relativePath), seconds: seconds))
+        [target.appending(path: AuditRecord.fileName), page.page].map(\.relativePath), seconds: seconds))
     try judge(try Tree(encoding: summary.record, keys: .asNamed), bounds, name: Self.name(of: subject))
   }
 
@@ -197,10 +205,7 @@ struct AuditCommand: ParsableCommand, Exemplified {
   private func runComparison(_ output: Output, _ bounds: [AuditBound]) throws {
     let change = try Experiment.compareAudits(
       URL(filePath: subjects[0]), URL(filePath: subjects[1]), metric: metric, seed: seed, replicates: replicates)
-    if let out {
-      try AtomicFile.write(
-        Data((change.json() + "\n").utf8), to: URL(filePath: out).appending(path: AuditChange.fileName))
-    }
+    if let out { try change.write(to: URL(filePath: out)) }
     try output.data(json ? change.json() : AuditChangeText.text(change, width: output.surroundings.width))
     try judge(try Tree(encoding: change, keys: .asNamed), bounds, name: Self.name(of: URL(filePath: subjects[1])))
   }
@@ -268,6 +273,11 @@ struct AuditAskingOptions: ParsableArguments {
       "What names the model's state, such as a version: earlier answers count only for the same.", valueName: "text"))
   var stamp: String?
 
+  @Flag(
+    help:
+      "Also train a model of each modality alone, on the training split and built-in features: it tells what the data hold.")
+  var alone = false
+
   @OptionGroup var layout: LayoutOptions
 
   @Flag(help: "Take pictures also where a symbolic link leads out of the folder.")
@@ -291,5 +301,6 @@ struct AuditAskingOptions: ParsableArguments {
     request.variant = layout.variant
     request.followLinks = followLinks
     request.again = again
+    request.alone = alone
   }
 }
