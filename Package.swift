@@ -124,7 +124,8 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Multimodal", "Torch"], path: "Tests/TestSupport", swiftSettings: settings),
     .target(
-      name: "HostileInput", dependencies: ["Datasets", "Encoders", "Multimodal", "Records", "Reports", "Torch"],
+      name: "HostileInput",
+      dependencies: ["Auditing", "Datasets", "Encoders", "Experiments", "Multimodal", "Records", "Reports", "Torch"],
       path: "Tests/HostileInput", swiftSettings: settings),
     .target(name: "ForeignDevice", path: "Tests/ForeignDevice", cxxSettings: headers, linkerSettings: linking),
     tests("HostileInputTests", ["HostileInput"]),
