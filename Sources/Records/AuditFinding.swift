@@ -83,6 +83,12 @@ extension AuditRecord {
     }
   }
 
+  /// The modality that is leaned on least, by the first measure that can tell of two; nil where none can.
+  public var weakest: String? {
+    guard modalities.count == 2, let first = leadingMeasures.first else { return nil }
+    return modalities.first { $0 != first.modality }
+  }
+
   public func usableEstimate(_ key: String, _ name: String) -> Estimate? {
     guard let usable else { return nil }
     let table =

@@ -159,7 +159,9 @@ struct AuditCommand: ParsableCommand, Exemplified {
       }
     }
     let page = try ReportPage.write(
-      ReportContents(audit: summary.record, name: Self.name(of: subject)), to: target.appending(path: "report"),
+      ReportContents(
+        audit: summary.record, name: Self.name(of: subject),
+        evidence: try Experiment.evidence(of: summary, subject: subject)), to: target.appending(path: "report"),
       markdown: text.markdown)
     if !page.hasPlotly { output.note(ReportPage.stillness) }
     let seconds = (ContinuousClock.now - begun) / .seconds(1)
@@ -275,7 +277,8 @@ struct AuditAskingOptions: ParsableArguments {
 
   @Flag(
     help:
-      "Also train a model of each modality alone, on the training split and built-in features: it tells what the data hold.")
+      "Also train a model of each modality alone, on the training split and built-in features: it tells what the data hold."
+  )
   var alone = false
 
   @OptionGroup var layout: LayoutOptions
