@@ -276,7 +276,9 @@ struct Decomposing: Sendable {
     guard let redundant = values["pid.redundant"] else { return nil }
     let own = judged(pairs, permutations: permutations, seed: seed)
     let model = values["pid.model.redundant"].map { redundant in
-      let found = judged(ofModel, permutations: permutations, seed: seed).synergy
+      // Permutations say nothing more of the model's answers where synergy could not be told anyway.
+      let found =
+        ofModel.allSatisfy { $0.isLarge(rows) } ? judged(ofModel, permutations: permutations, seed: seed).synergy : nil
       return AuditRecord.Decomposition.Model(
         redundant: redundant, unique: unique("pid.model"), synergy: found, told: found != nil)
     }

@@ -339,6 +339,9 @@ private struct DiagnosisWork {
         return ModelTable.Alone(trial: model, predictions: answer)
       }, probes: probes.compactMap(\.first)
     ).audited(seeds: trials.count, replicates: request.replicates)
+    if let parts = try TellingParts(trials[0], warn: { events(.warning($0)) }) {
+      found.evidence.telling = parts.explained(found.evidence.telling)
+    }
     return found
   }
 

@@ -87,4 +87,21 @@ struct AuditPageTests {
       #expect(markdown.contains("**Verdict.** Leans on text"))
     }
   }
+
+  @Test("words are shaded and patches lie over the picture, by what they speak for")
+  func parts() throws {
+    let parts = TellingSample.Parts(
+      answer: "a", words: [.init(text: "<red>", value: 0.4), .init(text: "ball", value: -0.1)], grid: 2,
+      patches: [0.2, 0, -0.4, 0], shares: ["image": 0.55, "text": 0.45], error: 0.01, pairs: 3)
+    let sample = TellingSample(
+      kind: .disagreement, row: 7, truth: ["a"], answers: [:], alone: [:], text: "<red> ball", parts: parts)
+    let evidence = RunEvidence(
+      dataset: "d", task: "single-label", metric: "accuracy", samples: 400, classes: ["a", "b"],
+      modalities: ["image", "text"], conditions: [], telling: [sample])
+    let html = try HTMLReport(ReportContents(audit: Self.record(), name: "m", evidence: evidence)).html()
+    #expect(html.contains("<span class=\"for\" style=\"--weight:1.00\" title=\"+40.0\">&lt;red&gt;</span>"))
+    #expect(html.contains("<span class=\"against\" style=\"--weight:0.25\" title=\"-10.0\">ball</span>"))
+    #expect(html.contains("<rect x=\"0\" y=\"1\" width=\"1\" height=\"1\" class=\"against\" fill-opacity=\"0.70\"/>"))
+    #expect(html.contains("Of what moves &#39;a&#39;: image 55 %, text 45 % (standard error 1)"))
+  }
 }
