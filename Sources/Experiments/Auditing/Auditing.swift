@@ -61,7 +61,8 @@ extension PredictionTable {
     guard FileManager.default.fileExists(atPath: table.path) else {
       throw Diagnosis(
         "the folder holds no audit", place: url.relativePath, found: ["there is no '\(Self.fileName)' in it"],
-        remedy: "name a file of predictions, or the --out of an audit that has ended", exitStatus: .input)
+        remedy: "name a file of predictions or the --out of an audit; samples need a model to ask: --command, --module or "
+          + "--endpoint", exitStatus: .input)
     }
     try self.init(reading: table, needsLabels: needsLabels)
   }

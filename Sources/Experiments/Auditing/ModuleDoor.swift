@@ -21,6 +21,12 @@ final class ModuleDoor {
       guard FileManager.default.fileExists(atPath: file.path, isDirectory: &isFolder), !isFolder.boolValue else {
         throw Diagnosis("there is no module here", place: file.relativePath, exitStatus: .input)
       }
+      guard file.pathExtension.lowercased() != "onnx" else {
+        throw Diagnosis(
+          "ONNX files are not read", place: file.relativePath,
+          remedy: "save the model by torch.jit.save or AOTInductor, or let a program run it:  --command 'python predict.py'",
+          exitStatus: .input)
+      }
       batch = request.batch
       guard batch > 0 else { throw Diagnosis("--batch is \(batch), must be at least 1", exitStatus: .usage) }
       inputs = try request.inputs.map { word in

@@ -105,6 +105,11 @@ struct RawAuditSource: AuditSource {
     }
     impairments = damage.map { $0.map(\.name) }
     let classes = try sampling.classes(or: data.classes, in: location.relativePath)
+    guard !classes.isEmpty else {
+      throw Diagnosis(
+        "the data has no labels, and nobody says which classes the model knows", place: location.relativePath,
+        remedy: "name them in the model's order:  --classes a,b,c", exitStatus: .usage)
+    }
     let places = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, $0) })
     samples = AuditSamples(
       ids: usable.map(\.id), classes: classes,

@@ -253,6 +253,50 @@ struct ProgramDoorTests {
     }
   }
 
+  @Test("samples without labels can be asked about, once the classes are named")
+  func unlabelled() throws {
+    try withData { data, out in
+      let bare = MadeUpFolder(data)
+      try bare.write("samples.csv", "image,text\n" + (0..<6).map { "\($0).png,a \($0 < 3 ? "cat" : "dog")\n" }.joined())
+      #expect(refusal(try request(data, out, Self.script()) { $0.unlabelled = true })?.what.contains("no labels") == true)
+      let summary = try Experiment.audit(
+        request(data, out, Self.script()) {
+          $0.unlabelled = true
+          $0.classes = ["cat", "dog"]
+        })
+      #expect(summary.record.scores.isEmpty)
+      #expect(summary.record.swap["image"]?.divergence == 0)
+      #expect((summary.record.swap["text"]?.divergence ?? 0) > 0.1)
+    }
+  }
+
+  @Test("models of one modality are trained on the rest of the data, and told apart from the model")
+  func alone() throws {
+    try withTemporaryFolder { folder in
+      let data = folder.appending(path: "features")
+      try SmallFeatureSet().write(to: data)
+      let file = folder.appending(path: "program.sh")
+      try Data(
+        """
+        while IFS= read -r line; do
+          id=${line#*\\"id\\":\\"}; id=${id%%\\"*}
+          echo "{\\"id\\":\\"$id\\",\\"probabilities\\":[0.2,0.3,0.5]}"
+        done
+        """.utf8
+      ).write(to: file)
+      var request = AuditRequest(subject: data, out: folder.appending(path: "out"))
+      request.door = .program("sh \(file.path)")
+      (request.swaps, request.grid, request.replicates, request.alone) = (0, 0, 2, true)
+      let summary = try Experiment.audit(request)
+      let chance = try #require(summary.record.scores["full"]?.value)
+      for name in ["image", "text"] {
+        #expect((summary.record.scores["alone:\(name)"]?.value ?? 0) > chance + 0.3, "\(name)")
+      }
+      #expect(summary.record.routing != nil)
+      #expect(summary.record.notes.contains { $0.contains("models of one modality") })
+    }
+  }
+
   @Test("features go as numbers, absent ones as null")
   func features() throws {
     try withTemporaryFolder { folder in
