@@ -20,12 +20,12 @@ struct AuditCommand: ParsableCommand, Exemplified {
       --endpoint URL --model NAME --prompt FILE. --compare takes two audits, old and new; --unlabelled --against OLD says how \
       use has moved on a stream without labels.
 
-      The exit status is 2 where a --fail-on is met.
+      The exit status is 2 where a --fail-on is met: --fail-on 'worst_regret>0.05' --fail-on 'image.used_share<0.2'.
       """)
 
   static let examples = [
-    "seesaw audit predictions.npz --fail-on 'worst_regret>0.05' --fail-on 'image.used_share<0.2' --junit audit.xml",
-    "seesaw audit my-folder --command 'python predict.py' --jobs 2",
+    "seesaw audit predictions.npz --json > audit.json",
+    "seesaw audit my-folder --command ./predict.py --jobs 2",
   ]
 
   @Argument(
