@@ -1,5 +1,7 @@
+import Auditing
 import Foundation
 import Multimodal
+import Records
 import Testing
 
 @testable import Experiments

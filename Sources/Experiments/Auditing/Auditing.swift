@@ -61,7 +61,8 @@ extension PredictionTable {
     guard FileManager.default.fileExists(atPath: table.path) else {
       throw Diagnosis(
         "the folder holds no audit", place: url.relativePath, found: ["there is no '\(Self.fileName)' in it"],
-        remedy: "name a file of predictions or the --out of an audit; samples need a model to ask: --command, --module or "
+        remedy:
+          "name a file of predictions or the --out of an audit; samples need a model to ask: --command, --module or "
           + "--endpoint", exitStatus: .input)
     }
     try self.init(reading: table, needsLabels: needsLabels)
@@ -262,7 +263,8 @@ private struct AuditWork {
   }
 
   /// What models of one modality say of the same samples.
-  private func alone(_ samples: AuditSamples, _ modalities: [String], _ classes: [String]) throws -> AloneModels.Answers {
+  private func alone(_ samples: AuditSamples, _ modalities: [String], _ classes: [String]) throws -> AloneModels.Answers
+  {
     let models = AloneModels(
       folder: request.out.appending(path: "alone"), jobs: 0, stop: stop, events: events)
     return try models.answers(

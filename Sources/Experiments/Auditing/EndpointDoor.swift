@@ -31,7 +31,8 @@ final class EndpointDoor: Sendable {
       model = request.model
       let bytes = try BoundedFile.read(request.prompt, limit: 1 << 20)
       guard let text = String(validating: bytes, as: UTF8.self), !text.allSatisfy(\.isWhitespace) else {
-        throw Diagnosis("the prompt is empty, or not UTF-8 text", place: request.prompt.relativePath, exitStatus: .input)
+        throw Diagnosis(
+          "the prompt is empty, or not UTF-8 text", place: request.prompt.relativePath, exitStatus: .input)
       }
       prompt = text
       self.jobs = jobs

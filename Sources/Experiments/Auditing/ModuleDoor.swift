@@ -24,7 +24,8 @@ final class ModuleDoor {
       guard file.pathExtension.lowercased() != "onnx" else {
         throw Diagnosis(
           "ONNX files are not read", place: file.relativePath,
-          remedy: "save the model by torch.jit.save or AOTInductor, or let a program run it:  --command 'python predict.py'",
+          remedy:
+            "save the model by torch.jit.save or AOTInductor, or let a program run it:  --command 'python predict.py'",
           exitStatus: .input)
       }
       batch = request.batch

@@ -275,7 +275,8 @@ struct AuditAskingOptions: ParsableArguments {
 
   @Flag(
     help:
-      "Also train a model of each modality alone, on the training split and built-in features: it tells what the data hold.")
+      "Also train a model of each modality alone, on the training split and built-in features: it tells what the data hold."
+  )
   var alone = false
 
   @OptionGroup var layout: LayoutOptions

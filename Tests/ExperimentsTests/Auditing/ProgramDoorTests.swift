@@ -49,7 +49,9 @@ struct ProgramDoorTests {
     }
   }
 
-  private func request(_ data: URL, _ out: URL, _ script: String, change: (inout AuditRequest) -> Void = { _ in })
+  private func request(
+    _ data: URL, _ out: URL, _ script: String, change: (inout AuditRequest) -> Void = { _ in }
+  )
     throws -> AuditRequest
   {
     let file = out.deletingLastPathComponent().appending(path: "program.sh")
@@ -129,12 +131,15 @@ struct ProgramDoorTests {
     Fault(odd: "echo \"$answer\"", words: "answered the request '19' twice"),
     Fault(
       odd: "held=$answer; IFS= read -r line; id=${line#*\\\"id\\\":\\\"}; id=${id%%\\\"*}; "
-        + "echo \"{\\\"id\\\":\\\"$id\\\",\\\"probabilities\\\":[0.5,0.5]}\"", words: "answered the request '20' before '19'"),
+        + "echo \"{\\\"id\\\":\\\"$id\\\",\\\"probabilities\\\":[0.5,0.5]}\"",
+      words: "answered the request '20' before '19'"),
     Fault(odd: "continue", words: "answered the request '20' before '19'"),
     Fault(odd: "answer='{\"id\":\"900000\",\"label\":\"cat\"}'", words: "'900000', which was never made"),
     Fault(odd: "answer=\"{\\\"id\\\":\\\"$id\\\",\\\"probabilities\\\":[NaN,1]}\"", words: "not finite"),
     Fault(odd: "answer=\"{\\\"id\\\":\\\"$id\\\",\\\"probabilities\\\":[1]}\"", words: "has 1 probabilities"),
-    Fault(odd: "answer=\"{\\\"id\\\":\\\"$id\\\",\\\"label\\\":\\\"cat\\\"}\"", words: "with a label alone, and before with probabilities"),
+    Fault(
+      odd: "answer=\"{\\\"id\\\":\\\"$id\\\",\\\"label\\\":\\\"cat\\\"}\"",
+      words: "with a label alone, and before with probabilities"),
     Fault(odd: "echo 'Loading the model'", words: "the line is not JSON"),
     Fault(odd: "head -c 17000000 /dev/zero | tr '\\0' x", words: "longer than 16 MiB"),
   ]
@@ -219,9 +224,10 @@ struct ProgramDoorTests {
     try withData { data, out in
       let diagnosis = try #require(refusal(request(data, out, "echo 'no module named torch' >&2; exit 1")))
       #expect(diagnosis.what == "the program ends before it answers anything")
-      #expect(diagnosis.found == [
-        "it ended with the exit status 1", "its last words on standard error:", "  no module named torch",
-      ])
+      #expect(
+        diagnosis.found == [
+          "it ended with the exit status 1", "its last words on standard error:", "  no module named torch",
+        ])
     }
   }
 
@@ -258,7 +264,8 @@ struct ProgramDoorTests {
     try withData { data, out in
       let bare = MadeUpFolder(data)
       try bare.write("samples.csv", "image,text\n" + (0..<6).map { "\($0).png,a \($0 < 3 ? "cat" : "dog")\n" }.joined())
-      #expect(refusal(try request(data, out, Self.script()) { $0.unlabelled = true })?.what.contains("no labels") == true)
+      #expect(
+        refusal(try request(data, out, Self.script()) { $0.unlabelled = true })?.what.contains("no labels") == true)
       let summary = try Experiment.audit(
         request(data, out, Self.script()) {
           $0.unlabelled = true

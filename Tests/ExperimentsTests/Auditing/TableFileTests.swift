@@ -103,7 +103,8 @@ struct TableFileTests {
   @Test("modalities are those that conditions name: image, text, audio, then by the alphabet")
   func modalities() throws {
     let table = try read(
-      #"{"label": 0, "full": [1, 0], "missing:text": [1, 0], "noisy:depth": [1, 0], "only:image+audio": [1, 0]}"# + "\n")
+      #"{"label": 0, "full": [1, 0], "missing:text": [1, 0], "noisy:depth": [1, 0], "only:image+audio": [1, 0]}"# + "\n"
+    )
     #expect(table.modalities == ["image", "text", "audio", "depth"])
   }
 
@@ -136,7 +137,8 @@ struct TableFileTests {
       lines: #"{"label": 0, "full": [1, 0]}"# + "\n" + #"{"label": 0, "full": [1, 0], "none": [1, 0]}"#,
       words: "'none' is in this line and not in the first"),
     Malformed(
-      lines: #"{"label": 0, "full": [1, 0], "swap:image:0": [1, 0]}"#, words: "'swap:image:0' has no 'swap:image:0:index'"),
+      lines: #"{"label": 0, "full": [1, 0], "swap:image:0": [1, 0]}"#,
+      words: "'swap:image:0' has no 'swap:image:0:index'"),
     Malformed(
       lines: #"{"label": 0, "full": [1, 0], "swap:image:0": [1, 0], "swap:image:0:index": 7}"#,
       words: "row 0 of 'swap:image:0:index' is 7"),
@@ -146,7 +148,8 @@ struct TableFileTests {
       lines: #"{"classes": ["a"]}"# + "\n" + #"{"label": 0, "full": [1, 0]}"#,
       words: "'classes' names 1 classes, and 'full' has 2"),
     Malformed(
-      lines: #"{"classes": ["a", "b"]}"# + "\n" + #"{"label": "c", "full": [1, 0]}"#, words: "is 'c', which is no class"),
+      lines: #"{"classes": ["a", "b"]}"# + "\n" + #"{"label": "c", "full": [1, 0]}"#, words: "is 'c', which is no class"
+    ),
     Malformed(
       lines: #"{"label": 0, "full": [1, 0], "missing:image": [1, 0], "grid": [[1, 0], [1, 0]]}"#,
       words: "'grid' has 2 cells, and 1 rows have one"),
