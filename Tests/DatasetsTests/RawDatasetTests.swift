@@ -61,7 +61,9 @@ import Testing
     }
   }
 
-  @Test("read for a model that is asked, rows without a split are all tested, one class is enough, and labels may be lacking")
+  @Test(
+    "read for a model that is asked, rows without a split are all tested, one class is enough, and labels may be lacking"
+  )
   func asking() throws {
     try withTemporaryFolder { folder in
       let made = MadeUpFolder(folder)
