@@ -5,7 +5,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help libtorch plotly setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
-  browser-test example bench bench-check bench-encoders fuzz sanitize load-test coverage clean
+  browser-test example bench bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors clean
 
 PYTHON ?= python3
 export PYTHON
@@ -101,6 +101,12 @@ load-test: build ## hundreds of runs, a million samples, a million lines: memory
 
 coverage: setup ## how often a diagnosis's 95 % intervals hold the truth, in ROUNDS=2000 made-up experiments of each kind
 	SEESAW_COVERAGE_ROUNDS=$(or $(ROUNDS),2000) swift test --filter BootstrapCoverageTests
+
+audit-coverage: setup ## how often the findings of an audit are right, of planted data and permuted labels: DRAWS=200 of each kind
+	SEESAW_AUDIT_DRAWS=$(or $(DRAWS),200) swift test --filter PlantedWordsTests
+
+audit-doors: build ## one PyTorch model through every door of audit, and three other kinds from Python (minutes)
+	@"$$(scripts/python-environment.sh)" scripts/audit-doors.py
 
 clean: ## remove what was built; libtorch stays
 	rm -rf .build .build-fuzz .build-sanitize Examples/*/.build Benchmarks/.build

@@ -98,18 +98,20 @@ let package = Package(
     // Methods and measures
     target("Balancing", ["Records", "Torch", "TorchNN", "Multimodal"], hurried),
     target("Evaluation", ["Records", "Torch", "TorchNN", "Multimodal", "Encoders"], hurried),
+    target("Auditing", ["Evaluation", "Multimodal", "Records"], hurried),
 
     // All joined
     target(
       "Experiments",
       [
-        "Records", "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", logging,
+        "Records", "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Auditing",
+        logging,
       ]),
     target(
       "Seesaw",
       [
-        "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Records", "Reports",
-        "Experiments",
+        "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Auditing", "Records",
+        "Reports", "Experiments",
       ]),
     .executableTarget(
       name: "SeesawCommand",
@@ -122,7 +124,8 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Multimodal", "Torch"], path: "Tests/TestSupport", swiftSettings: hurried),
     .target(
-      name: "HostileInput", dependencies: ["Datasets", "Encoders", "Multimodal", "Records", "Reports", "Torch"],
+      name: "HostileInput",
+      dependencies: ["Auditing", "Datasets", "Encoders", "Experiments", "Multimodal", "Records", "Reports", "Torch"],
       path: "Tests/HostileInput", swiftSettings: settings),
     .target(name: "ForeignDevice", path: "Tests/ForeignDevice", cxxSettings: headers, linkerSettings: linking),
     tests("HostileInputTests", ["HostileInput"]),
@@ -134,10 +137,13 @@ let package = Package(
     tests("EncodersTests", ["CImage", "Encoders", "Multimodal", "Records", "Torch", "TorchNN"]),
     tests("DatasetsTests", ["Datasets", "Evaluation", "Multimodal", "Records", "Torch"]),
     tests("EvaluationTests", ["Encoders", "Evaluation", "Multimodal", "Records", "Torch"]),
+    tests("AuditingTests", ["Auditing", "Multimodal", "Records", "Reports"]),
     tests("BalancingTests", ["Balancing", "Multimodal", "Records", "Torch", "TorchNN"]),
     tests(
       "ExperimentsTests",
-      ["Balancing", "Datasets", "Encoders", "Evaluation", "Experiments", "Multimodal", "Records", "Torch"]),
+      [
+        "Auditing", "Balancing", "Datasets", "Encoders", "Evaluation", "Experiments", "Multimodal", "Records", "Torch",
+      ]),
     tests(
       "SeesawCommandTests",
       [

@@ -195,6 +195,27 @@ put("text", "not-utf8", b"\xff\xc3\x28 a \xe2\x82")
 put("text", "long-word", "x" * 4096)
 put("text", "expanding", "\ufdfa" * 300)
 
+put("table", "lines", '{"classes":["a","b"],"modalities":["text","image"],"prior":[0.6,0.4]}\n' + "".join(
+    json.dumps({"id": str(i), "label": "ab"[i % 2], "group": "g", "full": [0.9, 0.1], "missing:image": {"b": 1, "a": 0},
+                "logits/only:text": [1, -1], "swap:text:0": [0.5, 0.5], "swap:text:0:index": 1 - i,
+                "grid": [[1, 0], [0.5, 0.5]]}) + "\n" for i in range(2)))
+put("table", "several", '{"classes":["a","b","c"]}\n{"label":["a","c"],"full":[0.9,0.2,1]}\n{"label":[],"full":[0,0,0]}\n')
+put("table", "tensors", tensors({
+    "__metadata__": {"classes": '["a","b"]', "ids": '["x","y"]', "modalities": '["image","text"]'},
+    "labels": entry("I64", [2], 0, 16), "logits/full": entry("F64", [2, 2], 16, 48),
+    "logits/swap:image:0": entry("F64", [2, 2], 48, 80), "swap:image:0:index": entry("I64", [2], 80, 96),
+    "grid": entry("F64", [2, 2, 1], 96, 128), "grid:index": entry("I64", [2], 128, 144)},
+    struct.pack("<2q", 0, 1) + bytes(64) + struct.pack("<2q", 1, 0) + bytes(32) + struct.pack("<2q", 0, 1)))
+put("table", "metadata", tensors({"__metadata__": {"classes": "[1]", "ids": "{"}, "full": entry("F32", [1, 2], 0, 8)}, bytes(8)))
+put("table", "shapes", tensors({"labels": entry("I64", [0], 0, 0), "full": entry("F64", [0, 2], 0, 0),
+                                "grid": entry("F64", [1, 1, 1, 1], 0, 8), "swap:a:99999999999999999999": entry("U8", [1], 8, 9)}, bytes(9)))
+put("table", "numbers", '{"label":1e300,"full":[1e308,NaN]}\n{"label":-1,"full":[null,{}]}\n')
+put("table", "names", '{"label":0,"full":[1,0],"logits/logits/full":[1,0],"baseline/validation/full":[1,0],"parts/":[1,0],":":1}\n')
+put("answer", "good", '{"id":"7","probabilities":[0.5,0.25,0.25]}\n{"id":8,"logits":[-1,2.5e0,0]}\n{"id":"9","label":"b"}\n')
+put("answer", "tables", '{"probabilities":{"c":0.25,"a":0.5,"b":0.25},"id":"7"}\n{"id":"1","label":["a","c"]}\n{"id":"1","label":2}\n')
+put("answer", "numbers", '{"id":"7","probabilities":[NaN,1e999,-0]}\n{"id":"7","logits":[1e308,-1e308,0]}\n{"id":9223372036854775808,"logits":[.5,+1,0x1]}\n')
+put("answer", "nonsense", 'Loading model: 100%|\u2588\u2588|\n{"id":null}\n{}\n[]\n{"id":"\\ud800"}\n{"id":"a","error":"\\u001b[31m"}\n')
+put("answer", "unfinished", '{"id":"7","probabilities":[0.5,0.25\n{"id":"7"\n{"id\n{"id":"7","probabilities":[0.1,0.2,0.7]}x\n')
 put("predict", "good", '{"id":1,"text":"a"}\n{"id":"b","image":"a.png"}\n{"features":{"image":[1,2.5,-3e2]}}\n')
 put("predict", "wrong", '{"txt":1}\n{}\n[]\nnull\n{"features":{"a":[1e999]}}\n{"features":[]}\n{"id":{}}\n')
 put("predict", "paths", '{"image":"../../etc/passwd"}\n{"image":"a\\u0000b"}\n{"image":""}\n{"image":"file:///x y"}\n')

@@ -120,6 +120,31 @@ def write_checkpoint(folder, width=8):
                   [(name, "F32", shape, sizes[name], [bytes(sizes[name])]) for name, shape in shapes.items()])
 
 
+ANSWERER = """
+import sys
+for line in sys.stdin:
+    sys.stdout.write('{"id":"%s","probabilities":[0.4,0.3,0.2,0.1]}\\n' % line[7 : line.index('"', 7)])
+    sys.stdout.flush()
+"""
+
+
+def audit(folder):
+    """A program that answers at once is asked about 10,000 samples, twice as many conditions, and swaps."""
+    write_data(folder / "asked", {"train": 96, "test": 10_000 // scale}, width=4)
+    (folder / "answer.py").write_text(ANSWERER)
+    words = ["audit", "asked", "--command", f"{sys.executable} answer.py", "--grid", "0", "--swaps", "4", "--replicates", "2"]
+    peaks = {}
+    for name, samples in [("half", 5_000 // scale), ("asked", 0)]:
+        seconds, memory, _ = watch([*words, "--samples", str(samples), "--out", name], folder)
+        peaks[name] = peak(memory)
+    said = (folder / "error").read_text()
+    requests = int(said.split("Requests", 1)[1].split()[0].replace(",", ""))
+    report(f"audit: {requests:,} requests to a program that answers at once",
+           f"time for each, to the end of the audit ({requests / seconds:,.0f} requests/s)", 1e6 * seconds / requests, 50, "µs")
+    report(f"audit: {requests:,} requests", "memory beyond that of half as many samples",
+           (peaks["asked"] - peaks["half"]) / MIB, 128, "MiB")
+
+
 def watch(words, folder, stdin=None, done=lambda: 0):
     """Runs the command; the seconds it took, its memory over time beside what was `done` by then, and its open files."""
     begun = time.monotonic()
@@ -190,6 +215,8 @@ def main():
             sys.exit(f"load-test: {answered} answers to {lines} lines")
         report(f"predict on {lines:,} lines", f"memory beyond that of {lines // 100:,} lines, {lines / seconds:,.0f} lines/s",
                (peak(many) - peak(few)) / MIB, 32, "MiB")
+
+        audit(folder)
 
         write_checkpoint(folder / "bert")
         beyond = {}

@@ -4,6 +4,7 @@
 #include "networks.cpp"
 #include "noise.cpp"
 #include "operations.cpp"
+#include "packages.cpp"
 #include "products.cpp"
 #include "random.cpp"
 #include "scripts.cpp"

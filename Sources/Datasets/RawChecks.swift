@@ -11,6 +11,7 @@ struct RawChecks {
   var quarantined: [Quarantined] = []
   var notes: [String] = []
   private let rows: RawRows?
+  private var needsLabels = true
   private let followsLinks: Bool
   private let trueFolder: String
 
@@ -28,8 +29,9 @@ struct RawChecks {
     trueFolder = path.hasSuffix("/") ? path : path + "/"
   }
 
-  mutating func run(_ settings: RawDatasetSettings) {
+  mutating func run(_ settings: RawDatasetSettings, for purpose: RawDataset.Purpose = .training) {
     guard let rows else { return }
+    needsLabels = purpose != .askingUnlabelled
     rowCount = rows.rows.count
     notes = rows.notes
     hasSplitColumn = rows.rows.haveSplits
@@ -44,12 +46,14 @@ struct RawChecks {
             split: row.split.flatMap(RawSplit.init(named:))))
       }
     }
-    if !hasSplitColumn {
+    if purpose != .training {
+      if !hasSplitColumn { for place in samples.indices { samples.move(place, to: .test) } }
+    } else if !hasSplitColumn {
       for (place, split) in drawn(Array(samples.indices), settings) { samples.move(place, to: split) }
     } else if settings.heldOutShare > 0 {
       holdOut(settings)
     }
-    addNotes(settings)
+    addNotes(settings, for: purpose)
   }
 
   /// The splits that are drawn for some samples.
@@ -112,7 +116,7 @@ struct RawChecks {
     guard row.image != nil || row.text != nil || row.audio != nil else {
       return refuse("has neither a picture nor a text")
     }
-    guard let labels = row.labels else { return refuse("has no label") }
+    guard let labels = row.labels ?? (needsLabels ? nil : []) else { return refuse("has no label") }
     if labels.contains(where: \.isEmpty) { return refuse("has an empty label") }
     if labels.contains(where: { $0.unicodeScalars.contains(where: \.isHidden) }) {
       return refuse("has a control character in its label")
@@ -163,11 +167,13 @@ struct RawChecks {
 
   static func note(leftOut count: Int) -> String { "\(rows(count)) left out" }
 
-  private mutating func addNotes(_ settings: RawDatasetSettings) {
+  private mutating func addNotes(_ settings: RawDatasetSettings, for purpose: RawDataset.Purpose) {
     var seen = Overview()
     for sample in samples { seen.add(sample) }
     if !quarantined.isEmpty { notes.append(Self.note(leftOut: quarantined.count)) }
-    if !hasSplitColumn, !samples.isEmpty {
+    if purpose != .training {
+      if !hasSplitColumn { notes.append("no column says which split a row belongs to: all are taken") }
+    } else if !hasSplitColumn, !samples.isEmpty {
       let (validation, test) = (settings.validationShare, settings.testShare)
       let grouped = seen.hasGroups ? ", each group whole" : ""
       let shares = [1 - validation - test, validation, test].map { "\(Int(($0 * 100).rounded()))" }
@@ -181,12 +187,13 @@ struct RawChecks {
       let count = samples.count - seen.having[kind, default: 0]
       return count > 0 && count < samples.count ? count : nil
     }
+    func standIn(_ words: String) -> String { purpose == .training ? words : "a model is told that it is absent" }
     if let count = lacking(.image) {
-      notes.append("\(Self.rows(count)) without a picture: a black one stands for it")
+      notes.append("\(Self.rows(count)) without a picture: \(standIn("a black one stands for it"))")
     }
     if let count = lacking(.text) { notes.append("\(Self.rows(count)) without a text") }
     if let count = lacking(.audio) {
-      notes.append("\(Self.rows(count)) without a sound: silence stands for it")
+      notes.append("\(Self.rows(count)) without a sound: \(standIn("silence stands for it"))")
     }
     let leaked = repeatedTestRows()
     if leaked > 0 {

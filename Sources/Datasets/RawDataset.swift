@@ -31,13 +31,27 @@ public struct RawDataset: Sendable {
   public let quarantined: [Quarantined]
   /// What a person should know about how the data was read, a sentence each.
   public let notes: [String]
+  /// What it was read for.
+  public let purpose: Purpose
+
+  /// What samples are read for, and so what there must be.
+  public enum Purpose: Sendable {
+    /// Models are trained: there is a training split, and a test split whose classes are known from training.
+    case training
+    /// A model is asked: rows that no column gives to a split are the test split's.
+    case asking
+    /// The same, where nobody knows labels.
+    case askingUnlabelled
+  }
 
   /// Reads a folder with `samples.csv` or `samples.jsonl`, or such a file; or a folder in a published layout
   /// (``DatasetLayouts``), which is known by its files unless ``RawDatasetSettings/layout`` names it.
   ///
   /// Pictures are only looked for, not opened; ``quarantining(threads:settings:where:)`` takes a closer look.
   /// - Throws: ``RawDatasetError``, or Foundation's error where the file cannot be read.
-  public init(at location: URL, settings: RawDatasetSettings = .init()) throws {
+  public init(
+    at location: URL, settings: RawDatasetSettings = .init(), for purpose: Purpose = .training
+  ) throws {
     let layout = try Self.layout(of: location, settings)
     let file = try layout == nil ? Self.sampleFile(at: location) : location
     let place = file.path(percentEncoded: false)
@@ -50,15 +64,15 @@ public struct RawDataset: Sendable {
       throw RawDatasetError(place: place, faults: [.shares(validation: settings.heldOutShare, test: 0)])
     }
     if let layout {
-      try self.init(layout, in: location, isNamed: !settings.layout.isEmpty, settings: settings)
+      try self.init(layout, in: location, isNamed: !settings.layout.isEmpty, settings: settings, purpose)
       return
     }
-    let rows = try RawRows(file)
+    let rows = try RawRows(file, needsLabels: purpose != .askingUnlabelled)
     guard rows.faults.isEmpty else { throw RawDatasetError(place: place, faults: rows.faults) }
     var checks = RawChecks(
       folder: file.deletingLastPathComponent(), rows: rows, followsLinks: settings.followLinks)
-    checks.run(settings)
-    try self.init(checks, file: file, settings: settings)
+    checks.run(settings, for: purpose)
+    try self.init(checks, file: file, settings: settings, purpose)
   }
 
   /// The published layout of a place, where it has one.
@@ -86,7 +100,7 @@ public struct RawDataset: Sendable {
   }
 
   private init(
-    _ layout: any DatasetLayout.Type, in folder: URL, isNamed: Bool, settings: RawDatasetSettings
+    _ layout: any DatasetLayout.Type, in folder: URL, isNamed: Bool, settings: RawDatasetSettings, _ purpose: Purpose
   ) throws {
     let card = layout.card
     let variant = try DatasetLayouts.variant(named: settings.variant, of: card)
@@ -97,14 +111,16 @@ public struct RawDataset: Sendable {
     let known = isNamed ? [] : ["the files are those of \(card.name); --layout names another"]
     var checks = RawChecks(
       folder: folder, rows: RawRows(reading.rows, notes: known + reading.notes), followsLinks: settings.followLinks)
-    checks.run(settings)
-    try self.init(checks, file: folder, folder: folder, card: card, order: reading.classes, settings: settings)
+    checks.run(settings, for: purpose)
+    try self.init(
+      checks, file: folder, folder: folder, card: card, order: reading.classes, settings: settings, purpose)
   }
 
   private init(
     _ checks: RawChecks, file: URL, folder: URL? = nil, card: DatasetCard? = nil, order: [String] = [],
-    settings: RawDatasetSettings
+    settings: RawDatasetSettings, _ purpose: Purpose
   ) throws {
+    self.purpose = purpose
     let folder = folder ?? file.deletingLastPathComponent()
     self.file = file
     self.card = card
@@ -119,6 +135,10 @@ public struct RawDataset: Sendable {
     var kinds: Set<RawInput.Kind> = []
     var isMultiLabel = card?.task == PredictionTask.multiLabel.rawValue
     for sample in checks.samples {
+      if purpose == .askingUnlabelled, sample.labels.isEmpty {
+        kinds.formUnion(RawInput.Kind.allCases.filter(sample.has))
+        continue
+      }
       found.formUnion(sample.labels)
       kinds.formUnion(RawInput.Kind.allCases.filter(sample.has))
       isMultiLabel = isMultiLabel || sample.labels.count != 1
@@ -182,7 +202,8 @@ public struct RawDataset: Sendable {
     }
     checks.notes = notes.filter { $0 != RawChecks.note(leftOut: quarantined.count) }
     if !checks.quarantined.isEmpty { checks.notes.append(RawChecks.note(leftOut: checks.quarantined.count)) }
-    return try RawDataset(checks, file: file, folder: folder, card: card, order: order, settings: settings)
+    return try RawDataset(
+      checks, file: file, folder: folder, card: card, order: order, settings: settings, purpose)
   }
 
   /// Names what was read: the file's bytes, or all that a published layout said of its samples.
@@ -235,6 +256,7 @@ public struct RawDataset: Sendable {
     if samples.isEmpty { return faults + [.nothingUsable(rows: rowCount)] }
     if modalities.isEmpty { faults.append(.noInputColumn(found: [])) }
     if classes.count > Self.mostClasses { return faults + [.tooManyClasses(classes.count)] }
+    guard purpose == .training else { return faults }
     if classes.count == 1, !isMultiLabel { faults.append(.onlyOneClass(classes[0])) }
     for split in [RawSplit.train, .test] where !has(split) {
       faults.append(.emptySplit(split, hasColumn: hasSplitColumn))

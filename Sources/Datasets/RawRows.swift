@@ -27,6 +27,7 @@ struct RawRows {
   var notes: [String] = []
   /// What makes the whole file unreadable.
   var faults: [RawDatasetFault] = []
+  private var needsLabels = true
 
   /// `line 7`, or `train.jsonl:7`.
   static func place(_ number: Int, in file: String?) -> String {
@@ -41,7 +42,9 @@ struct RawRows {
     self.notes = notes
   }
 
-  init(_ file: URL) throws {
+  /// - Parameter needsLabels: whether a file without a column of labels is refused.
+  init(_ file: URL, needsLabels: Bool = true) throws {
+    self.needsLabels = needsLabels
     let bytes = try FileWindow(file, limit: BoundedFile.largestTable)
     if bytes.count > 1, [[0xFF, 0xFE], [0xFE, 0xFF]].contains([bytes[0], bytes[1]]) {
       faults = [.otherEncoding("UTF-16")]
@@ -194,7 +197,7 @@ struct RawRows {
   private static let tooLong = "is longer than \(LineReader.limit >> 20) MiB"
 
   private mutating func checkColumns(_ found: [String]) {
-    if !columns.contains("label") {
+    if needsLabels, !columns.contains("label") {
       let aliases = ["labels", "class", "classes", "category", "target", "y", "genre", "genres"]
       let meant = found.first { aliases.contains($0.lowercased()) } ?? nearest(to: "label", in: found)
       faults.append(.noLabelColumn(found: found, meant: meant))

@@ -164,7 +164,7 @@ private struct DiagnosisWork {
       try models.map { try $0.predictions(only: place) }
     }
     var diagnosis = try findings(
-      method, folders, trials, tables, aloneOnTest, alone.map { trained[$0.label] ?? [] })
+      method, folders, trials, tables, aloneOnTest, aloneModels, alone.map { trained[$0.label] ?? [] })
     diagnosis.notes += checked.findings(.grave).map { "the data: \($0.what)" }
     guard diagnosis.problems.contains(where: \.isOfTraining), !request.quick else { return diagnosis }
     diagnosis.trial = try tryMethods(method, aloneModels)
@@ -229,7 +229,7 @@ private struct DiagnosisWork {
 
   private func findings(
     _ method: String, _ folders: [URL], _ trials: [ModelTrial], _ tables: [EvaluationTable],
-    _ alone: [[Predictions]], _ aloneRuns: [[RunSummary]]
+    _ alone: [[Predictions]], _ aloneModels: [[ModelTrial]], _ aloneRuns: [[RunSummary]]
   ) throws -> ModelDiagnosis {
     let manifest = set.manifest
     let samples = set.test?.count ?? 0
@@ -256,10 +256,10 @@ private struct DiagnosisWork {
     }
     for (name, predictions) in zip(names, alone) { bootstrap.add("alone:\(name)", measures(predictions)) }
     bootstrap.add("chance", measures([try set.constantPredictions()]))
-    for modality in modalities {
-      bootstrap.add(
-        "probe:\(modality.name)", measures(try zip(trials, folders).map { try probe($0, RunFolder($1), modality) }))
+    let probes = try modalities.map { modality in
+      try zip(trials, folders).map { try probe($0, RunFolder($1), modality) }
     }
+    for (name, probes) in zip(names, probes) { bootstrap.add("probe:\(name)", measures(probes.map(\.test))) }
 
     let means = bootstrap.means
     let adds = game.values { means["worth:\($0)"] ?? .nan }
@@ -302,7 +302,7 @@ private struct DiagnosisWork {
     var notes: [String] = []
     for note in (run?.notes ?? []) + (tables.first?.notes ?? []) where !notes.contains(note) { notes.append(note) }
     if let note = try set.shiftNote() { notes.append(note) }
-    return ModelDiagnosis(
+    var found = ModelDiagnosis(
       subject: run == nil ? .data : .run, place: request.subject.relativePath, data: data.set.folder.relativePath,
       dataset: manifest.name,
       task: manifest.task.rawValue, metric: manifest.metric.rawValue, method: method, modalities: names,
@@ -331,6 +331,19 @@ private struct DiagnosisWork {
       evidence: try trials[0].evidence(
         tables[0], parting: partings.first, alone: aloneNamed, samples: request.samples),
       notes: notes)
+    try checkStop()
+    events(.phase("Auditing", "swapped inputs, sums of what each modality says, bits that each holds"))
+    found.audit = try ModelTable(
+      trial: trials[0],
+      alone: zip(aloneModels, alone).compactMap { models, answers in
+        guard let model = models.first, let answer = answers.first else { return nil }
+        return ModelTable.Alone(trial: model, predictions: answer)
+      }, probes: probes.compactMap(\.first)
+    ).audited(seeds: trials.count, replicates: request.replicates)
+    if let parts = try TellingParts(trials[0], warn: { events(.warning($0)) }) {
+      found.evidence.telling = parts.explained(found.evidence.telling)
+    }
+    return found
   }
 
   /// Everything that is made of the measures' means.
@@ -404,7 +417,7 @@ private struct DiagnosisWork {
   }
 
   /// What a linear probe of a model says, from its file where it was trained before.
-  private func probe(_ trial: ModelTrial, _ run: RunFolder, _ modality: Modality) throws -> Predictions {
+  private func probe(_ trial: ModelTrial, _ run: RunFolder, _ modality: Modality) throws -> ModelTable.Probed {
     try checkStop()
     let seed = trial.builder.configuration.seed
     let folder = request.out.appending(path: "probes")
@@ -414,19 +427,26 @@ private struct DiagnosisWork {
       of: "\(modality.name) \(try FileDigest.sha256(of: run.weights)) "
         + data.digests.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: " "))
     let test = set.test
-    if let file = try? SafeTensors(reading: url), file.metadata["key"] == key, let test {
-      return try Predictions(
-        task: set.manifest.task, classes: set.manifest.classes.count, truth: test.labels.array(),
-        probabilities: file.tensor("probabilities").array(),
-        thresholds: file.entry("thresholds") == nil ? nil : file.tensor("thresholds").array())
+    let hasValidation = set.validation != nil
+    if let file = try? SafeTensors(reading: url), file.metadata["key"] == key, let test,
+      hasValidation == (file.entry("validation") != nil)
+    {
+      return ModelTable.Probed(
+        test: try Predictions(
+          task: set.manifest.task, classes: set.manifest.classes.count, truth: test.labels.array(),
+          probabilities: file.tensor("probabilities").array(),
+          thresholds: file.entry("thresholds") == nil ? nil : file.tensor("thresholds").array()),
+        validation: hasValidation ? try file.tensor("validation").array() : nil)
     }
     let found = try LinearProbe(trial: trial, modality: modality).predictions()
     try Diagnosis.placing(folder) {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
+    let classes = set.manifest.classes.count
     try SafeTensors.write(
-      [("probabilities", try Tensor(found.probabilities, shape: [found.count, found.classes]))]
-        + (found.thresholds.map { [("thresholds", try Tensor($0))] } ?? []),
+      [("probabilities", try Tensor(found.test.probabilities, shape: [found.test.count, classes]))]
+        + (found.test.thresholds.map { [("thresholds", try Tensor($0))] } ?? [])
+        + (found.validation.map { [("validation", try Tensor($0, shape: [$0.count / classes, classes]))] } ?? []),
       metadata: ["key": key], to: url)
     return found
   }

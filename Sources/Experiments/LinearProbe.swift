@@ -17,8 +17,8 @@ struct LinearProbe {
 
   private static let learningRate = 0.01
 
-  /// What it says of the test split.
-  func predictions() throws -> Predictions {
+  /// What it says of the test split, and of the validation split where there is one.
+  func predictions() throws -> ModelTable.Probed {
     let builder = trial.builder
     let set = trial.set
     guard let test = set.test else { throw MetricError.noSamples }
@@ -56,7 +56,15 @@ struct LinearProbe {
         try Thresholds.fitted(layer(held.0), held.1, task: task, metric: set.manifest.metric)
       }
     }
-    return try Predictions(task: task, logits: logits, labels: test.labels, thresholds: thresholds)
+    let onValidation = try held.map { held in
+      let probabilities: [Double] = try withoutGradients {
+        try task.probabilities(layer(held.0).to(.float64)).array()
+      }
+      return probabilities
+    }
+    return ModelTable.Probed(
+      test: try Predictions(task: task, logits: logits, labels: test.labels, thresholds: thresholds),
+      validation: onValidation)
   }
 
   /// eₘ of every sample, [N, H], on the host.

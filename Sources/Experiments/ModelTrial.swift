@@ -104,6 +104,11 @@ final class ModelTrial {
   /// What the model says with nothing but one modality there.
   func predictions(only modality: Int) throws -> Predictions { try predictions(present: 1 << UInt64(modality)) }
 
+  /// What the model says where nothing is there and nobody tells it.
+  func predictionsOfNothing() throws -> Predictions {
+    try predictions(on: set.test(without: Set(modalities)).split, told: [])
+  }
+
   private func predictions(on split: FeatureSplit, told absent: Set<Modality>) throws -> Predictions {
     let (logits, labels) = try builder.evaluator.logits(model, builder.prepared(split), rule(told: absent))
     return try Predictions(
@@ -136,7 +141,7 @@ final class ModelTrial {
   }
 
   /// What the model says of the validation split with some modalities not there; nil without such a split.
-  private func validationLogits(
+  func validationLogits(
     without absent: Set<Modality>, told: Bool = false
   ) throws -> (logits: Tensor, labels: Tensor)? {
     if !told, let found = onValidation[absent] { return found }

@@ -6,6 +6,8 @@ public enum ExitStatus: Int32, Sendable, Codable, CaseIterable {
   case done = 0
   /// The work was understood and failed: it diverged, ran out of memory, or a check found something wrong.
   case failed = 1
+  /// Measured, and a bound that was asked for is met (`audit --fail-on`).
+  case unmet = 2
   /// The command line or the configuration is wrong.
   case usage = 64
   /// Data, weights or a run are not there, or cannot be read.

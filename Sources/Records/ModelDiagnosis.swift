@@ -348,6 +348,8 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
   public var splits: SplitVerdicts?
   /// Of the diagnosed run, or of the first of the trained models.
   public var evidence: RunEvidence
+  /// What the first of the models takes of what the data hold; nil in older files.
+  public var audit: AuditRecord?
   /// What a reader must know.
   public var notes: [String]
   /// The answer in words, as the command gives it; empty until somebody words it.
@@ -359,9 +361,11 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
     chance: Double,
     scores: [String: Estimate], conditions: [String], leaning: Leaning, worth: [String: Worth], gap: GapParts? = nil,
     partings: [Parting] = [], transfer: Transfer, calibration: [String: Calibration], gradients: Gradients,
-    reliance: ModelReliance? = nil, trial: Trial? = nil, evidence: RunEvidence, notes: [String] = []
+    reliance: ModelReliance? = nil, trial: Trial? = nil, evidence: RunEvidence, audit: AuditRecord? = nil,
+    notes: [String] = []
   ) {
     self.reliance = reliance
+    self.audit = audit
     self.subject = subject
     self.place = place
     self.data = data
@@ -434,15 +438,19 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
     return found
   }
 
-  static let keyOrder = [
-    "format", "words", "subject", "place", "data", "dataset", "task", "metric", "method", "modalities", "classes",
-    "samples",
-    "seeds", "quick", "missing", "chance", "conditions", "scores", "leaning", "verdict", "modality", "peers", "above",
-    "strength",
-    "worth", "adds", "lost", "only", "alone", "aloneAboveChance", "unused", "probe", "speed", "gap", "strong", "weak",
-    "model", "data", "training", "partings", "transfer", "calibration", "gradients", "trial", "baseline", "chosen",
-    "value", "interval95", "notes", "evidence",
-  ]
+  static let keyOrder =
+    [
+      "format", "words", "subject", "place", "data", "dataset", "task", "metric", "method", "modalities", "classes",
+      "samples",
+      "seeds", "quick", "missing", "chance", "conditions", "scores", "leaning", "verdict", "modality", "peers", "above",
+      "strength",
+      "worth", "adds", "lost", "only", "alone", "aloneAboveChance", "unused", "probe", "speed", "gap", "strong", "weak",
+      "model", "data", "training", "partings", "transfer", "calibration", "gradients", "trial", "baseline", "chosen",
+      "value", "interval95", "notes", "audit", "evidence",
+    ]
+    + AuditRecord.keyOrder.filter {
+      !["format", "words", "samples", "classes", "modalities", "metric", "task"].contains($0)
+    }
 
   /// The file's text.
   public func json(_ layout: JSONLayout = .pretty) throws -> String {

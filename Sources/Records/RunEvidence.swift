@@ -88,7 +88,7 @@ public struct RunEvidence: Codable, Equatable, Sendable {
   static let keyOrder = [
     "format", "dataset", "task", "metric", "split", "samples", "classes", "modalities", "conditions", "condition",
     "score", "confusion", "labelCounts", "reliability", "shapley", "parting", "alone", "telling", "kind", "modality",
-    "row", "id", "truth", "answers", "image", "text", "raw", "notes",
+    "row", "id", "truth", "answers", "image", "text", "parts", "raw", "notes",
   ]
 
   private enum CodingKeys: String, CodingKey {

@@ -28,6 +28,46 @@ public struct TellingSample: Codable, Equatable, Sendable {
     }
   }
 
+  /// What each part of a picture and a text speaks for: Shapley values of the probability of the answer.
+  public struct Parts: Codable, Equatable, Sendable {
+    public struct Word: Codable, Equatable, Sendable {
+      /// A word, or several that lie side by side in a long text.
+      public var text: String
+      public var value: Double
+
+      public init(text: String, value: Double) {
+        self.text = text
+        self.value = value
+      }
+    }
+
+    /// The class that the values are of: what is predicted with everything there.
+    public var answer: String
+    public var words: [Word]
+    /// Patches along each side of the picture.
+    public var grid: Int
+    /// By rows from the top.
+    public var patches: [Double]
+    /// By modality, of the sum of all sizes.
+    public var shares: [String: Double]
+    /// The standard error of the shares.
+    public var error: Double
+    /// Random orders and their reverses that were walked.
+    public var pairs: Int
+
+    public init(
+      answer: String, words: [Word], grid: Int, patches: [Double], shares: [String: Double], error: Double, pairs: Int
+    ) {
+      self.answer = answer
+      self.words = words
+      self.grid = grid
+      self.patches = patches
+      self.shares = shares
+      self.error = error
+      self.pairs = pairs
+    }
+  }
+
   public var kind: Kind
   /// The removed modality, or the weak one; `nil` for a disagreement.
   public var modality: String?
@@ -46,11 +86,15 @@ public struct TellingSample: Codable, Equatable, Sendable {
   /// The picture's path relative to ``RunEvidence/raw``; `nil` where there is none or it is not known.
   public var image: String?
   public var text: String?
+  /// Where picture and text were at hand, and the encoders quick.
+  public var parts: Parts?
 
   public init(
     kind: Kind, modality: String? = nil, row: Int, id: String? = nil, truth: [String], answers: [String: Answer],
-    alone: [String: Answer], image: String? = nil, text: String? = nil
+    alone: [String: Answer], image: String? = nil, text: String? = nil,
+    parts: Parts? = nil
   ) {
+    self.parts = parts
     self.kind = kind
     self.modality = modality
     self.row = row

@@ -31,7 +31,10 @@ public struct DiagnosisText: Equatable, Sendable {
   }
 
   /// The answer for a terminal, wrapped.
-  public func words(width: Int = 80) -> String {
+  public func words(width: Int = 80) -> String { Self.lines(heading, paragraphs, width: width) }
+
+  /// A heading and paragraphs under each other, wrapped.
+  static func lines(_ heading: String, _ paragraphs: [Paragraph], width: Int) -> String {
     let column = (paragraphs.map(\.heading.count).max() ?? 0) + 2
     let lines = paragraphs.flatMap { paragraph in
       wrapped(paragraph.text, width: max(40, width) - column).enumerated().map { place, line in
@@ -44,9 +47,14 @@ public struct DiagnosisText: Equatable, Sendable {
   /// The answer, then the evidence.
   public func text(width: Int = 80) -> String {
     ([words(width: min(width, 80))] + tables.map { "\($0.title)\n\(alignedRows([$0.header] + $0.rows))" }
-      + [samples(width: min(width, 100)), notes].compactMap { $0 })
+      + [samples(width: min(width, 100)), audit?.text(width: width, title: Self.auditTitle), notes].compactMap { $0 })
       .joined(separator: "\n\n")
   }
+
+  /// What the answer's audit says, in a part of its own; nil in older files.
+  var audit: AuditText? { diagnosis.audit.map { AuditText($0) } }
+
+  static let auditTitle = "What it takes of what the data hold"
 
   private var notes: String? {
     diagnosis.notes.isEmpty
@@ -59,7 +67,8 @@ public struct DiagnosisText: Equatable, Sendable {
       "\(Markdown.escaped($0.title))\n\n"
         + Markdown.table($0.header.map(Markdown.escaped), $0.rows.map { $0.map(Markdown.escaped) })
     }
-    return ([Markdown.escaped(heading)] + answer + evidence).joined(separator: "\n\n") + "\n"
+    let audited = audit.map { ["## \(Self.auditTitle)", $0.markdown] } ?? []
+    return ([Markdown.escaped(heading)] + answer + evidence + audited).joined(separator: "\n\n") + "\n"
   }
 
   // MARK: Tables

@@ -1,5 +1,6 @@
 // `import Seesaw` gives a program everything that is not the command.
 
+@_exported public import Auditing
 @_exported public import Balancing
 @_exported public import Datasets
 @_exported public import Encoders

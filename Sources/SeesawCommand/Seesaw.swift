@@ -13,7 +13,10 @@ struct Seesaw: ParsableCommand {
     version: Experiment.version,
     groupedSubcommands: [
       CommandGroup(
-        name: "Work", subcommands: [Demo.self, Diagnose.self, Compare.self, Train.self, Evaluate.self, Predict.self]),
+        name: "Work",
+        subcommands: [
+          Demo.self, Diagnose.self, AuditCommand.self, Compare.self, Train.self, Evaluate.self, Predict.self,
+        ]),
       CommandGroup(name: "Data", subcommands: [Encode.self, Import.self, Check.self, DatasetsCommand.self]),
       CommandGroup(
         name: "Look",

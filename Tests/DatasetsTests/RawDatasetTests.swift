@@ -61,6 +61,28 @@ import Testing
     }
   }
 
+  @Test(
+    "read for a model that is asked, rows without a split are all tested, one class is enough, and labels may be lacking"
+  )
+  func asking() throws {
+    try withTemporaryFolder { folder in
+      let made = MadeUpFolder(folder)
+      try made.touch("a.png")
+      try made.write("samples.csv", "image,text,label\na.png,one,x\na.png,two,x\n,three,x\n")
+      let data = try RawDataset(at: folder, for: .asking)
+      #expect(data.samples(in: .test).count == 3 && data.samples(in: .train).isEmpty)
+      #expect(data.notes.contains("no column says which split a row belongs to: all are taken"))
+      #expect(data.notes.contains("1 row without a picture: a model is told that it is absent"))
+      // What closer looks leave over is read for the same.
+      #expect(try data.quarantining { if $0.text == "two" { throw Diagnosis("odd") } }.samples.count == 2)
+      #expect(throws: RawDatasetError.self) { try RawDataset(at: folder) }
+      try made.write("samples.csv", "image,text\na.png,one\na.png,two\n")
+      #expect(throws: RawDatasetError.self) { try RawDataset(at: folder, for: .asking) }
+      let bare = try RawDataset(at: folder, for: .askingUnlabelled)
+      #expect(bare.samples(in: .test).count == 2 && bare.classes.isEmpty)
+    }
+  }
+
   @Test("a row of many megabytes and a label with a control character are put aside, the others read")
   func strangeRows() throws {
     let long = String(repeating: "x", count: LineReader.limit + 1)

@@ -1,5 +1,7 @@
+import Auditing
 import Datasets
 import Encoders
+import Experiments
 public import Foundation
 import Multimodal
 import Records
@@ -10,7 +12,7 @@ import Torch
 ///
 /// Shared by the tests, which feed the corpus and mutations of it, and by the fuzzer, which searches for more.
 public enum HostileParser: String, CaseIterable, Sendable {
-  case safetensors, json, yaml, csv, jsonl, npy, npz, picture, sound, text, predict, records
+  case safetensors, json, yaml, csv, jsonl, npy, npz, picture, sound, text, predict, records, table, answer
   /// Folders, whose files stand one after the other, each after a line `==> name`.
   case tokenizer, checkpoint, dataset, report
 
@@ -38,6 +40,8 @@ public enum HostileParser: String, CaseIterable, Sendable {
     case .text: try text(bytes)
     case .predict: try predict(bytes)
     case .records: try records(bytes, folder)
+    case .table: try table(bytes, folder)
+    case .answer: try answer(bytes)
     case .tokenizer: try tokenizer(bytes, folder)
     case .checkpoint: try checkpoint(bytes, folder)
     case .dataset: try dataset(bytes, folder)
@@ -192,6 +196,40 @@ public enum HostileParser: String, CaseIterable, Sendable {
     }
   }
 
+  /// A file of predictions, as each of its kinds.
+  private func table(_ bytes: Data, _ folder: URL) throws {
+    for ending in ["jsonl", "safetensors", "npz"] {
+      let url = try file(bytes, "predictions.\(ending)", folder)
+      defer { try? FileManager.default.removeItem(at: url) }
+      for needsLabels in [true, false] {
+        guard let table = try refusing({ try PredictionTable(reading: url, needsLabels: needsLabels) }) else {
+          continue
+        }
+        let again = folder.appending(path: "again.safetensors")
+        try table.write(to: again)
+        guard try PredictionTable(reading: again, needsLabels: false) == table else {
+          throw Fault(description: "table: written and read again it differs")
+        }
+        try FileManager.default.removeItem(at: again)
+      }
+    }
+  }
+
+  /// Lines that a program answers with.
+  private func answer(_ bytes: Data) throws {
+    for isMultiLabel in [false, true] {
+      let classes = AnswerClasses(["a", "b", "c"], isMultiLabel: isMultiLabel)
+      for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+        guard let answer = try refusing({ try Array(line).withUnsafeBytes { try ModelAnswer($0, classes) } }) else {
+          continue
+        }
+        guard answer.scores.values.count == 3, answer.scores.values.allSatisfy(\.isFinite) else {
+          throw Fault(description: "answer: taken for scores: \(answer.scores)")
+        }
+      }
+    }
+  }
+
   private func records(_ bytes: Data, _ folder: URL) throws {
     let url = try file(bytes, "run.json", folder)
     try refusing { _ = try Tree.read(RunRecord.self, from: url) }
@@ -204,6 +242,8 @@ public enum HostileParser: String, CaseIterable, Sendable {
     try refusing { _ = try Tree.read(TuningTable.self, from: url) }
     try refusing { _ = try JSONLines.read(SampleOrigin.self, from: url) }
     try refusing { _ = try CheckText(Tree.read(DataFindings.self, from: url)).text }
+    try refusing { _ = try AuditText(Tree.read(AuditRecord.self, from: url)).text() }
+    try refusing { _ = try Tree.read(AuditChange.self, from: url) }
     try refusing { _ = try DiagnosisText(Tree.read(ModelDiagnosis.self, from: url)).text(width: 80) }
     try refusing {
       let results: ComparisonResults = try Tree.read(from: url)

@@ -103,6 +103,22 @@ class Sounds(nn.Module):
         return rows, self.last(self.drop(rows.mean(1)))
 
 
+class Both(nn.Module):
+    """Logits [B, 2] of a picture and a text: a whole classifier."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3, stride=2)
+        self.table = nn.Embedding(len(WORDS), 4)
+        self.drop = nn.Dropout(0.5)
+        self.last = nn.Linear(4, 2)
+
+    def forward(self, pixels: torch.Tensor, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        mask = attention_mask.unsqueeze(2).to(pixels.dtype)
+        text = (self.table(input_ids) * mask).sum(1) / mask.sum(1)
+        return self.last(self.drop(torch.tanh(self.first(pixels)).mean([2, 3]) * torch.tanh(text) + text))
+
+
 class Failing(nn.Module):
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         if pixels.shape[2] > 4:
@@ -203,10 +219,23 @@ def sounds(home) -> dict:
     return {name: torch.stack(rows) for name, rows in found.items()}
 
 
+def both(home) -> dict:
+    home.mkdir(parents=True)
+    processor = ViTImageProcessorPil.from_pretrained(HOME / "pictures")
+    images = [Image.open(GOLDEN / "encoders" / "processors" / f"{name}.png").convert("RGB") for name in PICTURES]
+    pixels = processor(images, return_tensors="pt")["pixel_values"]
+    tokenizer = transformers.BertTokenizer.from_pretrained(str(HOME / "texts"))
+    found = tokenizer(TEXTS[: len(PICTURES)], padding=True, truncation=True, max_length=7, return_tensors="pt")
+    module = saved(made(Both, 8), home / "both.pt")
+    with torch.no_grad():
+        return {"both": module(pixels, found["input_ids"], found["attention_mask"])}
+
+
 def main() -> None:
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     shutil.rmtree(HOME, ignore_errors=True)
     rows = pictures(HOME / "pictures") | texts(HOME / "texts") | fixed(HOME / "fixed") | sounds(HOME / "sounds")
+    rows |= both(HOME / "both")
     write_json(
         HOME / "expected.json",
         {"made": versions(transformers=transformers.__version__), "pictures": PICTURES, "texts": TEXTS,

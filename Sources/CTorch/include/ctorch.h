@@ -21,6 +21,7 @@ extern "C" {
 typedef struct ctorch_tensor_s *ctorch_tensor;
 typedef struct ctorch_generator_s *ctorch_generator;
 typedef struct ctorch_module_s *ctorch_module;
+typedef struct ctorch_package_s *ctorch_package;
 typedef int32_t ctorch_status;
 
 /// Element types, by number.
@@ -225,6 +226,14 @@ ctorch_status ctorch_module_arguments(ctorch_module module, int32_t *required, c
 /// a line each in `names`: a dict's key or a named tuple's field, else empty.
 ctorch_status ctorch_module_forward(ctorch_module module, const ctorch_tensor *inputs, int32_t count,
                                     ctorch_tensor *out, int32_t capacity, int32_t *made, const char **names);
+
+// Packages that AOTInductor compiled. Whoever loads one runs its machine code.
+
+ctorch_status ctorch_package_load(const char *path, ctorch_package *out);
+void ctorch_package_free(ctorch_package package);
+/// Runs the model and gives the tensors that it returns, at most `capacity`.
+ctorch_status ctorch_package_run(ctorch_package package, const ctorch_tensor *inputs, int32_t count,
+                                 ctorch_tensor *out, int32_t capacity, int32_t *made);
 
 // Optimizer steps, in place, one pass. A gradient is gradients[i], or gradients[i] × rights[i] where that is not null.
 

@@ -119,7 +119,7 @@ public struct ScriptReader: Sendable {
   }
 
   /// How long `tokenizer.json` says that every text is to be made.
-  private static func fixedLength(in folder: URL) throws -> Int? {
+  static func fixedLength(in folder: URL) throws -> Int? {
     let url = folder.appending(path: "tokenizer.json")
     guard FileManager.default.fileExists(atPath: url.path) else { return nil }
     let padding = try CheckpointConfiguration(reading: url).nested("padding")

@@ -339,14 +339,15 @@ extension HTMLReport {
   // MARK: Telling samples
 
   /// The run whose samples are shown.
-  private var exhibited: ReportedRun? {
+  var exhibited: ReportedRun? {
     rowsByInterest.lazy.compactMap { row in
       contents.runs(of: row.name).first { !($0.evidence?.telling.isEmpty ?? true) }
     }.first
   }
 
   func samples() -> SectionView? {
-    guard let run = exhibited, let evidence = run.evidence else { return nil }
+    guard let evidence = exhibits else { return nil }
+    let subject = exhibited.map { "\(title($0.label)), seed \($0.seed)," } ?? "the model"
     let conditions = evidence.conditions.map(\.condition).filter {
       $0 == Condition.full || Condition($0, modalities: evidence.modalities).kind == "missing"
     }
@@ -361,8 +362,11 @@ extension HTMLReport {
         why: Self.why(sample)
           + (sample.reliance.map { "; rests on \(DiagnosisWords.shares($0, evidence.modalities))" } ?? ""),
         image: picture(sample, evidence).flatMap { pictures[$0] },
-        alternative: "Picture of test sample \(sample.id ?? "\(sample.row)"), a case of \(truth)", text: sample.text,
-        truth: truth, place: "test row \(sample.row)" + (sample.id.map { " · \($0)" } ?? ""),
+        alternative: "Picture of test sample \(sample.id ?? "\(sample.row)"), a case of \(truth)",
+        rawHeat: sample.parts.map(Self.heat), text: sample.parts == nil ? sample.text : nil,
+        isShaded: sample.parts != nil, shades: sample.parts.map(Self.shades) ?? [],
+        shares: sample.parts.map { Self.shares($0, evidence.modalities) }, truth: truth,
+        place: "test row \(sample.row)" + (sample.id.map { " · \($0)" } ?? ""),
         answers: conditions.compactMap { name in sample.answers[name].map { answer(words(name), $0) } }
           + evidence.modalities.compactMap { name in sample.alone[name].map { answer("\(name) alone", $0) } })
     }
@@ -372,7 +376,8 @@ extension HTMLReport {
       : "A modality alone is the model's own answer with all others missing."
     return SectionView(
       id: "samples", heading: "Telling samples",
-      lead: ["Test samples that show what \(title(run.label)), seed \(run.seed), leans on. \(alone)"],
+      lead: ["Test samples that show what \(subject) leans on. \(alone)"]
+        + (evidence.telling.contains { $0.parts != nil } ? [Self.partWords] : []),
       blocks: [BlockView(samples: SamplesView(samples: Array(samples)))])
   }
 
@@ -384,19 +389,5 @@ extension HTMLReport {
     case .disagreement: "The modalities say different things"
     case .weakAloneRight: "Wrong together, right with \(sample.modality ?? "one modality") alone"
     }
-  }
-
-  /// Where a sample's picture lies; nil where it would lie outside the folder of the raw data.
-  private func picture(_ sample: TellingSample, _ evidence: RunEvidence) -> URL? {
-    guard let path = sample.image, let raw = evidence.raw else { return nil }
-    let folder = URL(filePath: raw).standardizedFileURL.resolvingSymlinksInPath()
-    let file = folder.appending(path: path).standardizedFileURL.resolvingSymlinksInPath()
-    return file.path.hasPrefix(folder.path + "/") ? file : nil
-  }
-
-  /// The pictures that the page would like beside it.
-  var wanted: [URL] {
-    guard let evidence = exhibited?.evidence else { return [] }
-    return evidence.telling.prefix(Self.mostSamples).compactMap { picture($0, evidence) }
   }
 }

@@ -76,12 +76,15 @@ public struct HTMLReport {
 
   private func view() throws -> PageView {
     let results = contents.results
-    let sections = try [
-      diagnosis(), regret(), scores(), balance(), sweep(), losses(), cosines(), reliance(), confusion(), calibration(),
-      samples(),
-      data(), tests(),
-      provenance(), methods(),
-    ].compactMap { $0 }
+    let sections =
+      try audit()
+      + [
+        diagnosis(), regret(), scores(), balance(), sweep(), losses(), cosines(), reliance(), confusion(),
+        calibration(),
+        samples(),
+        data(), tests(),
+        provenance(), methods(),
+      ].compactMap { $0 }
     let answer = answer
     return PageView(
       title: results.dataset.isEmpty ? "Results" : results.dataset, description: answer.first?.words ?? subtitle,
@@ -98,7 +101,14 @@ public struct HTMLReport {
   /// The diagnosis where there is one, else what the comparison found.
   private var answer: [AnswerView] {
     if let diagnosis = contents.diagnosis {
-      return DiagnosisText(diagnosis, titles: titles).paragraphs.map { AnswerView(about: $0.heading, words: $0.text) }
+      let text = DiagnosisText(diagnosis, titles: titles)
+      let verdict = text.audit?.paragraphs.first.map { [AnswerView(about: "Audit", words: $0.text)] } ?? []
+      return text.paragraphs.map { AnswerView(about: $0.heading, words: $0.text) } + verdict
+    }
+    if let audit = contents.audit {
+      return AuditText(audit).paragraphs.filter { $0.heading != "Untold" }.map {
+        AnswerView(about: $0.heading, words: $0.text)
+      }
     }
     let found = Findings(contents.results, titles: titles)
     return (contents.results.methods.count < 2 ? found.standing + [found.leaning] : found.sentences).map {
@@ -126,6 +136,7 @@ public struct HTMLReport {
   }
 
   private var subtitle: String {
+    if let audit = contents.audit { return AuditText(audit).heading }
     let results = contents.results
     let seeds = results.methods.map(\.runs.count)
     var parts: [String] = []

@@ -178,11 +178,27 @@ struct SamplesView {
     let kind: String
   }
 
+  /// A word, or several, with what it speaks for.
+  struct Word {
+    let words: String
+    /// `for` or `against`.
+    let kind: String
+    /// 0…1, of the most that any part speaks for.
+    let weight: String
+    let value: String
+  }
+
   struct Sample {
     let why: String
     let image: String?
     let alternative: String
+    /// Patches over the picture.
+    var rawHeat: String?
+    /// nil where the words are shaded.
     let text: String?
+    var isShaded = false
+    var shades: [Word] = []
+    var shares: String?
     let truth: String
     let place: String
     let answers: [Answer]

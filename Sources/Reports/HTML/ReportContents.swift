@@ -35,7 +35,27 @@ public struct ReportContents: Sendable {
   /// What a guard found in the data.
   public var check: DataFindings?
   public var diagnosis: ModelDiagnosis?
+  /// Of a model that nobody diagnosed.
+  public var audit: AuditRecord?
+  /// What such a page is called.
+  public var name = ""
+  /// Telling samples of no run.
+  public var evidence: RunEvidence?
   public var runs: [ReportedRun]
+
+  /// What the page of an audit is made of.
+  ///
+  /// - Parameters:
+  ///   - name: of what was audited.
+  ///   - evidence: its telling samples, where inputs are known.
+  public init(audit: AuditRecord, name: String, evidence: RunEvidence? = nil) {
+    self.init(
+      results: ComparisonResults(
+        dataset: name, metric: audit.metric, modalities: audit.modalities, conditions: [], methods: []))
+    self.audit = audit
+    self.name = name
+    self.evidence = evidence
+  }
 
   public init(
     results: ComparisonResults, sweep: SweepTable? = nil, tuning: TuningTable? = nil, check: DataFindings? = nil,

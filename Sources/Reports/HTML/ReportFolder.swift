@@ -14,7 +14,7 @@ public enum ReportFolder {
   /// The file that Plotly is in.
   public static let plotlyName = "plotly.min.js"
 
-  /// Writes `index.html`, `plotly.min.js`, `images/`, and `table.md`, `table.tex`, `table.csv`.
+  /// Writes `index.html`, `plotly.min.js`, `images/`, and `table.md`, `table.tex`, `table.csv`; of an audit `table.md` alone.
   ///
   /// - Parameters:
   ///   - plotly: `plotly.min.js`; where it is nil the figures stand still, and the page says so.
@@ -53,11 +53,17 @@ public enum ReportFolder {
     try AtomicFile.write(Data(report.html().utf8), to: page)
 
     var tables: [URL] = []
-    let table = ComparisonTable(contents.results, titles: report.titles)
-    for (name, text) in [
-      ("table.md", markdown ?? table.markdown()), ("table.tex", table.latex()),
-      ("table.csv", CSVTable.text(contents.results)),
-    ] {
+    var texts: [(name: String, text: String)] = []
+    if let audit = contents.audit {
+      texts = [("table.md", markdown ?? AuditText(audit).markdown)]
+    } else {
+      let table = ComparisonTable(contents.results, titles: report.titles)
+      texts = [
+        ("table.md", markdown ?? table.markdown()), ("table.tex", table.latex()),
+        ("table.csv", CSVTable.text(contents.results)),
+      ]
+    }
+    for (name, text) in texts {
       let url = folder.appending(path: name)
       try AtomicFile.write(Data(text.utf8), to: url)
       tables.append(url)

@@ -87,6 +87,7 @@ struct Diagnose: ParsableCommand, Exemplified {
     }
     let text = DiagnosisText(diagnosis, titles: MethodTitles.byName)
     diagnosis.words = text.paragraphs.map { "\($0.heading): \($0.text)" }
+    if let audit = diagnosis.audit { diagnosis.audit?.words = AuditText(audit).words }
     try diagnosis.write(to: target)
     output.clear()
     try output.data(json ? diagnosis.json() : text.text(width: output.surroundings.width))

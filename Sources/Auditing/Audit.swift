@@ -1,0 +1,82 @@
+import Multimodal
+public import Records
+
+/// How an audit is to be made.
+public struct AuditOptions: Sendable, Equatable {
+  /// What scores are by.
+  public var metric: Metric
+  /// Of everything that is drawn: two audits with one seed are equal.
+  public var seed: UInt64
+  /// Of the bootstrap behind every interval; 0 leaves the intervals out.
+  public var replicates: Int
+  /// Of labels, behind the rule for synergy.
+  public var permutations: Int
+
+  public init(metric: Metric = .accuracy, seed: UInt64 = 0, replicates: Int = 200, permutations: Int = 100) {
+    self.metric = metric
+    self.seed = seed
+    self.replicates = replicates
+    self.permutations = permutations
+  }
+}
+
+/// Measures of a table of predictions.
+public enum Audit {
+  /// Everything that the table can tell, each number with its interval, and what it cannot for want of which array.
+  ///
+  /// - Throws: ``Diagnosis`` where the metric does not fit the task.
+  public static func measure(_ table: PredictionTable, options: AuditOptions = AuditOptions()) throws -> AuditRecord {
+    let audited = try Audited(table, metric: options.metric)
+    let names = table.modalities
+    let routing = Routing(audited)
+    let shares = try ModalityShares(audited)
+    let swaps = try names.map { try SwapTests(audited, $0) }
+    let additivity = try Additivity(audited)
+    let decomposing = Decomposing(audited)
+    let usable = UsableBits(audited)
+    let measures =
+      [
+        try ScoreMeasures(audited).measure, routing?.measure, shares?.measure, additivity?.measure,
+        decomposing?.measure,
+        usable?.measure,
+        SwapTests.measure(swaps.compactMap { $0 }, names),
+      ].compactMap { $0 }
+    let (values, intervals) = Resampling(rows: table.rows, groups: table.groups)
+      .numbers(of: measures, modalities: names.count, replicates: options.replicates, seed: options.seed)
+
+    var record = AuditRecord(
+      samples: table.rows, classes: table.classes, modalities: names, metric: options.metric.rawValue,
+      task: table.task.rawValue)
+    record.interval95 = intervals
+    record.scores = byName(table.conditions.keys.sorted()) { condition in
+      values["scores.\(condition)"].map { Estimate($0, interval95: intervals["scores.\(condition)"]) }
+    }
+    record.chance = values["chance"]
+    record.aboveChance = values["aboveChance"]
+    for measure in ["conflict", "routing", "swap", "variance", "missing", "shares", "divergence"] {
+      let leads = byName(names) { values["leaning.\(measure).\($0)"] }
+      // Of equals the first.
+      guard let first = names.filter({ leads[$0] != nil }).max(by: { (leads[$0] ?? 0) < (leads[$1] ?? 0) }) else {
+        continue
+      }
+      record.leaning[measure] = AuditRecord.Lead(modality: first, by: leads[first] ?? 0)
+      record.interval95["leaning.\(measure)"] = intervals["leaning.\(measure).\(first)"]
+    }
+    for path in intervals.keys where path.hasPrefix("leaning.") && path.split(separator: ".").count > 2 {
+      record.interval95[path] = nil
+    }
+    record.routing = Routing.record(values, names)
+    for (name, tests) in zip(names, swaps) { record.swap[name] = SwapTests.record(values, name, tests) }
+    record.emap = Additivity.record(values, names, additivity)
+    record.pid = decomposing?.record(values, permutations: options.permutations, seed: options.seed)
+    record.usable = usable?.record(values)
+    record.shares = byName(names) { values["shares.\($0)"] }
+    record.contributions = byName(names) { values["contributions.\($0)"] }
+    record.cooperation = values["cooperation"]
+    record.utilisation = byName(names) { values["utilisation.\($0)"] }
+    record.regret = byName(table.conditions.keys.sorted()) { values["regret.\($0)"] }
+    record.worstRegret = values["worstRegret"]
+    record.untold = Needs(audited, record).untold
+    return record
+  }
+}

@@ -1,0 +1,101 @@
+import Auditing
+import Balancing
+import Datasets
+import Evaluation
+import Foundation
+import Multimodal
+import Records
+
+/// Models of each modality alone, trained on the data's own training split: what the data hold, whatever a model takes.
+///
+/// Raw inputs are encoded by the built-in encoders, and a classifier over them is trained as `diagnose` trains it. Features
+/// and models lie in a folder, and are not made twice.
+struct AloneModels {
+  let folder: URL
+  let jobs: Int
+  let stop: StopFlag
+  let events: EventSink
+
+  /// What they say of some samples.
+  struct Answers {
+    /// By modality, rows × classes.
+    let probabilities: [String: [Double]]
+    let note: String
+  }
+
+  /// - Parameters:
+  ///   - data: a raw data set with a training split, or a feature set.
+  ///   - ids: of the samples, which are of the test split.
+  ///   - classes: in the order that answers have them.
+  /// - Throws: a `Diagnosis` where the data cannot be trained on, or does not have the samples.
+  func answers(
+    for data: URL, modalities: [String], ids: [String], classes: [String], settings: RawDatasetSettings
+  ) throws -> Answers {
+    let isFeatures = FileManager.default.fileExists(atPath: data.appending(path: "dataset.json").path)
+    let features = isFeatures ? data : folder.appending(path: "features")
+    if !isFeatures {
+      var request = EncodeRequest(raw: data, out: features)
+      request.views = .none
+      request.followLinks = settings.followLinks
+      request.layout = settings.layout.isEmpty ? nil : settings.layout
+      request.variant = settings.variant.isEmpty ? nil : settings.variant
+      _ = try Experiment.encode(request, stop: stop, events: quiet("Encoding"))
+    }
+    let loaded = try LoadedData(at: features)
+    let set = loaded.set
+    events(.phase("Training", "a model of each modality alone, on the training split"))
+    var compare = CompareRequest(
+      data: features,
+      rows: modalities.map { name in
+        ComparisonRow(
+          label: "\(name) alone", method: UnimodalTraining.card.name,
+          settings: ["method.modality=\(Tree.string(name).json())"])
+      }, seeds: 1, out: folder.appending(path: "runs"))
+    compare.jobs = jobs
+    let plans = try Experiment.plans(of: compare)
+    let runs = try Experiment.run(plans, loaded, jobs: jobs, stop: stop, events: quiet("Training"))
+    let places = try rows(of: ids, in: set)
+    let columns = set.manifest.classes.map { classes.firstIndex(of: $0) }
+    var found: [String: [Double]] = [:]
+    for (name, run) in zip(modalities, runs) {
+      guard let place = set.manifest.modalities.firstIndex(of: name) else { continue }
+      let trial = try Experiment.finishedTrial(run.folder, data: loaded, events: { _ in })
+      let answers = try trial.predictions(only: place)
+      var values = [Double](repeating: 0, count: ids.count * classes.count)
+      for (row, source) in places.enumerated() {
+        for (column, target) in columns.enumerated() {
+          guard let target else { continue }
+          values[row * classes.count + target] = answers.probabilities[source * answers.classes + column]
+        }
+      }
+      found[name] = values
+    }
+    return Answers(
+      probabilities: found,
+      note: isFeatures
+        ? "models of one modality are classifiers that Seesaw trained on the training split's features"
+        : "models of one modality are classifiers that Seesaw trained on built-in features of the training split: a stronger "
+          + "encoder may find more")
+  }
+
+  /// Where samples are in the test split.
+  private func rows(of ids: [String], in set: FeatureSet) throws -> [Int] {
+    let names = try set.origins(of: "test")?.map(\.id) ?? (0..<(set.test?.count ?? 0)).map { "\($0)" }
+    let places = Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+    return try ids.map { id in
+      if let place = places[id] { return place }
+      throw Diagnosis(
+        "sample '\(id.shown.clipped(80))' is not in the test split, and models of one modality are trained on the rest",
+        place: "--alone", remedy: "give the data a split column with training and test rows, or leave --alone out",
+        exitStatus: .input)
+    }
+  }
+
+  private func quiet(_ label: String) -> EventSink {
+    { [events] event in
+      if case .progress(_, let done, let total, let detail) = event {
+        events(.progress(label: label, done: done, total: total, detail: detail))
+      }
+    }
+  }
+}
