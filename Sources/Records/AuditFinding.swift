@@ -83,6 +83,12 @@ extension AuditRecord {
     }
   }
 
+  /// The modality that is leaned on least, by the first measure that can tell of two; nil where none can.
+  public var weakest: String? {
+    guard modalities.count == 2, let first = leadingMeasures.first else { return nil }
+    return modalities.first { $0 != first.modality }
+  }
+
   public func usableEstimate(_ key: String, _ name: String) -> Estimate? {
     guard let usable else { return nil }
     let table =
@@ -143,7 +149,11 @@ extension AuditRecord {
     }
     for name in modalities {
       let moved = estimate("swap.\(name).divergence", swap[name]?.divergence)
-      if moved?.isBelow(Self.unmoved) ?? false { found.append(.ignores(name)) }
+      // Where answers are nearly even, what hardly moves them may still turn them.
+      let turned = estimate("swap.\(name).drop", swap[name]?.drop).map {
+        !$0.isBelow(ModelDiagnosis.smallestDifference)
+      }
+      if moved?.isBelow(Self.unmoved) ?? false, turned != true { found.append(.ignores(name)) }
     }
     if let emap {
       if emap.byConstruction {
@@ -179,12 +189,13 @@ extension AuditRecord {
     return found
   }
 
-  /// Whether less than half of so many bits is taken, by the whole interval.
+  /// Whether less than half of so many bits is taken, by the whole interval: of what the model loses without it, and of what
+  /// its answers hold, so that a model that is right and unsure is not blamed.
   private func isUnused(_ name: String, of bits: Double) -> Bool {
-    if let used = usableEstimate("used", name), used.interval95 != nil {
-      return used.isBelow(Self.takenShare * bits)
-    }
-    return estimate("pid.model.unique.\(name)", pid?.model?.unique[name])?.isBelow(Self.takenShare * bits) ?? false
+    let known = [
+      usableEstimate("used", name), estimate("pid.model.unique.\(name)", pid?.model?.unique[name]),
+    ].compactMap { $0 }.filter { $0.interval95 != nil }
+    return !known.isEmpty && known.allSatisfy { $0.isBelow(Self.takenShare * bits) }
   }
 
   /// Two measures that are sure, and say that different modalities come first.

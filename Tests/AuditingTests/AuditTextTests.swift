@@ -30,6 +30,22 @@ struct AuditTextTests {
     #expect(text.paragraphs.map(\.heading) == ["Verdict", "Data", "Model", "Place", "Advice", "Untold"])
   }
 
+  @Test("a model that is right and hardly sure is not said to ignore what turns its answers")
+  func unsure() throws {
+    var planted = Planted.twoBits(seed: 2)
+    planted.model = { seen in
+      // Heeds the text just enough to break ties.
+      let p = (0..<4).map { c in
+        (seen[0].map { $0 == c / 2 ? 0.95 : 0.05 } ?? 0.5) * (0.5 + (seen[1] == c % 2 ? 0.02 : 0))
+      }
+      return p.map { $0 / p.reduce(0, +) }
+    }
+    let findings = Set(
+      try Audit.measure(planted.table(seed: 2), options: AuditOptions(replicates: 60, permutations: 40)).findings)
+    #expect(findings.isSuperset(of: [.unique("text"), .informative("text")]))
+    #expect(findings.isDisjoint(with: [.ignores("text"), .unused("text")]))
+  }
+
   @Test("a fusion that is a sum is named as such, and where only both tell, it is what is to change")
   func construction() throws {
     let planted = Planted.exclusiveOr(seed: 1)

@@ -32,7 +32,7 @@ extension HTMLReport {
       + boxes.joined() + "</svg>"
   }
 
-  /// `Of what speaks for 'Symbols': image 62 %, text 38 % (± 2).`
+  /// The shares of the modalities, as a line.
   static func shares(_ parts: TellingSample.Parts, _ modalities: [String]) -> String {
     let shares = modalities.compactMap { name in parts.shares[name].map { "\(name) \(fixed(100 * $0, 0)) %" } }
     return

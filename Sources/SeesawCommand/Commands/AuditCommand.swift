@@ -16,18 +16,16 @@ struct AuditCommand: ParsableCommand, Exemplified {
       requests. null is declared absence; silent absence is a black picture, an empty text. What was answered is kept in \
       --out, and the same command goes on.
 
-      The exit status is 2 where a --fail-on is met.
+      A module is asked with --module model.pt --input image=pixels:224 --input text=tokens:FOLDER, an endpoint with \
+      --endpoint URL --model NAME --prompt FILE. --compare takes two audits, old and new; --unlabelled --against OLD says how \
+      use has moved on a stream without labels.
+
+      The exit status is 2 where a --fail-on is met: --fail-on 'worst_regret>0.05' --fail-on 'image.used_share<0.2'.
       """)
 
   static let examples = [
-    "seesaw audit --template > fill.py",
-    "seesaw audit predictions.npz",
-    "seesaw audit my-folder --command 'python predict.py' --jobs 2",
-    "seesaw audit my-folder --module model.pt --input image=pixels:224 --input text=tokens:all-MiniLM-L6-v2",
-    "seesaw audit my-folder --endpoint http://localhost:8000/v1 --model qwen --prompt prompt.txt --samples 200 --grid 0",
-    "seesaw audit predictions.npz --fail-on 'worst_regret>0.05' --fail-on 'image.used_share<0.2' --junit audit.xml",
-    "seesaw audit --compare runs/audit-last-week runs/audit-today",
-    "seesaw audit stream.npz --unlabelled --against runs/audit-last-week",
+    "seesaw audit predictions.npz --json > audit.json",
+    "seesaw audit my-folder --command ./predict.py --jobs 2",
   ]
 
   @Argument(
@@ -159,7 +157,9 @@ struct AuditCommand: ParsableCommand, Exemplified {
       }
     }
     let page = try ReportPage.write(
-      ReportContents(audit: summary.record, name: Self.name(of: subject)), to: target.appending(path: "report"),
+      ReportContents(
+        audit: summary.record, name: Self.name(of: subject),
+        evidence: try Experiment.evidence(of: summary, subject: subject)), to: target.appending(path: "report"),
       markdown: text.markdown)
     if !page.hasPlotly { output.note(ReportPage.stillness) }
     let seconds = (ContinuousClock.now - begun) / .seconds(1)
