@@ -104,6 +104,8 @@ final class ProgramWorker {
       pollfd(fd: written < requests.count ? process.input : -1, events: Int16(POLLOUT), revents: 0),
     ]
     _ = poll(&polled, nfds_t(polled.count), 100)
+    // While the program has enough to do, answers are taken and kept several at a time.
+    if door.settings.window >= Self.few, 4 * waiting > 3 * door.settings.window { usleep(200) }
     guard waiting > 0, clock.now - patience > .seconds(door.settings.timeout) else { return }
     throw Diagnosis(
       "the program has not answered within \(Self.seconds(door.settings.timeout)), and is taken to hang",
