@@ -134,7 +134,7 @@ def audit(folder):
     (folder / "answer.py").write_text(ANSWERER)
     words = ["audit", "asked", "--command", f"{sys.executable} answer.py", "--grid", "0", "--swaps", "4", "--replicates", "2"]
     peaks = {}
-    for name, samples in [("half", 5_000 // scale), ("asked", 0)]:
+    for name, samples in [("half", 5_000 // scale), ("whole", 0)]:
         seconds, memory, _ = watch([*words, "--samples", str(samples), "--out", name], folder)
         peaks[name] = peak(memory)
     said = (folder / "error").read_text()
@@ -142,7 +142,7 @@ def audit(folder):
     report(f"audit: {requests:,} requests to a program that answers at once",
            f"time for each, to the end of the audit ({requests / seconds:,.0f} requests/s)", 1e6 * seconds / requests, 50, "µs")
     report(f"audit: {requests:,} requests", "memory beyond that of half as many samples",
-           (peaks["asked"] - peaks["half"]) / MIB, 128, "MiB")
+           (peaks["whole"] - peaks["half"]) / MIB, 128, "MiB")
 
 
 def watch(words, folder, stdin=None, done=lambda: 0):

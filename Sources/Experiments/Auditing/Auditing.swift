@@ -147,7 +147,8 @@ private struct AuditWork {
   ) throws -> AuditSummary {
     let url = request.out.appending(path: PredictionTable.fileName)
     // The table of an audit that is looked at again is the one that lies there.
-    if url.standardizedFileURL != request.subject.appending(path: PredictionTable.fileName).standardizedFileURL {
+    let own = request.subject.appending(path: PredictionTable.fileName)
+    if request.door != .file || url.standardizedFileURL != own.standardizedFileURL {
       try table.write(to: url)
     }
     events(.phase("Measuring", "\(table.conditions.count) conditions, \(table.swaps.count) swaps"))

@@ -47,7 +47,9 @@ final class ProgramWorker {
     defer { process.end() }
     while true {
       try door.check()
-      try fill()
+      // What is quickly made is made until the window is full.
+      let deadline = clock.now + .milliseconds(2)
+      while try fill(), clock.now < deadline {}
       if waiting == 0, isExhausted, suspects.isEmpty {
         process.endGently()
         return
@@ -63,21 +65,23 @@ final class ProgramWorker {
 
   // MARK: Asking
 
-  private func fill() throws {
+  /// Makes a few requests; false where there is none to make, or no room.
+  private func fill() throws -> Bool {
     if !suspects.isEmpty {
-      guard waiting == 0 else { return }
+      guard waiting == 0 else { return false }
       let request = suspects.removeFirst()
       if !door.isOut(request) { try send([request]) }
-      return
+      return false
     }
     // What is not written yet need not grow; a few at a time, so that the program has them while more are made.
     let room = min(door.settings.window - waiting, Self.few)
     guard !isExhausted, room == Self.few || waiting == 0 || 4 * waiting < 3 * door.settings.window,
       room > 0, requests.count - written < Self.portion
-    else { return }
+    else { return false }
     let taken = door.take(room)
     isExhausted = taken.isEmpty
     try send(taken)
+    return !taken.isEmpty
   }
 
   private func send(_ some: [Int32]) throws {
