@@ -42,7 +42,8 @@ struct Compare: ParsableCommand, Exemplified {
       "How many seeds: 0, 1, 2, … (default: \(Compare.defaultSeeds), or the recipe's).", valueName: "number"))
   var seeds: Int?
 
-  @Flag(help: "Give each row as many epochs as bring its updates, with those of models trained besides, to the first's.")
+  @Flag(
+    help: "Give each row as many epochs as bring its updates, with those of models trained besides, to the first's.")
   var equalUpdates = false
 
   @Option(
