@@ -180,7 +180,7 @@ final class ProgramWorker {
         place = end
       }
       if bytes.count - end > ModelAnswer.longest {
-        fault = Diagnosis("the line is longer than \(ModelAnswer.longest >> 20) MiB")
+        fault = Self.tooLong
       }
     }
     answers.removeFirst(end)
@@ -197,6 +197,8 @@ final class ProgramWorker {
   private func understand(
     _ line: UnsafeRawBufferPointer, _ taken: inout [(request: Int, scores: ModelScores)]
   ) throws {
+    // It may have come to its end in the portion that made it too long.
+    if line.count > ModelAnswer.longest { throw Self.tooLong }
     if line.allSatisfy({ $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }) { return }
     let answer = try ModelAnswer(line, door.classes)
     guard waiting > 0 else { throw order(answer.id) }
@@ -207,6 +209,8 @@ final class ProgramWorker {
     deaths[request] = nil
     taken.append((Int(request), answer.scores))
   }
+
+  private static var tooLong: Diagnosis { Diagnosis("the line is longer than \(ModelAnswer.longest >> 20) MiB") }
 
   /// What is wrong with an answer that is not the next.
   private func order(_ id: String) -> Diagnosis {
