@@ -40,7 +40,7 @@ test: setup lint ## lint, then every test, what depends on the processor at its 
 # What libtorch, oneDNN and MKL are let use of a processor: what an old one has. The tests are built by `make test`.
 LEVEL := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2
 LEVEL_ENCODERS := (Pretrained|TextNetwork|VisionNetwork|TorchScript|TrainedNetwork|RandomizedSVD|Audio)
-LEVEL_TESTS := ^(TorchTests|TorchNNTests|EvaluationTests)\.|Golden|Gradient|ProcessorTests|^EncodersTests\.$(LEVEL_ENCODERS)
+LEVEL_TESTS := ^(TorchTests|TorchNNTests)\.|[Gg]olden|ProcessorTests|^EncodersTests\.$(LEVEL_ENCODERS)
 
 test-levels: ## the tests whose numbers depend on the processor, as if it were an old one
 	$(LEVEL) swift test --skip-build --parallel --filter '$(LEVEL_TESTS)'

@@ -129,7 +129,7 @@ struct TrainedEncoderRunTests {
   @Test("dropout is drawn by step: a run that was stopped ends with the same bits, and 0 is a run without")
   func dropout() throws {
     try withData { data, folder in
-      let own = ["model.encoders.image=vit-tiny", "training.epochs=2", "training.checkpoint_seconds=0"]
+      let own = ["model.encoders.image=vit-tiny", "training.epochs=1", "training.checkpoint_seconds=0"]
       let settings = own + ["training.dropout=0.2"]
       let out = ["whole", "part", "plain", "none"].map { folder.appending(path: $0) }
       let whole = try SmallFeatureSet.finished(
