@@ -41,7 +41,7 @@ public enum Audit {
         usable?.measure,
         SwapTests.measure(swaps.compactMap { $0 }, names),
       ].compactMap { $0 }
-    let (values, intervals) = Resampling(rows: table.rows, groups: table.groups)
+    let (values, intervals) = RowDraws(rows: table.rows, groups: table.groups)
       .numbers(of: measures, modalities: names.count, replicates: options.replicates, seed: options.seed)
 
     var record = AuditRecord(

@@ -82,7 +82,7 @@ extension Audit {
   ) -> [String: AuditChange.Difference] {
     let plain = zip(measures, tables).map { $0.values([Double](repeating: 1, count: $1.rows)) }
     let common = plain[0].keys.filter { plain[1][$0]?.isFinite == true && plain[0][$0]?.isFinite == true }
-    let draws = tables.map { Resampling(rows: $0.rows, groups: $0.groups) }
+    let draws = tables.map { RowDraws(rows: $0.rows, groups: $0.groups) }
     var found: [String: [Double]] = [:]
     var numbers = ["old", "new"].map { SeededNumbers(seed: options.seed, stream: "audit/changes/\($0)") }
     for _ in 0..<options.replicates {
@@ -100,7 +100,7 @@ extension Audit {
         let (old, new) = (plain[0][path] ?? .nan, plain[1][path] ?? .nan)
         var interval: Interval?
         if let drawn = found[path]?.sorted(), drawn.count > 1, drawn.count * 2 > options.replicates {
-          interval = Interval(low: Resampling.quantile(drawn, 0.025), high: Resampling.quantile(drawn, 0.975))
+          interval = Interval(low: RowDraws.quantile(drawn, 0.025), high: RowDraws.quantile(drawn, 0.975))
         }
         return (path, .init(old: old, new: new, difference: Estimate(new - old, interval95: interval)))
       })

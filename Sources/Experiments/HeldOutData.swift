@@ -19,43 +19,33 @@ enum HeldOutData {
   static func make(of loaded: LoadedData, in folder: URL) throws -> LoadedData {
     // Runs take their part of it themselves.
     let loaded = loaded.set.isWhole ? loaded : try LoadedData(at: loaded.set.folder)
-    let mark = folder.appending(path: "made-of")
-    let files = FileManager.default
     let set = loaded.set
     // Whatever there is of the training split besides its clean features is divided as they are.
     let besides = try (set.files() + set.viewFiles(of: "train")).filter { $0.lastPathComponent.hasPrefix("train@") }
     var digests = loaded.digests
     for file in besides { digests[file.lastPathComponent] = try FileDigest.sha256(of: file) }
-    let key = digests.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)\n" }.joined()
-    if (try? String(contentsOf: mark, encoding: .utf8)) == key { return try LoadedData(at: folder) }
-    try Diagnosis.placing(folder) {
-      if files.fileExists(atPath: folder.path) { try files.removeItem(at: folder) }
-      try files.createDirectory(at: folder, withIntermediateDirectories: true)
-      for file in try set.files() where !file.lastPathComponent.hasPrefix("train") {
-        let target = folder.appending(path: file.lastPathComponent)
-        do { try files.linkItem(at: file, to: target) } catch { try files.copyItem(at: file, to: target) }
-      }
-    }
-    let held = try heldOut(set)
-    let isHeld = Set(held)
-    let kept = (0..<set.train.count).filter { !isHeld.contains($0) }
-    for (name, rows) in [("train", kept), ("validation", held)] {
-      let index = try Tensor(rows)
-      try SafeTensors.write(
-        set.train.inputs.map { ($0.0.name, try $0.1.indexed(0, by: index)) }
-          + [("labels", try set.train.labels.indexed(0, by: index))],
-        to: folder.appending(path: "\(name).safetensors"))
-      for file in besides {
-        let stored = try SafeTensors(reading: file)
-        let tensors = try stored.names.map { name in
-          let features = try stored.tensor(name)
-          return (name, features.shape[0] == set.train.count ? try features.indexed(0, by: index) : features)
+    try DerivedFeatures.make(in: folder, of: DerivedFeatures.key(digests)) {
+      try DerivedFeatures.link(set.files().filter { !$0.lastPathComponent.hasPrefix("train") }, into: folder)
+      let held = try heldOut(set)
+      let isHeld = Set(held)
+      let kept = (0..<set.train.count).filter { !isHeld.contains($0) }
+      for (name, rows) in [("train", kept), ("validation", held)] {
+        let index = try Tensor(rows)
+        try SafeTensors.write(
+          set.train.inputs.map { ($0.0.name, try $0.1.indexed(0, by: index)) }
+            + [("labels", try set.train.labels.indexed(0, by: index))],
+          to: folder.appending(path: "\(name).safetensors"))
+        for file in besides {
+          let stored = try SafeTensors(reading: file)
+          let tensors = try stored.names.map { name in
+            let features = try stored.tensor(name)
+            return (name, features.shape[0] == set.train.count ? try features.indexed(0, by: index) : features)
+          }
+          let stem = file.lastPathComponent.dropFirst("train".count)
+          try SafeTensors.write(tensors, to: folder.appending(path: "\(name)\(stem)"))
         }
-        let stem = file.lastPathComponent.dropFirst("train".count)
-        try SafeTensors.write(tensors, to: folder.appending(path: "\(name)\(stem)"))
       }
     }
-    try AtomicFile.write(Data(key.utf8), to: mark)
     return try LoadedData(at: folder)
   }
 

@@ -6,22 +6,26 @@ import Records
 import Torch
 
 extension ModelTrial {
-  /// The share of each modality in each test sample's prediction, with everything there and with each modality impaired;
-  /// nil of a method that does not tell.
-  ///
-  /// - Returns: by condition, then modality. Without conditions in which something is missing or absent.
-  func reliance() throws -> [String: [String: [Double]]]? {
+  /// The share of each modality in each test sample's prediction under a condition, by modality; nil of a method that does
+  /// not tell.
+  func reliance(under condition: String) throws -> [String: [Double]]? {
     guard let telling = method as? any TellsReliance else { return nil }
     let none = try withoutGradients { try model(builder.missingInputs()) }
+    let (shares, _) = try builder.evaluator.allLogits(model, builder.prepared(set.test(under: condition).split)) {
+      try telling.reliance($0, missing: none, absent: []).values.map { try $0.to(.float64) }
+    }
+    return Dictionary(
+      try zip(modalities, shares).map { ($0.name, try $1.array()) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// The same with everything there and with each modality impaired, but not with any missing or absent; by condition.
+  fileprivate func relianceByCondition() throws -> [String: [String: [Double]]]? {
     var found: [String: [String: [Double]]] = [:]
     for condition in try set.conditions() {
       let kind = Condition(condition, modalities: modalities.map(\.name)).kind
       if kind == Condition.missing || kind == Condition.absent { continue }
-      let (shares, _) = try builder.evaluator.allLogits(model, builder.prepared(set.test(under: condition).split)) {
-        try telling.reliance($0, missing: none, absent: []).values.map { try $0.to(.float64) }
-      }
-      found[condition] = Dictionary(
-        try zip(modalities, shares).map { ($0.name, try $1.array()) }, uniquingKeysWith: { first, _ in first })
+      guard let shares = try reliance(under: condition) else { return nil }
+      found[condition] = shares
     }
     return found
   }
@@ -32,7 +36,7 @@ extension ModelReliance {
   ///
   /// - Parameter alone: by modality, the predictions of models trained on it alone.
   init?(_ trials: [ModelTrial], alone: [(modality: String, predictions: [Predictions])]) throws {
-    let found = try trials.compactMap { try $0.reliance() }
+    let found = try trials.compactMap { try $0.relianceByCondition() }
     guard let first = found.first, found.count == trials.count else { return nil }
     var means = first
     for (condition, modalities) in first {

@@ -274,7 +274,7 @@ final class ModelTrial {
       conditions: Dictionary(all, uniquingKeysWith: { first, _ in first }), alone: own,
       weak: modalities.count > 1 ? weak : nil, classes: manifest.classes)
     let origins = try set.origins(of: "test")
-    let reliance = try reliance()?[Condition.full]
+    let reliance = try reliance(under: Condition.full)
     return RunEvidence(
       dataset: manifest.name, task: manifest.task.rawValue, metric: manifest.metric.rawValue,
       samples: set.test?.count ?? 0, classes: manifest.classes, modalities: manifest.modalities,

@@ -38,8 +38,9 @@ struct RepeatedSplitsTests {
   func divided() throws {
     try withData { data, folder in
       let set = try FeatureSet(at: data)
-      let (one, leftOut) = try RepeatedSplits.make(1, of: set, in: folder.appending(path: "one"))
-      #expect(leftOut.isEmpty)
+      let splits = try RepeatedSplits(set)
+      let one = try splits.make(1, in: folder.appending(path: "one"))
+      #expect(splits.leftOut.isEmpty)
       let found = try FeatureSet(at: one)
       #expect(found.counts == set.counts)
       for (own, other) in [(set.train, found.train), (set.test, found.test), (set.validation, found.validation)] {
@@ -49,11 +50,11 @@ struct RepeatedSplitsTests {
       func all(_ set: FeatureSet) throws -> Set<[Float]> { Set(try names.flatMap { try rows(set, $0) }) }
       #expect(try all(found) == all(set))
       #expect(try Set(rows(found, "test")) != Set(rows(set, "test")))
-      let again = try FeatureSet(at: RepeatedSplits.make(1, of: set, in: folder.appending(path: "again")).folder)
+      let again = try FeatureSet(at: splits.make(1, in: folder.appending(path: "again")))
       #expect(try rows(again, "test") == rows(found, "test") && rows(again, "train") == rows(found, "train"))
-      let two = try FeatureSet(at: RepeatedSplits.make(2, of: set, in: folder.appending(path: "two")).folder)
+      let two = try FeatureSet(at: splits.make(2, in: folder.appending(path: "two")))
       #expect(try Set(rows(two, "test")) != Set(rows(found, "test")))
-      #expect(try RepeatedSplits.make(0, of: set, in: folder.appending(path: "none")).folder == data)
+      #expect(try splits.make(0, in: folder.appending(path: "none")) == data)
     }
   }
 
@@ -73,8 +74,9 @@ struct RepeatedSplitsTests {
       try SmallFeatureSet.write("text-noisy", "text", try rows(before, "test", "text").flatMap { $0 }, to: data)
       try SmallFeatureSet.write("text-missing", "text", [1, 2, 3, 4], to: data)
       let set = try FeatureSet(at: data)
-      let (made, leftOut) = try RepeatedSplits.make(3, of: set, in: folder.appending(path: "three"))
-      #expect(leftOut == ["text-noisy"])
+      let splits = try RepeatedSplits(set)
+      let made = try splits.make(3, in: folder.appending(path: "three"))
+      #expect(splits.leftOut == ["text-noisy"])
       let found = try FeatureSet(at: made)
       #expect(try found.conditions().contains("image-noisy") && !found.conditions().contains("text-noisy"))
       let view: [Float] = try found.test(under: "image-noisy").split.inputs["image"].array()
@@ -115,9 +117,9 @@ struct RepeatedSplitsTests {
         }
         try SampleOrigin.write(origins, of: split, to: data)
       }
-      let whole = try FeatureSet(at: data)
+      let splits = try RepeatedSplits(FeatureSet(at: data))
       for number in 1...3 {
-        let made = try RepeatedSplits.make(number, of: whole, in: folder.appending(path: "split\(number)")).folder
+        let made = try splits.make(number, in: folder.appending(path: "split\(number)"))
         let found = try FeatureSet(at: made)
         var places: [String: Set<String>] = [:]
         for split in ["train", "validation", "test"] {

@@ -117,22 +117,16 @@ struct EndpointDoorTests {
     }
     defer { busy.close() }
     try withData { data, out in
-      func refusal(_ server: ChatServer) -> Diagnosis? {
-        do {
-          _ = try Experiment.audit(request(data, out, server))
-          return nil
-        } catch { return Diagnosis(describing: error) }
-      }
-      let diagnosis = try #require(refusal(busy))
+      let diagnosis = try #require(refusal(request(data, out, busy)))
       #expect(diagnosis.what == "the server refuses with the status 503" && diagnosis.found.contains("loading"))
       #expect(busy.requests.count >= 3)
       let strict = try ChatServer { _ in (404, #"{"error":"no model"}"#) }
-      #expect(try #require(refusal(strict)).what == "the server refuses with the status 404")
+      #expect(try #require(refusal(request(data, out, strict))).what == "the server refuses with the status 404")
       strict.close()
       let odd = try ChatServer { _ in (200, "<html>") }
-      #expect(try #require(refusal(odd)).what == "the server's answer is no chat completion")
+      #expect(try #require(refusal(request(data, out, odd))).what == "the server's answer is no chat completion")
       odd.close()
-      #expect(try #require(refusal(odd)).what == "the server cannot be reached")
+      #expect(try #require(refusal(request(data, out, odd))).what == "the server cannot be reached")
     }
   }
 }

@@ -45,13 +45,6 @@ struct ModuleDoorTests {
     return request
   }
 
-  private func refusal(_ request: AuditRequest) -> Diagnosis? {
-    do {
-      _ = try Experiment.audit(request)
-      return nil
-    } catch { return Diagnosis(describing: error) }
-  }
-
   @Test("its logits are PyTorch's own, its absence is silent, and it is warned of")
   func golden() throws {
     try withData { data, out in

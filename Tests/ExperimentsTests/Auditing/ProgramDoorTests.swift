@@ -66,13 +66,6 @@ struct ProgramDoorTests {
     return request
   }
 
-  private func refusal(_ request: AuditRequest) -> Diagnosis? {
-    do {
-      _ = try Experiment.audit(request)
-      return nil
-    } catch { return Diagnosis(describing: error) }
-  }
-
   @Test("what it answers is the table, and is not asked again")
   func table() throws {
     try withData { data, out in

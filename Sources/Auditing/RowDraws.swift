@@ -18,7 +18,7 @@ struct Measure: Sendable {
 }
 
 /// Rows drawn anew, with replacement; rows of one group together.
-struct Resampling {
+struct RowDraws {
   let rows: Int
   /// The group of each row, numbered; nil where each row stands for itself.
   private let groups: (of: [Int], count: Int)?
