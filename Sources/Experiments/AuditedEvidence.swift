@@ -29,10 +29,17 @@ extension Experiment {
       telling: telling.map { sample in
         var sample = sample
         sample.id = table.ids[sample.row]
-        sample.image = raw?.byID[table.ids[sample.row]]?.image
-        sample.text = raw?.byID[table.ids[sample.row]]?.text.map { $0.count > 400 ? $0.prefix(399) + "…" : $0 }
+        if let origin = raw?.byID[table.ids[sample.row]] { sample.show(origin) }
         return sample
       }, raw: raw?.folder.path(percentEncoded: false))
+  }
+}
+
+extension TellingSample {
+  /// Shows the picture and the text that it was made of; a page shows no more of a text than its beginning.
+  mutating func show(_ origin: SampleOrigin) {
+    image = origin.image
+    text = origin.text.map { $0.count > 400 ? $0.prefix(399) + "…" : $0 }
   }
 }
 

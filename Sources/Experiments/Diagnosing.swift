@@ -209,13 +209,8 @@ private struct DiagnosisWork {
       data: data.set.folder, rows: rows, seeds: seeds, out: request.out.appending(path: folder))
     compare.files = files
     let plans = try Experiment.plans(of: compare)
-    let relay: EventSink = { [events] event in
-      if case .progress(_, let done, let total, let detail) = event {
-        events(.progress(label: "Training", done: done, total: total, detail: detail))
-      }
-    }
     let summaries = try Experiment.run(
-      plans, data, jobs: request.jobs, mayDiverge: mayDiverge, stop: stop, events: relay)
+      plans, data, jobs: request.jobs, mayDiverge: mayDiverge, stop: stop, events: progress(to: events, as: "Training"))
     let byFolder = Dictionary(
       summaries.map { ($0.folder.standardizedFileURL, $0) }, uniquingKeysWith: { first, _ in first })
     var found: [String: [RunSummary]] = [:]

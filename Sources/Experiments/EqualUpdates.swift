@@ -24,12 +24,8 @@ extension Experiment {
         folder: row.folder.deletingLastPathComponent().appending(path: "counting"))
     }
     events(.phase("Counting", "updates of \(rows.count) rows, with seed 0"))
-    let relay: EventSink = { event in
-      if case .progress(_, let done, let total, let detail) = event {
-        events(.progress(label: "Counting", done: done, total: total, detail: detail))
-      }
-    }
-    let counted = try run(counting, data, jobs: request.jobs, stop: stop, events: relay).map { summary -> Double in
+    let told = progress(to: events, as: "Counting")
+    let counted = try run(counting, data, jobs: request.jobs, stop: stop, events: told).map { summary -> Double in
       summary.record.work.map { Double($0.updates + $0.otherUpdates) } ?? 0
     }
     let place = rows.firstIndex { $0.label == JointTraining.card.name } ?? 0

@@ -16,6 +16,15 @@ public enum ExperimentEvent: Sendable, Equatable {
 /// Whoever listens; called from one thread at a time.
 public typealias EventSink = @Sendable (ExperimentEvent) -> Void
 
+/// Tells how far a part of some work has come, by the word of the whole, and nothing else of it.
+func progress(to events: @escaping EventSink, as label: String) -> EventSink {
+  { event in
+    if case .progress(_, let done, let total, let detail) = event {
+      events(.progress(label: label, done: done, total: total, detail: detail))
+    }
+  }
+}
+
 /// A wish to stop, from a signal or another thread.
 public final class StopFlag: Sendable {
   private let flag = Atomic<Bool>(false)

@@ -285,15 +285,11 @@ final class ModelTrial {
         sample.reliance = reliance?.mapValues { $0[sample.row] }
         guard let origin = origins?[sample.row] else { return sample }
         sample.id = origin.id
-        sample.image = origin.image
-        sample.text = origin.text.map(Self.shortened)
+        sample.show(origin)
         return sample
       },
       raw: set.rawFolder?.path(percentEncoded: false), notes: table.notes)
   }
-
-  /// A page shows no more of a text.
-  private static func shortened(_ text: String) -> String { text.count > 400 ? text.prefix(399) + "…" : text }
 
   /// Writes what a run keeps of its predictions: `predictions.safetensors` and `evidence.json`.
   func write(_ table: EvaluationTable, parting: Parting?, to folder: RunFolder) throws {

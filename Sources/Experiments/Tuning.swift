@@ -53,13 +53,9 @@ extension Experiment {
       .phase(
         "Tuning", "\(trials.count) \(trials.count == 1 ? "run" : "runs"): \(request.tuning) for each row, with seed 0"))
     // What is noted of a trial is noted of the row's runs as well.
-    let relay: EventSink = { event in
-      if case .progress(_, let done, let total, let detail) = event {
-        events(.progress(label: "Tuning", done: done, total: total, detail: detail))
-      }
-    }
+    let told = progress(to: events, as: "Tuning")
     let all = trials.map(\.plan)
-    _ = try run(all, data, jobs: request.jobs, mayDiverge: true, stop: stop, events: relay)
+    _ = try run(all, data, jobs: request.jobs, mayDiverge: true, stop: stop, events: told)
 
     let metric = data.set.manifest.metric.rawValue
     var table = TuningTable(dataset: data.set.manifest.name, metric: metric, trials: request.tuning, rows: [])

@@ -39,7 +39,7 @@ struct AloneModels {
       request.followLinks = settings.followLinks
       request.layout = settings.layout.isEmpty ? nil : settings.layout
       request.variant = settings.variant.isEmpty ? nil : settings.variant
-      _ = try Experiment.encode(request, stop: stop, events: quiet("Encoding"))
+      _ = try Experiment.encode(request, stop: stop, events: progress(to: events, as: "Encoding"))
     }
     let loaded = try LoadedData(at: features)
     let set = loaded.set
@@ -53,7 +53,7 @@ struct AloneModels {
       }, seeds: 1, out: folder.appending(path: "runs"))
     compare.jobs = jobs
     let plans = try Experiment.plans(of: compare)
-    let runs = try Experiment.run(plans, loaded, jobs: jobs, stop: stop, events: quiet("Training"))
+    let runs = try Experiment.run(plans, loaded, jobs: jobs, stop: stop, events: progress(to: events, as: "Training"))
     let places = try rows(of: ids, in: set)
     let columns = set.manifest.classes.map { classes.firstIndex(of: $0) }
     var found: [String: [Double]] = [:]
@@ -88,14 +88,6 @@ struct AloneModels {
         "sample '\(id.shown.clipped(80))' is not in the test split, and models of one modality are trained on the rest",
         place: "--alone", remedy: "give the data a split column with training and test rows, or leave --alone out",
         exitStatus: .input)
-    }
-  }
-
-  private func quiet(_ label: String) -> EventSink {
-    { [events] event in
-      if case .progress(_, let done, let total, let detail) = event {
-        events(.progress(label: label, done: done, total: total, detail: detail))
-      }
     }
   }
 }
