@@ -63,7 +63,8 @@ struct TellingParts {
       let words = origins[sample.row].text
     else { return nil }
     let parts = InputParts(
-      picture: try RGBImage(decoding: StoredInput.bytes(of: path, in: raw)), text: words, imageName: image.name, textName: text.name)
+      picture: try RGBImage(decoding: StoredInput.bytes(of: path, in: raw)), text: words, imageName: image.name,
+      textName: text.name)
     guard !parts.words.isEmpty else { return nil }
     let whole = try probabilities(
       [parts.picture(parts.allPatches)], [parts.text(parts.allWords)], [(picture: 0, text: 0)])
