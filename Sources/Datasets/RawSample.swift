@@ -132,10 +132,24 @@ public struct RawDatasetSettings: Settings {
   public var frames = 3
   /// Where the split is drawn from.
   public var splitSeed: UInt64 = 0
-  /// The published layout to read; empty looks for `samples.csv` or `samples.jsonl`, and then for a layout by its files.
+  /// The published layout to read; empty looks for a table with a usual name, then for a layout by its files, then for any
+  /// table.
   public var layout = ""
   /// Which of the layout's ways to read it; empty takes its first.
   public var variant = ""
+  /// Which column is what: `text=Title+Body,label=Category,image=Photo,image-root=photos,id=,group=,split=`; a role with
+  /// nothing behind it has no column, and one that is not named is found by usual names.
+  public var columns = ""
+  /// How the table is written in bytes, such as `windows-1252`; empty is UTF-8, or UTF-16 with its mark.
+  public var encoding = ""
+  /// The sign between columns, or `tab`; empty finds out.
+  public var delimiter = ""
+  /// The sign between several labels of a cell, or `none`; empty takes `|`, and `;` where parts recur.
+  public var labelSeparator = ""
+  /// A second table with labels by id; empty has none.
+  public var labels = ""
+  /// Which names of splits mean what: `train=0+1,validation=2,test=3`; empty knows the usual ones.
+  public var splitNames = ""
 
   public init() {}
 }

@@ -236,7 +236,7 @@ public final class Predictor {
       prepared = try parallelMap(looks.count) { index in
         Result {
           let raw = try looks[index].input.read(type(of: encoder).kind, looks[index].number)
-          if detectsEmpty, raw.isEmpty { throw EmptyInput() }
+          if detectsEmpty, raw.isEmpty || looks[index].input.isMissing(type(of: encoder).kind) { throw EmptyInput() }
           return try encoder.prepare(raw)
         }
       }
@@ -370,6 +370,11 @@ extension PredictionInput {
   /// The modalities that are there as pictures, texts and sounds themselves.
   fileprivate var given: [String] {
     [("image", image != nil), ("text", text != nil), ("audio", audio != nil)].filter(\.1).map(\.0)
+  }
+
+  /// Whether its text spells out a missing value, which encoding takes for no text.
+  fileprivate func isMissing(_ kind: RawInput.Kind) -> Bool {
+    kind == .text && text.map { MissingValue.isMissing($0) } ?? false
   }
 
   /// How many inputs of a kind there are.

@@ -7,22 +7,28 @@ struct Predict: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract: "Say what a run's model makes of a sample; any modality may be absent.",
     discussion: """
-      Without --image, --text, --audio or --features-file it reads JSON lines on standard input, \
-      {"id": …, "image": path or list of paths, "text": …, "audio": path, "features": {"image": [...]}}, and writes a \
-      line for each, in order. \
-      A line that cannot be answered is answered with its error, and the exit status is then 1.
+      Without --image, --text, --audio or --features-file it answers each sample of a table, as 'encode' reads one, with a \
+      line of JSON, in order: of SAMPLES (.csv, .tsv, .jsonl, .json, or the folder of one), or of standard input, where it \
+      is JSON lines, {"id": …, "image": path or list of paths, "text": …, "audio": path, "features": {"image": [...]}}, \
+      or a table too. Labels, splits and further columns are passed over. Paths are relative to the table, of standard \
+      input to the working folder. \
+      A sample that cannot be answered is answered with its error, and the exit status is then 1.
 
-      A modality that is null, NaN or left out is absent. So is an empty one (an empty text, a black picture, silence, or \
+      A modality that is null, NaN, spelt out as missing (nan, None, N/A) or left out is absent. So is an empty one (an empty text, a black picture, silence, or \
       features equal to those): the answer lists it under 'empty', and 'present' without it. --no-detect-empty shows it to \
       the model as it is.
       """)
 
   static let examples = [
     "seesaw predict runs/first --image cat.jpg", "seesaw predict runs/first < samples.jsonl > predictions.jsonl",
+    "seesaw predict runs/first shop.csv --columns text=Title+Body,image=Photo > predictions.jsonl",
   ]
 
   @Argument(help: ArgumentHelp("The folder of a finished run.", valueName: "run"))
   var folder: String
+
+  @Argument(help: ArgumentHelp("A table of samples, or its folder (default: standard input).", valueName: "samples"))
+  var samples: String?
 
   @Option(help: ArgumentHelp("A picture; given again, further ones such as frames of a clip.", valueName: "file"))
   var image: [String] = []
@@ -39,6 +45,8 @@ struct Predict: ParsableCommand, Exemplified {
   @Flag(inversion: .prefixedNo, help: "Treat an empty text, a black picture and silence as absent.")
   var detectEmpty = true
 
+  @OptionGroup var table: TableOptions
+
   @Flag(help: "Print the prediction as JSON; lines of standard input are always answered so.")
   var json = false
 
@@ -47,14 +55,20 @@ struct Predict: ParsableCommand, Exemplified {
   func run() throws {
     let output = Output(talk)
     let isSingle = !image.isEmpty || text != nil || audio != nil || featuresFile != nil
-    if !isSingle, isatty(STDIN_FILENO) == 1 {
+    if isSingle, samples != nil {
+      throw Diagnosis(
+        "a table of samples and one sample cannot be asked about at once", place: samples,
+        remedy: "leave out one of them", exitStatus: .usage)
+    }
+    if !isSingle, samples == nil, isatty(STDIN_FILENO) == 1 {
       throw Diagnosis(
         "there is nothing to predict from",
-        remedy: "--image, --text, --audio or --features-file, or JSON lines on standard input", exitStatus: .usage)
+        remedy: "--image, --text, --audio or --features-file, a table of samples, or JSON lines on standard input",
+        exitStatus: .usage)
     }
     let predictor = try Predictor(
       run: URL(filePath: folder), detectsEmpty: detectEmpty, events: output.events)
-    guard isSingle else { return try answerLines(predictor, output) }
+    guard isSingle else { return try answerAll(predictor, output) }
     var input = PredictionInput(
       image: image.first.map { URL(filePath: $0) }, frames: image.dropFirst().map { URL(filePath: $0) }, text: text,
       audio: audio.map { URL(filePath: $0) })
@@ -73,34 +87,113 @@ struct Predict: ParsableCommand, Exemplified {
   /// The most samples at a time; memory does not grow beyond them.
   private static let batch = 256
 
-  private func answerLines(_ predictor: Predictor, _ output: Output) throws {
-    var lines = LineReader(descriptor: STDIN_FILENO)
-    var number = 0
-    var failed = 0
-    var passedOver: [String] = []
+  private func answerAll(_ predictor: Predictor, _ output: Output) throws {
+    var work = Answering(predictor: predictor, output: output)
+    if let samples {
+      try answerTable(PredictionSamples(at: URL(filePath: samples), table.request), &work)
+      return try work.end()
+    }
+    let beginning = try Self.beginning()
+    let first = beginning.prefix { $0 != UInt8(ascii: "\n") }
+    let line = String(decoding: first, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    let isList = line.hasPrefix("[")
+    if isList || (!line.hasPrefix("{") && PredictionSamples.isHeader(line)) {
+      try Self.withStandardInput(after: beginning, isList ? "json" : "csv") { file in
+        let here = URL(filePath: FileManager.default.currentDirectoryPath)
+        try answerTable(PredictionSamples(at: file, table.request, folder: here), &work)
+      }
+      return try work.end()
+    }
+    var keys = try PredictionKeys(columns: table.columns ?? "")
+    var told: Set<String> = []
+    var lines = LineReader(descriptor: STDIN_FILENO, after: beginning)
     while let portion = try lines.next(upTo: Self.batch) {
       var entries: [PredictionEntry] = []
       for line in portion {
-        number += 1
-        if let entry = PredictionEntry(line, number: number) { entries.append(entry) }
+        work.number += 1
+        if let entry = PredictionEntry(line, number: work.number, &keys) { entries.append(entry) }
       }
+      for note in keys.newNotes(told: &told) { output.note(note) }
+      try work.answer(entries)
+    }
+    try work.end()
+  }
+
+  private func answerTable(_ samples: PredictionSamples, _ work: inout Answering) throws {
+    for note in samples.notes { work.output.note(note) }
+    for start in stride(from: 0, to: samples.count, by: Self.batch) {
+      let some = samples.samples(start..<min(start + Self.batch, samples.count))
+      work.number += some.count
+      try work.answer(some.map { PredictionEntry(number: $0.line, id: $0.id, input: $0.input) })
+    }
+  }
+
+  /// What has arrived on standard input so far, at least its first line where it has one.
+  private static func beginning() throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while !bytes.contains(UInt8(ascii: "\n")), bytes.count < LineReader.limit {
+      let count = read(STDIN_FILENO, &buffer, buffer.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else {
+        throw Diagnosis("standard input cannot be read", found: [String(cString: strerror(errno))], exitStatus: .input)
+      }
+      guard count > 0 else { break }
+      bytes += buffer[..<count]
+    }
+    return bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
+  }
+
+  /// All of standard input as a file, for a table is read more than once.
+  private static func withStandardInput(
+    after beginning: [UInt8], _ ending: String, _ body: (URL) throws -> Void
+  ) throws {
+    let url = FileManager.default.temporaryDirectory.appending(path: "seesaw-\(UUID().uuidString).\(ending)")
+    defer { try? FileManager.default.removeItem(at: url) }
+    try Data(beginning).write(to: url)
+    let file = try FileHandle(forWritingTo: url)
+    try file.seekToEnd()
+    while let portion = try FileHandle.standardInput.read(upToCount: 1 << 20), !portion.isEmpty {
+      try file.write(contentsOf: portion)
+    }
+    try file.close()
+    try body(url)
+  }
+
+  /// Answers that are on their way.
+  private struct Answering {
+    let predictor: Predictor
+    let output: Output
+    var number = 0
+    private var failed = 0
+    private var passedOver: [String] = []
+
+    init(predictor: Predictor, output: Output) {
+      self.predictor = predictor
+      self.output = output
+    }
+
+    mutating func answer(_ entries: [PredictionEntry]) throws {
       for name in predictor.passedOver(entries.compactMap { try? $0.input.get() }) where !passedOver.contains(name) {
         passedOver.append(name)
-        Self.note([name], output)
+        Predict.note([name], output)
       }
       let answers = PredictionEntry.answers(entries, results: predictor.results(for:))
       failed += answers.count { $0.isError }
       if !answers.isEmpty { try output.data(answers.map(\.text).joined(separator: "\n")) }
     }
-    guard number > 0 else { return output.note("nothing to do: standard input is empty") }
-    guard failed == 0 else {
-      throw Diagnosis(
-        number == 1
-          ? "the line could not be answered"
-          : "\(Words.count(failed)) of \(Words.count(number)) lines could not be answered",
-        remedy: "its answer says why, under 'error'", exitStatus: .failed)
+
+    func end() throws {
+      guard number > 0 else { return output.note("nothing to do: standard input is empty") }
+      guard failed == 0 else {
+        throw Diagnosis(
+          number == 1
+            ? "the line could not be answered"
+            : "\(Words.count(failed)) of \(Words.count(number)) lines could not be answered",
+          remedy: "its answer says why, under 'error'", exitStatus: .failed)
+      }
+      output.say("Done", Words.plural(number, "prediction"))
     }
-    output.say("Done", Words.plural(number, "prediction"))
   }
 }
 
@@ -110,8 +203,17 @@ struct PredictionEntry {
   var id: String?
   var input: Result<PredictionInput, Diagnosis>
 
+  /// A sample that was read elsewhere.
+  init(number: Int, id: String?, input: Result<PredictionInput, Diagnosis>) {
+    self.number = number
+    self.id = id
+    self.input = input
+  }
+
   /// Nil for an empty line.
-  init?(_ line: LineReader.Line, number: Int) {
+  ///
+  /// - Parameter keys: what keys of other names mean.
+  init?(_ line: LineReader.Line, number: Int, _ keys: inout PredictionKeys) {
     self.number = number
     switch line {
     case .tooLong:
@@ -121,8 +223,10 @@ struct PredictionEntry {
     case .text(let text):
       if text.allSatisfy(\.isWhitespace) { return nil }
       do {
-        let tree = try Tree(json: text)
-        id = PredictionInput.id(ofLine: tree)
+        let line = try Tree(json: text, keepsDigits: true)
+        id = PredictionInput.id(ofLine: line)
+        let tree = try keys.read(line)
+        id = PredictionInput.id(ofLine: tree) ?? id
         input = .success(try PredictionInput(line: tree))
       } catch { input = .failure(Diagnosis(describing: error)) }
     }
