@@ -9,6 +9,7 @@ Each is a copy, made up here, of a form that people hold: tests read them and ne
 import io
 import json
 import pathlib
+import random
 import shutil
 import struct
 import tarfile
@@ -24,9 +25,13 @@ words = ["a red square", "a blue square", "red again", "blue again"]
 
 
 def picture(number):
-    """A picture of its own for each number, red for even ones and blue for odd ones."""
-    image = Image.new("RGB", (12, 10), ((200, 10 + number, 20) if number % 2 == 0 else (20, 10 + number, 200)))
-    image.putpixel((number % 12, 3), (255, 255, 255))
+    """A picture that is like no other, reddish for even numbers and bluish for odd ones."""
+    numbers = random.Random(number)
+    image = Image.new("RGB", (12, 10))
+    for block in range(20):
+        light = numbers.randrange(20, 120)
+        colour = (light + 100, light, 20) if number % 2 == 0 else (20, light, light + 100)
+        image.paste(colour, (block % 4 * 3, block // 4 * 2, block % 4 * 3 + 3, block // 4 * 2 + 2))
     data = io.BytesIO()
     image.save(data, "PNG")
     return data.getvalue()
