@@ -4,7 +4,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help libtorch plotly setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
+.PHONY: help libtorch plotly weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
   browser-test example bench bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors clean
 
 PYTHON ?= python3
@@ -29,7 +29,11 @@ setup: libtorch plotly ## libtorch, Plotly.js, and the system's libraries for pi
 build: setup ## the command, optimized: .build/release/seesaw
 	swift build -c release --product seesaw
 
+weights: ## fetch pretrained encoders of pictures and texts into .weights, for encode to use by default
+	@scripts/weights.sh
+
 demo: build ## train and compare methods on the emoji data, and write a report
+	@scripts/weights.sh || echo "demo: without pretrained encoders; those that come with Seesaw are used"
 	.build/release/seesaw demo
 
 test: setup lint ## lint, then every test, what depends on the processor at its lowest level too, then the example package

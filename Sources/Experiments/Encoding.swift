@@ -231,10 +231,18 @@ private final class EncodingWork {
       case .text: (request.textEncoder, request.textPooling)
       case .audio: (request.audioEncoder, request.audioPooling)
       }
+    let usual = name == nil ? request.usualEncoders[kind] : nil
+    if let usual {
+      events(
+        .note(
+          "no \(kind.rawValue) encoder is named: \(usual.lastPathComponent) it is; --\(kind.rawValue)-encoder "
+            + "\(try EncoderRegistry.encoder(of: kind).name) takes the one that comes with Seesaw"))
+    }
     settings.pooling = pooling
     settings.precision = request.precision
     settings.rescales = request.rescale
-    let encoder = try EncoderRegistry.make(name, of: kind, settings: settings, warn: { events(.warning($0)) })
+    let encoder = try EncoderRegistry.make(
+      name ?? usual?.relativePath, of: kind, settings: settings, warn: { events(.warning($0)) })
     if let known = (encoder as? any ProvenEncoder)?.provenance {
       if let note = request.precision.note() { events(.note("\(kind.rawValue): \(note)")) }
       events(
