@@ -4,12 +4,14 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help libtorch plotly weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
+.PHONY: help libtorch arrow plotly weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
   browser-test example bench bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors clean
 
 PYTHON ?= python3
 export PYTHON
 export LIBTORCH ?= $(CURDIR)/.libtorch/torch
+# Named only where it is there: the package is looked at anew when its environment is another.
+export ARROW ?= $(patsubst %/version,%,$(wildcard $(CURDIR)/.arrow/version))
 
 # What is ours and formatted: only folders that are there.
 SWIFT := $(wildcard Package.swift Sources Tests Fuzz Examples Benchmarks Snippets)
@@ -20,10 +22,14 @@ help: ## say what each verb does
 libtorch: ## fetch libtorch into .libtorch (nothing to do if LIBTORCH names one)
 	@scripts/libtorch.sh
 
+arrow: ## fetch Arrow into .arrow, which reads and writes Parquet (nothing to do if ARROW names one)
+	@scripts/arrow.sh
+
 plotly: ## fetch Plotly.js into .plotly, for the figures of reports
 	@scripts/plotly.sh
 
-setup: libtorch plotly ## libtorch, Plotly.js, and the system's libraries for pictures and digests
+setup: libtorch plotly ## libtorch, Plotly.js, Arrow, and the system's libraries for pictures, sounds, archives and digests
+	@scripts/arrow.sh --if-quick
 	@scripts/system-libraries.sh
 
 build: setup ## the command, optimized: .build/release/seesaw

@@ -1,5 +1,5 @@
 import Balancing
-import Datasets
+package import Datasets
 import Encoders
 public import Foundation
 import Multimodal
@@ -12,7 +12,8 @@ public final class Predictor {
   private let folder: RunFolder
   private let model: MultimodalModel
   private let method: any BalancingMethod
-  private let classes: [String]
+  /// The names of the classes, in the model's order.
+  public let classes: [String]
   private let metric: String
   private let scores: [String: Double]
   private let calibration: [String: Calibration]
@@ -365,6 +366,17 @@ public final class Predictor {
   }
 }
 
+extension PredictionInput {
+  /// A sample of a raw data set, wherever its pictures and sounds are.
+  package init(_ sample: RawSample) {
+    self.init(
+      id: sample.id, image: sample.imagePath, frames: sample.frames.map(sample.url), text: sample.text,
+      audio: sample.audioPath)
+    let names = Dictionary(sample.files.map { (sample.url($0), $0) }, uniquingKeysWith: { first, _ in first })
+    bytes = { url in try sample.bytes(of: names[url] ?? url.relativePath) }
+  }
+}
+
 /// An input that is there and holds nothing.
 private struct EmptyInput: Error {}
 
@@ -381,9 +393,13 @@ extension PredictionInput {
   fileprivate func read(_ kind: RawInput.Kind, _ number: Int) throws -> RawInput {
     switch kind {
     case .image:
-      try (number == 0 ? image : frames[number - 1]).map { .image(try RGBImage(contentsOf: $0)) } ?? .missing(kind)
+      try (number == 0 ? image : frames[number - 1]).map { url in
+        .image(try bytes.map { try RGBImage(decoding: $0(url)) } ?? RGBImage(contentsOf: url))
+      } ?? .missing(kind)
     case .text: .text(text ?? "")
-    case .audio: try audio.map { .audio(try Waveform(contentsOf: $0)) } ?? .missing(kind)
+    case .audio:
+      try audio.map { url in .audio(try bytes.map { try Waveform(decoding: $0(url)) } ?? Waveform(contentsOf: url)) }
+        ?? .missing(kind)
     }
   }
 }

@@ -140,7 +140,7 @@ struct Encode: ParsableCommand, Exemplified {
 
   func run() throws {
     let output = Output(talk)
-    var request = EncodeRequest(raw: URL(filePath: raw), out: URL(filePath: out))
+    var request = EncodeRequest(raw: URL(dataAt: raw), out: URL(filePath: out))
     let fetched = FetchedEncoders()
     request.usualEncoders = fetched.folders
     request.imageEncoder = fetched.path(imageEncoder, .image)
@@ -157,7 +157,7 @@ struct Encode: ParsableCommand, Exemplified {
     request.viewDraws = viewDraws
     request.shard = try shard.map { try EncodeShard($0) }
     request.cache = cache.map { URL(filePath: $0) }
-    request.settings = settings
+    request.settings = settings + published.settings
     request.strict = strict
     request.followLinks = followLinks
     request.layout = published.layout
