@@ -62,6 +62,21 @@ let soundTargets: [Target] =
 let sounds: [Target.Dependency] = hasSndFile ? ["CLibSndFile"] : []
 let heard: [SwiftSetting] = hasSndFile ? [.define("READS_SOUNDS")] : []
 
+// OpenVINO, which runs ONNX models that are audited: OPENVINO, else the folder that `make openvino` fills.
+let openvino = Context.environment["OPENVINO"] ?? "\(packageFolder)/.openvino"
+let hasOpenVINO = FileManager.default.fileExists(atPath: "\(openvino)/include/openvino/c/openvino.h")
+let modelTargets: [Target] =
+  hasOpenVINO
+  ? [
+    .target(
+      name: "COpenVINO", cSettings: [.unsafeFlags(["-isystem", "\(openvino)/include"] + strictness)],
+      linkerSettings: [
+        .unsafeFlags(["-L\(openvino)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(openvino)/lib", "-lopenvino_c"])
+      ])
+  ] : []
+let models: [Target.Dependency] = hasOpenVINO ? ["COpenVINO"] : []
+let run: [SwiftSetting] = hasOpenVINO ? [.define("RUNS_ONNX")] : []
+
 // Of what puts the others together: optimizing it takes a minute of every first build and saves no command more than a
 // sixth of its time, but for programs that answer an audit at once.
 let unhurried: [SwiftSetting] = settings + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
@@ -141,7 +156,7 @@ let package = Package(
       [
         "Records", "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Auditing",
         logging,
-      ], unhurried),
+      ] + models, unhurried + run),
     target(
       "Seesaw",
       [
@@ -186,7 +201,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     tests("EndToEndTests", ["Datasets", "Records", "Torch"]),
-  ] + arrowTargets + soundTargets,
+  ] + arrowTargets + soundTargets + modelTargets,
   cxxLanguageStandard: .cxx20
 )
 
