@@ -28,7 +28,8 @@ extension Waveform {
       } else if chunk == "data" {
         guard let format else { throw .damaged("its samples come before its format") }
         // A program that wrote to a pipe knows no length; another was cut off.
-        let end = length == 0xFFFF_FFFF || length == 0 ? bytes.count : start + length
+        let isUnknown = length == 0 || length >= Self.leastPlaceholder
+        let end = isUnknown ? max(start, bytes.count) : start + length
         guard end <= bytes.count else { throw .damaged("it ends before its samples do") }
         self = try Self.read(bytes[start..<end], format)
         return
@@ -37,6 +38,10 @@ extension Waveform {
     }
     throw format == nil ? .damaged("it has no format") : .empty
   }
+
+  /// What stands for a length that was not known begins here: 0x7FFFF000 (SoX), 0x7FFFFFFF and the like, 0xFFFFFFFF
+  /// (ffmpeg), each also less the headers' bytes. No file of so many bytes is read.
+  private static let leastPlaceholder = 0x7FFF_0000
 
   private static func read(
     _ bytes: ArraySlice<UInt8>, _ format: (code: Int, channels: Int, rate: Int, bits: Int)
