@@ -436,7 +436,9 @@ private final class EncodingWork {
   }
 
   /// Encodes all samples as they are, and leaves out those of which an encoder can make nothing.
-  private func withoutRefused(_ data: RawDataset, _ encoders: [EncoderAtWork], _ plan: EncodingPlan) throws -> RawDataset {
+  private func withoutRefused(
+    _ data: RawDataset, _ encoders: [EncoderAtWork], _ plan: EncodingPlan
+  ) throws -> RawDataset {
     var refused: [Int: Diagnosis] = [:]
     for one in encoders {
       for part in parts(of: one.kind, data, plan) where part.isClean {
@@ -511,7 +513,8 @@ private final class EncodingWork {
     // Equal inputs are refused alike.
     return wanted.reduce(into: [:]) { samples, place in
       let sample = part.samples[Int(place.sample)]
-      samples[sample.number] = samples[sample.number] ?? refused[inputs.key(looks(of: sample, work)[Int(place.look)], part.view)]
+      samples[sample.number] =
+        samples[sample.number] ?? refused[inputs.key(looks(of: sample, work)[Int(place.look)], part.view)]
     }
   }
 

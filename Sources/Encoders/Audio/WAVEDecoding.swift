@@ -39,8 +39,10 @@ extension Waveform {
     throw format == nil ? .damaged("it has no format") : .empty
   }
 
-  /// What stands for a length that was not known begins here: 0x7FFFF000 (SoX), 0x7FFFFFFF and the like, 0xFFFFFFFF
-  /// (ffmpeg), each also less the headers' bytes. No file of so many bytes is read.
+  /// The least number that stands for a length that was not known.
+  ///
+  /// SoX writes 0x7FFFF000, others 0x7FFFFFFF or 0x80000000, ffmpeg 0xFFFFFFFF, each also less the headers' bytes. No file of
+  /// so many bytes is read.
   private static let leastPlaceholder = 0x7FFF_0000
 
   private static func read(

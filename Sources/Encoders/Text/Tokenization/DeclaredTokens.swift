@@ -12,7 +12,7 @@ struct DeclaredToken: Equatable {
   /// A token without anything special about it but that it is one.
   init(_ content: String) { self.content = content }
 
-  /// As JSON files spell it: a text, or a table with flags. Nil where it is neither.
+  /// As JSON files spell it, a text, or a table with flags; nil where it is neither.
   ///
   /// - Parameter isSpecial: whether it is a special token, which is not normalized where nothing is said.
   init?(_ tree: Tree, isSpecial: Bool = true) {
@@ -40,6 +40,8 @@ struct DeclaredToken: Equatable {
 struct DeclaredTokens {
   /// The special tokens by role: `cls_token`; of a checkpoint's own roles too.
   private(set) var roles: [String: DeclaredToken] = [:]
+  /// The checkpoint's own roles in the order in which the files name them.
+  private var ownRoles: [String] = []
   /// Special tokens without a role.
   private(set) var extras: [DeclaredToken] = []
   /// Added tokens by their numbers.
@@ -52,7 +54,10 @@ struct DeclaredTokens {
     "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
   ]
 
-  init(config: Tree?, specialTokens: Tree?, addedTokens: Tree?, folder: URL) throws {
+  /// - Parameters:
+  ///   - files: `tokenizer_config.json` and `special_tokens_map.json`, as pairs, and what is under ``tables`` too.
+  ///   - addedTokens: `added_tokens.json`, as pairs.
+  init(config: Tree?, inOrder files: [Tree], addedTokens: Tree?, folder: URL) throws {
     let listed = config?[path: "added_tokens_decoder"]?.tableValue
     isListed = listed != nil
     for (key, value) in listed ?? [:] {
@@ -64,8 +69,8 @@ struct DeclaredTokens {
       }
       byNumber[number] = token
     }
-    for tree in [config, specialTokens] { take(tree?.tableValue ?? [:]) }
-    for (content, value) in addedTokens?.tableValue ?? [:] {
+    for file in files { take(Self.pairs(file)) }
+    for (content, value) in addedTokens.map(Self.pairs) ?? [] {
       guard let number = value.intValue, (0..<1 << 24).contains(number) else {
         throw TokenizerError.unreadable(
           file: folder.appending(path: "added_tokens.json").relativePath, reason: "'\(content)' has no number")
@@ -76,15 +81,27 @@ struct DeclaredTokens {
     }
   }
 
-  private mutating func take(_ table: [String: Tree]) {
-    for (key, value) in table where key.hasSuffix("_token") {
-      if let token = DeclaredToken(value) { roles[key] = token }
+  /// Where further special tokens stand: a list, or a table of roles.
+  static let tables = ["extra_special_tokens", "additional_special_tokens"]
+
+  private static func pairs(_ tree: Tree) -> [(String, Tree)] {
+    (tree.listValue ?? []).compactMap { pair in
+      guard let pair = pair.listValue, pair.count == 2, let key = pair[0].stringValue else { return nil }
+      return (key, pair[1])
     }
-    let more = table["extra_special_tokens"] ?? table["additional_special_tokens"]
-    for (key, value) in more?.tableValue ?? [:] where more?.listValue == nil {
-      if let token = DeclaredToken(value) { roles[key] = token }
+  }
+
+  private mutating func take(_ file: [(String, Tree)]) {
+    func take(_ role: String, _ value: Tree) {
+      guard let token = DeclaredToken(value) else { return }
+      roles[role] = token
+      if !Self.usualRoles.contains(role), !ownRoles.contains(role) { ownRoles.append(role) }
     }
-    for token in (more?.listValue ?? []).compactMap({ DeclaredToken($0) }) where !extras.contains(token) {
+    for (key, value) in file where key.hasSuffix("_token") { take(key, value) }
+    guard let more = Self.tables.lazy.compactMap({ name in file.first { $0.0 == name }?.1 }).first else { return }
+    // A table, read as pairs; or a list of tokens.
+    for (role, value) in Self.pairs(more) { take(role, value) }
+    for token in (more.listValue ?? []).compactMap({ DeclaredToken($0) }) where !extras.contains(token) {
       extras.append(token)
     }
   }
@@ -116,9 +133,8 @@ struct DeclaredTokens {
   private func special(_ kind: TokenizerKind, _ known: [String: DeclaredToken]) -> [DeclaredToken] {
     var usual = Dictionary(uniqueKeysWithValues: kind.roles.map { ($0, DeclaredToken($1)) })
     if kind == .camembert { usual["mask_token"]?.stripsLeft = true }
-    let own = roles.keys.filter { !Self.usualRoles.contains($0) }.sorted()
-    return (Self.usualRoles + own).compactMap { role in
-      roles[role].map { known[$0.content] ?? $0 } ?? usual[role]
+    return (Self.usualRoles + ownRoles).compactMap { role in
+      (roles[role] ?? usual[role]).map { known[$0.content] ?? $0 }
     } + extras
   }
 }

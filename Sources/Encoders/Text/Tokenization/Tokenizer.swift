@@ -21,8 +21,9 @@ public struct Tokenizer: Sendable {
   let truncatesLeft: Bool
   /// Whether the files beside the vocabulary change nothing of what its own file says.
   var isPlain = true
-  /// What rows made with it depend on besides the files. Those of a plain one are as they were before other files were
-  /// read too.
+  /// What rows made with it depend on besides the files.
+  ///
+  /// Those of a plain one are as they were before other files were read too.
   var identity: String { isPlain ? "" : " tokens 2" }
   private let added: AddedTokens
   private let addedAfterNormalizing: AddedTokens

@@ -19,9 +19,11 @@ struct TokenizerFolder {
       modelType: model?[path: "model_type"]?.stringValue, folder: url)
     // Once the configuration lists added tokens, the older files are not looked at.
     let isListed = config?[path: "added_tokens_decoder"]?.tableValue != nil
+    let files = ["tokenizer_config.json"] + (isListed ? [] : ["special_tokens_map.json"])
+    let tables = Set(DeclaredTokens.tables + [""])
     declared = try DeclaredTokens(
-      config: config, specialTokens: isListed ? nil : Self.tree(url, "special_tokens_map.json"),
-      addedTokens: isListed ? nil : Self.tree(url, "added_tokens.json"), folder: url)
+      config: config, inOrder: files.compactMap { try Self.tree(url, $0, pairsUnder: tables) },
+      addedTokens: isListed ? nil : Self.tree(url, "added_tokens.json", pairsUnder: [""]), folder: url)
   }
 
   func tree(_ name: String, pairsUnder keys: Set<String> = []) throws -> Tree? {
@@ -55,6 +57,7 @@ struct TokenizerFolder {
     content(of: role) ?? kind.roles.first { $0.key == role }?.value ?? ""
   }
 
+  /// The token of a role.
   func token(
     _ role: String, _ kind: TokenizerKind, _ vocabulary: Vocabulary, _ added: [AddedTokens.Entry], _ file: String
   ) throws -> Int {
@@ -94,7 +97,9 @@ struct TokenizerFolder {
     case .roberta: .byteLevel(prefixesSpace: prefixesSpace ?? false, splits: true)
     case .clip: .sequence([.clip(.clip), .byteLevel(prefixesSpace: false, splits: true)])
     case .xlmRoberta, .camembert:
-      .sequence([.spaces, .metaspace(letter: "\u{2581}", prefix: prefixesSpace ?? true ? .always : .never, splits: true)])
+      .sequence([
+        .spaces, .metaspace(letter: "\u{2581}", prefix: prefixesSpace ?? true ? .always : .never, splits: true),
+      ])
     case .asWritten, .unnamed: .sequence([])
     }
   }
