@@ -8,6 +8,10 @@ let packageFolder = URL(filePath: #filePath).deletingLastPathComponent().path
 let libtorch = Context.environment["LIBTORCH"] ?? "\(packageFolder)/.libtorch/torch"
 let hasCUDA = ["libtorch_cuda.so"].contains { FileManager.default.fileExists(atPath: "\(libtorch)/lib/\($0)") }
 
+// Arrow, which reads and writes Parquet: ARROW, else the folder that `make arrow` fills. Without it nothing else is lacking.
+let arrow = Context.environment["ARROW"] ?? "\(packageFolder)/.arrow"
+let hasArrow = FileManager.default.fileExists(atPath: "\(arrow)/include/arrow/api.h")
+
 let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .enableUpcomingFeature("ExistentialAny"),
@@ -36,6 +40,48 @@ let linking: [LinkerSetting] = [
   .unsafeFlags(
     ["-L\(libtorch)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(libtorch)/lib", "-ltorch_cpu", "-lc10"] + cudaLinking)
 ]
+
+// The linker looks for libarrow's own libraries beside it.
+let arrowLinking: [LinkerSetting] = [
+  .unsafeFlags(["-L\(arrow)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(arrow)/lib", "-lparquet", "-larrow"])
+]
+let arrowTargets: [Target] =
+  hasArrow
+  ? [
+    .target(
+      name: "CArrow", cxxSettings: [.unsafeFlags(["-isystem", "\(arrow)/include"] + strictness)],
+      linkerSettings: arrowLinking)
+  ] : []
+let readers: [Target.Dependency] = hasArrow ? ["CArrow"] : []
+let read: [SwiftSetting] = hasArrow ? [.define("READS_PARQUET")] : []
+
+// libsndfile, which reads FLAC, Ogg and MP3; without it WAVE is read.
+let hasSndFile = ["/usr/include", "/usr/local/include", "/opt/homebrew/include"].contains {
+  FileManager.default.fileExists(atPath: "\($0)/sndfile.h")
+}
+let soundTargets: [Target] =
+  hasSndFile
+  ? [
+    .systemLibrary(
+      name: "CLibSndFile", pkgConfig: "sndfile", providers: [.apt(["libsndfile1-dev"]), .brew(["libsndfile"])])
+  ] : []
+let sounds: [Target.Dependency] = hasSndFile ? ["CLibSndFile"] : []
+let heard: [SwiftSetting] = hasSndFile ? [.define("READS_SOUNDS")] : []
+
+// OpenVINO, which runs ONNX models that are audited: OPENVINO, else the folder that `make openvino` fills.
+let openvino = Context.environment["OPENVINO"] ?? "\(packageFolder)/.openvino"
+let hasOpenVINO = FileManager.default.fileExists(atPath: "\(openvino)/include/openvino/c/openvino.h")
+let modelTargets: [Target] =
+  hasOpenVINO
+  ? [
+    .target(
+      name: "COpenVINO", cSettings: [.unsafeFlags(["-isystem", "\(openvino)/include"] + strictness)],
+      linkerSettings: [
+        .unsafeFlags(["-L\(openvino)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(openvino)/lib", "-lopenvino_c"])
+      ])
+  ] : []
+let models: [Target.Dependency] = hasOpenVINO ? ["COpenVINO"] : []
+let run: [SwiftSetting] = hasOpenVINO ? [.define("RUNS_ONNX")] : []
 
 // Of what puts the others together: optimizing it takes a minute of every first build and saves no command more than a
 // sixth of its time, but for programs that answer an audit at once.
@@ -97,13 +143,16 @@ let package = Package(
     .systemLibrary(name: "CLibGIF", pkgConfig: "libgif", providers: [.apt(["libgif-dev"]), .brew(["giflib"])]),
     .systemLibrary(name: "CLibTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"]), .brew(["libtiff"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+    .systemLibrary(
+      name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"]), .brew(["libarchive"])]),
     .target(
       name: "CImage", dependencies: ["CLibJPEG", "CLibPNG", "CLibWebP", "CLibGIF", "CLibTIFF"],
       cSettings: pictures.isEmpty ? [] : [.unsafeFlags(pictures)],
       linkerSettings: ["jpeg", "png", "webp", "webpdemux", "gif", "tiff"].map { .linkedLibrary($0) }
         + (giflib.isEmpty ? [] : [.unsafeFlags(giflib.map { "-L\($0)/lib" })])),
-    target("Encoders", ["CImage", "Records", "Torch", "TorchNN", "Multimodal"], hurried),
-    target("Datasets", ["CZlib", "Records", "Torch", "Multimodal", "Evaluation"], hurried),
+    target("Encoders", ["CImage", "Records", "Torch", "TorchNN", "Multimodal"] + sounds, hurried + heard),
+    target(
+      "Datasets", ["CLibArchive", "CZlib", "Records", "Torch", "Multimodal", "Evaluation"] + readers, hurried + read),
 
     // Methods and measures
     target("Balancing", ["Records", "Torch", "TorchNN", "Multimodal"], hurried),
@@ -116,7 +165,7 @@ let package = Package(
       [
         "Records", "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Auditing",
         logging,
-      ], unhurried),
+      ] + models, unhurried + run),
     target(
       "Seesaw",
       [
@@ -126,7 +175,7 @@ let package = Package(
     .executableTarget(
       name: "SeesawCommand",
       dependencies: [
-        "Seesaw", .product(name: "ArgumentParser", package: "swift-argument-parser"), logging,
+        "Datasets", "Seesaw", .product(name: "ArgumentParser", package: "swift-argument-parser"), logging,
       ],
       swiftSettings: unhurried
     ),
@@ -160,8 +209,8 @@ let package = Package(
         "Balancing", "Datasets", "Experiments", "Records", "Reports", "SeesawCommand",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    tests("EndToEndTests", ["Records", "Torch"]),
-  ],
+    tests("EndToEndTests", ["Datasets", "Records", "Torch"]),
+  ] + arrowTargets + soundTargets + modelTargets,
   cxxLanguageStandard: .cxx20
 )
 
@@ -175,7 +224,7 @@ if part == "fuzz" {
 if part == "sanitize" {
   let kept: Set = [
     "CTorch", "Torch", "TorchNN", "Multimodal", "CLibCrypto", "Records", "CLibJPEG", "CLibPNG", "CLibWebP", "CLibGIF",
-    "CLibTIFF", "CImage", "Encoders", "TestSupport", "TorchTests", "TorchNNTests", "EncodersTests",
+    "CLibTIFF", "CImage", "CLibSndFile", "Encoders", "TestSupport", "TorchTests", "TorchNNTests", "EncodersTests",
   ]
   package.products = []
   package.targets.removeAll { !kept.contains($0.name) }

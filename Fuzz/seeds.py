@@ -6,11 +6,13 @@ With the command (.build/release/seesaw) also those that are folders of its own 
 """
 
 import base64
+import io
 import json
 import pathlib
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zlib
 
@@ -51,6 +53,45 @@ put("safetensors", "twice", tensors('{"a":%s,"a":%s}' % ((json.dumps(entry("U8",
 put("safetensors", "deep", tensors("[" * 4000))
 put("safetensors", "header-of-gigabytes", struct.pack("<Q", 2**40) + b"{}")
 put("safetensors", "header-negative", b"\xff" * 8 + b"{}")
+
+# Parquet and Arrow: what pyarrow wrote for tests, whole and cut off.
+tables = root / "Tests/Golden/tables"
+for name in ["plain-bytes", "null-cells", "texts"]:
+    put("parquet", name, (tables / f"{name}.parquet").read_bytes())
+put("parquet", "lists", (tables / "label-lists/train.parquet").read_bytes())
+put("parquet", "cut", (tables / "texts.parquet").read_bytes()[:-5])
+put("parquet", "footer-of-gigabytes", b"PAR1" + bytes(20) + struct.pack("<I", 2**31 - 1) + b"PAR1")
+put("parquet", "empty", b"PAR1PAR1")
+stream = (tables / "saved/test/data-00000-of-00001.arrow").read_bytes()
+put("arrow", "stream", stream)
+put("arrow", "file", (tables / "paths/all.arrow").read_bytes())
+put("arrow", "cut", stream[:-200])
+put("arrow", "no-end", stream[:-8])
+put("arrow", "length-of-gigabytes", b"\xff\xff\xff\xff" + struct.pack("<I", 2**31 - 1) + bytes(64))
+put("arrow", "head", b"ARROW1\0\0" + bytes(8) + struct.pack("<I", 2**30) + b"ARROW1")
+
+
+def tar(*members, cut=None, kind=tarfile.USTAR_FORMAT):
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w", format=kind) as archive:
+        for name, content in members:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return data.getvalue()[:cut]
+
+
+pair = [("a.txt", b"red"), ("a.cls", b"1"), ("b.txt", b"blue"), ("b.cls", b"0"), ("c/d.e.txt", b"x"), ("c/d.cls", b"1")]
+put("tar", "pairs", tar(*pair)[:8192])
+put("tar", "pictures", tar(("a.png", b"no picture"), ("a.json", b'{"label": "x", "text": "y"}'), ("b.png", b""), ("b.cls", b"z"))[:8192])
+put("tar", "comes-back", tar(("a.txt", b"x"), ("b.txt", b"y"), ("a.cls", b"1"), ("b.cls", b"0"))[:8192])
+put("tar", "cut", tar(*pair, cut=1700))
+put("tar", "pax", tar(("\u00e9" * 60 + ".txt", b"x"), ("\u00e9" * 60 + ".cls", b"1"), kind=tarfile.PAX_FORMAT)[:8192])
+huge = bytearray(tar(("a.txt", b"x")))
+huge[124:136] = b"77777777777\0"
+huge[148:156] = b"%06o\0 " % (sum(huge[:148]) + 8 * 32 + sum(huge[156:512]))
+put("tar", "size-of-gigabytes", bytes(huge[:2048]))
+put("tar", "none", b"no archive")
 
 put("json", "all", '{"a":[1,-2.5e3,true,false,null,"x\\u00e9\\n\\ud83d\\ude00",{}],"b":{"c":[[]]}}')
 put("json", "deep", "[" * 200)

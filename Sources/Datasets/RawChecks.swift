@@ -16,7 +16,9 @@ struct RawChecks {
   private let trueFolder: String
 
   init(folder: URL, rows: RawRows, followsLinks: Bool) {
-    self.init(folder: folder, samples: RawSamples(of: rows.rows, in: folder), followsLinks: followsLinks, rows: rows)
+    self.init(
+      folder: folder, samples: RawSamples(of: rows.rows, in: folder, store: rows.store), followsLinks: followsLinks,
+      rows: rows)
   }
 
   /// Around samples of rows that were checked before.
@@ -134,6 +136,8 @@ struct RawChecks {
   /// What is wrong with the path of a picture or sound, which may not leave the folder, nor by a symbolic link unless links
   /// may be followed.
   private func fault(_ path: String, _ noun: String) -> Fault? {
+    if samples.store?.inputs.holds(path) == true { return nil }
+    guard folder.isFileURL else { return Fault(reason: "'\(path)' is a path, and the data is not on this machine") }
     if path.contains("://") { return Fault(reason: "'\(path)' is an address; \(noun)s are read from files") }
     if path.hasPrefix("/") || path.hasPrefix("~") {
       return Fault(reason: "'\(path)' is not relative to the file")

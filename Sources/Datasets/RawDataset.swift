@@ -53,7 +53,8 @@ public struct RawDataset: Sendable {
     at location: URL, settings: RawDatasetSettings = .init(), for purpose: Purpose = .training
   ) throws {
     let layout = try Self.layout(of: location, settings)
-    let file = try layout == nil ? Self.sampleFile(at: location) : location
+    let read = try layout == nil ? Self.read(location, settings, purpose) : nil
+    let file = try layout == nil && read == nil ? Self.sampleFile(at: location) : location
     let place = file.path(percentEncoded: false)
     let remaining = 1 - settings.validationShare - settings.testShare
     guard settings.validationShare >= 0, settings.testShare >= 0, remaining > 0 else {
@@ -65,6 +66,10 @@ public struct RawDataset: Sendable {
     }
     if let layout {
       try self.init(layout, in: location, isNamed: !settings.layout.isEmpty, settings: settings, purpose)
+      return
+    }
+    if let read {
+      try self.init(read, at: location, settings: settings, purpose)
       return
     }
     let rows = try RawRows(file, needsLabels: purpose != .askingUnlabelled)
@@ -79,6 +84,7 @@ public struct RawDataset: Sendable {
   private static func layout(
     of location: URL, _ settings: RawDatasetSettings
   ) throws -> (any DatasetLayout.Type)? {
+    guard location.isFileURL else { return nil }
     let files = LayoutFiles(folder: location)
     let isFolder = files.isFolder("")
     guard settings.layout.isEmpty else {
@@ -99,6 +105,33 @@ public struct RawDataset: Sendable {
     return layouts.first
   }
 
+  /// What readers of files that hold samples whole make of a place; nil where a table or a folder of files is to be read.
+  private static func read(
+    _ location: URL, _ settings: RawDatasetSettings, _ purpose: Purpose
+  ) throws -> ReadSamples? {
+    let files = LayoutFiles(folder: location)
+    let isTable = location.isFileURL && ["samples.csv", "samples.jsonl", "dataset.json"].contains(where: files.has)
+    guard settings.layout.isEmpty, !isTable else { return nil }
+    return try SampleReaders.read(location, settings, needsLabels: purpose != .askingUnlabelled)
+  }
+
+  private init(
+    _ read: ReadSamples, at location: URL, settings: RawDatasetSettings, _ purpose: Purpose
+  ) throws {
+    let place = location.isFileURL ? location.path(percentEncoded: false) : location.absoluteString
+    guard read.faults.isEmpty else { throw RawDatasetError(place: place, faults: read.faults) }
+    let isFolder = location.isFileURL && LayoutFiles(folder: location).isFolder("")
+    let folder = isFolder ? location : location.deletingLastPathComponent()
+    var checks = RawChecks(
+      folder: folder,
+      rows: RawRows(read.rows, notes: read.notes, store: read.inputs.map { InputStore(inputs: $0) }),
+      followsLinks: settings.followLinks)
+    checks.run(settings, for: purpose)
+    try self.init(
+      checks, file: location, folder: folder, name: location.deletingPathExtension().lastPathComponent,
+      order: read.classes, settings: settings, purpose)
+  }
+
   private init(
     _ layout: any DatasetLayout.Type, in folder: URL, isNamed: Bool, settings: RawDatasetSettings, _ purpose: Purpose
   ) throws {
@@ -117,8 +150,8 @@ public struct RawDataset: Sendable {
   }
 
   private init(
-    _ checks: RawChecks, file: URL, folder: URL? = nil, card: DatasetCard? = nil, order: [String] = [],
-    settings: RawDatasetSettings, _ purpose: Purpose
+    _ checks: RawChecks, file: URL, folder: URL? = nil, name: String? = nil, card: DatasetCard? = nil,
+    order: [String] = [], settings: RawDatasetSettings, _ purpose: Purpose
   ) throws {
     self.purpose = purpose
     let folder = folder ?? file.deletingLastPathComponent()
@@ -126,10 +159,11 @@ public struct RawDataset: Sendable {
     self.card = card
     self.order = order
     self.folder = folder
-    self.name = card?.name ?? folder.standardizedFileURL.lastPathComponent
+    self.name = card?.name ?? name ?? folder.standardizedFileURL.lastPathComponent
     self.samples = checks.samples
     // Several files have no order between them but that in which they were read.
-    self.quarantined = card == nil ? checks.quarantined.sorted { $0.row < $1.row } : checks.quarantined
+    let isOneFile = card == nil && checks.samples.store == nil
+    self.quarantined = isOneFile ? checks.quarantined.sorted { $0.row < $1.row } : checks.quarantined
     self.notes = checks.notes
     var found: Set<String> = []
     var kinds: Set<RawInput.Kind> = []
@@ -187,7 +221,8 @@ public struct RawDataset: Sendable {
       }
     }
     var checks = RawChecks(
-      folder: folder, samples: RawSamples(of: samples.rows, in: folder), followsLinks: settings.followLinks)
+      folder: folder, samples: RawSamples(of: samples.rows, in: folder, store: samples.store),
+      followsLinks: settings.followLinks)
     checks.rowCount = samples.count + quarantined.count
     checks.hasSplitColumn = true
     checks.quarantined = quarantined
@@ -203,14 +238,14 @@ public struct RawDataset: Sendable {
     checks.notes = notes.filter { $0 != RawChecks.note(leftOut: quarantined.count) }
     if !checks.quarantined.isEmpty { checks.notes.append(RawChecks.note(leftOut: checks.quarantined.count)) }
     return try RawDataset(
-      checks, file: file, folder: folder, card: card, order: order, settings: settings, purpose)
+      checks, file: file, folder: folder, name: name, card: card, order: order, settings: settings, purpose)
   }
 
-  /// Names what was read: the file's bytes, or all that a published layout said of its samples.
+  /// Names what was read: the file's bytes, or all that a published layout or a reader said of its samples.
   package func digest() throws -> String {
-    guard let card else { return try FileDigest.sha256(of: file) }
+    guard card != nil || samples.store != nil else { return try FileDigest.sha256(of: file) }
     var hash = SHA256()
-    hash.update(data: Data(card.name.utf8))
+    hash.update(data: Data((card?.name ?? "read").utf8))
     for sample in samples {
       let origin: [String] = [
         sample.id, sample.split.rawValue, sample.labels.joined(separator: "|"), sample.text ?? "", sample.group ?? "",

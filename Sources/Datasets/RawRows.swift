@@ -25,6 +25,8 @@ struct RawRows {
   /// Which of the known columns occur.
   var columns: Set<String> = []
   var notes: [String] = []
+  /// What holds pictures and sounds that are in no files of their own.
+  var store: InputStore?
   /// What makes the whole file unreadable.
   var faults: [RawDatasetFault] = []
   private var needsLabels = true
@@ -37,7 +39,8 @@ struct RawRows {
   static let known = ["image", "text", "audio", "label", "id", "split", "group"]
 
   /// Rows that were read elsewhere.
-  init(_ rows: PackedRows, notes: [String]) {
+  init(_ rows: PackedRows, notes: [String], store: InputStore? = nil) {
+    self.store = store
     self.rows = rows
     self.notes = notes
   }
@@ -214,7 +217,7 @@ struct RawRows {
 }
 
 extension RawRows.Row {
-  fileprivate mutating func read(_ object: [String: Tree]) {
+  mutating func read(_ object: [String: Tree]) {
     id = RawRows.present(word(object["id"], "id").map(RawRows.trimmed))
     let pictures = (object["image"]?.listValue ?? [object["image"] ?? .null]).compactMap { path in
       RawRows.present(text(path, "image").map(RawRows.trimmed))

@@ -27,8 +27,11 @@ public struct RawSample: Sendable, Equatable {
   public let group: String?
   /// Its place among all rows that were read, usable or not; the first is 0.
   package let number: Int
+  /// What holds those of its inputs that are in no files of their own.
+  let store: InputStore?
 
-  init(_ row: RawRows.Row, number: Int, split: RawSplit, folder: URL) {
+  init(_ row: RawRows.Row, number: Int, split: RawSplit, folder: URL, store: InputStore? = nil) {
+    self.store = store
     id = row.sampleID
     self.row = row.number
     file = row.file
@@ -136,6 +139,12 @@ public struct RawDatasetSettings: Settings {
   public var layout = ""
   /// Which of the layout's ways to read it; empty takes its first.
   public var variant = ""
+  /// Which columns of a table are what, as `text=title+body,label=kind`; empty takes the usual names.
+  public var columns = ""
+  /// What members of archives are by their endings, as `jpg=image,txt=text,cls=label`; empty takes the usual.
+  public var map = ""
+  /// Takes samples of archives also where a member is lacking that others have; it is missing then.
+  public var takeIncomplete = false
 
   public init() {}
 }

@@ -6,13 +6,16 @@ import Foundation
 public struct RawSamples: RandomAccessCollection, Sendable {
   let rows: PackedRows
   let folder: URL
+  /// What holds inputs that are in no files of their own.
+  let store: InputStore?
   /// The numbers of the rows that are samples.
   private var numbers: [Int32] = []
   private var splits: [RawSplit] = []
 
-  init(of rows: PackedRows, in folder: URL) {
+  init(of rows: PackedRows, in folder: URL, store: InputStore? = nil) {
     self.rows = rows
     self.folder = folder
+    self.store = store
   }
 
   mutating func append(_ number: Int, _ split: RawSplit) {
@@ -24,7 +27,7 @@ public struct RawSamples: RandomAccessCollection, Sendable {
   public var endIndex: Int { numbers.count }
 
   public subscript(place: Int) -> RawSample {
-    RawSample(rows[number(at: place)], number: number(at: place), split: splits[place], folder: folder)
+    RawSample(rows[number(at: place)], number: number(at: place), split: splits[place], folder: folder, store: store)
   }
 
   /// The split of a sample, known without the sample.
@@ -35,7 +38,7 @@ public struct RawSamples: RandomAccessCollection, Sendable {
 
   /// Those of a split.
   func samples(in split: RawSplit) -> RawSamples {
-    var some = RawSamples(of: rows, in: folder)
+    var some = RawSamples(of: rows, in: folder, store: store)
     for place in indices where splits[place] == split { some.append(number(at: place), split) }
     return some
   }

@@ -40,7 +40,7 @@ extension Experiment {
     settings.data.layout = request.layout ?? settings.data.layout
     settings.data.variant = request.variant ?? settings.data.variant
     let manifest = request.data.appending(path: "dataset.json")
-    guard FileManager.default.fileExists(atPath: manifest.path) else {
+    guard request.data.isFileURL, FileManager.default.fileExists(atPath: manifest.path) else {
       return try checkRaw(request.data, settings, stop: stop, events: events)
     }
     let data = try LoadedData(at: request.data, events: events)
@@ -118,7 +118,7 @@ extension Experiment {
   private static func checkRaw(
     _ location: URL, _ settings: CheckSettings, stop: StopFlag, events: EventSink
   ) throws -> DataFindings {
-    guard FileManager.default.fileExists(atPath: location.path) else {
+    guard !location.isFileURL || FileManager.default.fileExists(atPath: location.path) else {
       throw Diagnosis(
         "there is no data '\(location.relativePath)'", remedy: "name a feature set, or a folder of raw samples",
         exitStatus: .input)
@@ -149,9 +149,9 @@ extension Experiment {
   }
 
   private static func print(of sample: RawSample, _ kind: RawInput.Kind) -> Result<GuardedSamples.Print, Diagnosis>? {
-    guard let file = kind == .image ? sample.imagePath : sample.audioPath else { return nil }
+    guard let name = kind == .image ? sample.image : sample.audio else { return nil }
     do {
-      let bytes = try BoundedFile.read(file, limit: BoundedFile.largestPicture)
+      let bytes = try sample.bytes(of: name)
       let content = ContentDigest(bytes)
       if kind == .image {
         let print = PerceptualPrint(of: try RGBImage(decoding: bytes))

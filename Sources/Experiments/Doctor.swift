@@ -1,3 +1,5 @@
+import Datasets
+import Encoders
 public import Foundation
 import Torch
 
@@ -9,6 +11,7 @@ extension Experiment {
       libtorch(),
       arithmetic(),
       Finding("devices", .good, Runtime.devices.map(\.name).joined(separator: ", ")),
+      readers(), doors(),
       threads(),
       disk(workingFolder),
       writing(workingFolder),
@@ -25,6 +28,28 @@ extension Experiment {
       : Finding(
         "libtorch", .warning, "\(found), made for \(wanted)",
         remedy: "unset LIBTORCH and run 'make libtorch', or expect other last digits")
+  }
+
+  /// What this build reads beside tables, pictures and sounds in files of their own.
+  private static func readers() -> Finding {
+    let archives = "tar archives by \(ReadableFiles.archives)"
+    let sounds = SoundLibrary.version.map { "FLAC, Ogg and MP3 by \($0)" } ?? "of sounds WAVE alone"
+    let tables = ReadableFiles.arrow.map { "Parquet and Arrow files by Arrow \($0)" } ?? "no Parquet or Arrow files"
+    var remedies: [String] = []
+    if ReadableFiles.arrow == nil { remedies.append("'make arrow' and a build add Parquet") }
+    if SoundLibrary.version == nil { remedies.append("libsndfile's development files and a build add sounds") }
+    return Finding(
+      "readers", .good, "\(tables), \(archives), \(sounds)",
+      remedy: remedies.isEmpty ? nil : remedies.joined(separator: "; "))
+  }
+
+  /// How this build asks models that are audited.
+  private static func doors() -> Finding {
+    Finding(
+      "audits", .good,
+      "prediction files, programs, endpoints, TorchScript, AOTInductor packages"
+        + (ONNXModel.runtime.map { ", ONNX by OpenVINO \($0)" } ?? ""),
+      remedy: ONNXModel.runtime == nil ? "'make openvino' and a build add ONNX models" : nil)
   }
 
   /// What the processor computes with.

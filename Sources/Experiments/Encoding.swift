@@ -98,7 +98,7 @@ private struct Inputs: Sendable {
     let bytes = try look.read()
     guard InputDigest(of: bytes) == digest(look) else {
       throw Diagnosis(
-        "the file changed while it was encoded", place: look.sample.url(path).relativePath,
+        "the file changed while it was encoded", place: look.sample.words(of: path),
         remedy: "the same command goes on", exitStatus: .input)
     }
     return try look.decoded(bytes)
@@ -230,10 +230,18 @@ private final class EncodingWork {
       case .text: (request.textEncoder, request.textPooling)
       case .audio: (request.audioEncoder, request.audioPooling)
       }
+    let usual = name == nil ? request.usualEncoders[kind] : nil
+    if let usual {
+      events(
+        .note(
+          "no \(kind.rawValue) encoder is named: \(usual.lastPathComponent) it is; --\(kind.rawValue)-encoder "
+            + "\(try EncoderRegistry.encoder(of: kind).name) takes the one that comes with Seesaw"))
+    }
     settings.pooling = pooling
     settings.precision = request.precision
     settings.rescales = request.rescale
-    let encoder = try EncoderRegistry.make(name, of: kind, settings: settings, warn: { events(.warning($0)) })
+    let encoder = try EncoderRegistry.make(
+      name ?? usual?.relativePath, of: kind, settings: settings, warn: { events(.warning($0)) })
     if let known = (encoder as? any ProvenEncoder)?.provenance {
       if let note = request.precision.note() { events(.note("\(kind.rawValue): \(note)")) }
       events(
@@ -737,7 +745,9 @@ private final class EncodingWork {
         "missing": .table(
           Dictionary(uniqueKeysWithValues: data.modalities.map { ($0.rawValue, .string("encoded-empty")) })),
         "layout": data.card.map { .string($0.name) } ?? .null,
-        "raw": .string(data.folder.standardizedFileURL.path(percentEncoded: false)),
+        "raw": .string(
+          data.folder.isFileURL
+            ? data.folder.standardizedFileURL.path(percentEncoded: false) : data.folder.absoluteString),
         "seesaw": .string(Experiment.version),
       ])
     if !chosen.isEmpty {
@@ -771,10 +781,7 @@ private final class EncodingWork {
     for fact in facts.sorted(by: { $0.key < $1.key }) { add("\(fact.key) \(fact.value)") }
     for sample in data.samples {
       for path in sample.files {
-        // Not the URL's resource values, which it would keep.
-        let facts = try? FileManager.default.attributesOfItem(atPath: sample.url(path).path)
-        let (size, time) = (facts?[.size] as? NSNumber, facts?[.modificationDate] as? Date)
-        add("\(path.split(separator: "/").last ?? "") \(size?.intValue ?? 0) \(time?.timeIntervalSince1970 ?? 0)")
+        add("\(path.split(separator: "/").last ?? "") \(sample.stamp(of: path))")
       }
     }
     add(request.metric ?? "")

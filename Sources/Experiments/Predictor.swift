@@ -1,5 +1,5 @@
 import Balancing
-import Datasets
+package import Datasets
 import Encoders
 public import Foundation
 import Multimodal
@@ -12,13 +12,16 @@ public final class Predictor {
   private let folder: RunFolder
   private let model: MultimodalModel
   private let method: any BalancingMethod
-  private let classes: [String]
+  /// The names of the classes, in the model's order.
+  public let classes: [String]
   private let metric: String
   private let scores: [String: Double]
   private let calibration: [String: Calibration]
   /// Of several labels, the probability above which each is predicted; nil: one half.
   private let thresholds: [Double]?
   private let missing: PerModality<[Float]>
+  /// What features are multiplied by.
+  private let scales: FeatureScales
   /// How absence is answered; nil for runs of versions that knew the method's own rule alone.
   private let absence: Absence?
   /// Whether an empty input is absent.
@@ -98,6 +101,7 @@ public final class Predictor {
     }
     classes = record.data.classes
     leftOut = record.data.leftOut ?? []
+    scales = try FeatureScales(recorded: configuration.data.scale, modalities: modalities, leftOut: leftOut)
     let evaluation = try folder.readEvaluation()
     metric = evaluation.metric
     scores = evaluation.scores
@@ -299,16 +303,20 @@ public final class Predictor {
     }
   }
 
+  /// Rows of a modality as the model takes them.
+  private func input(_ modality: Modality, _ values: [Float]) throws -> Tensor {
+    let form = forms[modality]
+    let rows = try Tensor(values, shape: [values.count / max(form.count, 1)] + form.shape)
+    return form.needsEncoder ? try rows.to(form.elementType) : try rows.to(model.store.elementType) * scales[modality]
+  }
+
   /// Of each row as the model has them, calibrated where that is known, and the shares of the modalities in them.
   private func probabilities(
     _ rows: [PerModality<[Float]?>], _ absent: Set<Modality>
   ) throws -> (plain: [ArraySlice<Double>], calibrated: [ArraySlice<Double>]?, reliance: [String: [Double]]?) {
     try withoutGradients {
       let inputs = try PerModality(model.modalities) { modality in
-        let values = rows.flatMap { $0[modality] ?? missing[modality] }
-        let form = forms[modality]
-        return try Tensor(values, shape: [rows.count] + form.shape)
-          .to(form.needsEncoder ? form.elementType : model.store.elementType)
+        try input(modality, rows.flatMap { $0[modality] ?? missing[modality] })
       }
       let outputs = try model(inputs)
       let logits = try
@@ -322,12 +330,7 @@ public final class Predictor {
       var reliance: [String: [Double]]?
       let answer = absent.isEmpty ? nil : absence?.answer(to: absent)
       if answer == nil || answer == .own, let telling = method as? any TellsReliance {
-        let none = try model(
-          PerModality(model.modalities) { modality in
-            let form = forms[modality]
-            return try Tensor(missing[modality], shape: [1] + form.shape)
-              .to(form.needsEncoder ? form.elementType : model.store.elementType)
-          })
+        let none = try model(PerModality(model.modalities) { try input($0, missing[$0]) })
         reliance = try Dictionary(
           uniqueKeysWithValues: telling.reliance(outputs, missing: none, absent: absent).map {
             ($0.name, try $1.to(.float64).array())
@@ -363,6 +366,17 @@ public final class Predictor {
   }
 }
 
+extension PredictionInput {
+  /// A sample of a raw data set, wherever its pictures and sounds are.
+  package init(_ sample: RawSample) {
+    self.init(
+      id: sample.id, image: sample.imagePath, frames: sample.frames.map(sample.url), text: sample.text,
+      audio: sample.audioPath)
+    let names = Dictionary(sample.files.map { (sample.url($0), $0) }, uniquingKeysWith: { first, _ in first })
+    bytes = { url in try sample.bytes(of: names[url] ?? url.relativePath) }
+  }
+}
+
 /// An input that is there and holds nothing.
 private struct EmptyInput: Error {}
 
@@ -379,9 +393,13 @@ extension PredictionInput {
   fileprivate func read(_ kind: RawInput.Kind, _ number: Int) throws -> RawInput {
     switch kind {
     case .image:
-      try (number == 0 ? image : frames[number - 1]).map { .image(try RGBImage(contentsOf: $0)) } ?? .missing(kind)
+      try (number == 0 ? image : frames[number - 1]).map { url in
+        .image(try bytes.map { try RGBImage(decoding: $0(url)) } ?? RGBImage(contentsOf: url))
+      } ?? .missing(kind)
     case .text: .text(text ?? "")
-    case .audio: try audio.map { .audio(try Waveform(contentsOf: $0)) } ?? .missing(kind)
+    case .audio:
+      try audio.map { url in .audio(try bytes.map { try Waveform(decoding: $0(url)) } ?? Waveform(contentsOf: url)) }
+        ?? .missing(kind)
     }
   }
 }

@@ -36,7 +36,7 @@ struct RawLook: Sendable {
   /// The bytes of its file.
   func read() throws -> Data {
     guard let path else { return Data() }
-    return try BoundedFile.read(sample.url(path), limit: BoundedFile.largestPicture)
+    return try sample.bytes(of: path)
   }
 
   /// What the bytes of its file say.

@@ -1,5 +1,6 @@
 public import Encoders
 public import Foundation
+public import Multimodal
 public import Records
 
 /// One training run as it is asked for.
@@ -109,6 +110,8 @@ public struct EncodeRequest: Sendable {
   public var imageEncoder: String?
   public var textEncoder: String?
   public var audioEncoder: String?
+  /// Checkpoint folders to take where no encoder is named.
+  public var usualEncoders: [RawInput.Kind: URL] = [:]
   /// How a checkpoint's rows become one; nil takes what it says itself.
   public var imagePooling: Pooling?
   public var textPooling: Pooling?

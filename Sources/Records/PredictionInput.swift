@@ -11,6 +11,8 @@ public struct PredictionInput: Sendable {
   public var audio: URL?
   /// Features by modality, for models over features that were made elsewhere.
   public var features: [String: [Float]] = [:]
+  /// Gives the bytes of pictures and sounds that are in no files of their own, such as cells of a table.
+  package var bytes: (@Sendable (URL) throws -> Data)?
 
   public init(
     id: String? = nil, image: URL? = nil, frames: [URL] = [], text: String? = nil, audio: URL? = nil,

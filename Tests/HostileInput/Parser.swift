@@ -13,6 +13,7 @@ import Torch
 /// Shared by the tests, which feed the corpus and mutations of it, and by the fuzzer, which searches for more.
 public enum HostileParser: String, CaseIterable, Sendable {
   case safetensors, json, yaml, csv, jsonl, npy, npz, picture, sound, text, predict, records, table, answer
+  case parquet, arrow, tar
   /// Folders, whose files stand one after the other, each after a line `==> name`.
   case tokenizer, checkpoint, dataset, report
 
@@ -42,6 +43,9 @@ public enum HostileParser: String, CaseIterable, Sendable {
     case .records: try records(bytes, folder)
     case .table: try table(bytes, folder)
     case .answer: try answer(bytes)
+    case .parquet: try samples(bytes, "a.parquet", folder)
+    case .arrow: try samples(bytes, "a.arrow", folder)
+    case .tar: try samples(bytes, "a.tar", folder)
     case .tokenizer: try tokenizer(bytes, folder)
     case .checkpoint: try checkpoint(bytes, folder)
     case .dataset: try dataset(bytes, folder)
@@ -140,7 +144,13 @@ public enum HostileParser: String, CaseIterable, Sendable {
     let url = try file(bytes, name, folder)
     try refusing {
       let data = try RawDataset(at: url)
-      for sample in data.samples { _ = data.labelNumbers(of: sample) }
+      for sample in data.samples {
+        _ = data.labelNumbers(of: sample)
+        // What lies within other files is read as far as its own bytes.
+        for name in [sample.image, sample.audio].compactMap({ $0 }) where sample.isStored(name) {
+          try refusing { _ = try sample.bytes(of: name) }
+        }
+      }
     }
   }
 

@@ -15,10 +15,11 @@ public enum AudioError: Diagnosable, Equatable {
   /// The fault in a few words.
   public var summary: String {
     switch self {
-    case .notWAVE: "not a WAVE file"
-    case .damaged(let detail): "a damaged WAVE file: \(detail)"
+    case .notWAVE:
+      "not a WAVE file" + (SoundLibrary.version == nil ? "" : ", nor FLAC, Ogg, MP3, AIFF or CAF")
+    case .damaged(let detail): "a damaged sound file: \(detail)"
     case .unsupported(let kind): "\(kind), which is not read"
-    case .empty: "a WAVE file without samples"
+    case .empty: "a sound file without samples"
     case .tooLong(let seconds, let limit): "\(seconds) seconds, where at most \(limit) are read"
     }
   }

@@ -14,7 +14,11 @@ extension Waveform {
     let bytes = [UInt8](data)
     func number(_ place: Int, _ count: Int) -> Int { (0..<count).reduce(0) { $0 | Int(bytes[place + $1]) << (8 * $1) } }
     func name(_ place: Int) -> String { String(decoding: bytes[place..<place + 4], as: UTF8.self) }
-    guard bytes.count >= 12, name(0) == "RIFF", name(8) == "WAVE" else { throw .notWAVE }
+    guard bytes.count >= 12, name(0) == "RIFF", name(8) == "WAVE" else {
+      guard let kind = SoundLibrary.kind(of: bytes) else { throw .notWAVE }
+      self = try SoundLibrary.decoded(bytes, kind: kind, longest: Self.longest)
+      return
+    }
     var format: (code: Int, channels: Int, rate: Int, bits: Int)?
     var place = 12
     while place + 8 <= bytes.count {
@@ -31,7 +35,13 @@ extension Waveform {
         let isUnknown = length == 0 || length >= Self.leastPlaceholder
         let end = isUnknown ? max(start, bytes.count) : start + length
         guard end <= bytes.count else { throw .damaged("it ends before its samples do") }
-        self = try Self.read(bytes[start..<end], format)
+        do { self = try Self.read(bytes[start..<end], format) } catch {
+          // Compressed WAVE of the kinds that telephones made.
+          guard ![1, 3].contains(format.code),
+            let sound = try? SoundLibrary.decoded(bytes, kind: "WAVE", longest: Self.longest)
+          else { throw error }
+          self = sound
+        }
         return
       }
       place = start + length + length % 2

@@ -3,14 +3,15 @@ public import Multimodal
 import Records
 import Torch
 
-/// An image encoder from a checkpoint folder: ViT, ResNet, the image towers of CLIP, SigLIP and BLIP.
+/// An image encoder from a checkpoint folder: ViT, ResNet, EfficientNet-Lite, the image towers of CLIP, SigLIP and BLIP.
 public struct PretrainedImageEncoder: PretrainedEncoder {
   public static let name = "pretrained-image"
   public static let version = 1
   public static let kind = RawInput.Kind.image
   public static let summary = "an image encoder from a checkpoint folder"
   public static let architectures = [
-    "blip", "blip_vision_model", "clip", "clip_vision_model", "resnet", "siglip", "siglip_vision_model", "vit",
+    "blip", "blip_vision_model", "clip", "clip_vision_model", "efficientnet_lite", "resnet", "siglip",
+    "siglip_vision_model", "vit",
   ]
 
   public let settings: PretrainedSettings
@@ -102,10 +103,14 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
     let type = try modelType(configuration)
     let named = try configuration.text("architecture", default: "")
     if type.isEmpty, !named.isEmpty {
-      guard Self.torchvisionNames.contains(named) else {
-        throw configuration.unsupported("architecture", supported: Self.torchvisionNames.joined(separator: ", "))
+      let names = Self.torchvisionNames + EfficientNetLite.names
+      guard names.contains(named) else {
+        throw configuration.unsupported("architecture", supported: names.joined(separator: ", "))
       }
-      return (try ResNet(torchvision: weights), named, try ImageProcessor(timm: configuration.nested("pretrained_cfg")))
+      let network: any VisionNetwork =
+        EfficientNetLite.names.contains(named)
+        ? try EfficientNetLite(named: named, weights) : try ResNet(torchvision: weights)
+      return (network, named, try ImageProcessor(timm: configuration.nested("pretrained_cfg")))
     }
     switch type {
     case "vit": return (try VisionTransformer(configuration, weights, .vit), type, nil)

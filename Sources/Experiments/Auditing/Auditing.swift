@@ -115,7 +115,7 @@ private struct AuditWork {
       }
     case .module(let module):
       let settings = try ModuleDoor.Settings(module)
-      events(.warning(settings.warning))
+      if let warning = settings.warning { events(.warning(warning)) }
       var door: ModuleDoor?
       return try asking(settings.identity(), declaresAbsence: false) { source, plan, store, classes in
         let opened = try door ?? ModuleDoor(settings, source)

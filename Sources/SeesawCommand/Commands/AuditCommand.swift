@@ -40,7 +40,8 @@ struct AuditCommand: ParsableCommand, Exemplified {
   var command: String?
 
   @Option(
-    help: ArgumentHelp("A TorchScript module, or a package that AOTInductor compiled (.pt2).", valueName: "file"))
+    help: ArgumentHelp(
+      "A TorchScript module, a package that AOTInductor compiled (.pt2), or an ONNX model (.onnx).", valueName: "file"))
   var module: String?
 
   @OptionGroup var moduleOptions: AuditModuleOptions

@@ -36,8 +36,8 @@ struct Check: ParsableCommand, Exemplified {
 
   func run() throws {
     let output = Output(talk)
-    var request = CheckRequest(data: URL(filePath: data))
-    request.settings = settings
+    var request = CheckRequest(data: URL(dataAt: data))
+    request.settings = settings + published.settings
     request.layout = published.layout
     request.variant = published.variant
     let findings = try Experiment.check(request, stop: Interruption.flag(), events: output.events)

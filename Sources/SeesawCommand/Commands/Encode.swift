@@ -13,7 +13,8 @@ struct Encode: ParsableCommand, Exemplified {
       "RAW is a folder with samples.csv or samples.jsonl (columns image, text or audio, and label, and if you like id and "
       + "split), or a published data set as it comes ('seesaw datasets' lists them). "
       + "A sample that cannot be used is left out and listed in quarantine.jsonl, unless --strict. "
-      + "An encoder is a name or a checkpoint folder of the Hugging Face kind; 'seesaw encoders' lists what is read. "
+      + "Where no encoder is named, the pretrained ones that 'make weights' fetched are taken, else those that come with "
+      + "Seesaw. An encoder is a name or a checkpoint folder of the Hugging Face kind; 'seesaw encoders' lists what is read. "
       + "torchscript:FILE is any other network, saved by torch.jit.save with its processor or tokenizer beside it: a program, "
       + "which runs as you. "
       + "Each input is encoded once: rows are kept in a cache, and an interrupted call goes on with the same command. "
@@ -139,9 +140,11 @@ struct Encode: ParsableCommand, Exemplified {
 
   func run() throws {
     let output = Output(talk)
-    var request = EncodeRequest(raw: URL(filePath: raw), out: URL(filePath: out))
-    request.imageEncoder = imageEncoder
-    request.textEncoder = textEncoder
+    var request = EncodeRequest(raw: URL(dataAt: raw), out: URL(filePath: out))
+    let fetched = FetchedEncoders()
+    request.usualEncoders = fetched.folders
+    request.imageEncoder = fetched.path(imageEncoder, .image)
+    request.textEncoder = fetched.path(textEncoder, .text)
     request.audioEncoder = audioEncoder
     request.imagePooling = try Self.choice(imagePooling, "--image-pooling")
     request.textPooling = try Self.choice(textPooling, "--text-pooling")
@@ -154,7 +157,7 @@ struct Encode: ParsableCommand, Exemplified {
     request.viewDraws = viewDraws
     request.shard = try shard.map { try EncodeShard($0) }
     request.cache = cache.map { URL(filePath: $0) }
-    request.settings = settings
+    request.settings = settings + published.settings
     request.strict = strict
     request.followLinks = followLinks
     request.layout = published.layout

@@ -21,6 +21,19 @@ struct ConfigurationOptions: ParsableArguments {
   var urls: [URL] { files.map { URL(filePath: $0) } }
 }
 
+extension URL {
+  /// Data as it was named: a path, or an address such as `s3://bucket/folder`.
+  init(dataAt name: String) {
+    if name.contains("://"), let address = URL(string: name), !address.isFileURL {
+      self = address
+    } else if name.hasPrefix("file://"), let file = URL(string: name) {
+      self = file
+    } else {
+      self.init(filePath: name)
+    }
+  }
+}
+
 /// A published data set as it comes.
 struct LayoutOptions: ParsableArguments {
   @Option(
@@ -32,6 +45,15 @@ struct LayoutOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("Which of the layout's ways to read it; 'seesaw datasets show' names them.", valueName: "name"))
   var variant: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "What members of tar archives are, by their endings: jpg=image,txt=text,cls=label,seg.png=none.",
+      valueName: "endings"))
+  var map: String?
+
+  /// As `--set` says it.
+  var settings: [String] { map.map { ["data.map=\($0)"] } ?? [] }
 }
 
 /// What to do where another process is at work in the same folder.

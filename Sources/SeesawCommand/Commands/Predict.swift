@@ -1,4 +1,5 @@
 import ArgumentParser
+import Datasets
 import Experiments
 import Foundation
 import Records
@@ -19,10 +20,24 @@ struct Predict: ParsableCommand, Exemplified {
 
   static let examples = [
     "seesaw predict runs/first --image cat.jpg", "seesaw predict runs/first < samples.jsonl > predictions.jsonl",
+    "seesaw predict runs/first data/test-00000-of-00001.parquet --out predictions.parquet",
   ]
 
   @Argument(help: ArgumentHelp("The folder of a finished run.", valueName: "run"))
   var folder: String
+
+  @Argument(
+    help: ArgumentHelp(
+      "Samples as 'seesaw encode' reads them: a folder, a table, a Parquet file. Labels need not be there.",
+      valueName: "samples"))
+  var samples: String?
+
+  @Option(
+    help: ArgumentHelp("Where the predictions for the samples go: FILE.jsonl or FILE.parquet.", valueName: "file"))
+  var out: String?
+
+  @Option(help: ArgumentHelp("Read one split of the samples only (default: all).", valueName: "split"))
+  var split: String?
 
   @Option(help: ArgumentHelp("A picture; given again, further ones such as frames of a clip.", valueName: "file"))
   var image: [String] = []
@@ -47,6 +62,15 @@ struct Predict: ParsableCommand, Exemplified {
   func run() throws {
     let output = Output(talk)
     let isSingle = !image.isEmpty || text != nil || audio != nil || featuresFile != nil
+    if samples != nil, isSingle {
+      throw Diagnosis(
+        "there are samples in a file and one on the command line", remedy: "leave out one of them", exitStatus: .usage)
+    }
+    if let samples { return try answer(samples: samples, output) }
+    guard out == nil, split == nil else {
+      throw Diagnosis(
+        "--out and --split are of samples in a file or folder", remedy: "name it behind the run", exitStatus: .usage)
+    }
     if !isSingle, isatty(STDIN_FILENO) == 1 {
       throw Diagnosis(
         "there is nothing to predict from",
@@ -68,6 +92,55 @@ struct Predict: ParsableCommand, Exemplified {
 
   private static func note(_ passedOver: [String], _ output: Output) {
     for name in passedOver { output.note("\(name) is passed over: the model was trained without it") }
+  }
+
+  /// Answers the samples of a data set, those that cannot be used with the reason.
+  private func answer(samples place: String, _ output: Output) throws {
+    if let out { try PredictionFile.check(out) }
+    let wanted = try split.map { name in
+      guard let split = RawSplit(rawValue: name.lowercased()) else {
+        throw Diagnosis(
+          "'\(name)' is not one of \(RawSplit.allCases.map(\.rawValue).joined(separator: ", "))", place: "--split",
+          exitStatus: .usage)
+      }
+      return split
+    }
+    let predictor = try Predictor(run: URL(filePath: folder), detectsEmpty: detectEmpty, events: output.events)
+    let data = try RawDataset(at: URL(dataAt: place), for: .askingUnlabelled)
+    for note in data.notes { output.note(note) }
+    let all = wanted.map { data.samples(in: $0) } ?? data.samples
+    let refused = data.quarantined.filter { wanted == nil || $0.split == nil || $0.split == wanted }
+    var failed = refused.count
+    func write(to url: URL?) throws {
+      let file = try PredictionFile(
+        url, named: out.map { URL(filePath: $0) }, classes: predictor.classes, about: folder)
+      for start in stride(from: 0, to: all.count, by: Self.batch) {
+        let some = all[start..<min(start + Self.batch, all.count)].map { $0 }
+        let inputs = some.map { PredictionInput($0) }
+        if start == 0 { Self.note(predictor.passedOver(inputs), output) }
+        for (sample, result) in zip(some, predictor.results(for: inputs)) {
+          if case .failure = result { failed += 1 }
+          try file.write(result, id: sample.id, place: sample.place, number: sample.row, output)
+        }
+        output.events(.progress(label: "Predicting", done: start + some.count, total: all.count, detail: "samples"))
+      }
+      for row in refused {
+        try file.write(.failure(Diagnosis(row.reason)), id: row.id, place: row.place, number: row.row, output)
+      }
+      try file.close()
+    }
+    if let out {
+      try AtomicFile.replace(URL(filePath: out)) { try write(to: $0) }
+    } else {
+      try write(to: nil)
+    }
+    let count = all.count + refused.count
+    guard failed == 0 else {
+      throw Diagnosis(
+        "\(Words.count(failed)) of \(Words.count(count)) samples could not be answered",
+        remedy: "the answer says why, under 'error'", exitStatus: .failed)
+    }
+    output.say("Done", Words.plural(count, "prediction") + (out.map { ", \($0)" } ?? ""))
   }
 
   /// The most samples at a time; memory does not grow beyond them.

@@ -62,7 +62,7 @@ struct AudioTests {
   func refused() throws {
     let whole = wave(little(1, 2) + little(2, 2))
     for count in 0..<whole.count { #expect(throws: AudioError.self) { try Waveform(decoding: whole.prefix(count)) } }
-    #expect(throws: AudioError.notWAVE) { try Waveform(decoding: Data("OggS and much more".utf8)) }
+    #expect(throws: AudioError.notWAVE) { try Waveform(decoding: Data("MThd and much more".utf8)) }
     #expect(throws: AudioError.unsupported("WAVE with the code 2")) { try Waveform(decoding: wave([1, 2], code: 2)) }
     #expect(throws: AudioError.unsupported("12 bits a sample")) { try Waveform(decoding: wave([1, 2], bits: 12)) }
     #expect(throws: AudioError.damaged("0 channels of 16000 samples a second")) {
