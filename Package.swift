@@ -29,6 +29,12 @@ let strictness =
 // CUDA's library registers itself when it is loaded, so it is linked although nothing of ours names it.
 let cudaLinking = hasCUDA ? ["-Xlinker", "--no-as-needed", "-ltorch_cuda", "-Xlinker", "--as-needed"] : []
 
+// Homebrew's giflib brings no file for pkg-config.
+let giflib = ["/opt/homebrew", "/usr/local"].map { "\($0)/opt/giflib" }.filter {
+  FileManager.default.fileExists(atPath: "\($0)/include/gif_lib.h")
+}
+let pictures = strictness + giflib.map { "-I\($0)/include" }
+
 let headers: [CXXSetting] = [.unsafeFlags(["-isystem", "\(libtorch)/include"] + strictness)]
 let linking: [LinkerSetting] = [
   .unsafeFlags(
@@ -134,13 +140,16 @@ let package = Package(
       name: "CLibJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"]), .brew(["jpeg-turbo"])]),
     .systemLibrary(name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
     .systemLibrary(name: "CLibWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"]), .brew(["webp"])]),
+    .systemLibrary(name: "CLibGIF", pkgConfig: "libgif", providers: [.apt(["libgif-dev"]), .brew(["giflib"])]),
+    .systemLibrary(name: "CLibTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"]), .brew(["libtiff"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .systemLibrary(
       name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"]), .brew(["libarchive"])]),
     .target(
-      name: "CImage", dependencies: ["CLibJPEG", "CLibPNG", "CLibWebP"],
-      cSettings: strictness.isEmpty ? [] : [.unsafeFlags(strictness)],
-      linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("webp")]),
+      name: "CImage", dependencies: ["CLibJPEG", "CLibPNG", "CLibWebP", "CLibGIF", "CLibTIFF"],
+      cSettings: pictures.isEmpty ? [] : [.unsafeFlags(pictures)],
+      linkerSettings: ["jpeg", "png", "webp", "webpdemux", "gif", "tiff"].map { .linkedLibrary($0) }
+        + (giflib.isEmpty ? [] : [.unsafeFlags(giflib.map { "-L\($0)/lib" })])),
     target("Encoders", ["CImage", "Records", "Torch", "TorchNN", "Multimodal"] + sounds, hurried + heard),
     target(
       "Datasets", ["CLibArchive", "CZlib", "Records", "Torch", "Multimodal", "Evaluation"] + readers, hurried + read),
@@ -214,8 +223,8 @@ if part == "fuzz" {
 }
 if part == "sanitize" {
   let kept: Set = [
-    "CTorch", "Torch", "TorchNN", "Multimodal", "CLibCrypto", "Records", "CLibJPEG", "CLibPNG", "CLibWebP", "CImage",
-    "CLibSndFile", "Encoders", "TestSupport", "TorchTests", "TorchNNTests", "EncodersTests",
+    "CTorch", "Torch", "TorchNN", "Multimodal", "CLibCrypto", "Records", "CLibJPEG", "CLibPNG", "CLibWebP", "CLibGIF",
+    "CLibTIFF", "CImage", "CLibSndFile", "Encoders", "TestSupport", "TorchTests", "TorchNNTests", "EncodersTests",
   ]
   package.products = []
   package.targets.removeAll { !kept.contains($0.name) }

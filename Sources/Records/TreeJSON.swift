@@ -32,10 +32,13 @@ extension Tree {
 
   /// The tree that a JSON text describes.
   ///
-  /// - Parameter readsNaN: takes `NaN`, which Python writes for a value that is not there, as null.
+  /// Python's `NaN`, which it writes for a value that is not there, is null; its `Infinity`, and a number that is too large
+  /// for 64 bits, are numbers that are not finite.
+  /// - Parameter keepsDigits: gives whole numbers beyond 64 signed bits, such as hashes for ids, as the text of their
+  ///   digits; else they are the nearest number.
   /// - Throws: a ``Diagnosis`` with line and column; `place` names the text in it.
-  public init(json text: some StringProtocol, place: String? = nil, readsNaN: Bool = false) throws {
-    var reader = JSONReader(bytes: Array(text.utf8), place: place, readsNaN: readsNaN)
+  public init(json text: some StringProtocol, place: String? = nil, keepsDigits: Bool = false) throws {
+    var reader = JSONReader(bytes: Array(text.utf8), place: place, keepsDigits: keepsDigits)
     self = try reader.document()
   }
 
@@ -124,7 +127,7 @@ private struct JSONReader {
   let bytes: [UInt8]
   let place: String?
   var keysOfPairs: Set<String> = []
-  var readsNaN = false
+  var keepsDigits = false
   var at = 0
 
   static let deepest = 128
@@ -173,7 +176,10 @@ private struct JSONReader {
     case UInt8(ascii: "t"): return try word("true", .bool(true))
     case UInt8(ascii: "f"): return try word("false", .bool(false))
     case UInt8(ascii: "n"): return try word("null", .null)
-    case UInt8(ascii: "N") where readsNaN: return try word("NaN", .null)
+    case UInt8(ascii: "N"): return try word("NaN", .null)
+    case UInt8(ascii: "I"): return try word("Infinity", .number(.infinity))
+    case UInt8(ascii: "-") where at + 1 < bytes.count && bytes[at + 1] == UInt8(ascii: "I"):
+      return try word("-Infinity", .number(-.infinity))
     default: return try number()
     }
   }
@@ -233,10 +239,11 @@ private struct JSONReader {
     let start = at
     while at < bytes.count, "+-.eE0123456789".utf8.contains(bytes[at]) { at += 1 }
     let text = String(decoding: bytes[start..<at], as: UTF8.self)
-    if text.utf8.allSatisfy({ $0 == UInt8(ascii: "-") || (0x30...0x39).contains($0) }), let whole = Int(text) {
-      return .int(whole)
-    }
-    guard let value = Double(text), value.isFinite, !text.hasPrefix("+"), !text.hasPrefix(".") else {
+    let digits = text.utf8.drop { $0 == UInt8(ascii: "-") }
+    let isWhole = text.utf8.count - digits.count < 2 && digits.allSatisfy { (0x30...0x39).contains($0) }
+    if isWhole, let whole = Int(text) { return .int(whole) }
+    if isWhole, keepsDigits, !digits.isEmpty { return .string(text) }
+    guard let value = Double(text), !value.isNaN, !text.hasPrefix("+"), !text.hasPrefix(".") else {
       at = start
       throw wrong("this is not JSON")
     }

@@ -29,7 +29,7 @@ struct TableLines {
       }
       guard let text = String(validating: bytes, as: UTF8.self) else { throw refusal("the line is not UTF-8 text") }
       var tree: Tree
-      do { tree = try Tree(json: text, readsNaN: true) } catch { throw refusal(Diagnosis(describing: error).what) }
+      do { tree = try Tree(json: text) } catch { throw refusal(Diagnosis(describing: error).what) }
       guard var table = tree.tableValue else { throw refusal("the line is not a JSON object") }
       let own = table.filter { Self.names.contains($0.key) }
       if !own.isEmpty {

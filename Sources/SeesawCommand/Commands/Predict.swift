@@ -194,7 +194,7 @@ struct PredictionEntry {
     case .text(let text):
       if text.allSatisfy(\.isWhitespace) { return nil }
       do {
-        let tree = try Tree(json: text, readsNaN: true)
+        let tree = try Tree(json: text)
         id = PredictionInput.id(ofLine: tree)
         input = .success(try PredictionInput(line: tree))
       } catch { input = .failure(Diagnosis(describing: error)) }
@@ -242,7 +242,7 @@ enum PredictionLine {
       guard let text = String(validating: data, as: UTF8.self) else {
         throw Diagnosis("the file is not UTF-8 text", place: url.relativePath)
       }
-      return try PredictionInput.features(Tree(json: text, place: url.relativePath, readsNaN: true))
+      return try PredictionInput.features(Tree(json: text, place: url.relativePath))
     } catch {
       var diagnosis = Diagnosis(describing: error).placed(in: url.relativePath)
       diagnosis.exitStatus = .input
