@@ -26,10 +26,12 @@ static bool is_address(const std::string &place) { return place.find("://") != s
 
 static std::shared_ptr<arrow::fs::FileSystem> file_system(const std::string &place, std::string *path) {
   if (is_address(place)) {
-    // Threads of a remote file system must end before the process does.
+    auto made = arrow::fs::FileSystemFromUri(place, path);
+    // Its threads must end before the process does: what is asked for here comes before what the library itself, which
+    // has been set going by now, does at the end.
     static std::once_flag once;
     std::call_once(once, [] { std::atexit([] { arrow::fs::EnsureFinalized(); }); });
-    return take(arrow::fs::FileSystemFromUri(place, path));
+    return take(std::move(made));
   }
   *path = place;
   return std::make_shared<arrow::fs::LocalFileSystem>();

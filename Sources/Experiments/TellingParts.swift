@@ -62,11 +62,9 @@ struct TellingParts {
     guard origins.indices.contains(sample.row), let path = origins[sample.row].image,
       let words = origins[sample.row].text
     else { return nil }
-    let folder = raw.standardizedFileURL.resolvingSymlinksInPath()
-    let file = folder.appending(path: path).standardizedFileURL.resolvingSymlinksInPath()
-    guard file.path.hasPrefix(folder.path + "/") else { return nil }
     let parts = InputParts(
-      picture: try RGBImage(contentsOf: file), text: words, imageName: image.name, textName: text.name)
+      picture: try RGBImage(decoding: StoredInput.bytes(of: path, in: raw)), text: words, imageName: image.name,
+      textName: text.name)
     guard !parts.words.isEmpty else { return nil }
     let whole = try probabilities(
       [parts.picture(parts.allPatches)], [parts.text(parts.allWords)], [(picture: 0, text: 0)])

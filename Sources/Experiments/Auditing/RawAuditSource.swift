@@ -249,10 +249,15 @@ struct RawAuditSource: AuditSource {
 
   /// The path of a picture or sound as a cell shows it.
   private func path(_ look: RawLook, _ cell: AuditCell) throws -> String {
-    if cell.view == .own { return look.sample.url(look.path ?? "").path }
+    let name = look.path ?? ""
+    if cell.view == .own, !look.sample.isStored(name) { return look.sample.url(name).path }
     let url = made(look, cell)
     guard !FileManager.default.fileExists(atPath: url.path) else { return url.path }
-    try Self.write(input(look, cell), to: url)
+    if cell.view == .own {
+      try Diagnosis.placing(url) { try look.read().write(to: url) }
+    } else {
+      try Self.write(input(look, cell), to: url)
+    }
     return url.path
   }
 
@@ -270,14 +275,26 @@ struct RawAuditSource: AuditSource {
   /// Where an impaired input is written.
   private func made(_ look: RawLook, _ cell: AuditCell) -> URL {
     let ending = look.kind == .image ? "png" : "wav"
+    if cell.view == .own {
+      // As it is, in whatever format: models look at the bytes.
+      let own = look.path.map { URL(filePath: $0).pathExtension } ?? ""
+      let plain = own.count < 6 && !own.isEmpty && own.allSatisfy { $0.isLetter || $0.isNumber }
+      return folder.appending(
+        path: "\(look.kind.rawValue)-own-\(cell.row)-\(look.number).\(plain ? own : ending)")
+    }
     guard case .impaired(let number) = cell.view else { return folder.appending(path: "missing.\(ending)") }
     return folder.appending(path: "\(look.kind.rawValue)-\(number)-\(cell.row)-\(look.number).\(ending)")
   }
 
   func release(_ shown: [AuditCell]) {
     for (kind, cell) in zip(kinds, shown) where kind != .text {
-      guard case .impaired = cell.view else { continue }
-      for look in (try? looks(cell, kind)) ?? [] { unlink(made(look, cell).path) }
+      for look in (try? looks(cell, kind)) ?? [] {
+        switch cell.view {
+        case .impaired: unlink(made(look, cell).path)
+        case .own where look.sample.isStored(look.path ?? ""): unlink(made(look, cell).path)
+        default: break
+        }
+      }
     }
   }
 

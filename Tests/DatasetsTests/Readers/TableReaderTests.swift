@@ -175,6 +175,25 @@ struct TableReaderTests {
     }
   }
 
+  @Test("a picture is found again by the name that a feature set keeps of it, and nothing outside of the folder is")
+  func kept() throws {
+    let folder = table("")
+    #expect(try StoredInput.bytes(of: "plain-bytes.parquet:0:5:img", in: folder) == picture(5))
+    #expect(
+      try StoredInput.bytes(of: "several-pictures/train-00000-of-00001.parquet:1:1:images[1]", in: folder) == picture(8)
+    )
+    let archive = try RawDataset(at: table("pairs.tar.gz"), for: .asking).samples[7]
+    #expect(try StoredInput.bytes(of: archive.image ?? "", in: folder) == picture(7))
+    #expect(try StoredInput.bytes(of: "paths/7.png", in: folder) == picture(7))
+    for name in [
+      "gone.png", "plain-bytes.parquet:0:99:img", "plain-bytes.parquet:0:5:nothing", "../tables/paths/7.png",
+    ] {
+      #expect(throws: Diagnosis.self, "\(name)") {
+        try StoredInput.bytes(of: name, in: name.hasPrefix("..") ? table("saved") : folder)
+      }
+    }
+  }
+
   @Test("a file that is written is read again, by another program too")
   func written() throws {
     try withTemporaryFolder { folder in
