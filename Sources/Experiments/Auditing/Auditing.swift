@@ -269,7 +269,8 @@ private struct AuditWork {
     let models = AloneModels(
       folder: request.out.appending(path: "alone"), jobs: 0, stop: stop, events: events)
     return try models.answers(
-      for: request.subject, modalities: modalities, ids: samples.ids, classes: classes, settings: rawSettings)
+      for: request.subject, modalities: modalities, ids: samples.ids, classes: classes, settings: rawSettings,
+      encoders: request.usualEncoders)
   }
 
   private var rawSettings: RawDatasetSettings {

@@ -180,6 +180,7 @@ struct AuditCommand: ParsableCommand, Exemplified {
 
   func request(_ subject: URL, _ target: URL) throws -> AuditRequest {
     var request = AuditRequest(subject: subject, out: target)
+    request.usualEncoders = FetchedEncoders().folders
     if let command { request.door = .program(command == "-" ? nil : command) }
     if let module { request.door = .module(moduleOptions.request(URL(filePath: module))) }
     if let endpoint, let model, let prompt {

@@ -19,7 +19,7 @@ struct Predict: ParsableCommand, Exemplified {
       """)
 
   static let examples = [
-    "seesaw predict runs/first --image cat.jpg", "seesaw predict runs/first < samples.jsonl > predictions.jsonl",
+    "seesaw predict runs/first < samples.jsonl > predictions.jsonl",
     "seesaw predict runs/first data/test-00000-of-00001.parquet --out predictions.parquet",
   ]
 
