@@ -12,7 +12,8 @@ extension [UInt8]: IndexedBytes {}
 /// The bytes of a file, of which a window is in memory: made for reading from front to back.
 final class FileWindow: IndexedBytes {
   let count: Int
-  private let handle: FileHandle
+  /// nil where all bytes are in memory.
+  private let handle: FileHandle?
   /// Bytes at the front that are passed over, such as a byte-order mark.
   private let skipped: Int
   private var window: [UInt8] = []
@@ -32,6 +33,14 @@ final class FileWindow: IndexedBytes {
     count = max(size - skipped, 0)
   }
 
+  /// Bytes that are in memory already.
+  init(_ bytes: [UInt8]) {
+    handle = nil
+    skipped = 0
+    window = bytes
+    count = bytes.count
+  }
+
   subscript(place: Int) -> UInt8 {
     if place < start || place >= start + window.count { load(place) }
     return window[place - start]
@@ -40,6 +49,7 @@ final class FileWindow: IndexedBytes {
   private func load(_ place: Int) {
     // A byte before, for who looks back.
     start = max(place - 1, 0)
+    guard let handle else { return }
     do {
       try handle.seek(toOffset: UInt64(start + skipped))
       window = try handle.read(upToCount: Self.width).map { [UInt8]($0) } ?? []

@@ -14,9 +14,13 @@ final class PackedRows: @unchecked Sendable {
   private var descriptor: Int32 = -1
   private var hasFile = true
   private var files = Names()
-  private var labels = Names()
+  private var labels = LabelColumn()
   /// Whether a row says which split it belongs to.
   private(set) var haveSplits = false
+  /// What rows say of their split, up to some more than anybody has.
+  private(set) var splitNames: Set<String> = []
+  /// Ids and groups that rows are given later, as of several rows with one id.
+  private var renamed: [Int: (id: String, group: String?)] = [:]
 
   /// Bytes that wait before they are written.
   private let portion: Int
@@ -32,15 +36,17 @@ final class PackedRows: @unchecked Sendable {
   var bytesInMemory: Int { ends.capacity * MemoryLayout<Int>.stride + waiting.capacity }
 
   func append(_ row: RawRows.Row) {
-    haveSplits = haveSplits || !(row.split ?? "").isEmpty
+    if let split = row.split, !split.isEmpty {
+      haveSplits = true
+      if splitNames.count < Self.mostSplitNames { splitNames.insert(split) }
+    }
     var packed = Packed(bytes: [])
     packed.put(row.number)
     packed.put(row.file.map { files.number($0) + 1 } ?? 0)
     for text in [row.id, row.image, row.text, row.audio, row.split, row.group, row.fault] { packed.put(text) }
     packed.put(row.frames.count)
     for frame in row.frames { packed.put(frame) }
-    packed.put(row.labels.map { $0.count + 1 } ?? 0)
-    for label in row.labels ?? [] { packed.put(labels.number(label)) }
+    for number in labels.numbers(of: row) { packed.put(number) }
     waiting += packed.bytes
     ends.append(written + waiting.count)
     if waiting.count >= portion, hasFile { write() }
@@ -59,10 +65,17 @@ final class PackedRows: @unchecked Sendable {
     row.group = reader.text()
     row.fault = reader.text()
     row.frames = (0..<reader.number()).compactMap { _ in reader.text() }
-    let count = reader.number()
-    if count > 0 { row.labels = (1..<count).map { _ in labels.names[reader.number()] } }
+    labels.read(into: &row) { reader.number() }
     return row
   }
+
+  /// Decides what the labels of all rows together mean, as ``LabelColumn/settle(separator:)``; no row may be added after.
+  func settleLabels(separator: String) -> [String] { labels.settle(separator: separator) }
+
+  /// Gives a row another id and a group.
+  func rename(_ number: Int, id: String, group: String?) { renamed[number] = (id, group) }
+
+  private static let mostSplitNames = 1000
 
   // MARK: The file
 
@@ -97,6 +110,12 @@ extension PackedRows: RandomAccessCollection {
   var endIndex: Int { ends.count }
 
   subscript(place: Int) -> RawRows.Row {
+    var row = packed(place)
+    if let other = renamed[place] { (row.id, row.group) = (other.id, other.group) }
+    return row
+  }
+
+  private func packed(_ place: Int) -> RawRows.Row {
     let start = place == 0 ? 0 : ends[place - 1]
     let count = ends[place] - start
     guard start < written else {
@@ -108,19 +127,6 @@ extension PackedRows: RandomAccessCollection {
       fill(buffer, at: start)
       return unpack(UnsafeRawBufferPointer(buffer))
     }
-  }
-}
-
-/// Texts that occur again and again, by their numbers.
-private struct Names {
-  private(set) var names: [String] = []
-  private var numbers: [String: Int] = [:]
-
-  mutating func number(_ name: String) -> Int {
-    if let number = numbers[name] { return number }
-    numbers[name] = names.count
-    names.append(name)
-    return names.count - 1
   }
 }
 

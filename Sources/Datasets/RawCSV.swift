@@ -23,8 +23,15 @@ struct RawCSV {
   }
 
   /// Hands over one record after the other, so that nobody need hold all of them; the line of a quote that nothing closes.
-  static func read(_ bytes: some IndexedBytes, delimiter: UInt8, _ body: (Record) -> Void) -> Int? {
+  ///
+  /// - Parameters:
+  ///   - hasQuotes: whether a quote at the beginning of a field encloses it, or is a sign of the text.
+  ///   - limit: no more records than so many.
+  static func read(
+    _ bytes: some IndexedBytes, delimiter: UInt8, hasQuotes: Bool = true, limit: Int = .max, _ body: (Record) -> Void
+  ) -> Int? {
     let quote = UInt8(ascii: "\"")
+    var given = 0
     let (cr, lf) = (UInt8(ascii: "\r"), UInt8(ascii: "\n"))
     var line = 1
     var record = Record(line: 1, fields: [])
@@ -42,13 +49,14 @@ struct RawCSV {
       endField()
       if record.fields.count > 1 || !record.fields[0].allSatisfy({ $0 == 32 || $0 == 9 }) || record.fault != nil {
         body(record)
+        given += 1
       }
       record = Record(line: line, fields: [])
     }
 
-    while index < bytes.count {
+    while index < bytes.count, given < limit {
       let byte = bytes[index]
-      if byte == quote, field.isEmpty {
+      if byte == quote, hasQuotes, field.isEmpty {
         let opened = line
         var closed = false
         index += 1

@@ -10,8 +10,18 @@ struct RawChecks {
   var samples: RawSamples
   var quarantined: [Quarantined] = []
   var notes: [String] = []
+  /// All that the files name, whether it can be used or not.
+  var before = LossLimit.Contents(rows: 0, classes: [], modalities: [])
+  /// What was taken in a way that another version would not have taken it, a sentence each.
+  var interpretations: [String] = []
+  /// What makes the whole set unusable.
+  var faults: [RawDatasetFault] = []
   private let rows: RawRows?
   private var needsLabels = true
+  private var splitNames: SplitNames?
+  /// Whether rows of one id are several samples of a group, as in a table; else only the first is taken.
+  private var numbersRepeats = false
+  private var repeatedIDs = 0
   private let followsLinks: Bool
   private let trueFolder: String
 
@@ -31,52 +41,90 @@ struct RawChecks {
     trueFolder = path.hasSuffix("/") ? path : path + "/"
   }
 
-  mutating func run(_ settings: RawDatasetSettings, for purpose: RawDataset.Purpose = .training) {
+  /// Checks every row, and draws a split where none is given.
+  ///
+  /// - Parameters:
+  ///   - isTable: whether the rows are those of a table, and of no published layout.
+  ///   - alike: of some samples, the places of those whose pictures or sounds are nearly the same; asked where a split is
+  ///     drawn.
+  mutating func run(
+    _ settings: RawDatasetSettings, for purpose: RawDataset.Purpose = .training, isTable: Bool,
+    alike: RawDataset.Likeness? = nil
+  ) throws {
     guard let rows else { return }
     needsLabels = purpose != .askingUnlabelled
+    numbersRepeats = isTable
     rowCount = rows.rows.count
+    before.rows = rowCount
     notes = rows.notes
     hasSplitColumn = rows.rows.haveSplits
+    var names = try SplitNames(settings.splitNames)
+    let settled = names.settle(rows.rows.splitNames)
+    if let note = settled.note { notes.append(note) }
+    if let fault = settled.fault { faults.append(fault) }
+    splitNames = names
     var owners: [UInt64: Int32] = [:]
     for (number, row) in rows.rows.enumerated() {
+      before.classes.formUnion(row.classNames.filter { !$0.isEmpty })
+      before.modalities.formUnion(row.modalities)
       switch check(row, number, &owners) {
       case .success(let split): samples.append(number, split)
       case .failure(let fault):
         quarantined.append(
           Quarantined(
             row: row.number, file: row.file, id: row.id, reason: fault.reason,
-            split: row.split.flatMap(RawSplit.init(named:))))
+            split: row.split.flatMap { names[$0] }))
       }
+    }
+    if repeatedIDs > 0 {
+      let note =
+        "\(Self.rows(repeatedIDs)) with an id that was there before: they are numbered, and the id is the group"
+      notes.append(note)
+      interpretations.append(note)
     }
     if purpose != .training {
       if !hasSplitColumn { for place in samples.indices { samples.move(place, to: .test) } }
     } else if !hasSplitColumn {
-      for (place, split) in drawn(Array(samples.indices), settings) { samples.move(place, to: split) }
+      for (place, split) in try drawn(Array(samples.indices), settings, alike) { samples.move(place, to: split) }
     } else if settings.heldOutShare > 0 {
-      holdOut(settings)
+      try holdOut(settings, alike)
     }
     addNotes(settings, for: purpose)
   }
 
   /// The splits that are drawn for some samples.
-  private func drawn(_ places: [Int], _ settings: RawDatasetSettings) -> Zip2Sequence<[Int], [RawSplit]> {
-    let rows = samples.rows
+  private mutating func drawn(
+    _ places: [Int], _ settings: RawDatasetSettings, _ alike: RawDataset.Likeness?
+  ) throws -> Zip2Sequence<[Int], [RawSplit]> {
+    let (rows, samples) = (samples.rows, samples)
+    func row(_ index: Int) -> RawRows.Row { rows[samples.number(at: places[index])] }
+    let sets = try alike?(places.count) { samples[places[$0]] } ?? []
+    let kinship = RawKinship(count: places.count, alike: sets, row)
+    let groups = kinship.names(row)
+    if !kinship.hasGroups, kinship.kin.sets > 0 {
+      let (count, sets) = kinship.kin
+      let note =
+        "\(Self.rows(count)) in \(sets) \(sets == 1 ? "set" : "sets") of copies, near-copies or ids that begin alike: "
+        + "each set is kept in one split"
+      notes.append(note)
+      interpretations.append(note)
+    }
     let splits = RawSplitting.splits(count: places.count, settings: settings) { index in
-      let row = rows[samples.number(at: places[index])]
-      return .init(id: row.sampleID, stratum: row.classNames.sorted().joined(separator: "|"), group: row.group)
+      let row = row(index)
+      return .init(id: row.sampleID, stratum: row.classNames.sorted().joined(separator: "|"), group: groups[index])
     }
     return zip(places, splits)
   }
 
   /// Draws a validation split from training, where the data brings a test split only.
-  private mutating func holdOut(_ settings: RawDatasetSettings) {
+  private mutating func holdOut(_ settings: RawDatasetSettings, _ alike: RawDataset.Likeness?) throws {
     guard !samples.indices.contains(where: { samples.split(at: $0) == .validation }) else { return }
     let trained = samples.indices.filter { samples.split(at: $0) == .train }
     var shares = settings
     shares.validationShare = settings.heldOutShare
     shares.testShare = 0
     var count = 0
-    for (place, split) in drawn(trained, shares) {
+    for (place, split) in try drawn(trained, shares, alike) {
       samples.move(place, to: split)
       if split == .validation { count += 1 }
     }
@@ -91,12 +139,14 @@ struct RawChecks {
   /// The row that has an id before this one, which has it from now on where there is none.
   ///
   /// - Parameter owners: rows by the first 64 bits of their ids' digests.
-  private func owner(_ id: String, _ number: Int, _ owners: inout [UInt64: Int32]) -> RawRows.Row? {
+  private func owner(
+    _ id: String, _ number: Int, _ owners: inout [UInt64: Int32]
+  ) -> (row: RawRows.Row, number: Int)? {
     guard let rows = rows?.rows else { return nil }
     var key = RowKey(InputDigest(of: Data(id.utf8)), condition: "id").bits.x
     while let other = owners[key] {
       let row = rows[Int(other)]
-      if row.sampleID == id { return row }
+      if row.sampleID == id { return (row, Int(other)) }
       key &+= 1
     }
     owners[key] = Int32(number)
@@ -104,17 +154,45 @@ struct RawChecks {
   }
 
   /// The split of a row that can be used; training's where no row says one.
-  private func check(_ row: RawRows.Row, _ number: Int, _ owners: inout [UInt64: Int32]) -> Result<RawSplit, Fault> {
+  private mutating func check(
+    _ row: RawRows.Row, _ number: Int, _ owners: inout [UInt64: Int32]
+  ) -> Result<RawSplit, Fault> {
     func refuse(_ reason: String) -> Result<RawSplit, Fault> { .failure(Fault(reason: reason)) }
     if let fault = row.fault { return refuse(fault) }
     let id = row.sampleID
-    if let owner = owner(id, number, &owners) {
+    if let (owner, first) = owner(id, number, &owners) {
       let place = RawRows.place(owner.number, in: owner.file)
+      if numbersRepeats {
+        guard !row.isCopy(of: owner) else { return refuse("repeats \(place)") }
+        giveNumber(row, number, after: first, owner, &owners)
+        return check(row, of: number)
+      }
       guard owner.file == nil || owner.split == row.split else {
         return refuse("the id '\(id)' is in two splits, first at \(place)")
       }
       return refuse("the id '\(id)' is taken by \(place)")
     }
+    return check(row, of: number)
+  }
+
+  /// Gives a row of an id that was there before a name of its own, and both the id as their group.
+  private mutating func giveNumber(
+    _ row: RawRows.Row, _ number: Int, after first: Int, _ owner: RawRows.Row, _ owners: inout [UInt64: Int32]
+  ) {
+    let id = row.sampleID
+    var (count, name) = (2, "\(id)/2")
+    while self.owner(name, number, &owners) != nil {
+      count += 1
+      name = "\(id)/\(count)"
+    }
+    rows?.rows.rename(number, id: name, group: row.group ?? id)
+    if owner.group == nil { rows?.rows.rename(first, id: id, group: id) }
+    repeatedIDs += 1
+  }
+
+  /// What else makes a row unusable.
+  private func check(_ row: RawRows.Row, of number: Int) -> Result<RawSplit, Fault> {
+    func refuse(_ reason: String) -> Result<RawSplit, Fault> { .failure(Fault(reason: reason)) }
     guard row.image != nil || row.text != nil || row.audio != nil else {
       return refuse("has neither a picture nor a text")
     }
@@ -124,7 +202,7 @@ struct RawChecks {
       return refuse("has a control character in its label")
     }
     let name = row.split ?? ""
-    let split = hasSplitColumn ? RawSplit(named: name) : .train
+    let split = hasSplitColumn ? splitNames?[name] ?? RawSplit(named: name) : .train
     guard let split else {
       return refuse(name.isEmpty ? "has no split" : "the split '\(name)' is not one of train, validation, test")
     }
@@ -143,11 +221,7 @@ struct RawChecks {
       return Fault(reason: "'\(path)' is not relative to the file")
     }
     if path.contains("\0") { return Fault(reason: "a zero byte in the path of its \(noun)") }
-    var depth = 0
-    for part in path.split(separator: "/") where part != "." {
-      depth += part == ".." ? -1 : 1
-      if depth < 0 { return Fault(reason: "'\(path)' leads out of the folder") }
-    }
+    if RawFileFinder.leadsOut(path) { return Fault(reason: "'\(path)' leads out of the folder") }
     let url = folder.appending(path: path)
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: url.path(percentEncoded: false), isDirectory: &isFolder) else {
@@ -161,7 +235,7 @@ struct RawChecks {
   }
 
   /// Without links in it; a folder's with a slash at its end.
-  private static func truePath(_ url: URL) -> String {
+  static func truePath(_ url: URL) -> String {
     guard let path = realpath(url.path(percentEncoded: false), nil) else { return "" }
     defer { free(path) }
     return String(cString: path)
@@ -238,5 +312,18 @@ struct RawChecks {
     }
     guard !repeated.isEmpty else { return 0 }
     return samples.indices.count { samples.split(at: $0) == .test && repeated.contains(content($0)) }
+  }
+}
+
+extension RawRows.Row {
+  /// What it has something of.
+  var modalities: [String] {
+    [("image", image != nil), ("text", text != nil), ("audio", audio != nil)].filter(\.1).map(\.0)
+  }
+
+  /// Whether it says nothing that the other does not say.
+  fileprivate func isCopy(of other: RawRows.Row) -> Bool {
+    pictures == other.pictures && text == other.text && audio == other.audio && labels == other.labels
+      && split == other.split
   }
 }

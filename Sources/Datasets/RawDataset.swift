@@ -33,6 +33,17 @@ public struct RawDataset: Sendable {
   public let notes: [String]
   /// What it was read for.
   public let purpose: Purpose
+  /// All that the files name, whether it can be used or not.
+  private let before: LossLimit.Contents
+  /// What was taken in a way that earlier versions did not, a sentence each: features depend on it.
+  package let interpretations: [String]
+  /// Which column was taken for what: `image: file_name`.
+  package let roles: [String]
+  /// Whether the digest of one file does not name all that was read.
+  private let isComposed: Bool
+
+  /// Of so many samples, given by their places, the places of those whose pictures or sounds are nearly the same, set by set.
+  public typealias Likeness = (_ count: Int, _ sample: (Int) -> RawSample) throws -> [[Int]]
 
   /// What samples are read for, and so what there must be.
   public enum Purpose: Sendable {
@@ -44,17 +55,21 @@ public struct RawDataset: Sendable {
     case askingUnlabelled
   }
 
-  /// Reads a folder with `samples.csv` or `samples.jsonl`, or such a file; or a folder in a published layout
-  /// (``DatasetLayouts``), which is known by its files unless ``RawDatasetSettings/layout`` names it.
+  /// Reads a folder with a table of samples (`samples.csv`, `samples.jsonl`, or the only one there), or such a file; or a
+  /// folder in a published layout (``DatasetLayouts``), which is known by its files unless ``RawDatasetSettings/layout``
+  /// names it.
   ///
   /// Pictures are only looked for, not opened; ``quarantining(threads:settings:where:)`` takes a closer look.
+  /// - Parameter alike: opens pictures and sounds where a split is drawn, so that near-copies stay in one split.
   /// - Throws: ``RawDatasetError``, or Foundation's error where the file cannot be read.
   public init(
-    at location: URL, settings: RawDatasetSettings = .init(), for purpose: Purpose = .training
+    at location: URL, settings: RawDatasetSettings = .init(), for purpose: Purpose = .training,
+    alike: Likeness? = nil
   ) throws {
     let layout = try Self.layout(of: location, settings)
     let read = try layout == nil ? Self.read(location, settings, purpose) : nil
-    let file = try layout == nil && read == nil ? Self.sampleFile(at: location) : location
+    let source = try layout == nil && read == nil ? RawSource(at: location, settings) : nil
+    let file = source?.file ?? location
     let place = file.path(percentEncoded: false)
     let remaining = 1 - settings.validationShare - settings.testShare
     guard settings.validationShare >= 0, settings.testShare >= 0, remaining > 0 else {
@@ -65,19 +80,37 @@ public struct RawDataset: Sendable {
       throw RawDatasetError(place: place, faults: [.shares(validation: settings.heldOutShare, test: 0)])
     }
     if let layout {
-      try self.init(layout, in: location, isNamed: !settings.layout.isEmpty, settings: settings, purpose)
+      try self.init(layout, in: location, isNamed: !settings.layout.isEmpty, settings: settings, purpose, alike)
       return
     }
     if let read {
-      try self.init(read, at: location, settings: settings, purpose)
+      try self.init(read, at: location, settings: settings, purpose, alike)
       return
     }
-    let rows = try RawRows(file, needsLabels: purpose != .askingUnlabelled)
+    guard let source else { throw RawDatasetError(place: place, faults: [.noSampleFile(isFeatureSet: false, "")]) }
+    let rows = try RawRows(source, settings, needsLabels: purpose != .askingUnlabelled)
     guard rows.faults.isEmpty else { throw RawDatasetError(place: place, faults: rows.faults) }
-    var checks = RawChecks(
-      folder: file.deletingLastPathComponent(), rows: rows, followsLinks: settings.followLinks)
-    checks.run(settings, for: purpose)
-    try self.init(checks, file: file, settings: settings, purpose)
+    var checks = RawChecks(folder: source.folder, rows: rows, followsLinks: settings.followLinks)
+    checks.interpretations = rows.notes.filter { note in
+      !["columns not used", "keys not used", "some rows are not UTF-8", "'|' separates"].contains(where: note.hasPrefix)
+    }
+    try checks.run(settings, for: purpose, isTable: true, alike: alike)
+    try self.init(
+      checks, file: file, folder: source.folder, settings: settings, purpose, roles: rows.roles,
+      isComposed: rows.isComposed)
+  }
+
+  /// Whether a place looks like one of raw samples: a file of a table's ending, a folder with a table or in a published
+  /// layout, and no feature set.
+  package static func isPlace(_ location: URL) -> Bool {
+    if SampleReaders.know(location) { return true }
+    let files = LayoutFiles(folder: location)
+    guard files.isFolder("") else {
+      return files.has("") && (RawTable.endings + ["txt"]).contains(location.pathExtension.lowercased())
+    }
+    guard !files.has("dataset.json") else { return false }
+    if (try? RawSource(at: location, .init())) != nil { return true }
+    return !SourceListing(location, without: nil).tables.isEmpty || !DatasetLayouts.recognised(in: location).isEmpty
   }
 
   /// The published layout of a place, where it has one.
@@ -96,7 +129,7 @@ public struct RawDataset: Sendable {
       }
       return layout
     }
-    guard isFolder, !["samples.csv", "samples.jsonl", "dataset.json"].contains(where: files.has) else { return nil }
+    guard isFolder, !(RawSource.usualNames + ["dataset.json"]).contains(where: files.has) else { return nil }
     let layouts = DatasetLayouts.all.filter { $0.recognises(files) }
     guard layouts.count < 2 else {
       throw RawDatasetError(
@@ -109,31 +142,28 @@ public struct RawDataset: Sendable {
   private static func read(
     _ location: URL, _ settings: RawDatasetSettings, _ purpose: Purpose
   ) throws -> ReadSamples? {
-    let files = LayoutFiles(folder: location)
-    let isTable = location.isFileURL && ["samples.csv", "samples.jsonl", "dataset.json"].contains(where: files.has)
-    guard settings.layout.isEmpty, !isTable else { return nil }
-    return try SampleReaders.read(location, settings, needsLabels: purpose != .askingUnlabelled)
+    guard settings.layout.isEmpty else { return nil }
+    return try SampleReaders.read(at: location, settings, needsLabels: purpose != .askingUnlabelled)
   }
 
   private init(
-    _ read: ReadSamples, at location: URL, settings: RawDatasetSettings, _ purpose: Purpose
+    _ read: ReadSamples, at location: URL, settings: RawDatasetSettings, _ purpose: Purpose, _ alike: Likeness?
   ) throws {
     let place = location.isFileURL ? location.path(percentEncoded: false) : location.absoluteString
     guard read.faults.isEmpty else { throw RawDatasetError(place: place, faults: read.faults) }
-    let isFolder = location.isFileURL && LayoutFiles(folder: location).isFolder("")
-    let folder = isFolder ? location : location.deletingLastPathComponent()
     var checks = RawChecks(
-      folder: folder,
+      folder: read.folder,
       rows: RawRows(read.rows, notes: read.notes, store: read.inputs.map { InputStore(inputs: $0) }),
       followsLinks: settings.followLinks)
-    checks.run(settings, for: purpose)
+    try checks.run(settings, for: purpose, isTable: true, alike: alike)
     try self.init(
-      checks, file: location, folder: folder, name: location.deletingPathExtension().lastPathComponent,
-      order: read.classes, settings: settings, purpose)
+      checks, file: location, folder: read.folder, name: location.deletingPathExtension().lastPathComponent,
+      order: read.classes, settings: settings, purpose, roles: read.roles, isComposed: true)
   }
 
   private init(
-    _ layout: any DatasetLayout.Type, in folder: URL, isNamed: Bool, settings: RawDatasetSettings, _ purpose: Purpose
+    _ layout: any DatasetLayout.Type, in folder: URL, isNamed: Bool, settings: RawDatasetSettings, _ purpose: Purpose,
+    _ alike: Likeness?
   ) throws {
     let card = layout.card
     let variant = try DatasetLayouts.variant(named: settings.variant, of: card)
@@ -144,17 +174,20 @@ public struct RawDataset: Sendable {
     let known = isNamed ? [] : ["the files are those of \(card.name); --layout names another"]
     var checks = RawChecks(
       folder: folder, rows: RawRows(reading.rows, notes: known + reading.notes), followsLinks: settings.followLinks)
-    checks.run(settings, for: purpose)
+    try checks.run(settings, for: purpose, isTable: false, alike: alike)
     try self.init(
       checks, file: folder, folder: folder, card: card, order: reading.classes, settings: settings, purpose)
   }
 
   private init(
-    _ checks: RawChecks, file: URL, folder: URL? = nil, name: String? = nil, card: DatasetCard? = nil,
-    order: [String] = [], settings: RawDatasetSettings, _ purpose: Purpose
+    _ checks: RawChecks, file: URL, folder: URL, name: String? = nil, card: DatasetCard? = nil, order: [String] = [],
+    settings: RawDatasetSettings, _ purpose: Purpose, roles: [String] = [], isComposed: Bool = false
   ) throws {
     self.purpose = purpose
-    let folder = folder ?? file.deletingLastPathComponent()
+    self.roles = roles
+    self.isComposed = isComposed
+    before = checks.before
+    interpretations = checks.interpretations
     self.file = file
     self.card = card
     self.order = order
@@ -181,7 +214,9 @@ public struct RawDataset: Sendable {
     self.classes = order.isEmpty ? Self.ordered(found) : order.filter(found.contains)
     self.classNumbers = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, $0) })
     self.modalities = RawInput.Kind.allCases.filter(kinds.contains)
-    let faults = wholeSetFaults(rowCount: checks.rowCount, hasSplitColumn: checks.hasSplitColumn, settings)
+    let faults =
+      checks.faults.isEmpty
+      ? wholeSetFaults(rowCount: checks.rowCount, hasSplitColumn: checks.hasSplitColumn, settings) : checks.faults
     if !faults.isEmpty {
       throw RawDatasetError(
         place: file.path(percentEncoded: false), faults: faults, quarantined: self.quarantined)
@@ -235,17 +270,36 @@ public struct RawDataset: Sendable {
       checks.quarantined.append(
         Quarantined(row: sample.row, file: sample.file, id: sample.id, reason: reason, split: sample.split))
     }
+    checks.before = before
+    checks.interpretations = interpretations
     checks.notes = notes.filter { $0 != RawChecks.note(leftOut: quarantined.count) }
     if !checks.quarantined.isEmpty { checks.notes.append(RawChecks.note(leftOut: checks.quarantined.count)) }
     return try RawDataset(
-      checks, file: file, folder: folder, name: name, card: card, order: order, settings: settings, purpose)
+      checks, file: file, folder: folder, name: name, card: card, order: order, settings: settings, purpose,
+      roles: roles, isComposed: isComposed)
   }
 
-  /// Names what was read: the file's bytes, or all that a published layout or a reader said of its samples.
+  /// What has been lost of what the files name, where that is too much to go on; nil where it is little enough.
+  package var loss: Diagnosis? {
+    let reasons = LayoutFindings.groups(of: quarantined.map { ($0.place, $0.reason) }).map { group in
+      "\(group.count) \(group.count == 1 ? "row" : "rows"): \(group.what)"
+        + (group.examples.isEmpty ? "" : " (\(group.examples.prefix(3).joined(separator: ", ")))")
+    }
+    let hints = notes.filter { $0.hasPrefix("some rows are not UTF-8") }
+    // A published data set may leave classes out, as the papers on it do.
+    var before = before
+    if !order.isEmpty { before.classes.formIntersection(order) }
+    return LossLimit.diagnosis(
+      before: before,
+      after: .init(rows: samples.count, classes: Set(classes), modalities: Set(modalities.map(\.rawValue))),
+      place: file.path(percentEncoded: false), reasons: hints + reasons)
+  }
+
+  /// Names what was read: the file's bytes, or all that several files or a published layout said of its samples.
   package func digest() throws -> String {
-    guard card != nil || samples.store != nil else { return try FileDigest.sha256(of: file) }
+    guard card != nil || isComposed else { return try FileDigest.sha256(of: file) }
     var hash = SHA256()
-    hash.update(data: Data((card?.name ?? "read").utf8))
+    hash.update(data: Data(name.utf8))
     for sample in samples {
       let origin: [String] = [
         sample.id, sample.split.rawValue, sample.labels.joined(separator: "|"), sample.text ?? "", sample.group ?? "",
@@ -253,28 +307,6 @@ public struct RawDataset: Sendable {
       hash.update(data: Data(("\n" + origin.joined(separator: "\u{1f}")).utf8))
     }
     return FileDigest.hex(hash.finalize())
-  }
-
-  private static func sampleFile(at location: URL) throws -> URL {
-    var isFolder: ObjCBool = false
-    let path = location.path(percentEncoded: false)
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      throw CocoaError(.fileReadNoSuchFile, userInfo: [NSFilePathErrorKey: path])
-    }
-    guard isFolder.boolValue else {
-      if ["csv", "jsonl", "ndjson"].contains(location.pathExtension.lowercased()) { return location }
-      throw RawDatasetError(place: path, faults: [.unknownFileKind])
-    }
-    func file(_ name: String) -> URL? {
-      let url = location.appending(path: name)
-      return FileManager.default.fileExists(atPath: url.path(percentEncoded: false)) ? url : nil
-    }
-    switch (file("samples.csv"), file("samples.jsonl")) {
-    case (.some, .some): throw RawDatasetError(place: path, faults: [.twoSampleFiles])
-    case (let found?, nil), (nil, let found?): return found
-    case (nil, nil):
-      throw RawDatasetError(place: path, faults: [.noSampleFile(isFeatureSet: file("dataset.json") != nil)])
-    }
   }
 
   private static func ordered(_ names: Set<String>) -> [String] {

@@ -38,10 +38,12 @@ public struct RawDatasetError: Diagnosable, Equatable {
 
 /// One thing that makes a raw data set unusable.
 public enum RawDatasetFault: Equatable, Sendable {
-  /// No `samples.csv` or `samples.jsonl`.
-  case noSampleFile(isFeatureSet: Bool)
-  /// Both of them.
-  case twoSampleFiles
+  /// No table of samples; what lies there instead.
+  case noSampleFile(isFeatureSet: Bool, String)
+  /// Several with usual names.
+  case twoSampleFiles([String])
+  /// Several tables, of which none says by its name that it holds the samples.
+  case severalTables([String])
   /// A file of a kind that is not read.
   case unknownFileKind
   /// The file is no UTF-8 text.
@@ -51,9 +53,17 @@ public enum RawDatasetFault: Equatable, Sendable {
   /// Neither `image` nor `text` has anything in it.
   case noInputColumn(found: [String])
   case repeatedColumn(String)
+  /// A column that was asked for.
+  case noSuchColumn(String, found: [String], meant: String?)
+  /// Columns that could all be meant.
+  case severalColumns(String, [String])
+  /// A column that names pictures which are here, and has another name.
+  case picturesUnread(column: String, root: String, text: String?)
+  /// Numbers in the column of splits.
+  case numberedSplits([String])
   case unclosedQuote(line: Int)
-  /// The file is one JSON list instead of one object a line.
-  case jsonList
+  /// The file is one JSON object without rows in it.
+  case jsonTable(keys: [String])
   case noRows
   /// Every row was left out.
   case nothingUsable(rows: Int)
@@ -77,15 +87,23 @@ public enum RawDatasetFault: Equatable, Sendable {
 
   var sentence: String {
     switch self {
-    case .noSampleFile: "there is no 'samples.csv' or 'samples.jsonl' here"
-    case .twoSampleFiles: "there is both a 'samples.csv' and a 'samples.jsonl'"
-    case .unknownFileKind: "a file of samples ends in .csv or .jsonl"
+    case .noSampleFile: "there is no table of samples here, such as 'samples.csv' or 'samples.jsonl'"
+    case .twoSampleFiles(let names): "there is both a '\(names[0])' and a '\(names[1])'"
+    case .severalTables(let names): "there are \(names.count) tables, and nothing says which holds the samples"
+    case .unknownFileKind: "a file of samples ends in .csv, .tsv, .jsonl, .ndjson, .json or .txt"
     case .otherEncoding(let name): "the file is written in \(name)"
     case .noLabelColumn: "there is no column 'label'"
     case .noInputColumn: "there is no column 'image' or 'text' with anything in it"
     case .repeatedColumn(let name): "there are two columns '\(name)'"
+    case .noSuchColumn(let name, _, _): "there is no column '\(name)'"
+    case .severalColumns(let role, let names):
+      "\(names.count) columns could be '\(role)': \(names.prefix(8).map { "'\($0)'" }.joined(separator: ", "))"
+    case .picturesUnread(let name, _, _):
+      "the column '\(name)' names pictures that are here, and none is called 'image'"
+    case .numberedSplits(let names):
+      "the splits are numbers, \(names.prefix(12).joined(separator: ", "))\(names.count > 12 ? ", …" : ""), and nothing says which is which"
     case .unclosedQuote(let line): "a quote opened on line \(line) is never closed"
-    case .jsonList: "the file is one JSON list"
+    case .jsonTable: "the file is one JSON object, and no table of samples"
     case .noRows: "there are no rows"
     case .nothingUsable(let rows): "not one of \(rows) rows can be used"
     case .onlyOneClass(let name): "every row has the label '\(name)'"
@@ -106,38 +124,60 @@ public enum RawDatasetFault: Equatable, Sendable {
     }
   }
 
+  private static func columns(_ found: [String]) -> String {
+    "columns: " + (found.isEmpty ? "none" : found.prefix(40).map { "'\($0)'" }.joined(separator: ", "))
+      + (found.count > 40 ? " and \(found.count - 40) more" : "")
+  }
+
   var evidence: [String] {
     switch self {
     case .noLabelColumn(let found, _), .noInputColumn(let found):
-      [
-        "columns: " + (found.isEmpty ? "none" : found.prefix(40).map { "'\($0)'" }.joined(separator: ", "))
-          + (found.count > 40 ? " and \(found.count - 40) more" : "")
-      ]
+      [Self.columns(found)]
     case .classesNotInTraining(let classes):
       classes.sorted { $0.key < $1.key }.prefix(10).map { name, rows in
         "'\(name)' on line \(rows.prefix(3).map(String.init).joined(separator: ", "))\(rows.count > 3 ? ", …" : "")"
       } + (classes.count > 10 ? ["… and \(classes.count - 10) more"] : [])
     case .strict(let rows): RawDatasetError.lines(rows)
     case .missingFiles(let paths): paths.count == 1 ? [] : paths
+    case .noSuchColumn(_, let found, _): [Self.columns(found)]
+    case .noSampleFile(let isFeatureSet, let words): isFeatureSet || words.isEmpty ? [] : ["here are \(words)"]
+    case .severalTables(let names):
+      ["they are \(names.prefix(12).joined(separator: ", "))\(names.count > 12 ? " and \(names.count - 12) more" : "")"]
+    case .jsonTable(let keys):
+      [
+        "its keys are \(keys.prefix(12).joined(separator: ", "))\(keys.count > 12 ? " and \(keys.count - 12) more" : "")"
+      ]
     default: []
     }
   }
 
   var remedy: String? {
     switch self {
-    case .noSampleFile(let isFeatureSet):
+    case .noSampleFile(let isFeatureSet, _):
       isFeatureSet
         ? "this is a feature set already; it needs no encoding"
         : "write one with the columns image, text, label and, if you like, id, split and group; "
           + "'seesaw datasets' lists the published layouts that are read as they are"
     case .twoSampleFiles: "name the one you mean"
     case .unknownFileKind: "convert it"
-    case .otherEncoding: "save it as UTF-8"
-    case .noLabelColumn(_, let meant): meant.map { "rename '\($0)' to 'label'" } ?? "add it; it holds the class"
-    case .noInputColumn: "'image' holds paths relative to the file, 'text' holds the text"
+    case .otherEncoding: "save it as UTF-8, or name its encoding with --encoding"
+    case .severalTables: "name the file that is meant; a second one with labels by id goes to --labels"
+    case .noLabelColumn(_, let meant): "name the column of the class: --columns label=\(meant ?? "…")"
+    case .noInputColumn:
+      "'image' holds paths relative to the file, 'text' holds the text; --columns image=…,text=… names columns of other names"
     case .repeatedColumn: "rename or remove one of them"
+    case .noSuchColumn(_, _, let meant): meant.map { "did you mean '\($0)'?" }
+    case .severalColumns(let role, let names):
+      "name the one that is meant: --columns \(role)=\(names[0])"
+        + (role == "text" ? ", or several: --columns text=\(names.prefix(2).joined(separator: "+"))" : "")
+        + "; --columns \(role)= does without"
+    case .picturesUnread(let name, let root, _):
+      "--columns image=\(name)\(root.isEmpty ? "" : ",image-root=\(root)") reads them; --columns image= does without pictures"
+    case .numberedSplits:
+      "0, 1 and 2 are taken for training, validation and testing; of others name which is which: "
+        + "--split-names train=0+1+2,validation=3,test=4"
     case .unclosedQuote: "close it, and write a quote inside a quoted field twice"
-    case .jsonList: "write one object a line:  jq -c '.[]' old.json > samples.jsonl"
+    case .jsonTable: "write a list of objects, or one object a line"
     case .noRows: nil
     case .nothingUsable: nil
     case .onlyOneClass: "there must be two classes to tell apart"

@@ -1,4 +1,5 @@
 import Foundation
+import Multimodal
 import Records
 
 /// The rows of a sample file before anything is known to be true of them.
@@ -18,25 +19,29 @@ struct RawRows {
     var group: String?
     /// Empty for an explicit empty list; `nil` where nothing is said.
     var labels: [String]?
+    /// A cell of which only the whole column tells how many labels it holds; `nil` once that is known.
+    var labelCell: String?
     var fault: String?
   }
 
   var rows = PackedRows()
-  /// Which of the known columns occur.
-  var columns: Set<String> = []
   var notes: [String] = []
-  /// What holds pictures and sounds that are in no files of their own.
-  var store: InputStore?
   /// What makes the whole file unreadable.
   var faults: [RawDatasetFault] = []
-  private var needsLabels = true
+  /// Which column was taken for what, in words: `image: file_name`.
+  private(set) var roles: [String] = []
+  /// What the rows depend on besides the one file, so that its digest alone does not name them.
+  private(set) var isComposed = false
+  /// What the bytes of rows that are no UTF-8 seem to be.
+  private(set) var guessedEncoding: String?
 
   /// `line 7`, or `train.jsonl:7`.
   static func place(_ number: Int, in file: String?) -> String {
     file.map { "\($0):\(number)" } ?? "line \(number)"
   }
 
-  static let known = ["image", "text", "audio", "label", "id", "split", "group"]
+  /// What holds pictures and sounds that are in no files of their own.
+  var store: InputStore?
 
   /// Rows that were read elsewhere.
   init(_ rows: PackedRows, notes: [String], store: InputStore? = nil) {
@@ -45,216 +50,248 @@ struct RawRows {
     self.notes = notes
   }
 
-  /// - Parameter needsLabels: whether a file without a column of labels is refused.
-  init(_ file: URL, needsLabels: Bool = true) throws {
-    self.needsLabels = needsLabels
-    let bytes = try FileWindow(file, limit: BoundedFile.largestTable)
-    if bytes.count > 1, [[0xFF, 0xFE], [0xFE, 0xFF]].contains([bytes[0], bytes[1]]) {
-      faults = [.otherEncoding("UTF-16")]
-      return
+  /// Reads the files of a source.
+  ///
+  /// - Parameter needsLabels: whether tables without a column of labels are refused.
+  init(_ source: RawSource, _ settings: RawDatasetSettings, needsLabels: Bool = true) throws {
+    notes = source.notes
+    isComposed = source.tables.count > 1 || source.labels != nil
+    var work = try RawReading(source, settings, needsLabels: needsLabels)
+    for table in source.tables {
+      try work.read(table)
+      guard work.faults.isEmpty else { break }
     }
-    if file.pathExtension.lowercased() == "csv" { readCSV(bytes) } else { readLines(bytes) }
-    if let failure = bytes.failure { throw failure }
-  }
-
-  // MARK: CSV
-
-  private mutating func readCSV(_ bytes: FileWindow) {
-    var header: [String]?
-    var places: [String: Int] = [:]
-    var repeated: [RawDatasetFault] = []
-    let read = PackedRows()
-    let unclosed = RawCSV.read(bytes, delimiter: RawCSV.delimiter(of: bytes)) { record in
-      if let header {
-        read.append(Self.row(record, width: header.count, places: places))
-        return
-      }
-      let names = record.fields.map { Self.trimmed(String(decoding: $0, as: UTF8.self)) }
-      for (place, name) in names.enumerated() where Self.known.contains(name.lowercased()) {
-        if places.updateValue(place, forKey: name.lowercased()) != nil {
-          repeated.append(.repeatedColumn(name.lowercased()))
-        }
-      }
-      header = names
-    }
-    if let unclosed { faults.append(.unclosedQuote(line: unclosed)) }
-    guard let header else {
-      if faults.isEmpty { faults.append(.noRows) }
-      return
-    }
-    faults += repeated
-    columns = Set(places.keys)
-    checkColumns(header)
-    guard faults.isEmpty else { return }
-    let ignored = header.filter { !Self.known.contains($0.lowercased()) && !$0.isEmpty }
-    if !ignored.isEmpty { notes.append("columns not used: \(Self.listed(ignored))") }
-    rows = read
-  }
-
-  private static func row(_ record: RawCSV.Record, width: Int, places: [String: Int]) -> Row {
-    var row = Row(number: record.line)
-    row.fault = record.fault
-    if record.fields.reduce(0, { $0 + $1.count }) > longest { row.fault = tooLong }
-    if row.fault == nil, record.fields.count < width || record.fields.dropFirst(width).contains(where: { !$0.isEmpty })
-    {
-      row.fault = "has \(record.fields.count) fields where the header has \(width)"
-    }
-    guard row.fault == nil else { return row }
-    var texts: [String: String] = [:]
-    for (name, place) in places {
-      guard let text = String(validating: record.fields[place], as: UTF8.self) else {
-        row.fault = "'\(name)' is not UTF-8"
-        continue
-      }
-      texts[name] = text
-    }
-    guard row.fault == nil else { return row }
-    row.id = present(texts["id"].map(trimmed))
-    row.image = present(texts["image"].map(trimmed))
-    row.text = present(texts["text"])
-    row.audio = present(texts["audio"].map(trimmed))
-    row.split = texts["split"].map(trimmed)
-    row.group = present(texts["group"].map(trimmed))
-    if let label = present(texts["label"].map(trimmed)) {
-      if label.hasPrefix("["), label.hasSuffix("]") {
-        if let tree = try? Tree(json: label) {
-          row.read(label: tree)
-        } else {
-          row.fault = "'label' looks like a list but is not JSON: \(label.prefix(40))"
-        }
-      } else {
-        row.labels = label.split(separator: "|", omittingEmptySubsequences: false).map { trimmed(String($0)) }
-      }
-    }
-    return row
-  }
-
-  // MARK: JSON lines
-
-  private mutating func readLines(_ bytes: FileWindow) {
-    var number = 0
-    var names: Set<String> = []
-    var ignored: Set<String> = []
-    var place = 0
-    var line: [UInt8] = []
-    while place < bytes.count {
-      line.removeAll(keepingCapacity: true)
-      while place < bytes.count, bytes[place] != UInt8(ascii: "\n") {
-        // One byte too many says that it is too long.
-        if line.count <= Self.longest { line.append(bytes[place]) }
-        place += 1
-      }
-      place += 1
-      number += 1
-      guard let first = line.first(where: { $0 != 32 && $0 != 9 && $0 != 13 }) else { continue }
-      if rows.isEmpty, first == UInt8(ascii: "[") {
-        faults.append(.jsonList)
-        return
-      }
-      var row = Row(number: number)
-      if line.count > Self.longest {
-        row.fault = Self.tooLong
-      } else if let text = String(validating: line, as: UTF8.self) {
-        do {
-          guard case .table(let object) = try Tree(json: text) else { throw Diagnosis("is not a JSON object") }
-          row.read(object)
-          // A key of its own in every row must not gather without end.
-          if names.count < Self.mostKeys {
-            names.formUnion(object.keys)
-            ignored.formUnion(object.keys.filter { !Self.known.contains($0) })
-          } else {
-            names.formUnion(object.keys.filter(Self.known.contains))
-          }
-        } catch {
-          row.fault = Self.reason(error)
-        }
-      } else {
-        row.fault = "is not UTF-8"
-      }
-      rows.append(row)
-    }
-    if rows.isEmpty {
-      faults.append(.noRows)
-      return
-    }
-    columns = names.intersection(Self.known)
-    // With no readable object, the rows themselves are what is wrong.
-    if !names.isEmpty { checkColumns(names.sorted()) }
-    if !ignored.isEmpty { notes.append("keys not used: \(Self.listed(ignored.sorted()))") }
-  }
-
-  static func reason(_ error: any Error) -> String {
-    let diagnosis = Diagnosis(describing: error)
-    return diagnosis.place.map { "\(diagnosis.what) (\($0))" } ?? diagnosis.what
-  }
-
-  private static func listed(_ names: [String]) -> String {
-    names.prefix(40).joined(separator: ", ") + (names.count > 40 ? " and \(names.count - 40) more" : "")
-  }
-
-  // MARK: Both
-
-  /// The longest row in bytes; a longer one is put aside.
-  private static let longest = LineReader.limit
-  private static let mostKeys = 10_000
-  private static let tooLong = "is longer than \(LineReader.limit >> 20) MiB"
-
-  private mutating func checkColumns(_ found: [String]) {
-    if needsLabels, !columns.contains("label") {
-      let aliases = ["labels", "class", "classes", "category", "target", "y", "genre", "genres"]
-      let meant = found.first { aliases.contains($0.lowercased()) } ?? nearest(to: "label", in: found)
-      faults.append(.noLabelColumn(found: found, meant: meant))
-    }
-    if columns.isDisjoint(with: ["image", "text", "audio"]) { faults.append(.noInputColumn(found: found)) }
+    work.finish(separator: settings.labelSeparator)
+    rows = work.rows
+    notes += work.notes
+    faults = work.faults
+    roles = work.roles
+    isComposed = isComposed || work.readsTexts
+    guessedEncoding = work.guessedEncoding
+    if !work.lines.isEmpty { store = InputStore(inputs: work.lines) }
   }
 
   static func trimmed(_ text: String) -> String { text.trimmingCharacters(in: .whitespacesAndNewlines) }
 
-  /// The text, unless there is nothing in it.
-  static func present(_ text: String?) -> String? {
-    text.flatMap { $0.allSatisfy(\.isWhitespace) ? nil : $0 }
+  /// The text, unless there is nothing in it, or it spells out a missing value.
+  static func present(_ text: String?) -> String? { MissingValue.present(text) }
+
+  static func reason(_ error: any Error) -> String {
+    let diagnosis = Diagnosis(describing: error)
+    // The line is known; within it only the column tells anything.
+    let place = diagnosis.place.map { $0.hasPrefix("line 1, ") ? String($0.dropFirst(8)) : $0 }
+    return place.map { "\(diagnosis.what) (\($0))" } ?? diagnosis.what
+  }
+
+  static func listed(_ names: [String]) -> String {
+    names.prefix(40).joined(separator: ", ") + (names.count > 40 ? " and \(names.count - 40) more" : "")
   }
 }
 
-extension RawRows.Row {
-  mutating func read(_ object: [String: Tree]) {
-    id = RawRows.present(word(object["id"], "id").map(RawRows.trimmed))
-    let pictures = (object["image"]?.listValue ?? [object["image"] ?? .null]).compactMap { path in
-      RawRows.present(text(path, "image").map(RawRows.trimmed))
-    }
-    image = pictures.first
-    frames = Array(pictures.dropFirst())
-    text = RawRows.present(text(object["text"], "text"))
-    audio = RawRows.present(text(object["audio"], "audio").map(RawRows.trimmed))
-    split = text(object["split"], "split").map(RawRows.trimmed)
-    group = RawRows.present(word(object["group"], "group").map(RawRows.trimmed))
-    if let label = object["label"] { read(label: label) }
+/// Rows of tables as they are read, one table after the other.
+private struct RawReading {
+  let rows = PackedRows()
+  var notes: [String] = []
+  var faults: [RawDatasetFault] = []
+  var roles: [String] = []
+  /// Whether texts are files of their own.
+  private(set) var readsTexts = false
+  private(set) var guessedEncoding: String?
+
+  private let source: RawSource
+  private let settings: RawDatasetSettings
+  private let choice: RawColumns.Choice
+  private let needsLabels: Bool
+  private var labels: LabelsFile?
+  /// Spelt-out missing values, by what they stand in.
+  private var missing: [String: (word: String, count: Int)] = [:]
+  private var ignored: Set<String> = []
+  private var isJSON = false
+  /// Gives the bytes of what is written as base64.
+  let lines = LineInputs()
+
+  /// Records that tell which column is what.
+  private static let head = 200
+  /// A key of its own in every row must not gather without end.
+  private static let mostKeys = 10_000
+
+  init(_ source: RawSource, _ settings: RawDatasetSettings, needsLabels: Bool) throws {
+    self.source = source
+    self.settings = settings
+    self.needsLabels = needsLabels
+    choice = try RawColumns.Choice(settings.columns)
+    if let url = source.labels { labels = try LabelsFile(url, settings) }
   }
 
-  fileprivate mutating func read(label: Tree) {
-    switch label {
-    case .null: labels = nil
-    case .list(let elements):
-      labels = elements.compactMap { word($0, "label").map(RawRows.trimmed) }
-    default: labels = RawRows.present(word(label, "label").map(RawRows.trimmed)).map { [$0] }
+  // MARK: One table
+
+  mutating func read(_ place: RawSource.Table) throws {
+    var table = try RawTable(place.url, settings)
+    notes += table.notes.filter { !notes.contains($0) }
+    faults += table.faults
+    guard faults.isEmpty else { return }
+    let files = RawFileFinder(source.folder, root: place.base)
+    let texts = RawFileFinder(source.folder, root: place.base)
+    if table.header.first.map({ files.count(of: [$0], .image) == 1 }) == true, isBare(table.header) {
+      table.takeHeaderAsRow()
+      notes.append("the table has no header: its columns are called 1, 2, …")
+    }
+    var names = table.header
+    var head: [RawRecord] = []
+    table.read(limit: Self.head) { head.append($0) }
+    if names.isEmpty { names = Set(head.flatMap(\.cells.keys)).sorted() }
+    // With no readable object, the rows themselves are what is wrong.
+    guard !head.isEmpty || !names.isEmpty else {
+      faults.append(.noRows)
+      return
+    }
+    isJSON = table.header.isEmpty
+    var columns = RawColumns(
+      named(choice, names), names: names, head: head, finder: files, needsLabels: needsLabels && labels == nil)
+    let form = look(&columns, head, files, texts)
+    if !(names.isEmpty && !head.isEmpty) { faults += columns.faults.filter { !faults.contains($0) } }
+    if faults.isEmpty, columns.roles.isDisjoint(with: ["image", "text", "audio"]), !form.textsAreFiles, !names.isEmpty {
+      faults.append(.noInputColumn(found: names))
+    }
+    guard faults.isEmpty else { return }
+    notes += columns.notes.filter { !notes.contains($0) }
+    tell(columns)
+    var unclosed: Int?
+    var wanted = Set(columns.columns.values.joined())
+    if let column = form.idColumn { wanted.insert(column) }
+    let reader = RowReader(
+      columns: columns, form: form, files: files, texts: texts, table: place, settings: settings,
+      lines: table.form == .lines && !table.isRecoded ? lines : nil)
+    unclosed = table.read(columns: wanted) { record in add(reader.row(record), record, reader) }
+    if let unclosed { faults.append(.unclosedQuote(line: unclosed)) }
+    if let failure = table.failure { throw failure }
+    notes += files.notes + texts.notes
+    if rows.isEmpty, faults.isEmpty { faults.append(.noRows) }
+  }
+
+  /// Whether a first row names no column that anybody knows.
+  private func isBare(_ header: [String]) -> Bool { header.allSatisfy { RawColumns.role(of: $0) == nil } }
+
+  /// Of a table without header the usual meaning of its columns: a file, then a class; or a file, a text and a class.
+  private func named(_ choice: RawColumns.Choice, _ names: [String]) -> RawColumns.Choice {
+    guard !isJSON, names.first == "1", choice == (try? RawColumns.Choice("")), (2...3).contains(names.count) else {
+      return choice
+    }
+    return (try? RawColumns.Choice(names.count == 2 ? "id=1,image=1,label=2" : "id=1,image=1,text=2,label=3")) ?? choice
+  }
+
+  /// What the files in the folder say about columns.
+  private mutating func look(
+    _ columns: inout RawColumns, _ head: [RawRecord], _ files: RawFileFinder, _ texts: RawFileFinder
+  ) -> RowReader.Form {
+    var form = RowReader.Form()
+    if let root = columns.root { files.root = RawSample.plain(RawFileFinder.join(files.root, root)) }
+    let ids = columns[.id].first.map { RawColumns.cells($0, head) } ?? []
+    for (role, kind) in [(RawRole.image, RawInput.Kind.image), (.audio, .audio)] {
+      guard let name = columns[role].first else { continue }
+      let cells = RawColumns.cells(name, head)
+      if columns.root == nil, files.root.isEmpty, 2 * files.count(of: cells, kind) < cells.count,
+        let root = files.commonRoot(of: cells, kind)
+      {
+        files.root = root
+        notes.append("the \(kind == .image ? "pictures" : "sounds") that '\(name)' names lie in '\(root)'")
+      }
+    }
+    if columns.columns[.image] == nil { findPictures(&columns, head, ids, files) }
+    if columns.columns[.text] == nil, !ids.isEmpty, let name = columns[.id].first,
+      let root = place(of: ids, .text, texts)
+    {
+      texts.root = root
+      form.textsAreFiles = true
+      form.idColumn = name
+      readsTexts = true
+      notes.append("texts are read from the files that '\(name)' names: \(example(ids, .text, texts))")
+    } else if let name = columns[.text].first, columns[.text].count == 1 {
+      let cells = RawColumns.cells(name, head)
+      if !cells.isEmpty, cells.allSatisfy({ $0.lowercased().hasSuffix(".txt") }),
+        let root = place(of: cells, .text, texts)
+      {
+        texts.root = root
+        form.textsAreFiles = true
+        form.idColumn = name
+        readsTexts = true
+        notes.append("the column '\(name)' names files: texts are read from them")
+      }
+    }
+    return form
+  }
+
+  /// The folder in which at least half of the cells name files; "" is the table's own.
+  private func place(of cells: [String], _ kind: RawInput.Kind, _ finder: RawFileFinder) -> String? {
+    guard !cells.isEmpty else { return nil }
+    if 2 * finder.count(of: cells, kind, under: finder.root) >= cells.count { return finder.root }
+    return finder.root.isEmpty ? finder.commonRoot(of: cells, kind) : nil
+  }
+
+  private func example(_ cells: [String], _ kind: RawInput.Kind, _ finder: RawFileFinder) -> String {
+    cells.lazy.map { finder.peek($0, kind) }.first { $0 != nil }?.map { "'\($0)'" } ?? ""
+  }
+
+  /// Where no column is one of pictures: those that ids name, or a column that names files and is called otherwise.
+  private mutating func findPictures(
+    _ columns: inout RawColumns, _ head: [RawRecord], _ ids: [String], _ files: RawFileFinder
+  ) {
+    if let name = columns[.id].first, let root = place(of: ids, .image, files) {
+      files.root = root
+      columns.take([name], for: .image)
+      notes.append("pictures are found by '\(name)': \(example(ids, .image, files))")
+      return
+    }
+    for name in columns.unused {
+      let cells = RawColumns.cells(name, head)
+      // A number that some file happens to be called is none of many different ones.
+      guard cells.count > 1, 2 * Set(cells).count >= cells.count, let root = place(of: cells, .image, files) else {
+        continue
+      }
+      faults.append(.picturesUnread(column: name, root: root, text: columns[.text].first))
+      return
     }
   }
 
-  private mutating func text(_ tree: Tree?, _ key: String) -> String? {
-    switch tree {
-    case nil, .null: return nil
-    case .string(let text): return text
-    case .some(let other):
-      fault = fault ?? "'\(key)' is \(other.described) where a text belongs"
-      return nil
+  private mutating func tell(_ columns: RawColumns) {
+    for role in RawRole.allCases where !columns[role].isEmpty {
+      let words = "\(role.rawValue): \(columns[role].joined(separator: " + "))"
+      if !roles.contains(words) { roles.append(words) }
+    }
+    if !isJSON {
+      let unused = columns.unused
+      if !unused.isEmpty { notes.append("columns not used: \(RawRows.listed(unused))") }
     }
   }
 
-  /// A name, which may be written as a number or a truth value.
-  private mutating func word(_ tree: Tree?, _ key: String) -> String? {
-    switch tree {
-    case .int, .number, .bool: tree?.json()
-    default: text(tree, key)
+  // MARK: One row
+
+  private mutating func add(_ found: RawRows.Row, _ record: RawRecord, _ reader: RowReader) {
+    var row = found
+    for (column, word) in reader.missing(in: record) {
+      missing[column] = (missing[column]?.word ?? word, (missing[column]?.count ?? 0) + 1)
     }
+    guessedEncoding = guessedEncoding ?? record.guess
+    if isJSON, ignored.count < Self.mostKeys {
+      ignored.formUnion(record.cells.keys.filter { !reader.isUsed($0) })
+    }
+    labels?.complete(&row)
+    rows.append(row)
+  }
+
+  mutating func finish(separator: String) {
+    if let labels { notes += labels.notes }
+    if isJSON, !ignored.isEmpty { notes.append("keys not used: \(RawRows.listed(ignored.sorted()))") }
+    for (column, found) in missing.sorted(by: { $0.key < $1.key }) {
+      notes.append(
+        "\(found.count == 1 ? "1 row has" : "\(found.count) rows have") '\(found.word)' in '\(column)': read as missing"
+      )
+    }
+    if let guessedEncoding {
+      notes.append(
+        "some rows are not UTF-8: the file seems to be written in \(guessedEncoding)"
+          + (guessedEncoding == "Windows-1252" ? "; --encoding windows-1252 reads it" : "; --encoding names it"))
+    }
+    notes += rows.settleLabels(separator: separator)
   }
 }

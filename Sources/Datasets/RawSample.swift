@@ -84,6 +84,9 @@ public struct RawSample: Sendable, Equatable {
 public enum RawSplit: String, Sendable, Codable, CaseIterable {
   case train, validation, test
 
+  /// The split that a spelling means: `val`, `dev`, `training`.
+  package init?(spelling name: String) { self.init(named: name) }
+
   init?(named name: String) {
     switch name.lowercased() {
     case "train", "training": self = .train
@@ -135,12 +138,26 @@ public struct RawDatasetSettings: Settings {
   public var frames = 3
   /// Where the split is drawn from.
   public var splitSeed: UInt64 = 0
-  /// The published layout to read; empty looks for `samples.csv` or `samples.jsonl`, and then for a layout by its files.
+  /// The published layout to read; empty looks for a table with a usual name, then for a layout by its files, then for any
+  /// table.
   public var layout = ""
   /// Which of the layout's ways to read it; empty takes its first.
   public var variant = ""
-  /// Which columns of a table are what, as `text=title+body,label=kind`; empty takes the usual names.
+  /// Which column is what: `text=Title+Body,label=Category,image=Photo,image-root=photos,id=,group=,split=`; a role with
+  /// nothing behind it has no column, and one that is not named is found by usual names.
   public var columns = ""
+  /// How the table is written in bytes, such as `windows-1252`; empty is UTF-8, or UTF-16 with its mark.
+  public var encoding = ""
+  /// The sign between columns, or `tab`; empty finds out.
+  public var delimiter = ""
+  /// The sign between several labels of a cell, or `none`; empty takes `|`, and `;` where parts recur.
+  public var labelSeparator = ""
+  /// A second table with labels by id; empty has none.
+  public var labels = ""
+  /// Which names of splits mean what: `train=0+1,validation=2,test=3`; empty knows the usual ones.
+  public var splitNames = ""
+  /// The sign between several pictures of a cell, as in `a.jpg;b.jpg`; empty takes a cell for one path.
+  public var pictureSeparator = ""
   /// What members of archives are by their endings, as `jpg=image,txt=text,cls=label`; empty takes the usual.
   public var map = ""
   /// Takes samples of archives also where a member is lacking that others have; it is missing then.

@@ -14,6 +14,10 @@ public struct CheckRequest: Sendable {
   /// The published layout of the folder, and which of its ways to read it; nil finds out, and takes the first.
   public var layout: String?
   public var variant: String?
+  /// How a table of samples is read.
+  public var table = TableRequest()
+  /// Calls it no failure where more is left out than ``Datasets/LossLimit`` admits.
+  public var allowLoss = false
 
   public init(data: URL) { self.data = data }
 }
@@ -33,19 +37,21 @@ extension Experiment {
   ///
   /// - Throws: a `Diagnosis` where there is no such data; `CancellationError` where it was stopped.
   public static func check(
-    _ request: CheckRequest, stop: StopFlag = StopFlag(), events: EventSink = { _ in }
+    _ request: CheckRequest, stop: StopFlag = StopFlag(), events: @escaping EventSink = { _ in }
   ) throws -> DataFindings {
     let overlay = Overlay(defaults: try Tree(encoding: CheckSettings()))
     var settings = try overlay.resolve(settings: request.settings).tree.decode(CheckSettings.self)
     settings.data.layout = request.layout ?? settings.data.layout
     settings.data.variant = request.variant ?? settings.data.variant
+    settings.data = request.table.over(settings.data)
     let manifest = request.data.appending(path: "dataset.json")
     guard request.data.isFileURL, FileManager.default.fileExists(atPath: manifest.path) else {
-      return try checkRaw(request.data, settings, stop: stop, events: events)
+      return try checkRaw(request, settings, stop: stop, events: events)
     }
     let data = try LoadedData(at: request.data, events: events)
     events(.phase("Data", data.words))
     var findings = try ProtocolGuard.findings(GuardedSamples(data.set, settings.compare), settings.compare)
+    if let wrong = scoreFinding({ try ScoreCheck.check(data.set) }) { findings.findings.insert(wrong, at: 0) }
     findings.key = try key(of: data)
     if settings.compare == GuardSettings() { keep(findings, in: data.set.folder) }
     return findings
@@ -60,6 +66,7 @@ extension Experiment {
 
   @discardableResult
   static func guardData(_ data: LoadedData, events: EventSink) throws -> DataFindings {
+    try ScoreCheck.check(data.set)
     let key = try key(of: data)
     let findings: DataFindings
     if let found: DataFindings = try? Tree.read(from: checkFile(in: data.set.folder)), found.key == key {
@@ -116,14 +123,16 @@ extension Experiment {
   private static let portion = 256
 
   private static func checkRaw(
-    _ location: URL, _ settings: CheckSettings, stop: StopFlag, events: EventSink
+    _ request: CheckRequest, _ settings: CheckSettings, stop: StopFlag, events: @escaping EventSink
   ) throws -> DataFindings {
+    let location = request.data
     guard !location.isFileURL || FileManager.default.fileExists(atPath: location.path) else {
       throw Diagnosis(
         "there is no data '\(location.relativePath)'", remedy: "name a feature set, or a folder of raw samples",
         exitStatus: .input)
     }
-    var data = try RawDataset(at: location, settings: settings.data)
+    let likeness = Likeness(settings: settings.compare, threads: settings.threads, stop: stop, events: events)
+    var data = try RawDataset(at: location, settings: settings.data, alike: likeness.function)
     events(.phase("Data", "\(data.name) · \(grouped(data.samples.count)) samples, \(data.classes.count) classes"))
     let samples = data.samples
     var looks: [RawInput.Kind: [String: Result<GuardedSamples.Print, Diagnosis>]] = [:]
@@ -145,7 +154,27 @@ extension Experiment {
     }
     let kept = data.samples
     let prints = results.mapValues { looks in kept.map { try? looks[$0.id]?.get() } }
-    return try ProtocolGuard.findings(GuardedSamples(data, prints: prints, settings.compare), settings.compare)
+    var findings = try ProtocolGuard.findings(GuardedSamples(data, prints: prints, settings.compare), settings.compare)
+    if !request.allowLoss, let loss = data.loss {
+      findings.findings.insert(
+        .init(
+          .lostData, .grave, loss.what, loss.found.joined(separator: "; "), remedy: loss.remedy,
+          count: data.quarantined.count), at: 0)
+    }
+    return findings
+  }
+
+  /// What makes a score impossible, as a finding.
+  private static func scoreFinding(_ check: () throws -> Void) -> DataFindings.Finding? {
+    do {
+      try check()
+      return nil
+    } catch {
+      let diagnosis = Diagnosis(describing: error)
+      return .init(
+        .noScore, .grave, diagnosis.what, diagnosis.found.isEmpty ? nil : diagnosis.found.joined(separator: "; "),
+        remedy: diagnosis.remedy, count: 0)
+    }
   }
 
   private static func print(of sample: RawSample, _ kind: RawInput.Kind) -> Result<GuardedSamples.Print, Diagnosis>? {

@@ -150,6 +150,7 @@ private final class EncodingWork {
     settings.data.followLinks = settings.data.followLinks || request.followLinks
     settings.data.layout = request.layout ?? settings.data.layout
     settings.data.variant = request.variant ?? settings.data.variant
+    settings.data = request.table.over(settings.data)
     try settings.impairments.check()
     for level in settings.noiseLevels where !(0...1).contains(level) {
       throw Diagnosis("the noise level \(level) is not from 0 to 1", exitStatus: .usage)
@@ -160,8 +161,11 @@ private final class EncodingWork {
 
   func run() throws -> EncodeSummary {
     if settings.threads > 0 { Runtime.setThreads(settings.threads) }
-    var data = try RawDataset(at: request.raw, settings: settings.data)
+    let likeness = Likeness(settings: .init(), threads: settings.threads, stop: stop, events: events)
+    var data = try RawDataset(at: request.raw, settings: settings.data, alike: likeness.function)
     events(.phase("Data", "\(data.name) · \(grouped(data.samples.count)) samples, \(data.classes.count) classes"))
+    if !request.allowLoss, let loss = data.loss { throw loss }
+    try checkScore(of: data)
     guard !request.flip || data.modalities.contains(.image) else {
       throw Diagnosis("there are no pictures to flip", place: request.raw.relativePath, exitStatus: .usage)
     }
@@ -198,11 +202,17 @@ private final class EncodingWork {
       try prepare(work)
     }
 
-    if data.modalities != [.text] { data = try readingFiles(data, encoders) }
+    if data.modalities != [.text] {
+      data = try readingFiles(data, encoders)
+      // Pictures that cannot be decoded are a loss like any other.
+      if !request.allowLoss, let loss = data.loss { throw loss }
+      try checkScore(of: data)
+    }
     tell(data.quarantined)
     tell(plan, data)
     let ready = try encoders.map { kind, plain in try atWork(plain, kind, data) }
     data = try withoutRefused(data, ready, plan)
+    if !request.allowLoss, let loss = data.loss { throw loss }
     for one in ready {
       for part in parts(of: one.kind, data, plan) where !part.isClean { try fill(part, one) }
       try one.cache.synchronize()
@@ -726,17 +736,10 @@ private final class EncodingWork {
   private func manifest(
     _ data: RawDataset, _ notes: [String], _ key: String, _ encoders: [any RawEncoder], _ chosen: [ChosenImpairment]
   ) throws -> DatasetManifest {
-    let asked = try (request.metric ?? data.card?.metric).map { name in
-      guard let metric = Metric.allCases.first(where: { $0.rawValue.tolerantKey == name.tolerantKey }) else {
-        throw Diagnosis("'\(name)' is not one of \(Metric.allowed.joined(separator: ", "))", exitStatus: .usage)
-      }
-      return metric
-    }
-    let task: PredictionTask =
-      data.isMultiLabel ? .multiLabel : (data.classes.count == 2 && asked == .auroc ? .binary : .singleLabel)
+    let (task, metric) = try scoring(of: data)
     var manifest = DatasetManifest(
       name: request.name ?? data.name, task: task, classes: data.classes, modalities: data.modalities.map(\.rawValue),
-      metric: asked ?? DatasetManifest.usualMetric(task),
+      metric: metric,
       about: [
         "key": .string(key), "quarantined": .int(data.quarantined.count), "notes": .list(notes.map(Tree.string)),
         "encoders": .table(
@@ -760,17 +763,50 @@ private final class EncodingWork {
     return manifest
   }
 
+  /// The task, and the metric that was asked for, or its usual one.
+  private func scoring(of data: RawDataset) throws -> (task: PredictionTask, metric: Metric) {
+    let asked = try (request.metric ?? data.card?.metric).map { name in
+      guard let metric = Metric.allCases.first(where: { $0.rawValue.tolerantKey == name.tolerantKey }) else {
+        throw Diagnosis("'\(name)' is not one of \(Metric.allowed.joined(separator: ", "))", exitStatus: .usage)
+      }
+      return metric
+    }
+    let task: PredictionTask =
+      data.isMultiLabel ? .multiLabel : (data.classes.count == 2 && asked == .auroc ? .binary : .singleLabel)
+    return (task, asked ?? DatasetManifest.usualMetric(task))
+  }
+
+  /// Refuses a metric that the splits cannot be scored by, before anything is encoded.
+  private func checkScore(of data: RawDataset) throws {
+    let (task, metric) = try scoring(of: data)
+    for split in [RawSplit.validation, .test] where !data.samples(in: split).isEmpty {
+      var counts = [Int](repeating: 0, count: data.classes.count)
+      let samples = data.samples(in: split)
+      for sample in samples { for label in data.labelNumbers(of: sample) { counts[label] += 1 } }
+      let score = ScoreCheck(metric: metric, task: task, classes: data.classes)
+      if let wrong = score.diagnosis(counts: counts, of: samples.count, split: split.rawValue) {
+        throw wrong.placed(in: data.file.relativePath)
+      }
+    }
+  }
+
   /// What the features depend on besides the pictures, by name: what shards of one feature set must share.
   private func facts(
     of data: RawDataset, _ encoders: [(RawInput.Kind, any RawEncoder)]
   ) throws -> [String: String] {
     var essence = settings
     essence.threads = 0
+    var tree = try Tree(encoding: essence)
+    // What is as it always was goes unsaid, so that features of earlier versions are known again.
+    let usual = try Tree(encoding: EncodeSettings())
+    for path in ["columns", "encoding", "delimiter", "label_separator", "labels", "split_names"].map({ "data.\($0)" })
+    where tree[path: path] == usual[path: path] { tree[path: path] = nil }
     var facts = [
-      "samples": try data.digest(), "settings": try Tree(encoding: essence).json(),
+      "samples": try data.digest(), "settings": tree.json(),
       "flip": request.flip ? "on" : "off",
     ]
     for (kind, encoder) in encoders { facts["\(kind.rawValue) encoder"] = encoder.identity }
+    if !data.interpretations.isEmpty { facts["reading"] = data.interpretations.joined(separator: "\n") }
     return facts
   }
 

@@ -1,5 +1,5 @@
 import Balancing
-package import Datasets
+import Datasets
 import Encoders
 public import Foundation
 import Multimodal
@@ -240,7 +240,7 @@ public final class Predictor {
       prepared = try parallelMap(looks.count) { index in
         Result {
           let raw = try looks[index].input.read(type(of: encoder).kind, looks[index].number)
-          if detectsEmpty, raw.isEmpty { throw EmptyInput() }
+          if detectsEmpty, raw.isEmpty || looks[index].input.isMissing(type(of: encoder).kind) { throw EmptyInput() }
           return try encoder.prepare(raw)
         }
       }
@@ -366,17 +366,6 @@ public final class Predictor {
   }
 }
 
-extension PredictionInput {
-  /// A sample of a raw data set, wherever its pictures and sounds are.
-  package init(_ sample: RawSample) {
-    self.init(
-      id: sample.id, image: sample.imagePath, frames: sample.frames.map(sample.url), text: sample.text,
-      audio: sample.audioPath)
-    let names = Dictionary(sample.files.map { (sample.url($0), $0) }, uniquingKeysWith: { first, _ in first })
-    bytes = { url in try sample.bytes(of: names[url] ?? url.relativePath) }
-  }
-}
-
 /// An input that is there and holds nothing.
 private struct EmptyInput: Error {}
 
@@ -384,6 +373,11 @@ extension PredictionInput {
   /// The modalities that are there as pictures, texts and sounds themselves.
   fileprivate var given: [String] {
     [("image", image != nil), ("text", text != nil), ("audio", audio != nil)].filter(\.1).map(\.0)
+  }
+
+  /// Whether its text spells out a missing value, which encoding takes for no text.
+  fileprivate func isMissing(_ kind: RawInput.Kind) -> Bool {
+    kind == .text && text.map { MissingValue.isMissing($0) } ?? false
   }
 
   /// How many inputs of a kind there are.

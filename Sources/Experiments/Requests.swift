@@ -1,3 +1,4 @@
+import Datasets
 public import Encoders
 public import Foundation
 public import Multimodal
@@ -101,6 +102,36 @@ public struct CompareRequest: Sendable {
   }
 }
 
+/// How a table of samples is read, where that is not found out; nil leaves it to the settings of the data.
+public struct TableRequest: Sendable, Equatable {
+  /// Which column is what: `text=Title+Body,label=Category,image=Photo,image-root=photos`.
+  public var columns: String?
+  /// How it is written in bytes, such as `windows-1252`.
+  public var encoding: String?
+  /// The sign between columns, or `tab`.
+  public var delimiter: String?
+  /// The sign between several labels of a cell, or `none`.
+  public var labelSeparator: String?
+  /// A second table with labels by id.
+  public var labels: String?
+  /// Which names of splits mean what: `train=0+1,validation=2,test=3`.
+  public var splitNames: String?
+
+  public init() {}
+
+  /// The settings with what is asked for laid over.
+  func over(_ settings: RawDatasetSettings) -> RawDatasetSettings {
+    var settings = settings
+    settings.columns = columns ?? settings.columns
+    settings.encoding = encoding ?? settings.encoding
+    settings.delimiter = delimiter ?? settings.delimiter
+    settings.labelSeparator = labelSeparator ?? settings.labelSeparator
+    settings.labels = labels ?? settings.labels
+    settings.splitNames = splitNames ?? settings.splitNames
+    return settings
+  }
+}
+
 /// Raw data to be encoded, as asked for.
 public struct EncodeRequest: Sendable {
   /// A folder with samples.csv or samples.jsonl, or such a file, or a folder in a published layout.
@@ -142,6 +173,10 @@ public struct EncodeRequest: Sendable {
   /// The published layout of the folder, and which of its ways to read it; nil finds out, and takes the first.
   public var layout: String?
   public var variant: String?
+  /// How a table of samples is read.
+  public var table = TableRequest()
+  /// Goes on where more is left out than ``Datasets/LossLimit`` admits.
+  public var allowLoss = false
   public var metric: String?
   public var name: String?
   /// Encodes anew although the same is there.

@@ -16,6 +16,10 @@ public struct DataFindings: Codable, Equatable, Sendable {
 
   /// What a finding is about.
   public enum Kind: String, Choice {
+    /// More rows, a whole class or a whole modality cannot be used.
+    case lostData = "lost-data"
+    /// The labels of a split make its score impossible.
+    case noScore = "no-score"
     case identicalAcrossSplits = "identical-across-splits"
     case identicalWithinSplit = "identical-within-split"
     case nearAcrossSplits = "near-across-splits"
@@ -132,7 +136,10 @@ public struct DataFindings: Codable, Equatable, Sendable {
   public var looked: [String]
   /// Names the content that was checked and how.
   public var key: String?
+  /// The whole check, decoding of pictures and sounds included.
   public var seconds: Double
+  /// What lies there, a line each; nil where that was not asked.
+  public var seen: [String]?
 
   public init(
     dataset: String, path: String, form: String, counts: [String: Int], modalities: [String], classes: [String],
@@ -160,7 +167,8 @@ public struct DataFindings: Codable, Equatable, Sendable {
   public var isGrave: Bool { findings.contains { $0.severity == .grave } }
 
   static let keyOrder = [
-    "dataset", "path", "form", "counts", "modalities", "classes", "labels", "missing", "findings", "kind", "severity",
+    "dataset", "path", "form", "seen", "counts", "modalities", "classes", "labels", "missing", "findings", "kind",
+    "severity",
     "what", "detail", "remedy", "modality", "count", "numbers", "cases", "name", "similarity", "samples", "split",
     "row", "line",
     "id", "looked", "seconds", "key",

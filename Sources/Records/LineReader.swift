@@ -19,8 +19,14 @@ package struct LineReader {
   private var isSkipping = false
   private var isAtEnd = false
   private var isFirst = true
+  /// What was read before, to be taken first.
+  private var beginning: [UInt8]
 
-  package init(descriptor: Int32) { self.descriptor = descriptor }
+  /// - Parameter beginning: what was read of the stream already.
+  package init(descriptor: Int32, after beginning: [UInt8] = []) {
+    self.descriptor = descriptor
+    self.beginning = beginning
+  }
 
   /// At least one line, and of what has arrived at most so many; nil at the end.
   package mutating func next(upTo count: Int) throws -> [Line]? {
@@ -32,8 +38,9 @@ package struct LineReader {
   }
 
   private mutating func read() throws {
-    var buffer = [UInt8](repeating: 0, count: Self.portion)
-    let count = Foundation.read(descriptor, &buffer, buffer.count)
+    var buffer = beginning.isEmpty ? [UInt8](repeating: 0, count: Self.portion) : beginning
+    let count = beginning.isEmpty ? Foundation.read(descriptor, &buffer, buffer.count) : beginning.count
+    beginning = []
     if count < 0 {
       if errno == EINTR { return }
       throw Diagnosis("standard input cannot be read", found: [String(cString: strerror(errno))], exitStatus: .input)

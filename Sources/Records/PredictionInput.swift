@@ -29,27 +29,33 @@ public struct PredictionInput: Sendable {
 
 // A sample as a line of JSON: {"id": …, "image": path or list of paths, "text": …, "audio": path, "features": {"image": [...]}}.
 extension PredictionInput {
-  private static let keys = ["id", "image", "text", "audio", "features"]
+  package static let keys = ["id", "image", "text", "audio", "features"]
 
-  /// The sample that a line describes; what is null is absent.
+  /// The sample that a line describes; what is null is absent, and so is a path that is a missing value
+  /// (``MissingValue``). Other keys are passed over where the line has something to predict from.
   ///
   /// - Throws: a ``Diagnosis`` that says what the line has and should not, or lacks.
   package init(line tree: Tree) throws {
     guard let table = tree.tableValue else { throw Diagnosis("the line is not a JSON object", exitStatus: .input) }
-    for key in table.keys.sorted() where !Self.keys.contains(key) {
-      let near = nearest(to: key, in: Self.keys).map { "; did you mean '\($0)'?" } ?? ""
-      throw Diagnosis("'\(key)' is not one of id, image, text, audio and features\(near)", exitStatus: .input)
-    }
     self.init(id: Self.id(ofLine: tree))
+    var written: [URL: Data] = [:]
     let pictures = try (table["image"]?.listValue ?? [table["image"] ?? .null]).compactMap {
-      try Self.path($0, "image")
+      try Self.path($0, "image", &written)
     }
     image = pictures.first
     frames = Array(pictures.dropFirst())
-    audio = try Self.path(table["audio"], "audio")
+    audio = try Self.path(table["audio"], "audio", &written)
+    if !written.isEmpty {
+      bytes = { [written] url in try written[url] ?? BoundedFile.read(url, limit: BoundedFile.largestPicture) }
+    }
     text = try Self.text(table["text"], "text")
     if let tree = table["features"], tree != .null { features = try Self.features(tree) }
     guard image != nil || text != nil || audio != nil || !features.isEmpty else {
+      for key in table.keys.sorted() where !Self.keys.contains(key) {
+        guard let near = nearest(to: key, in: Self.keys) else { continue }
+        throw Diagnosis(
+          "'\(key)' is not one of id, image, text, audio and features; did you mean '\(near)'?", exitStatus: .input)
+      }
       throw Diagnosis("there is no image, text, audio or features to predict from", exitStatus: .input)
     }
   }
@@ -58,13 +64,19 @@ extension PredictionInput {
   package static func id(ofLine tree: Tree) -> String? {
     switch tree.tableValue?["id"] {
     case .string(let text): text
-    case .some(let number) where number.numberValue != nil: number.json()
+    case .some(let number) where number.numberValue?.isFinite == true: number.json()
     default: nil
     }
   }
 
-  private static func path(_ tree: Tree?, _ key: String) throws -> URL? {
-    try text(tree, key).map { path in
+  /// - Parameter written: is given the bytes of what is written as base64, under an address that no file has.
+  private static func path(_ tree: Tree?, _ key: String, _ written: inout [URL: Data]) throws -> URL? {
+    try MissingValue.present(text(tree, key)).map { path in
+      if EncodedInput.isOne(path) {
+        let url = URL(filePath: "/dev/null/\(key)/\(written.count)")
+        written[url] = try EncodedInput.bytes(path)
+        return url
+      }
       guard !path.contains("\0") else { throw Diagnosis("a zero byte in the path of the \(key)", exitStatus: .input) }
       return URL(filePath: path)
     }
@@ -90,11 +102,20 @@ extension PredictionInput {
       features[entry.key] = try list.map { element in
         // What JSON has no number for is judged with the others.
         if element == .null { return .nan }
-        guard let value = element.numberValue else {
+        guard let value = element.numberValue ?? element.digits else {
           throw Diagnosis("'features.\(entry.key)' holds something that is not a number", exitStatus: .input)
         }
         return Float(value)
       }
+    }
+  }
+}
+
+extension Tree {
+  /// The number whose digits were kept, as it is too large for 64 bits.
+  fileprivate var digits: Double? {
+    stringValue.flatMap {
+      $0.utf8.count > 18 && $0.utf8.allSatisfy { "-0123456789".utf8.contains($0) } ? Double($0) : nil
     }
   }
 }

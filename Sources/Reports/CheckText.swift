@@ -35,6 +35,18 @@ public struct CheckText: Equatable, Sendable {
   }
 }
 
+/// What lies at a place, for a terminal.
+public struct SeenText: Equatable, Sendable {
+  public let text: String
+
+  /// - Parameter width: columns of the terminal.
+  public init(_ lines: [String], width: Int = 100) {
+    text =
+      "What is here\n" + lines.map { wrapped($0, width: width, first: "  · ", next: "    ") }.joined(separator: "\n")
+      + "\n"
+  }
+}
+
 /// A text in lines of at most so many columns; a longer word stands alone.
 func wrapped(_ text: String, width: Int, first: String, next: String) -> String {
   var lines: [String] = []

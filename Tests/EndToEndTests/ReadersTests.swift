@@ -71,7 +71,7 @@ struct ReadersTests {
       let told = try lines.map { try Tree(json: String($0)) }
       // Read again as data: the text is what was predicted.
       let again = try Seesaw.run(
-        ["check", "p.parquet", "--set", "data.columns=text=label,label=metric", "--json"], in: place)
+        ["check", "p.parquet", "--columns", "text=label,label=metric", "--json"], in: place)
       #expect(told.count == 12 && told[5][path: "id"] == "5", "\(again.error)")
       let wrong = try Seesaw.run(["predict", "run", table, "--out", "p.csv"], in: place)
       #expect(wrong.status == 64 && wrong.error.contains("ends in .jsonl or .parquet"), "\(wrong.error)")

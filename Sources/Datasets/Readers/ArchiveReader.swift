@@ -9,7 +9,7 @@ struct ArchiveReader {
   private let files: DataFiles
   private let roles: MemberRoles
   private let settings: RawDatasetSettings
-  private var result = ReadSamples()
+  private var result: ReadSamples
   /// Endings that were met, how often, and for those of no known role the first member.
   private var endings: [String: Int] = [:]
   private var needed: Set<String> = []
@@ -19,7 +19,7 @@ struct ArchiveReader {
     self.files = files
     self.settings = settings
     roles = try MemberRoles(settings.map)
-    result.notes = files.notes
+    result = ReadSamples(folder: files.folder, notes: files.notes)
   }
 
   /// A member's name taken apart.
@@ -70,6 +70,7 @@ struct ArchiveReader {
     }
     guard result.faults.isEmpty else { return result }
     for file in files.files { try makeRows(of: file, survey) }
+    result.notes += result.rows.settleLabels(separator: settings.labelSeparator)
     result.inputs = ArchiveMembers(files.files, compressed: compressed)
     return result
   }
@@ -129,7 +130,7 @@ struct ArchiveReader {
   /// A sample whose members are being gathered.
   private struct Gathered {
     let key: String
-    var object: [String: Tree] = [:]
+    var object: [RawRole: Tree] = [:]
     var fault: String?
     var roles: Set<String> = []
   }
@@ -144,7 +145,7 @@ struct ArchiveReader {
       number += 1
       var row = RawRows.Row(number: number, file: file.name)
       row.fault = one.fault
-      row.read(one.object)
+      row.read(one.object, isCell: !settings.labelSeparator.isEmpty)
       row.id = row.id ?? one.key
       row.split = file.split ?? row.split
       let bits = Self.bits(one.key)
@@ -178,8 +179,9 @@ struct ArchiveReader {
   private func add(
     _ member: Archive.Member, _ role: String, _ archive: Archive, _ file: DataFiles.File, to sample: inout Gathered
   ) throws {
-    if role == "image" || role == "audio" {
-      sample.object[role] = .string(ArchiveMembers.name(of: member, in: file))
+    let known = RawRole(rawValue: role)
+    if let known, known == .image || known == .audio {
+      sample.object[known] = .string(ArchiveMembers.name(of: member, in: file))
       sample.roles.insert(role)
       return
     }
@@ -192,8 +194,8 @@ struct ArchiveReader {
       sample.fault = sample.fault ?? "'\(member.name)' is not UTF-8"
       return
     }
-    guard role == "json" else {
-      sample.object[role] = .string(role == "text" ? text : RawRows.trimmed(text))
+    if let known {
+      sample.object[known] = .string(known == .text ? text : RawRows.trimmed(text))
       sample.roles.insert(role)
       return
     }
@@ -202,12 +204,15 @@ struct ArchiveReader {
       return
     }
     // Members of their own say more than what stands beside them.
-    for (role, keys) in [("text", ["text", "caption"]), ("label", ["label", "cls", "class"]), ("id", ["id"])] {
+    let keys: [(RawRole, [String])] = [
+      (.text, ["text", "caption"]), (.label, ["label", "cls", "class"]), (.id, ["id"]),
+    ]
+    for (role, keys) in keys {
       guard sample.object[role] == nil, let value = keys.lazy.compactMap({ table[$0] }).first, value != .null else {
         continue
       }
       sample.object[role] = value
-      sample.roles.insert(role)
+      sample.roles.insert(role.rawValue)
     }
   }
 }

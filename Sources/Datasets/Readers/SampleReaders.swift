@@ -3,8 +3,12 @@ import Records
 
 /// What a reader made of files that hold samples with their pictures and sounds.
 struct ReadSamples {
+  /// What paths are relative to.
+  let folder: URL
   var rows = PackedRows()
   var notes: [String] = []
+  /// Which column was taken for what: `image: picture`.
+  var roles: [String] = []
   /// What makes them unreadable.
   var faults: [RawDatasetFault] = []
   /// The names of the classes in order, where the files say one.
@@ -15,15 +19,19 @@ struct ReadSamples {
 
 /// The kinds of files that hold samples whole, and which of them is at a place.
 enum SampleReaders {
-  /// The samples at a place, or nil where there is nothing that one of the readers knows.
+  /// The samples at a place, or nil where there is nothing that one of the readers knows, or a table that goes before it.
   ///
   /// - Throws: a `Diagnosis` where files cannot be read.
-  static func read(_ location: URL, _ settings: RawDatasetSettings, needsLabels: Bool) throws -> ReadSamples? {
+  static func read(at location: URL, _ settings: RawDatasetSettings, needsLabels: Bool) throws -> ReadSamples? {
+    let own = LayoutFiles(folder: location)
+    guard !location.isFileURL || !(RawSource.usualNames + ["dataset.json"]).contains(where: own.has) else { return nil }
     if let files = try DataFiles(.tables, at: location) {
       return try tables(files, settings, needsLabels: needsLabels)
     }
     if let files = try DataFiles(.archives, at: location) {
-      guard files.faults.isEmpty else { return ReadSamples(notes: files.notes, faults: files.faults) }
+      guard files.faults.isEmpty else {
+        return ReadSamples(folder: files.folder, notes: files.notes, faults: files.faults)
+      }
       var reader = try ArchiveReader(files, settings)
       return try reader.read()
     }
@@ -35,41 +43,31 @@ enum SampleReaders {
     return nil
   }
 
+  /// Whether there are files at a place that one of the readers is for.
+  static func know(_ location: URL) -> Bool {
+    [DataFiles.Kind.tables, .archives].contains { kind in
+      (try? DataFiles(kind, at: location)) != nil
+    }
+  }
+
   private static func tables(
     _ files: DataFiles, _ settings: RawDatasetSettings, needsLabels: Bool
   ) throws -> ReadSamples {
-    guard files.faults.isEmpty else { return ReadSamples(notes: files.notes, faults: files.faults) }
+    guard files.faults.isEmpty else {
+      return ReadSamples(folder: files.folder, notes: files.notes, faults: files.faults)
+    }
     #if READS_PARQUET
       var reader = try TableReader(files, settings, needsLabels: needsLabels)
       return try reader.read()
     #else
-      return ReadSamples(faults: [.unsupported("this build reads no Parquet or Arrow files", remedy: noParquet)])
+      return ReadSamples(
+        folder: files.folder,
+        faults: [.unsupported("this build reads no Parquet or Arrow files", remedy: noParquet)])
     #endif
   }
 
   /// What to do in a build without Arrow.
   static let noParquet = "run 'make arrow', and build again"
-}
-
-/// Which columns were named for what: `text=title+body,label=kind`.
-struct ChosenColumns {
-  static let roles = ["image", "text", "audio", "label", "id", "group", "split"]
-  private(set) var names: [String: [String]] = [:]
-
-  /// - Throws: a `Diagnosis` for what is no list of roles and columns.
-  init(_ words: String) throws {
-    guard !words.allSatisfy(\.isWhitespace) else { return }
-    for part in words.split(separator: ",") {
-      let sides = part.split(separator: "=", maxSplits: 1).map { RawRows.trimmed(String($0)) }
-      guard sides.count == 2, Self.roles.contains(sides[0]), !sides[1].isEmpty else {
-        throw Diagnosis(
-          "'\(part)' does not say which column is what", place: "data.columns",
-          remedy: "write text=title+body,label=kind; there is \(Self.roles.joined(separator: ", "))",
-          exitStatus: .usage)
-      }
-      names[sides[0]] = sides[1].split(separator: "+").map { RawRows.trimmed(String($0)) }
-    }
-  }
 }
 
 /// What the members of archives are, by their endings: `jpg=image,txt=text`.

@@ -17,30 +17,22 @@
     }
 
     /// Columns by role, in the order in which they are joined.
-    private(set) var roles: [(role: String, columns: [Column])] = []
+    private(set) var roles: [(role: RawRole, columns: [Column])] = []
     private(set) var notes: [String] = []
     private(set) var faults: [RawDatasetFault] = []
-    private let chosen: ChosenColumns
+    private let chosen: RawColumns.Choice
     /// The kinds of the columns in the first file.
     private var kinds: [String: carrow_kind] = [:]
 
-    init(_ settings: RawDatasetSettings) throws { chosen = try ChosenColumns(settings.columns) }
+    init(_ settings: RawDatasetSettings) throws { chosen = try RawColumns.Choice(settings.columns) }
+
+    /// Where paths in cells are meant from.
+    var root: String? { chosen.root }
 
     var all: [Column] { roles.flatMap(\.columns) }
     var media: [Column] { all.filter(\.isMedia) }
     /// The classes in the order of their numbers.
-    var classes: [String]? { roles.first { $0.role == "label" }?.columns.first?.classNames }
-
-    /// How a role's columns are usually called, the surest first.
-    private static let usual: [String: [String]] = [
-      "image": ["image", "images", "img", "picture", "photo", "jpg", "png"],
-      "audio": ["audio", "sound", "wav", "flac", "mp3", "speech"],
-      "text": ["text", "caption", "sentence", "title", "content", "description", "review", "tweet", "transcription"],
-      "label": ["label", "labels", "class", "category", "target", "genre", "genres", "emotion", "cls"],
-      "id": ["id"],
-      "group": ["group"],
-      "split": ["split"],
-    ]
+    var classes: [String]? { roles.first { $0.role == .label }?.columns.first?.classNames }
 
     mutating func choose(_ schema: ArrowArray, metadata: String?, needsLabels: Bool) {
       let features = Self.features(metadata)
@@ -49,21 +41,28 @@
       let twice = Dictionary(grouping: found) { $0 }.filter { $1.count > 1 }.keys.sorted()
       faults += twice.map { RawDatasetFault.repeatedColumn($0) }
       var used: Set<String> = []
-      for role in ChosenColumns.roles {
-        var names = chosen.names[role] ?? []
-        for name in names where !found.contains(name) {
-          faults.append(.noInputColumn(found: found))
-          notes.append("there is no column '\(name)'")
-        }
-        names = names.filter(found.contains)
-        if names.isEmpty {
-          let fitting = schema.children.filter {
-            !used.contains($0.name) && Self.fits($0.array, role, features[$0.name])
+      for role in RawRole.allCases {
+        var names: [String] = []
+        if let wanted = chosen.columns[role] {
+          for name in wanted {
+            guard found.contains(name) else {
+              faults.append(.noSuchColumn(name, found: found, meant: nearest(to: name, in: found)))
+              continue
+            }
+            names.append(name)
           }
-          .map(\.name)
+          guard !names.isEmpty else { continue }
+        } else {
+          let fitting = schema.children.filter { child in
+            !used.contains(child.name) && !chosen.columns.values.contains { $0.contains(child.name) }
+              && fits(child.array, role, features[child.name], in: schema)
+          }.map(\.name)
           guard let name = pick(role, of: fitting, features) else { continue }
           names = [name]
-          if name != role { notes.append("the column '\(name)' is taken for '\(role)'") }
+          if name.lowercased() != role.rawValue {
+            notes.append(
+              "the column '\(name)' is taken for '\(role.rawValue)'; --columns \(role.rawValue)=… names another")
+          }
         }
         used.formUnion(names)
         roles.append((role, names.compactMap { name in schema[name].map { column(name, role, $0, features[name]) } }))
@@ -71,10 +70,10 @@
       let ignored = found.filter { !used.contains($0) }
       if !ignored.isEmpty { notes.append("columns not used: \(ignored.prefix(40).joined(separator: ", "))") }
       let there = Set(roles.map(\.role))
-      if needsLabels, !there.contains("label"), faults.isEmpty {
+      if needsLabels, !there.contains(.label), faults.isEmpty {
         faults.append(.noLabelColumn(found: found, meant: nil))
       }
-      if there.isDisjoint(with: ["image", "text", "audio"]), faults.isEmpty {
+      if there.isDisjoint(with: [.image, .text, .audio]), faults.isEmpty {
         faults.append(.noInputColumn(found: found))
       }
     }
@@ -97,43 +96,44 @@
     // MARK: Choosing
 
     /// Whether values of a column can be what a role needs.
-    private static func fits(_ array: ArrowArray, _ role: String, _ feature: Tree?) -> Bool {
+    private func fits(_ array: ArrowArray, _ role: RawRole, _ feature: Tree?, in schema: ArrowArray) -> Bool {
       let kind = array.leaf.kind
-      let said = featureKind(feature)
+      let said = Self.featureKind(feature)
       switch role {
-      case "image", "audio":
-        if let said, ["Image", "Audio"].contains(said) { return said == (role == "image" ? "Image" : "Audio") }
-        return kind == CARROW_BYTES || kind == CARROW_TEXT
-          || (kind == CARROW_STRUCT && (array.leaf["bytes"] != nil || array.leaf["path"] != nil))
-      case "text": return array.kind == CARROW_TEXT && said != "ClassLabel"
-      case "label":
+      case .image, .audio:
+        if let said, ["Image", "Audio"].contains(said) { return said == (role == .image ? "Image" : "Audio") }
+        // A path beside the bytes themselves is nothing to look for.
+        let isPath = kind == CARROW_TEXT && !schema.children.contains { Self.holdsBytes($0.array) }
+        return isPath || kind == CARROW_BYTES || Self.holdsBytes(array)
+      case .text: return array.kind == CARROW_TEXT && said != "ClassLabel"
+      case .label:
         return [CARROW_INT, CARROW_TEXT, CARROW_BOOL, CARROW_DOUBLE, CARROW_OTHER].contains(kind)
-      default: return [CARROW_INT, CARROW_TEXT, CARROW_OTHER].contains(array.kind)
+      case .id, .group, .split: return [CARROW_INT, CARROW_TEXT, CARROW_OTHER].contains(array.kind)
       }
     }
 
-    /// The column of a role: that whose kind the schema says, or that of the surest name.
-    private mutating func pick(_ role: String, of fitting: [String], _ features: [String: Tree]) -> String? {
-      let said = ["image": "Image", "audio": "Audio", "label": "ClassLabel"][role]
+    private static func holdsBytes(_ array: ArrowArray) -> Bool {
+      let leaf = array.leaf
+      return leaf.kind == CARROW_BYTES
+        || (leaf.kind == CARROW_STRUCT && (leaf["bytes"] != nil || leaf["path"] != nil))
+    }
+
+    /// The column of a role: that whose kind the schema says, or that of a usual name.
+    private mutating func pick(_ role: RawRole, of fitting: [String], _ features: [String: Tree]) -> String? {
+      let said: String? = [.image: "Image", .audio: "Audio", .label: "ClassLabel"][role]
       let told = fitting.filter { said != nil && Self.featureKind(features[$0]) == said }
       if told.count == 1 { return told[0] }
-      let usual = Self.usual[role] ?? []
-      for name in usual {
-        if let found = (told.isEmpty ? fitting : told).first(where: { $0.lowercased() == name }) { return found }
-      }
-      if told.count > 1 {
-        faults.append(
-          .unsupported(
-            "\(told.count) columns could be the \(role): \(told.map { "'\($0)'" }.joined(separator: ", "))",
-            remedy: "say which: --set data.columns=\(role)=\(told[0])"))
-      }
-      return nil
+      let names = told.isEmpty ? fitting : told
+      if let own = names.first(where: { $0.lowercased() == role.rawValue }) { return own }
+      let usual = told.isEmpty ? names.filter { RawColumns.role(of: $0) == role } : told
+      if usual.count > 1 { faults.append(.severalColumns(role.rawValue, usual)) }
+      return usual.count == 1 ? usual[0] : nil
     }
 
-    private func column(_ name: String, _ role: String, _ array: ArrowArray, _ feature: Tree?) -> Column {
+    private func column(_ name: String, _ role: RawRole, _ array: ArrowArray, _ feature: Tree?) -> Column {
       var column = Column(name: name)
       let leaf = array.leaf
-      if role == "image" || role == "audio" {
+      if role == .image || role == .audio {
         column.isMedia = true
         column.isList = array.kind == CARROW_LIST
         if !column.isList {
@@ -141,7 +141,7 @@
           if leaf.kind == CARROW_STRUCT, leaf["bytes"] != nil { column.bytesLeaf = [name, "bytes"] }
         }
       }
-      if role == "label" { column.classNames = Self.classNames(feature) }
+      if role == .label { column.classNames = Self.classNames(feature) }
       return column
     }
 

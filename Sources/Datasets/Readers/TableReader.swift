@@ -9,7 +9,7 @@
     private let files: DataFiles
     private let settings: RawDatasetSettings
     private let needsLabels: Bool
-    private var result = ReadSamples()
+    private var result: ReadSamples
     private var columns: TableColumns
     /// Rows so far, by split.
     private var counts: [String: Int] = [:]
@@ -23,7 +23,7 @@
       self.files = files
       self.settings = settings
       self.needsLabels = needsLabels
-      result.notes = files.notes
+      result = ReadSamples(folder: files.folder, notes: files.notes)
       columns = try TableColumns(settings)
     }
 
@@ -42,7 +42,11 @@
         guard result.faults.isEmpty else { break }
         for group in 0..<table.groups { try read(group, of: table, file) }
       }
+      result.notes += result.rows.settleLabels(separator: settings.labelSeparator)
       result.classes = columns.classes ?? []
+      result.roles = columns.roles.map { role in
+        "\(role.role.rawValue): \(role.columns.map(\.name).joined(separator: "+"))"
+      }
       result.inputs = TableCells(files.files, columns: columns.media)
       return result
     }
@@ -109,7 +113,8 @@
       _ known: [String: Presence]
     ) {
       var row = RawRows.Row(number: number, file: "\(file.name):\(group)")
-      var object: [String: Tree] = [:]
+      var object: [RawRole: Tree] = [:]
+      var labels: [String]??
       for (role, chosen) in columns.roles {
         var values: [Tree] = []
         for column in chosen {
@@ -128,11 +133,16 @@
             row.fault = row.fault ?? "'\(column.name)' is not UTF-8"
             continue
           }
-          values.append(role == "label" ? label(value, column, &row) : value)
+          if role == .label, let names = column.classNames {
+            labels = .some(self.labels(value, of: names, &row))
+          } else {
+            values.append(value)
+          }
         }
         object[role] = Self.joined(values, role)
       }
-      row.read(object)
+      row.read(object, isCell: !settings.labelSeparator.isEmpty)
+      if let labels { row.labels = labels }
       let name = identifier(file)
       row.id = row.id ?? name
       row.split = file.split ?? row.split
@@ -140,8 +150,8 @@
     }
 
     /// The values of several columns as one: pictures one after the other, texts in lines.
-    private static func joined(_ values: [Tree], _ role: String) -> Tree {
-      if role == "image" { return .list(values) }
+    private static func joined(_ values: [Tree], _ role: RawRole) -> Tree {
+      if role == .image { return .list(values) }
       guard values.count > 1 else { return values.first ?? .null }
       let texts = values.compactMap { value in value == .null ? nil : value.stringValue ?? value.json() }
       return texts.isEmpty ? .null : .string(texts.joined(separator: "\n"))
@@ -158,26 +168,29 @@
       case CARROW_STRUCT:
         if hasBytes == .all { return [.string(name)] }
         if hasBytes == .unknown, let bytes = array["bytes"], !bytes.isNull(row) { return [.string(name)] }
-        return array["path"]?.text(row).map { [.string($0)] } ?? []
+        return array["path"]?.text(row).map { [.string(rooted($0))] } ?? []
       case CARROW_BYTES: return hasBytes == .none ? [] : [.string(name)]
-      default: return array.text(row).map { [.string($0)] } ?? []
+      default: return array.text(row).map { [.string(rooted($0))] } ?? []
       }
     }
 
-    /// A label by the names that the file gives to numbers.
-    private func label(_ value: Tree, _ column: TableColumns.Column, _ row: inout RawRows.Row) -> Tree {
-      guard let names = column.classNames else { return value }
+    /// A path as it is meant from the folder.
+    private func rooted(_ path: String) -> String { columns.root.map { LayoutFiles.join($0, path) } ?? path }
+
+    /// Labels by the names that the file gives to numbers, taken as they are; nil where none is told.
+    private func labels(_ value: Tree, of names: [String], _ row: inout RawRows.Row) -> [String]? {
       switch value {
       case .int(let number):
         // The sign of the library for a label that is not told.
-        if number == -1 { return .null }
+        if number == -1 { return nil }
         guard names.indices.contains(number) else {
           row.fault = row.fault ?? "the label \(number) is not one of the \(names.count) classes that the file names"
-          return .null
+          return nil
         }
-        return .string(names[number])
-      case .list(let values): return .list(values.map { label($0, column, &row) })
-      default: return value
+        return [names[number]]
+      case .list(let values): return values.flatMap { labels($0, of: names, &row) ?? [] }
+      case .string(let name): return [name]
+      default: return nil
       }
     }
   }

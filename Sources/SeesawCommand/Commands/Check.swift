@@ -9,17 +9,26 @@ struct Check: ParsableCommand, Exemplified {
     abstract: "Look through a data set for what would make its scores mean less than they seem.",
     discussion: """
       Copies and groups across splits, labels that leak into texts, labels that differ between splits, modalities that \
-      are not there. It also runs, shortly, before every training.
+      are not there; and first what lies there, which columns are taken for what, and what is in doubt. Where something \
+      grave is found the exit status is 1. It also runs, shortly, before every training.
       """)
 
-  static let examples = ["seesaw check my-data", "seesaw check my-samples --strict --json > check.json"]
+  static let examples = [
+    "seesaw check my-data", "seesaw check my-samples --json > check.json",
+    "seesaw check shop.csv --columns text=Title+Body,label=Category",
+  ]
 
   @Argument(help: "The folder of a feature set, or a folder or file of raw samples, or a published data set's folder.")
   var data: String
 
   @OptionGroup var published: LayoutOptions
 
-  @Flag(help: "Fail where something grave is found.")
+  @OptionGroup var table: TableOptions
+
+  @Flag(help: "Call it no failure where more than 5 % of the rows, a class or a modality is lost.")
+  var allowLoss = false
+
+  @Flag(help: "Fail where something grave is found, which is always done: kept for scripts that say it.")
   var strict = false
 
   @Option(
@@ -40,11 +49,18 @@ struct Check: ParsableCommand, Exemplified {
     request.settings = settings + published.settings
     request.layout = published.layout
     request.variant = published.variant
-    let findings = try Experiment.check(request, stop: Interruption.flag(), events: output.events)
+    request.table = table.request
+    request.allowLoss = allowLoss
+    let begun = ContinuousClock.now
+    let seen = Experiment.look(at: request)
+    if !json { try output.data(SeenText(seen, width: output.surroundings.width).text) }
+    var findings = try Experiment.check(request, stop: Interruption.flag(), events: output.events)
+    findings.seen = seen
+    findings.seconds = (ContinuousClock.now - begun) / .seconds(1)
     try output.data(json ? findings.json() : CheckText(findings, width: output.surroundings.width).text)
     let counts = DataFindings.Severity.allCases.map { "\(findings.findings($0).count) \(Self.noun($0))" }
     output.say("Done", "\(counts.joined(separator: ", "))   \(Words.duration(findings.seconds))")
-    if strict, findings.isGrave {
+    if findings.isGrave {
       throw Diagnosis(
         "the data has \(Words.plural(findings.findings(.grave).count, "grave finding"))", place: data,
         found: findings.findings(.grave).map(\.what), exitStatus: .failed)

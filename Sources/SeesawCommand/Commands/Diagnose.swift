@@ -8,14 +8,15 @@ struct Diagnose: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract: "Say which modality a model leans on, how strongly, since when, what that costs and what helps.",
     discussion: """
-      Of a data set it trains joint training; of a run it takes the run's own model. Each modality is trained alone \
+      Raw samples are encoded first, into a folder beside them. Of a data set it trains joint training; of a run it takes the run's own model. Each modality is trained alone \
       besides, and where something is wrong a few methods are tried, chosen by the validation split. What is done already \
       in --out is not done again.
       """)
 
   static let examples = ["seesaw diagnose my-data", "seesaw diagnose runs/first --samples 10 --json > diagnosis.json"]
 
-  @Argument(help: ArgumentHelp("The folder of a feature set or of a finished run.", valueName: "data|run"))
+  @Argument(
+    help: ArgumentHelp("The folder of a feature set or of a finished run, or raw samples.", valueName: "data|run"))
   var subject: String
 
   @Option(help: ArgumentHelp("The folder of models and answer (default: runs/diagnose-<name>).", valueName: "folder"))
@@ -46,6 +47,11 @@ struct Diagnose: ParsableCommand, Exemplified {
 
   @OptionGroup var configuration: ConfigurationOptions
 
+  @OptionGroup var table: TableOptions
+
+  @Flag(help: "Of raw samples: go on where more than 5 % of the rows, a class or a modality is lost.")
+  var allowLoss = false
+
   @OptionGroup var lock: LockOptions
 
   @Flag(help: "Train anew what is there already.")
@@ -66,7 +72,7 @@ struct Diagnose: ParsableCommand, Exemplified {
   func run() throws {
     let output = Output(talk)
     let begun = ContinuousClock.now
-    let folder = RunFolder(URL(filePath: subject)).exists ? URL(filePath: subject) : try Place.features(subject)
+    let folder = try features(output)
     let target = URL(filePath: out ?? "runs/diagnose-\(Self.name(of: folder))")
     var request = DiagnoseRequest(subject: folder, out: target)
     request.seeds = seeds
@@ -99,6 +105,30 @@ struct Diagnose: ParsableCommand, Exemplified {
       "Done",
       Words.made(
         [target.appending(path: ModelDiagnosis.fileName), report.page].map(\.relativePath), seconds: seconds))
+  }
+
+  /// The run or the feature set; raw samples are encoded first, into a folder beside, with the built-in encoders.
+  private func features(_ output: Output) throws -> URL {
+    let place = URL(filePath: subject)
+    if RunFolder(place).exists { return place }
+    guard Place.isRaw(subject) else { return try Place.features(subject) }
+    let name = place.deletingPathExtension().relativePath.trimmingSuffix("/")
+    let out = URL(filePath: name + "-features")
+    output.note(
+      "'\(subject)' holds raw samples: they are encoded to '\(out.relativePath)'; 'seesaw encode' chooses encoders and columns"
+    )
+    var request = EncodeRequest(raw: place, out: out)
+    request.table = table.request
+    request.allowLoss = allowLoss
+    let summary: EncodeSummary
+    do {
+      summary = try Experiment.encode(request, stop: Interruption.flag(), events: output.events)
+    } catch is CancellationError {
+      output.clear()
+      throw Comparison.interrupted(out.relativePath)
+    }
+    EncodeTalk.tell(summary, output)
+    return out
   }
 
   /// A name for what is made of a data set or a run: `emoji`, or `balgrad-seed-0` for a run in a comparison.

@@ -10,9 +10,12 @@ struct Encode: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract: "Turn pictures, texts and sounds into features, impaired copies included.",
     discussion:
-      "RAW is a folder with samples.csv or samples.jsonl (columns image, text or audio, and label, and if you like id and "
-      + "split), or a published data set as it comes ('seesaw datasets' lists them). "
-      + "A sample that cannot be used is left out and listed in quarantine.jsonl, unless --strict. "
+      "RAW is a folder with a table of samples (.csv, .tsv, .jsonl, .json: columns image, text or audio, and label, and if "
+      + "you like id, split and group; usual other names are taken, and --columns names any), or the table itself, or a "
+      + "published data set as it comes ('seesaw datasets' lists them). "
+      + "Several labels are a list, or separated by | (--label-separator). "
+      + "A sample that cannot be used is left out and listed in quarantine.jsonl, unless --strict; where more than 5 % of "
+      + "the rows, a class or a modality would be lost, that is a failure, unless --allow-loss. "
       + "Where no encoder is named, the pretrained ones that 'make weights' fetched are taken, else those that come with "
       + "Seesaw. An encoder is a name or a checkpoint folder of the Hugging Face kind; 'seesaw encoders' lists what is read. "
       + "torchscript:FILE is any other network, saved by torch.jit.save with its processor or tokenizer beside it: a program, "
@@ -35,6 +38,7 @@ struct Encode: ParsableCommand, Exemplified {
 
   static let examples = [
     "seesaw encode my-photos --out my-data --text-encoder all-MiniLM-L6-v2 --image-encoder vit-base-patch16-224",
+    "seesaw encode shop.csv --out shop --columns text=Title+Body,label=Category,image=Photo --encoding windows-1252",
     "seesaw encode reviews/samples.jsonl --out my-data --impairments blur=5,typos=0.2,gaussian --shard 2/8",
   ]
 
@@ -117,10 +121,15 @@ struct Encode: ParsableCommand, Exemplified {
   @Flag(help: "Refuse the data where a sample cannot be used.")
   var strict = false
 
+  @Flag(help: "Go on where more than 5 % of the rows, a class or a modality is lost.")
+  var allowLoss = false
+
   @Flag(help: "Take pictures also where a symbolic link leads out of the folder.")
   var followLinks = false
 
   @OptionGroup var published: LayoutOptions
+
+  @OptionGroup var table: TableOptions
 
   @Option(help: ArgumentHelp("accuracy, auroc, macro-f1 or weighted-f1.", valueName: "metric"))
   var metric: String?
@@ -162,6 +171,8 @@ struct Encode: ParsableCommand, Exemplified {
     request.followLinks = followLinks
     request.layout = published.layout
     request.variant = published.variant
+    request.table = table.request
+    request.allowLoss = allowLoss
     request.metric = metric
     request.name = name
     request.again = again

@@ -52,8 +52,53 @@ struct LayoutOptions: ParsableArguments {
       valueName: "endings"))
   var map: String?
 
+  @Option(
+    help: ArgumentHelp("The sign between several pictures of a cell, as ';' in a.jpg;b.jpg.", valueName: "sign"))
+  var pictureSeparator: String?
+
   /// As `--set` says it.
-  var settings: [String] { map.map { ["data.map=\($0)"] } ?? [] }
+  var settings: [String] {
+    (map.map { ["data.map=\($0)"] } ?? []) + (pictureSeparator.map { ["data.picture_separator='\($0)'"] } ?? [])
+  }
+}
+
+/// How a table of samples is read.
+struct TableOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Which column is what, where usual names do not say it: text=Title+Body,label=Category,image=Photo,image-root=photos, "
+        + "id=, group=, split=.", valueName: "role=column,…"))
+  var columns: String?
+
+  @Option(help: ArgumentHelp("How the table is written, such as windows-1252 (default: UTF-8).", valueName: "name"))
+  var encoding: String?
+
+  @Option(help: ArgumentHelp("The sign between columns, or 'tab' (default: found out).", valueName: "sign"))
+  var delimiter: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The sign between several labels of a cell, or 'none' (default: |, and ; where parts recur).", valueName: "sign"))
+  var labelSeparator: String?
+
+  @Option(help: ArgumentHelp("A second table, with labels by id.", valueName: "file"))
+  var labels: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "What the names or numbers of splits mean, as train=0+1+2,validation=3,test=4.", valueName: "split=name,…"))
+  var splitNames: String?
+
+  var request: TableRequest {
+    var request = TableRequest()
+    request.columns = columns
+    request.encoding = encoding
+    request.delimiter = delimiter
+    request.labelSeparator = labelSeparator
+    request.labels = labels
+    request.splitNames = splitNames
+    return request
+  }
 }
 
 /// What to do where another process is at work in the same folder.
@@ -112,14 +157,15 @@ enum Place {
   /// - Throws: a `Diagnosis` where nothing is there, or raw samples that must be encoded first.
   static func features(_ path: String) throws -> URL {
     let url = URL(filePath: path)
-    let manager = FileManager.default
-    guard manager.fileExists(atPath: url.path) else {
+    guard FileManager.default.fileExists(atPath: url.path) else {
       throw Diagnosis("there is no data set '\(path)'", remedy: "name the folder of one", exitStatus: .input)
     }
-    let isRaw = ["samples.csv", "samples.jsonl"].contains { manager.fileExists(atPath: url.appending(path: $0).path) }
-    if isRaw, !manager.fileExists(atPath: url.appending(path: "dataset.json").path) { throw raw(path) }
+    if isRaw(path) { throw raw(path) }
     return url
   }
+
+  /// Whether raw samples lie at a path: a table, or a folder of one or in a published layout.
+  static func isRaw(_ path: String) -> Bool { Experiment.isRaw(URL(filePath: path)) }
 
   /// What to do with raw samples where features are needed.
   static func raw(_ path: String) -> Diagnosis {

@@ -8,12 +8,14 @@ struct Predict: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract: "Say what a run's model makes of a sample; any modality may be absent.",
     discussion: """
-      Without --image, --text, --audio or --features-file it reads JSON lines on standard input, \
-      {"id": …, "image": path or list of paths, "text": …, "audio": path, "features": {"image": [...]}}, and writes a \
-      line for each, in order. \
-      A line that cannot be answered is answered with its error, and the exit status is then 1.
+      Without --image, --text, --audio or --features-file it answers each sample of a table, as 'encode' reads one, with a \
+      line of JSON, in order: of SAMPLES (.csv, .tsv, .jsonl, .json, Parquet, a WebDataset archive, or the folder of one), or of standard input, where it \
+      is JSON lines, {"id": …, "image": path or list of paths, "text": …, "audio": path, "features": {"image": [...]}}, \
+      or a table too. Labels, splits and further columns are passed over. Paths are relative to the table, of standard \
+      input to the working folder. \
+      A sample that cannot be answered is answered with its error, and the exit status is then 1.
 
-      A modality that is null, NaN or left out is absent. So is an empty one (an empty text, a black picture, silence, or \
+      A modality that is null, NaN, spelt out as missing (nan, None, N/A) or left out is absent. So is an empty one (an empty text, a black picture, silence, or \
       features equal to those): the answer lists it under 'empty', and 'present' without it. --no-detect-empty shows it to \
       the model as it is.
       """)
@@ -21,22 +23,22 @@ struct Predict: ParsableCommand, Exemplified {
   static let examples = [
     "seesaw predict runs/first < samples.jsonl > predictions.jsonl",
     "seesaw predict runs/first data/test-00000-of-00001.parquet --out predictions.parquet",
+    "seesaw predict runs/first shop.csv --columns text=Title+Body,image=Photo > predictions.jsonl",
   ]
 
   @Argument(help: ArgumentHelp("The folder of a finished run.", valueName: "run"))
   var folder: String
 
-  @Argument(
-    help: ArgumentHelp(
-      "Samples as 'seesaw encode' reads them: a folder, a table, a Parquet file. Labels need not be there.",
-      valueName: "samples"))
+  @Argument(help: ArgumentHelp("A table of samples, or its folder (default: standard input).", valueName: "samples"))
   var samples: String?
 
   @Option(
-    help: ArgumentHelp("Where the predictions for the samples go: FILE.jsonl or FILE.parquet.", valueName: "file"))
+    help: ArgumentHelp(
+      "Where the predictions for the samples go: FILE.jsonl or FILE.parquet (default: standard output).",
+      valueName: "file"))
   var out: String?
 
-  @Option(help: ArgumentHelp("Read one split of the samples only (default: all).", valueName: "split"))
+  @Option(help: ArgumentHelp("Answer one split of the samples only (default: all).", valueName: "split"))
   var split: String?
 
   @Option(help: ArgumentHelp("A picture; given again, further ones such as frames of a clip.", valueName: "file"))
@@ -45,7 +47,7 @@ struct Predict: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("A text.", valueName: "text"))
   var text: String?
 
-  @Option(help: ArgumentHelp("A sound, a WAVE file.", valueName: "file"))
+  @Option(help: ArgumentHelp("A sound: WAVE, and FLAC, Ogg or MP3 where this build reads them.", valueName: "file"))
   var audio: String?
 
   @Option(help: ArgumentHelp("Features: a JSON table of modality and list of numbers.", valueName: "file.json"))
@@ -53,6 +55,8 @@ struct Predict: ParsableCommand, Exemplified {
 
   @Flag(inversion: .prefixedNo, help: "Treat an empty text, a black picture and silence as absent.")
   var detectEmpty = true
+
+  @OptionGroup var table: TableOptions
 
   @Flag(help: "Print the prediction as JSON; lines of standard input are always answered so.")
   var json = false
@@ -62,23 +66,25 @@ struct Predict: ParsableCommand, Exemplified {
   func run() throws {
     let output = Output(talk)
     let isSingle = !image.isEmpty || text != nil || audio != nil || featuresFile != nil
-    if samples != nil, isSingle {
+    if isSingle, samples != nil {
       throw Diagnosis(
-        "there are samples in a file and one on the command line", remedy: "leave out one of them", exitStatus: .usage)
+        "a table of samples and one sample cannot be asked about at once", place: samples,
+        remedy: "leave out one of them", exitStatus: .usage)
     }
-    if let samples { return try answer(samples: samples, output) }
-    guard out == nil, split == nil else {
+    if !isSingle, samples == nil, isatty(STDIN_FILENO) == 1 {
+      throw Diagnosis(
+        "there is nothing to predict from",
+        remedy: "--image, --text, --audio or --features-file, a table of samples, or JSON lines on standard input",
+        exitStatus: .usage)
+    }
+    guard samples != nil || (out == nil && split == nil) else {
       throw Diagnosis(
         "--out and --split are of samples in a file or folder", remedy: "name it behind the run", exitStatus: .usage)
     }
-    if !isSingle, isatty(STDIN_FILENO) == 1 {
-      throw Diagnosis(
-        "there is nothing to predict from",
-        remedy: "--image, --text, --audio or --features-file, or JSON lines on standard input", exitStatus: .usage)
-    }
+    if let out { try PredictionFile.check(out) }
     let predictor = try Predictor(
       run: URL(filePath: folder), detectsEmpty: detectEmpty, events: output.events)
-    guard isSingle else { return try answerLines(predictor, output) }
+    guard isSingle else { return try answerAll(predictor, output) }
     var input = PredictionInput(
       image: image.first.map { URL(filePath: $0) }, frames: image.dropFirst().map { URL(filePath: $0) }, text: text,
       audio: audio.map { URL(filePath: $0) })
@@ -94,86 +100,141 @@ struct Predict: ParsableCommand, Exemplified {
     for name in passedOver { output.note("\(name) is passed over: the model was trained without it") }
   }
 
-  /// Answers the samples of a data set, those that cannot be used with the reason.
-  private func answer(samples place: String, _ output: Output) throws {
-    if let out { try PredictionFile.check(out) }
-    let wanted = try split.map { name in
-      guard let split = RawSplit(rawValue: name.lowercased()) else {
-        throw Diagnosis(
-          "'\(name)' is not one of \(RawSplit.allCases.map(\.rawValue).joined(separator: ", "))", place: "--split",
-          exitStatus: .usage)
-      }
-      return split
-    }
-    let predictor = try Predictor(run: URL(filePath: folder), detectsEmpty: detectEmpty, events: output.events)
-    let data = try RawDataset(at: URL(dataAt: place), for: .askingUnlabelled)
-    for note in data.notes { output.note(note) }
-    let all = wanted.map { data.samples(in: $0) } ?? data.samples
-    let refused = data.quarantined.filter { wanted == nil || $0.split == nil || $0.split == wanted }
-    var failed = refused.count
-    func write(to url: URL?) throws {
-      let file = try PredictionFile(
-        url, named: out.map { URL(filePath: $0) }, classes: predictor.classes, about: folder)
-      for start in stride(from: 0, to: all.count, by: Self.batch) {
-        let some = all[start..<min(start + Self.batch, all.count)].map { $0 }
-        let inputs = some.map { PredictionInput($0) }
-        if start == 0 { Self.note(predictor.passedOver(inputs), output) }
-        for (sample, result) in zip(some, predictor.results(for: inputs)) {
-          if case .failure = result { failed += 1 }
-          try file.write(result, id: sample.id, place: sample.place, number: sample.row, output)
-        }
-        output.events(.progress(label: "Predicting", done: start + some.count, total: all.count, detail: "samples"))
-      }
-      for row in refused {
-        try file.write(.failure(Diagnosis(row.reason)), id: row.id, place: row.place, number: row.row, output)
-      }
-      try file.close()
-    }
-    if let out {
-      try AtomicFile.replace(URL(filePath: out)) { try write(to: $0) }
-    } else {
-      try write(to: nil)
-    }
-    let count = all.count + refused.count
-    guard failed == 0 else {
-      throw Diagnosis(
-        "\(Words.count(failed)) of \(Words.count(count)) samples could not be answered",
-        remedy: "the answer says why, under 'error'", exitStatus: .failed)
-    }
-    output.say("Done", Words.plural(count, "prediction") + (out.map { ", \($0)" } ?? ""))
-  }
-
   /// The most samples at a time; memory does not grow beyond them.
   private static let batch = 256
 
-  private func answerLines(_ predictor: Predictor, _ output: Output) throws {
-    var lines = LineReader(descriptor: STDIN_FILENO)
-    var number = 0
-    var failed = 0
-    var passedOver: [String] = []
+  private func answerAll(_ predictor: Predictor, _ output: Output) throws {
+    var work = Answering(predictor: predictor, output: output)
+    if let samples {
+      let found = try PredictionSamples(at: URL(dataAt: samples), table.request)
+      guard let out else {
+        try answerTable(found, &work)
+        return try work.end()
+      }
+      let place = URL(filePath: out)
+      try AtomicFile.replace(place) { url in
+        work.file = try PredictionFile(url, named: place, classes: predictor.classes, about: folder)
+        try answerTable(found, &work)
+        try work.file?.close()
+      }
+      return try work.end(out)
+    }
+    let beginning = try Self.beginning()
+    let first = beginning.prefix { $0 != UInt8(ascii: "\n") }
+    let line = String(decoding: first, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    let isList = line.hasPrefix("[")
+    if isList || (!line.hasPrefix("{") && PredictionSamples.isHeader(line)) {
+      try Self.withStandardInput(after: beginning, isList ? "json" : "csv") { file in
+        let here = URL(filePath: FileManager.default.currentDirectoryPath)
+        try answerTable(PredictionSamples(at: file, table.request, folder: here), &work)
+      }
+      return try work.end()
+    }
+    var keys = try PredictionKeys(columns: table.columns ?? "")
+    var told: Set<String> = []
+    var lines = LineReader(descriptor: STDIN_FILENO, after: beginning)
     while let portion = try lines.next(upTo: Self.batch) {
       var entries: [PredictionEntry] = []
       for line in portion {
-        number += 1
-        if let entry = PredictionEntry(line, number: number) { entries.append(entry) }
+        work.number += 1
+        if let entry = PredictionEntry(line, number: work.number, &keys) { entries.append(entry) }
       }
+      for note in keys.newNotes(told: &told) { output.note(note) }
+      try work.answer(entries)
+    }
+    try work.end()
+  }
+
+  private func answerTable(_ samples: PredictionSamples, _ work: inout Answering) throws {
+    for note in samples.notes { work.output.note(note) }
+    let wanted = try split.map { try Encode.choice($0, "--split") as RawSplit? }
+    for start in stride(from: 0, to: samples.count, by: Self.batch) {
+      let some = samples.samples(start..<min(start + Self.batch, samples.count))
+        .filter { sample in wanted == nil || sample.split.flatMap { RawSplit(spelling: $0) } == wanted }
+      work.number += some.count
+      try work.answer(
+        some.map { PredictionEntry(number: $0.line, id: $0.id, input: $0.input, place: $0.place) })
+    }
+  }
+
+  /// What has arrived on standard input so far, at least its first line where it has one.
+  private static func beginning() throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while !bytes.contains(UInt8(ascii: "\n")), bytes.count < LineReader.limit {
+      let count = read(STDIN_FILENO, &buffer, buffer.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else {
+        throw Diagnosis("standard input cannot be read", found: [String(cString: strerror(errno))], exitStatus: .input)
+      }
+      guard count > 0 else { break }
+      bytes += buffer[..<count]
+    }
+    return bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
+  }
+
+  /// All of standard input as a file, for a table is read more than once.
+  private static func withStandardInput(
+    after beginning: [UInt8], _ ending: String, _ body: (URL) throws -> Void
+  ) throws {
+    let url = FileManager.default.temporaryDirectory.appending(path: "seesaw-\(UUID().uuidString).\(ending)")
+    defer { try? FileManager.default.removeItem(at: url) }
+    try Data(beginning).write(to: url)
+    let file = try FileHandle(forWritingTo: url)
+    try file.seekToEnd()
+    while let portion = try FileHandle.standardInput.read(upToCount: 1 << 20), !portion.isEmpty {
+      try file.write(contentsOf: portion)
+    }
+    try file.close()
+    try body(url)
+  }
+
+  /// Answers that are on their way.
+  private struct Answering {
+    let predictor: Predictor
+    let output: Output
+    var number = 0
+    /// Where answers go, if not to standard output.
+    var file: PredictionFile?
+    private var failed = 0
+    private var passedOver: [String] = []
+
+    init(predictor: Predictor, output: Output) {
+      self.predictor = predictor
+      self.output = output
+    }
+
+    mutating func answer(_ entries: [PredictionEntry]) throws {
       for name in predictor.passedOver(entries.compactMap { try? $0.input.get() }) where !passedOver.contains(name) {
         passedOver.append(name)
-        Self.note([name], output)
+        Predict.note([name], output)
+      }
+      if let file {
+        for (entry, result) in PredictionEntry.results(entries, results: predictor.results(for:)) {
+          if case .failure = result { failed += 1 }
+          try file.write(result, id: entry.id, place: entry.place, number: entry.number)
+        }
+        return
       }
       let answers = PredictionEntry.answers(entries, results: predictor.results(for:))
       failed += answers.count { $0.isError }
       if !answers.isEmpty { try output.data(answers.map(\.text).joined(separator: "\n")) }
     }
-    guard number > 0 else { return output.note("nothing to do: standard input is empty") }
-    guard failed == 0 else {
-      throw Diagnosis(
-        number == 1
-          ? "the line could not be answered"
-          : "\(Words.count(failed)) of \(Words.count(number)) lines could not be answered",
-        remedy: "its answer says why, under 'error'", exitStatus: .failed)
+
+    func end(_ out: String? = nil) throws {
+      guard number > 0 else {
+        return output.note(
+          out == nil ? "nothing to do: standard input is empty" : "nothing to do: no sample is asked for")
+      }
+      guard failed == 0 else {
+        throw Diagnosis(
+          number == 1
+            ? "the line could not be answered"
+            : "\(Words.count(failed)) of \(Words.count(number)) lines could not be answered",
+          remedy: "its answer says why, under 'error'", exitStatus: .failed)
+      }
+      output.say("Done", Words.plural(number, "prediction") + (out.map { ", \($0)" } ?? ""))
     }
-    output.say("Done", Words.plural(number, "prediction"))
   }
 }
 
@@ -182,9 +243,21 @@ struct PredictionEntry {
   let number: Int
   var id: String?
   var input: Result<PredictionInput, Diagnosis>
+  /// Where it is, as errors name it.
+  var place = ""
+
+  /// A sample that was read elsewhere.
+  init(number: Int, id: String?, input: Result<PredictionInput, Diagnosis>, place: String = "") {
+    self.place = place
+    self.number = number
+    self.id = id
+    self.input = input
+  }
 
   /// Nil for an empty line.
-  init?(_ line: LineReader.Line, number: Int) {
+  ///
+  /// - Parameter keys: what keys of other names mean.
+  init?(_ line: LineReader.Line, number: Int, _ keys: inout PredictionKeys) {
     self.number = number
     switch line {
     case .tooLong:
@@ -194,8 +267,10 @@ struct PredictionEntry {
     case .text(let text):
       if text.allSatisfy(\.isWhitespace) { return nil }
       do {
-        let tree = try Tree(json: text)
-        id = PredictionInput.id(ofLine: tree)
+        let line = try Tree(json: text, keepsDigits: true)
+        id = PredictionInput.id(ofLine: line)
+        let tree = try keys.read(line)
+        id = PredictionInput.id(ofLine: tree) ?? id
         input = .success(try PredictionInput(line: tree))
       } catch { input = .failure(Diagnosis(describing: error)) }
     }
@@ -211,19 +286,34 @@ struct PredictionEntry {
   static func answers(
     _ entries: [PredictionEntry], results: ([PredictionInput]) -> [Result<Prediction, Diagnosis>]
   ) -> [Answer] {
-    let inputs = entries.compactMap { try? $0.input.get() }
-    var rest = (inputs.isEmpty ? [] : results(inputs))[...]
-    return entries.map { entry in
-      switch entry.input.flatMap({ _ in rest.popFirst() ?? .failure(Diagnosis("no answer was given")) }) {
+    Self.results(entries, results: results).map { entry, result in
+      switch result {
       case .success(let prediction): entry.answer(prediction)
       case .failure(let diagnosis): entry.refusal(diagnosis)
       }
     }
   }
 
+  /// The same before they are put into words; each prediction is called as its entry is.
+  static func results(
+    _ entries: [PredictionEntry], results: ([PredictionInput]) -> [Result<Prediction, Diagnosis>]
+  ) -> [(PredictionEntry, Result<Prediction, Diagnosis>)] {
+    let inputs = entries.compactMap { try? $0.input.get() }
+    var rest = (inputs.isEmpty ? [] : results(inputs))[...]
+    return entries.map { entry in
+      let result = entry.input.flatMap { _ in rest.popFirst() ?? .failure(Diagnosis("no answer was given")) }
+      return (
+        entry,
+        result.map { prediction in
+          var prediction = prediction
+          prediction.id = entry.id
+          return prediction
+        }
+      )
+    }
+  }
+
   private func answer(_ prediction: Prediction) -> Answer {
-    var prediction = prediction
-    prediction.id = id
     do { return Answer(text: try PredictionLine.text(prediction), isError: false) } catch {
       return refusal(Diagnosis(describing: error))
     }

@@ -6,7 +6,7 @@ import Records
 /// The predictions for the samples of a file: a line or a row each, in JSON lines or Parquet.
 final class PredictionFile {
   private enum Form {
-    case lines(FileHandle?)
+    case lines(FileHandle)
     case table(ParquetWriter)
   }
 
@@ -15,14 +15,12 @@ final class PredictionFile {
   private let form: Form
   private let classes: [String]
 
-  /// - Parameter url: nil writes JSON lines to standard output.
-  /// - Throws: a `Diagnosis` for a name of another ending, or where the file cannot be made.
-  init(_ url: URL?, named name: URL?, classes: [String], about run: String) throws {
+  /// - Parameters:
+  ///   - url: where it is written, under whatever name.
+  ///   - name: what it will be called; the ending says the form.
+  /// - Throws: a `Diagnosis` where the file cannot be made.
+  init(_ url: URL, named name: URL, classes: [String], about run: String) throws {
     self.classes = classes
-    guard let url, let name else {
-      form = .lines(nil)
-      return
-    }
     guard name.pathExtension.lowercased() == "parquet" else {
       try Data().write(to: url)
       form = .lines(try FileHandle(forWritingTo: url))
@@ -45,8 +43,7 @@ final class PredictionFile {
   }
 
   /// - Parameter place: where the sample is, as errors name it.
-  func write(_ result: Result<Prediction, Diagnosis>, id: String?, place: String, number: Int, _ output: Output) throws
-  {
+  func write(_ result: Result<Prediction, Diagnosis>, id: String?, place: String, number: Int) throws {
     switch form {
     case .lines(let file):
       let line: String =
@@ -54,7 +51,7 @@ final class PredictionFile {
         case .success(let prediction): try PredictionLine.text(prediction)
         case .failure(let diagnosis): PredictionLine.text(diagnosis, id: id, line: number)
         }
-      if let file { try file.write(contentsOf: Data((line + "\n").utf8)) } else { try output.data(line) }
+      try file.write(contentsOf: Data((line + "\n").utf8))
     case .table(let table): try table.append(cells(result, id, place))
     }
   }
@@ -77,7 +74,7 @@ final class PredictionFile {
 
   func close() throws {
     switch form {
-    case .lines(let file): try file?.close()
+    case .lines(let file): try file.close()
     case .table(let table): try table.close()
     }
   }

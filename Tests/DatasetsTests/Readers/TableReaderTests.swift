@@ -57,7 +57,7 @@ struct TableReaderTests {
     #expect(data.modalities == [.image, .text] && data.samples.count == 14)
     #expect(data.samples(in: .validation).map(\.id) == ["s8", "s9"])
     #expect(data.samples[0].text == "a red square")
-    #expect(data.notes.contains("the column 'caption' is taken for 'text'"))
+    #expect(data.notes.contains("the column 'caption' is taken for 'text'; --columns text=… names another"))
     #expect(data.notes.contains("columns not used: width"))
   }
 
