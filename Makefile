@@ -4,7 +4,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help libtorch arrow plotly setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
+.PHONY: help libtorch arrow openvino plotly weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
   browser-test example bench bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors clean
 
 PYTHON ?= python3
@@ -12,6 +12,8 @@ export PYTHON
 export LIBTORCH ?= $(CURDIR)/.libtorch/torch
 # Named only where it is there: the package is looked at anew when its environment is another.
 export ARROW ?= $(patsubst %/version,%,$(wildcard $(CURDIR)/.arrow/version))
+
+export OPENVINO ?= $(patsubst %/version,%,$(wildcard $(CURDIR)/.openvino/version))
 
 # What is ours and formatted: only folders that are there.
 SWIFT := $(wildcard Package.swift Sources Tests Fuzz Examples Benchmarks Snippets)
@@ -25,6 +27,9 @@ libtorch: ## fetch libtorch into .libtorch (nothing to do if LIBTORCH names one)
 arrow: ## fetch Arrow into .arrow, which reads and writes Parquet (nothing to do if ARROW names one)
 	@scripts/arrow.sh
 
+openvino: ## fetch OpenVINO into .openvino, which runs ONNX models that are audited (nothing to do if OPENVINO names one)
+	@scripts/openvino.sh
+
 plotly: ## fetch Plotly.js into .plotly, for the figures of reports
 	@scripts/plotly.sh
 
@@ -35,7 +40,11 @@ setup: libtorch plotly ## libtorch, Plotly.js, Arrow, and the system's libraries
 build: setup ## the command, optimized: .build/release/seesaw
 	swift build -c release --product seesaw
 
+weights: ## fetch pretrained encoders of pictures and texts into .weights, for encode to use by default
+	@scripts/weights.sh
+
 demo: build ## train and compare methods on the emoji data, and write a report
+	@scripts/weights.sh || echo "demo: without pretrained encoders; those that come with Seesaw are used"
 	.build/release/seesaw demo
 
 test: setup lint ## lint, then every test, what depends on the processor at its lowest level too, then the example package

@@ -29,6 +29,12 @@ let strictness =
 // CUDA's library registers itself when it is loaded, so it is linked although nothing of ours names it.
 let cudaLinking = hasCUDA ? ["-Xlinker", "--no-as-needed", "-ltorch_cuda", "-Xlinker", "--as-needed"] : []
 
+// Homebrew's giflib brings no file for pkg-config.
+let giflib = ["/opt/homebrew", "/usr/local"].map { "\($0)/opt/giflib" }.filter {
+  FileManager.default.fileExists(atPath: "\($0)/include/gif_lib.h")
+}
+let pictures = strictness + giflib.map { "-I\($0)/include" }
+
 let headers: [CXXSetting] = [.unsafeFlags(["-isystem", "\(libtorch)/include"] + strictness)]
 let linking: [LinkerSetting] = [
   .unsafeFlags(
@@ -61,6 +67,21 @@ let soundTargets: [Target] =
   ] : []
 let sounds: [Target.Dependency] = hasSndFile ? ["CLibSndFile"] : []
 let heard: [SwiftSetting] = hasSndFile ? [.define("READS_SOUNDS")] : []
+
+// OpenVINO, which runs ONNX models that are audited: OPENVINO, else the folder that `make openvino` fills.
+let openvino = Context.environment["OPENVINO"] ?? "\(packageFolder)/.openvino"
+let hasOpenVINO = FileManager.default.fileExists(atPath: "\(openvino)/include/openvino/c/openvino.h")
+let modelTargets: [Target] =
+  hasOpenVINO
+  ? [
+    .target(
+      name: "COpenVINO", cSettings: [.unsafeFlags(["-isystem", "\(openvino)/include"] + strictness)],
+      linkerSettings: [
+        .unsafeFlags(["-L\(openvino)/lib", "-Xlinker", "-rpath", "-Xlinker", "\(openvino)/lib", "-lopenvino_c"])
+      ])
+  ] : []
+let models: [Target.Dependency] = hasOpenVINO ? ["COpenVINO"] : []
+let run: [SwiftSetting] = hasOpenVINO ? [.define("RUNS_ONNX")] : []
 
 // Of what puts the others together: optimizing it takes a minute of every first build and saves no command more than a
 // sixth of its time, but for programs that answer an audit at once.
@@ -119,13 +140,16 @@ let package = Package(
       name: "CLibJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg62-turbo-dev"]), .brew(["jpeg-turbo"])]),
     .systemLibrary(name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
     .systemLibrary(name: "CLibWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"]), .brew(["webp"])]),
+    .systemLibrary(name: "CLibGIF", pkgConfig: "libgif", providers: [.apt(["libgif-dev"]), .brew(["giflib"])]),
+    .systemLibrary(name: "CLibTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"]), .brew(["libtiff"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
     .systemLibrary(
       name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"]), .brew(["libarchive"])]),
     .target(
-      name: "CImage", dependencies: ["CLibJPEG", "CLibPNG", "CLibWebP"],
-      cSettings: strictness.isEmpty ? [] : [.unsafeFlags(strictness)],
-      linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png"), .linkedLibrary("webp")]),
+      name: "CImage", dependencies: ["CLibJPEG", "CLibPNG", "CLibWebP", "CLibGIF", "CLibTIFF"],
+      cSettings: pictures.isEmpty ? [] : [.unsafeFlags(pictures)],
+      linkerSettings: ["jpeg", "png", "webp", "webpdemux", "gif", "tiff"].map { .linkedLibrary($0) }
+        + (giflib.isEmpty ? [] : [.unsafeFlags(giflib.map { "-L\($0)/lib" })])),
     target("Encoders", ["CImage", "Records", "Torch", "TorchNN", "Multimodal"] + sounds, hurried + heard),
     target(
       "Datasets", ["CLibArchive", "CZlib", "Records", "Torch", "Multimodal", "Evaluation"] + readers, hurried + read),
@@ -141,7 +165,7 @@ let package = Package(
       [
         "Records", "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Auditing",
         logging,
-      ], unhurried),
+      ] + models, unhurried + run),
     target(
       "Seesaw",
       [
@@ -186,7 +210,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     tests("EndToEndTests", ["Datasets", "Records", "Torch"]),
-  ] + arrowTargets + soundTargets,
+  ] + arrowTargets + soundTargets + modelTargets,
   cxxLanguageStandard: .cxx20
 )
 
@@ -199,8 +223,8 @@ if part == "fuzz" {
 }
 if part == "sanitize" {
   let kept: Set = [
-    "CTorch", "Torch", "TorchNN", "Multimodal", "CLibCrypto", "Records", "CLibJPEG", "CLibPNG", "CLibWebP", "CImage",
-    "CLibSndFile", "Encoders", "TestSupport", "TorchTests", "TorchNNTests", "EncodersTests",
+    "CTorch", "Torch", "TorchNN", "Multimodal", "CLibCrypto", "Records", "CLibJPEG", "CLibPNG", "CLibWebP", "CLibGIF",
+    "CLibTIFF", "CImage", "CLibSndFile", "Encoders", "TestSupport", "TorchTests", "TorchNNTests", "EncodersTests",
   ]
   package.products = []
   package.targets.removeAll { !kept.contains($0.name) }

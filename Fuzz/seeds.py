@@ -205,6 +205,38 @@ put("picture", "bomb.png", png(60000, 60000, 8, 2, bytes(1 << 20)))
 put("picture", "bomb-below-its-limit.png", png(512, 512, 8, 2, bytes(513 * 3 * 512)))
 put("picture", "text-bomb.png", png(1, 1, 8, 0, b"\0\0", chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1 << 22), 9))))
 put("picture", "animated.png", png(1, 1, 8, 0, b"\0\0", chunk(b"acTL", struct.pack(">II", 9, 0))))
+for path in sorted((root / "Tests/Golden/pictures").glob("*.*")):
+    if path.suffix in (".gif", ".bmp", ".tif") or path.name.startswith("animated"):
+        put("picture", path.name, path.read_bytes())
+gif = (root / "Tests/Golden/pictures/palette.gif").read_bytes()
+put("picture", "screen-of-gigabytes.gif", gif[:6] + b"\xff" * 4 + gif[10:])
+put("picture", "frame-beyond.gif", gif.replace(b",\0\0\0\0", b",\xff\xff\xff\xff", 1))
+put("picture", "extensions-without-end.gif", gif[:-1] + b"!\xfe\x01a" * 400)
+
+
+def bmp(header, body=b"", start=0):
+    return b"BM" + struct.pack("<IHHI", 14 + len(header) + len(body), 0, 0, start) + header + body
+
+
+info = struct.Struct("<IiiHHIIiiII")
+put("picture", "height-least.bmp", bmp(info.pack(40, 4, -2**31, 1, 24, 0, 0, 0, 0, 0, 0), bytes(64), 54))
+put("picture", "palette-of-gigabytes.bmp", bmp(info.pack(40, 4, 4, 1, 8, 0, 0, 0, 0, 2**32 - 1, 0), bytes(64), 54))
+put("picture", "runs-without-end.bmp", bmp(info.pack(40, 60, 60, 1, 8, 1, 0, 0, 0, 0, 0), bytes(1024) + b"\0\2\0\0" * 99, 1078))
+put("picture", "masks-odd.bmp", bmp(info.pack(40, 4, 4, 1, 32, 3, 0, 0, 0, 0, 0), struct.pack("<III", 0xFF00FF, 1, 0) + bytes(64), 66))
+
+
+def tiff(entries, data=b""):
+    fields = b"".join(struct.pack("<HHII", tag, kind, count, value) for tag, kind, count, value in entries)
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + fields + struct.pack("<I", 8) + data
+
+
+plain = [(256, 4, 1, 9), (257, 4, 1, 9), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 122), (277, 3, 1, 1),
+         (278, 4, 1, 9), (279, 4, 1, 81)]
+put("picture", "itself-next.tif", tiff(plain, bytes(81)))
+put("picture", "strip-beyond.tif", tiff([(t, k, c, 2**31 if t == 279 else v) for t, k, c, v in plain], bytes(81)))
+put("picture", "strips-of-gigabytes.tif", tiff([(t, k, c, 2**32 - 1 if t == 278 else v) for t, k, c, v in plain], bytes(81)))
+put("picture", "tile-of-gigabytes.tif", tiff(plain[:5] + [(277, 3, 1, 1), (322, 4, 1, 2**20), (323, 4, 1, 2**20), (324, 4, 1, 8),
+                                                         (325, 4, 1, 99)], bytes(81)))
 for number, path in enumerate(sorted((root / "Data/emoji/images").glob("*.png"), key=lambda p: p.stat().st_size)[:3]):
     put("picture", f"emoji-{number}.png", path.read_bytes())
 
@@ -337,6 +369,16 @@ put("tokenizer", "padding-overflow", folder({
     "vocab.txt": vocabulary, "config.json": {"model_type": "roberta", "max_position_embeddings": 9, "pad_token_id": 2**63 - 1}}))
 put("tokenizer", "length-negative", folder({"vocab.txt": vocabulary, "tokenizer_config.json": {"model_max_length": -1e30}}))
 grow = {"type": "Replace", "pattern": {"String": "e"}, "content": "e" * 50}
+put("tokenizer", "declared", folder({
+    "tokenizer.json": word_piece, "tokenizer_config.json": {
+        "tokenizer_class": "BertTokenizer", "strip_accents": False, "added_tokens_decoder": {
+            "99": {"content": "fox", "single_word": True, "normalized": True}, "3": {"content": "[PAD]", "special": True}},
+        "additional_special_tokens": ["<a>", {"content": "<b>", "lstrip": True}], "own_token": "<own>"}}))
+put("tokenizer", "declared-elsewhere", folder({
+    "vocab.txt": vocabulary, "added_tokens.json": {"fox": 16777215, "": 7, "\u00e9": 8, "e\u0301": 9},
+    "special_tokens_map.json": {"mask_token": {"content": "[MASK]", "rstrip": True}, "extra_special_tokens": {"x": "<x>"}}}))
+put("tokenizer", "declared-badly", folder({
+    "vocab.txt": vocabulary, "tokenizer_config.json": {"added_tokens_decoder": {"1e9": {"content": "a"}, "-1": 3}}}))
 put("tokenizer", "texts-that-explode", folder({
     "tokenizer.json": dict(joins, normalizer={"type": "Sequence", "normalizers": [grow] * 40})}))
 word = dict(word_piece["model"], max_input_chars_per_word=2**62)

@@ -3,8 +3,8 @@
     scripts/audit-doors.py            (make audit-doors)
 
 Trains a small cross-attention model in PyTorch on Data/emoji and audits it as a program, as a Python function, as a
-TorchScript module, as a package of AOTInductor (where a C++ compiler is there) and as a file of predictions. Then an early
-fusion, a two-tower model and one without a neural network, each from Python. Says what was compared, and how far apart it was.
+TorchScript module, as a package of AOTInductor (where a C++ compiler is there), as an ONNX model (where OpenVINO is there) and
+as a file of predictions. Then an early fusion, a two-tower model and one without a neural network, each from Python. Says what was compared, and how far apart it was.
 """
 
 import csv
@@ -225,6 +225,17 @@ def doors(folder):
         same(by_program, table(folder / "package"), "program and AOTInductor package")
     else:
         print("  --    AOTInductor package: no C++ compiler here")
+
+    if (root / ".openvino").exists():
+        example = (torch.rand(16, 3, 64, 64), tokens(words, [row["text"] for row in splits["test"][:16]]))
+        onnx = str(folder / "model.onnx")
+        torch.onnx.export(
+            model, example, onnx, dynamo=False, input_names=["pixels", "tokens"], output_names=["logits"],
+            dynamic_axes={"tokens": {1: "length"}})
+        command(DATA, "--module", onnx, *given, "--out", folder / "onnx", *ASKED)
+        same(by_program, table(folder / "onnx"), "program and ONNX model")
+    else:
+        print("  --    ONNX model: no runtime here (make openvino)")
 
     # A file as somebody would write it, with what needs none of our inputs.
     arrays, names = seesaw._tensors(folder / "program" / "table.safetensors")

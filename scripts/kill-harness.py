@@ -151,7 +151,7 @@ class Harness:
     def __init__(self, arguments, work):
         self.seesaw, self.work, self.wanted = arguments.seesaw, work, arguments.kills
         self.numbers = random.Random(arguments.seed)
-        self.environment = dict(os.environ, OMP_NUM_THREADS="1")
+        self.environment = dict(os.environ, OMP_NUM_THREADS="1", SEESAW_WEIGHTS="")
         self.total = self.landed = 0
         self.signals = {}
         self.faults = []

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what reads JPEG, PNG and WebP files, archives and sounds and, on Linux, what computes SHA-256, where it is missing.
+# Installs what reads pictures (JPEG, PNG, WebP, GIF, TIFF), archives and sounds and, on Linux, what computes SHA-256, where it is missing.
 set -euo pipefail
 
 say() { printf 'system libraries: %s\n' "$1"; }
@@ -10,21 +10,32 @@ fail() {
   exit 1
 }
 
-libraries=(libjpeg libpng libwebp zlib libarchive sndfile)
+libraries=(libjpeg libpng libwebp libwebpdemux libgif libtiff-4 zlib libarchive sndfile)
 # macOS has CryptoKit.
 [ "$(uname -s)" = Darwin ] || libraries+=(libcrypto)
+
+# giflib brings a file for pkg-config on some systems only.
+there() {
+  pkg-config --exists "$1" && return
+  [ "$1" = libgif ] || return 1
+  local root
+  for root in /usr /usr/local /opt/homebrew /opt/homebrew/opt/giflib /usr/local/opt/giflib; do
+    [ ! -f "$root/include/gif_lib.h" ] || return 0
+  done
+  return 1
+}
 
 missing() {
   command -v pkg-config >/dev/null || { echo "pkg-config ${libraries[*]}"; return; }
   for library in "${libraries[@]}"; do
-    pkg-config --exists "$library" || printf '%s ' "$library"
+    there "$library" || printf '%s ' "$library"
   done
 }
 
 lacking="$(missing)"
 if [ -z "$lacking" ]; then
   versions=""
-  for library in "${libraries[@]}"; do versions+=", $library $(pkg-config --modversion "$library")"; done
+  for library in "${libraries[@]}"; do versions+=", $library $(pkg-config --modversion "$library" 2>/dev/null || true)"; done
   say "${versions#, } (already there)"
   exit 0
 fi
@@ -32,15 +43,15 @@ fi
 case "$(uname -s)" in
   Darwin)
     command -v brew >/dev/null \
-      || fail "missing: $lacking" "install Homebrew, then: brew install pkgconf jpeg-turbo libpng webp libarchive libsndfile"
-    brew install --quiet pkgconf jpeg-turbo libpng webp libarchive libsndfile
+      || fail "missing: $lacking" "install Homebrew, then: brew install pkgconf jpeg-turbo libpng webp giflib libtiff libarchive libsndfile"
+    brew install --quiet pkgconf jpeg-turbo libpng webp giflib libtiff libarchive libsndfile
     # Homebrew links no pkg-config file of what macOS has of its own.
     export PKG_CONFIG_PATH="$(brew --prefix libarchive)/lib/pkgconfig:${PKG_CONFIG_PATH:-}"
     ;;
   Linux)
-    wanted="pkg-config libpng-dev libwebp-dev zlib1g-dev libarchive-dev libsndfile1-dev libssl-dev and libjpeg62-turbo-dev (Debian) or libjpeg-turbo8-dev (Ubuntu)"
+    wanted="pkg-config libpng-dev libwebp-dev libgif-dev libtiff-dev zlib1g-dev libarchive-dev libsndfile1-dev libssl-dev and libjpeg62-turbo-dev (Debian) or libjpeg-turbo8-dev (Ubuntu)"
     command -v apt-get >/dev/null || fail "missing: $lacking" \
-      "install pkg-config and the development packages of libjpeg-turbo, libpng, libwebp, zlib, libarchive, libsndfile and OpenSSL"
+      "install pkg-config and the development packages of libjpeg-turbo, libpng, libwebp, giflib, libtiff, zlib, libarchive, libsndfile and OpenSSL"
     root=()
     if [ "$(id -u)" -ne 0 ]; then
       command -v sudo >/dev/null \
@@ -58,13 +69,13 @@ case "$(uname -s)" in
       fi
     done
     ${root[@]+"${root[@]}"} env DEBIAN_FRONTEND=noninteractive \
-      apt-get -qq install -y --no-install-recommends pkg-config "$jpeg" libpng-dev libwebp-dev zlib1g-dev \
+      apt-get -qq install -y --no-install-recommends pkg-config "$jpeg" libpng-dev libwebp-dev libgif-dev libtiff-dev zlib1g-dev \
       libarchive-dev libsndfile1-dev libssl-dev \
       >/dev/null \
       || fail "apt-get could not install them" "by hand: apt-get install $wanted"
     ;;
   *)
-    fail "missing: $lacking" "install libjpeg-turbo, libpng, libwebp, zlib, libarchive, libsndfile, OpenSSL and pkg-config"
+    fail "missing: $lacking" "install libjpeg-turbo, libpng, libwebp, giflib, libtiff, zlib, libarchive, libsndfile, OpenSSL and pkg-config"
     ;;
 esac
 

@@ -6,6 +6,11 @@
 cimage_status cimage_decode_jpeg(const uint8_t *data, size_t count, uint64_t pixel_limit, cimage_picture *picture);
 cimage_status cimage_decode_png(const uint8_t *data, size_t count, uint64_t pixel_limit, cimage_picture *picture);
 cimage_status cimage_decode_webp(const uint8_t *data, size_t count, uint64_t pixel_limit, cimage_picture *picture);
+cimage_status cimage_decode_gif(const uint8_t *data, size_t count, uint64_t pixel_limit, cimage_picture *picture);
+cimage_status cimage_decode_bmp(const uint8_t *data, size_t count, uint64_t pixel_limit, cimage_picture *picture);
+cimage_status cimage_decode_tiff(const uint8_t *data, size_t count, uint64_t pixel_limit, cimage_picture *picture);
+
+int cimage_is_bmp(const uint8_t *data, size_t count);
 
 void cimage_say(cimage_picture *picture, const char *message);
 

@@ -95,15 +95,15 @@ typedef struct {
 static void read_lines(reader *r, cimage_picture *picture) {
   const size_t width = picture->width;
   const int inks = r->info.out_color_space == JCS_CMYK;
-  // Adobe writes how much paper shows through, the standard how much ink there is.
-  const unsigned invert = r->info.saw_Adobe_marker ? 0 : 255;
+  // Of how much paper shows through, with Adobe's marker or without: what is found without it was mostly written by
+  // Adobe's programs too and lost the marker on the way, and the reference pipelines read it so.
   while (r->info.output_scanline < r->info.output_height) {
     uint8_t *row = picture->pixels + (size_t)r->info.output_scanline * width * 3;
     JSAMPROW target = inks ? r->line : row;
     if (jpeg_read_scanlines(&r->info, &target, 1) != 1 || !inks) continue;
     for (size_t x = 0; x < width; x++) {
-      const unsigned black = r->line[4 * x + 3] ^ invert;
-      for (size_t c = 0; c < 3; c++) row[3 * x + c] = (uint8_t)(((r->line[4 * x + c] ^ invert) * black + 127) / 255);
+      const unsigned black = r->line[4 * x + 3];
+      for (size_t c = 0; c < 3; c++) row[3 * x + c] = (uint8_t)((r->line[4 * x + c] * black + 127) / 255);
     }
   }
 }

@@ -79,6 +79,11 @@ cimage_format cimage_detect(const uint8_t *data, size_t count) {
   if (count >= 3 && data[0] == 0xFF && data[1] == 0xD8 && data[2] == 0xFF) return CIMAGE_JPEG;
   if (count >= 8 && memcmp(data, png, 8) == 0) return CIMAGE_PNG;
   if (count >= 12 && memcmp(data, "RIFF", 4) == 0 && memcmp(data + 8, "WEBP", 4) == 0) return CIMAGE_WEBP;
+  if (count >= 6 && (memcmp(data, "GIF87a", 6) == 0 || memcmp(data, "GIF89a", 6) == 0)) return CIMAGE_GIF;
+  if (cimage_is_bmp(data, count)) return CIMAGE_BMP;
+  // 42, or 43 for files beyond 4 GiB, in either order of bytes.
+  if (count >= 4 && memcmp(data, "II", 2) == 0 && (data[2] == 42 || data[2] == 43) && data[3] == 0) return CIMAGE_TIFF;
+  if (count >= 4 && memcmp(data, "MM", 2) == 0 && data[2] == 0 && (data[3] == 42 || data[3] == 43)) return CIMAGE_TIFF;
   return CIMAGE_UNKNOWN;
 }
 
@@ -89,6 +94,9 @@ cimage_status cimage_decode(const uint8_t *data, size_t count, uint64_t pixel_li
     case CIMAGE_JPEG: status = cimage_decode_jpeg(data, count, pixel_limit, picture); break;
     case CIMAGE_PNG: status = cimage_decode_png(data, count, pixel_limit, picture); break;
     case CIMAGE_WEBP: status = cimage_decode_webp(data, count, pixel_limit, picture); break;
+    case CIMAGE_GIF: status = cimage_decode_gif(data, count, pixel_limit, picture); break;
+    case CIMAGE_BMP: status = cimage_decode_bmp(data, count, pixel_limit, picture); break;
+    case CIMAGE_TIFF: status = cimage_decode_tiff(data, count, pixel_limit, picture); break;
     case CIMAGE_UNKNOWN: break;
   }
   if (status != CIMAGE_OK) {

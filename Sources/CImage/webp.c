@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <webp/decode.h>
+#include <webp/demux.h>
 #include <webp/encode.h>
 
 #include "internal.h"
@@ -29,6 +30,33 @@ static int orientation_of(const uint8_t *data, size_t count) {
   return 1;
 }
 
+// The first frame of an animation, on its canvas.
+static cimage_status read_first_frame(const uint8_t *data, size_t count, int has_alpha, cimage_picture *picture) {
+  WebPAnimDecoderOptions options;
+  if (!WebPAnimDecoderOptionsInit(&options)) return CIMAGE_UNSUPPORTED;
+  options.color_mode = MODE_RGBA;
+  const WebPData bytes = {data, count};
+  WebPAnimDecoder *decoder = WebPAnimDecoderNew(&bytes, &options);
+  if (decoder == NULL) return translate(VP8_STATUS_BITSTREAM_ERROR, picture);
+  const size_t pixels = (size_t)picture->width * picture->height;
+  WebPAnimInfo info;
+  uint8_t *canvas = NULL;
+  int moment;
+  cimage_status status = CIMAGE_OK;
+  if (!WebPAnimDecoderGetInfo(decoder, &info) || info.canvas_width != picture->width
+      || info.canvas_height != picture->height || !WebPAnimDecoderGetNext(decoder, &canvas, &moment) || canvas == NULL)
+    status = translate(VP8_STATUS_BITSTREAM_ERROR, picture);
+  if (status == CIMAGE_OK && (picture->pixels = malloc(pixels * 4)) == NULL) status = CIMAGE_NO_MEMORY;
+  if (status == CIMAGE_OK) {
+    memcpy(picture->pixels, canvas, pixels * 4);
+    // Without transparency what no frame covers is black.
+    if (!has_alpha) for (size_t i = 0; i < pixels; i++) picture->pixels[4 * i + 3] = 255;
+    cimage_flatten(picture->pixels, pixels);
+  }
+  WebPAnimDecoderDelete(decoder);
+  return status;
+}
+
 cimage_status cimage_decode_webp(const uint8_t *data, size_t count, uint64_t pixel_limit, cimage_picture *picture) {
   const uint64_t declared = 8 + ((uint64_t)data[4] | (uint64_t)data[5] << 8 | (uint64_t)data[6] << 16
                                  | (uint64_t)data[7] << 24);
@@ -37,13 +65,13 @@ cimage_status cimage_decode_webp(const uint8_t *data, size_t count, uint64_t pix
   if (!WebPInitDecoderConfig(&config)) return CIMAGE_UNSUPPORTED;
   cimage_status status = translate(WebPGetFeatures(data, count, &config.input), picture);
   if (status != CIMAGE_OK) return status;
-  if (config.input.has_animation) {
-    cimage_say(picture, "an animation");
-    return CIMAGE_UNSUPPORTED;
-  }
   if (config.input.width <= 0 || config.input.height <= 0) return translate(VP8_STATUS_BITSTREAM_ERROR, picture);
   status = cimage_admit(picture, (uint64_t)config.input.width, (uint64_t)config.input.height, pixel_limit);
   if (status != CIMAGE_OK) return status;
+  if (config.input.has_animation) {
+    status = read_first_frame(data, count, config.input.has_alpha, picture);
+    return status == CIMAGE_OK ? cimage_turn(picture, orientation_of(data, count)) : status;
+  }
 
   const size_t pixels = (size_t)picture->width * picture->height;
   const size_t channels = config.input.has_alpha ? 4 : 3;

@@ -108,10 +108,14 @@ ctorch_status ctorch_embedding(ctorch_tensor table, ctorch_tensor indices, ctorc
 }
 
 ctorch_status ctorch_conv2d(ctorch_tensor a, ctorch_tensor weight, ctorch_tensor bias, const int64_t *stride,
-                            const int64_t *padding, ctorch_tensor *out) {
+                            const int64_t *padding, int64_t groups, ctorch_tensor *out) {
   return guard([&] {
-    *out = wrap(at::conv2d(a->value, weight->value, optional(bias), sizes(stride, 2), sizes(padding, 2)));
+    *out = wrap(at::conv2d(a->value, weight->value, optional(bias), sizes(stride, 2), sizes(padding, 2), {1, 1}, groups));
   });
+}
+
+ctorch_status ctorch_zero_padded(ctorch_tensor a, const int64_t *margins, ctorch_tensor *out) {
+  return guard([&] { *out = wrap(at::constant_pad_nd(a->value, sizes(margins, 4))); });
 }
 
 ctorch_status ctorch_channels_last(ctorch_tensor a, ctorch_tensor *out) {

@@ -20,6 +20,8 @@ public final class FeatureSet {
   public let view: String?
   /// The modalities that were left out of it.
   public let leftOut: [String]
+  /// What the features in batches are multiplied by; everything else of the set is as it lies.
+  public let scales: FeatureScales
 
   let known = NSLock()
   private var conditionSplits: [String: (split: FeatureSplit, absent: Set<Modality>, zeroFeatures: Bool)] = [:]
@@ -51,12 +53,13 @@ public final class FeatureSet {
     forms = Self.forms(of: train)
     view = nil
     leftOut = []
+    scales = .none
   }
 
   /// A part of a set that was checked as a whole.
   init(
     of whole: FeatureSet, _ manifest: DatasetManifest, train: FeatureSplit, validation: FeatureSplit?,
-    test: FeatureSplit?, view: String?, leftOut: [String]
+    test: FeatureSplit?, view: String?, leftOut: [String], scales: FeatureScales
   ) {
     folder = whole.folder
     self.manifest = manifest
@@ -66,6 +69,7 @@ public final class FeatureSet {
     forms = Self.forms(of: train)
     self.view = view
     self.leftOut = leftOut
+    self.scales = scales
   }
 
   private static func forms(of train: FeatureSplit) -> [InputForm] {

@@ -25,7 +25,7 @@ struct FeatureSetCheck {
       do {
         found[name] = try split(name, SafeTensors(reading: url))
       } catch let error as SafeTensorsError {
-        faults.append(error.description)
+        faults.append(error.diagnosis.what)
       } catch {
         faults.append("\(name).safetensors: \(Diagnosis(describing: error).what)")
       }
@@ -190,6 +190,9 @@ extension SafeTensorsError: Diagnosable {
   public var diagnosis: Diagnosis {
     if case .unwritable(_, let code) = problem, let trouble = FileTrouble(posix: code) {
       return trouble.diagnosis(path: path)
+    }
+    if GitLFSPointer.stands(at: URL(filePath: path)) {
+      return Diagnosis("'\(path)' is \(GitLFSPointer.words)", exitStatus: .input)
     }
     return Diagnosis(description, exitStatus: .input)
   }

@@ -52,7 +52,8 @@ extension FeatureSet {
     let modalities = kept.map { Modality($0) }
     return FeatureSet(
       of: self, manifest, train: train.restricted(to: modalities), validation: validation?.restricted(to: modalities),
-      test: test?.restricted(to: modalities), view: view, leftOut: leftOut + known.filter { !kept.contains($0) })
+      test: test?.restricted(to: modalities), view: view,
+      leftOut: leftOut + known.filter { !kept.contains($0) }, scales: scales)
   }
 
   /// The same set with a view of the training, the validation and the test split in the place of the plain ones.
@@ -71,7 +72,8 @@ extension FeatureSet {
     return FeatureSet(
       of: self, manifest, train: try viewed(train, "train", name, modality),
       validation: try validation.map { try viewed($0, "validation", name, modality) },
-      test: try test.map { _ in try test(under: name).split }, view: name, leftOut: leftOut)
+      test: try test.map { _ in try test(under: name).split }, view: name, leftOut: leftOut,
+      scales: scales)
   }
 
   /// The files of the view that it is seen under, besides those of the plain set.

@@ -20,6 +20,8 @@ public struct FeatureSplit: BatchSource {
   private var owners: [Modality: [Int]] = [:]
   private(set) var elementType = ElementType.float32
   private(set) var device = Device.cpu
+  /// What features are multiplied by in batches.
+  private var scales = FeatureScales.none
   private var layout: BlockLayout?
   /// Whether rows come past the system's page cache.
   private(set) var isUncached = false
@@ -36,6 +38,13 @@ public struct FeatureSplit: BatchSource {
     var copy = self
     copy.elementType = elementType
     copy.device = device
+    return copy
+  }
+
+  /// The same split, whose features come multiplied in batches; `inputs` stay as they lie.
+  func scaled(by scales: FeatureScales) -> FeatureSplit {
+    var copy = self
+    copy.scales = scales
     return copy
   }
 
@@ -118,6 +127,7 @@ public struct FeatureSplit: BatchSource {
     copy.owners = owners.filter { $0.key != modality }
     copy.elementType = elementType
     copy.device = device
+    copy.scales = scales
     return copy
   }
 
@@ -130,6 +140,7 @@ public struct FeatureSplit: BatchSource {
     copy.impaired = impaired
     copy.flipped = flipped
     copy.flipped[modality] = nil
+    copy.scales = scales
     return copy
   }
 
@@ -139,6 +150,7 @@ public struct FeatureSplit: BatchSource {
     copy.impaired = impaired
     copy.owners = owners.filter { modalities.contains($0.key) }
     copy.flipped = flipped.filter { modalities.contains($0.key) }
+    copy.scales = scales
     return copy
   }
 
@@ -157,14 +169,15 @@ public struct FeatureSplit: BatchSource {
     let batchInputs = try inputs.map { modality, features in
       var rows: Tensor
       if features.shape[0] == 1 && count != 1 {
-        rows = try inBatches(features).expanded([samples.count] + features.shape.dropFirst())
+        rows = try inBatches(features, modality).expanded([samples.count] + features.shape.dropFirst())
       } else if let owners = owners[modality] {
-        rows = try inBatches(features.indexed(0, by: Tensor(samples.map { owners[$0] })))
+        rows = try inBatches(features.indexed(0, by: Tensor(samples.map { owners[$0] })), modality)
       } else {
         rows = try inBatches(
           isRun && !samples.isEmpty
             ? features.narrowed(0, from: samples[0], length: samples.count)
-            : FlippedView.rows(samples, index, of: features, or: flipped[modality]?.features, where: flips))
+            : FlippedView.rows(samples, index, of: features, or: flipped[modality]?.features, where: flips),
+          modality)
       }
       rows = try change(modality, rows)
       if anyHidden, visits.contains(where: { $0.hidden.contains(modality) }) {
@@ -179,9 +192,11 @@ public struct FeatureSplit: BatchSource {
       hidden: anyHidden ? visits.map(\.hidden) : [])
   }
 
-  /// Features in the type that is computed in; pixels and tokens as they are.
-  func inBatches(_ rows: Tensor) throws -> Tensor {
-    rows.elementType.isFloatingPoint ? try rows.to(elementType) : rows
+  /// Features in the type that is computed in, multiplied; pixels and tokens as they are.
+  package func inBatches(_ rows: Tensor, _ modality: Modality) throws -> Tensor {
+    guard rows.elementType.isFloatingPoint else { return rows }
+    let rows = try rows.to(elementType)
+    return scales[modality] == 1 ? rows : try rows * scales[modality]
   }
 
   public func feed(_ batches: SamplingPlan.Batches, from first: Int = 0) throws -> any BatchFeed {
@@ -195,7 +210,7 @@ public struct FeatureSplit: BatchSource {
     _ batches: SamplingPlan.Batches, from first: Int, seeing views: [Modality: StoredViews] = [:]
   ) -> (any BatchFeed)? {
     guard let layout, let stored, let windows = batches.plan.order?.windows(layout) else { return nil }
-    return StreamedBatches(windows, batches, from: first, stored, flipped, views, labels, elementType, device)
+    return StreamedBatches(windows, batches, from: first, self, stored, views)
   }
 }
 

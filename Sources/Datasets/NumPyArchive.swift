@@ -17,8 +17,10 @@ struct NumPyArchive: Sendable {
     let offset: Int
   }
 
-  /// The arrays; whatever else is in the archive is passed over.
+  /// The arrays.
   let entries: [Entry]
+  /// The names of what else is in the archive and passed over, the first of them.
+  let others: [String]
   private let file: ZipBytes
   /// Where the list begins and the entries end.
   private let listOffset: Int
@@ -28,13 +30,17 @@ struct NumPyArchive: Sendable {
     let list = try file.list()
     listOffset = list.offset
     var entries: [Entry] = []
+    var others: [String] = []
     var names: Set<String> = []
     var position = list.offset
     for _ in 0..<list.count {
       guard position < list.end else { throw .init(.malformed("its list of entries is shorter than it says")) }
-      let (entry, next) = try Self.entry(file, at: position, listEnd: list.end)
+      let (entry, name, next) = try Self.entry(file, at: position, listEnd: list.end)
       position = next
-      guard let entry else { continue }
+      guard let entry else {
+        if others.count < 64 { others.append(name) }
+        continue
+      }
       guard entry.packedSize <= listOffset, entry.offset <= listOffset else {
         throw .init(.truncated("'\(entry.name)' lies beyond the archive's list"))
       }
@@ -49,6 +55,7 @@ struct NumPyArchive: Sendable {
       end = entry.offset + Self.headerSize + entry.packedSize
     }
     self.entries = entries
+    self.others = others
   }
 
   /// The bytes of an entry, checked against its checksum.
@@ -83,8 +90,10 @@ struct NumPyArchive: Sendable {
   /// Of an entry, before its name.
   private static let headerSize = 30
 
-  /// The entry at a place of the list, nil where it is no array, and where the next begins.
-  private static func entry(_ file: ZipBytes, at start: Int, listEnd: Int) throws(NumPyFault) -> (Entry?, Int) {
+  /// The entry at a place of the list, nil where it is no array, its name, and where the next begins.
+  private static func entry(
+    _ file: ZipBytes, at start: Int, listEnd: Int
+  ) throws(NumPyFault) -> (Entry?, name: String, next: Int) {
     guard try file.u32(start) == 0x0201_4B50 else { throw .init(.malformed("its list of entries is broken")) }
     let flags = try file.u16(start + 8)
     let method = try file.u16(start + 10)
@@ -121,7 +130,7 @@ struct NumPyArchive: Sendable {
     }
 
     let fullName = String(decoding: file.slice(start + 46, nameLength), as: UTF8.self)
-    guard fullName.hasSuffix(".npy") else { return (nil, end) }
+    guard fullName.hasSuffix(".npy") else { return (nil, fullName, end) }
     let name = String(fullName.dropLast(".npy".count))
     guard flags & 1 == 0 else { throw .init(.malformed("'\(name)' is encrypted")) }
     guard method == 0 || method == 8 else {
@@ -134,7 +143,7 @@ struct NumPyArchive: Sendable {
     }
     let entry = Entry(
       name: name, isPacked: method == 8, checksum: checksum, packedSize: packedSize, size: size, offset: offset)
-    return (entry, end)
+    return (entry, fullName, end)
   }
 
   /// zlib counts in 32 bits.

@@ -88,6 +88,18 @@ public struct NumPyArray: Sendable {
     }
   }
 
+  /// The elements as names, in row-major order: texts as they are, whole numbers of any size exactly.
+  ///
+  /// - Throws: ``NumPyError`` where a text is not Unicode.
+  public func words() throws -> [String] {
+    switch (elements.form, elements.byteCount) {
+    case (.bytes, _), (.characters, _): try strings()
+    case (.unsigned, 8): rowMajor(read(UInt64.self) { String($0) })
+    case (.float, _): try doubles().map { Int(exactly: $0).map(String.init) ?? "\($0)" }
+    case (.signed, _), (.unsigned, _), (.boolean, _): try ints().map(String.init)
+    }
+  }
+
   /// The elements in row-major order, without the zeros that fill them up.
   ///
   /// - Throws: ``NumPyError`` where they are numbers, or one is not Unicode.

@@ -7,6 +7,10 @@ public struct NumPyError: Diagnosable, Equatable {
     case unknownFormat
     /// Python objects: an object array or a pickle, which could run code of anybody's.
     case pickled
+    /// What `torch.save` wrote: a pickle too.
+    case torch
+    /// A zip archive without arrays; what seems to be in it.
+    case otherArchive(String)
     /// Elements of a type that is not read; the type as the file spells it.
     case unsupportedType(String)
     /// The file ends early; what is missing.
@@ -47,6 +51,12 @@ public struct NumPyError: Diagnosable, Equatable {
     case .pickled:
       what = "\(subject) holds Python objects (a pickle), which are not read"
       remedy = "save plain arrays: numbers, or text by array.astype(str)"
+    case .torch:
+      what = "\(subject) is a PyTorch file (a pickle), which is not read, for a pickle can run any code"
+      remedy = "save its tensors with safetensors.torch.save_file, or their arrays with numpy.savez"
+    case .otherArchive(let kind):
+      what = "\(subject) is \(kind), and no .npz archive of arrays"
+      remedy = "write the arrays with numpy.savez"
     case .unsupportedType(let type):
       what = "\(subject) has elements of the type '\(type)', which are not read"
       remedy = "save plain arrays of float16 to float64, int8 to int64, uint8 to uint64, bool or str"

@@ -35,20 +35,55 @@ public struct NumPyFile: Sendable {
     let start = [UInt8](data.prefix(NumPyHeader.magic.count))
     if start == NumPyHeader.magic {
       content = .single(data)
-      names = [URL(filePath: path).deletingPathExtension().lastPathComponent]
+      let name = URL(filePath: path).deletingPathExtension().lastPathComponent
+      names = [name]
+      // What can never be read is told before anybody asks for it.
+      do { _ = try NumPyHeader(data) } catch { throw NumPyError(path, array: name, error.problem) }
     } else if start.starts(with: [0x50, 0x4B]) {
-      do {
-        let archive = try NumPyArchive(data)
-        content = .archive(archive)
-        names = archive.entries.map(\.name)
-      } catch { throw NumPyError(path, error.problem) }
-    } else if start.count > 1, start[0] == 0x80, (2...5).contains(start[1]) {
-      throw NumPyError(path, .pickled)
+      let archive: NumPyArchive
+      do { archive = try NumPyArchive(data) } catch { throw NumPyError(path, error.problem) }
+      if archive.entries.isEmpty, let problem = Self.problem(archive.others) { throw NumPyError(path, problem) }
+      content = .archive(archive)
+      names = archive.entries.map(\.name)
+    } else if let problem = Self.pickle(data, path) {
+      throw NumPyError(path, problem)
+    } else if GitLFSPointer.begins(data.prefix(64)) {
+      throw Diagnosis("the file is \(GitLFSPointer.words)", place: path, exitStatus: .input)
     } else if start.isEmpty {
       throw NumPyError(path, .truncated("it is empty"))
     } else {
       throw NumPyError(path, .unknownFormat)
     }
+  }
+
+  /// What an archive without arrays is; nil where nothing is in it.
+  private static func problem(_ others: [String]) -> NumPyError.Problem? {
+    func has(_ end: String) -> Bool { others.contains { $0 == end || $0.hasSuffix("/\(end)") } }
+    if others.isEmpty { return .otherArchive("an empty archive") }
+    if has("data.pkl") { return has("constants.pkl") ? .otherArchive("a TorchScript module") : .torch }
+    if has("[Content_Types].xml") { return .otherArchive("an office document") }
+    let shown = others.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
+    return .otherArchive("a zip archive of other files (\(shown)\(others.count > 3 ? ", …" : ""))")
+  }
+
+  /// Whether bytes are a pickle, or the file's name says so; nil where neither.
+  private static func pickle(_ data: Data, _ path: String) -> NumPyError.Problem? {
+    let start = [UInt8](data.prefix(16))
+    let ending = URL(filePath: path).pathExtension.lowercased()
+    let isTorchName = ["pt", "pth", "ckpt"].contains(ending)
+    if start.count > 1, start[0] == 0x80, (2...5).contains(start[1]) {
+      // The number that PyTorch began its files with before they were archives.
+      let isTorch = start.dropFirst(2).starts(with: [
+        0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19,
+      ])
+      return isTorch ? .torch : .pickled
+    }
+    // The oldest pickles are text, and no mark begins them.
+    let isText = ["(dp", "(lp", "ccopy_reg\n", "cnumpy", "c__builtin__", "(i__main__"].contains {
+      data.starts(with: $0.utf8)
+    }
+    if isText || ["pkl", "pickle", "p", "joblib"].contains(ending) { return .pickled }
+    return isTorchName && !data.isEmpty && !GitLFSPointer.begins(data.prefix(64)) ? .torch : nil
   }
 
   /// The array of that name.

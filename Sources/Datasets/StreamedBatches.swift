@@ -8,9 +8,7 @@ import Torch
 final class StreamedBatches: BatchFeed {
   private let windows: SampleWindows
   private let batches: SamplingPlan.Batches
-  private let labels: Tensor
-  private let elementType: ElementType
-  private let device: Device
+  private let split: FeatureSplit
 
   private let stored: PerModality<StoredRows>
   private let reader: WindowReader
@@ -20,16 +18,13 @@ final class StreamedBatches: BatchFeed {
   private var place: Int
 
   init(
-    _ windows: SampleWindows, _ batches: SamplingPlan.Batches, from first: Int, _ stored: PerModality<StoredRows>,
-    _ flipped: [Modality: FlippedView], _ views: [Modality: StoredViews], _ labels: Tensor, _ elementType: ElementType,
-    _ device: Device
+    _ windows: SampleWindows, _ batches: SamplingPlan.Batches, from first: Int, _ split: FeatureSplit,
+    _ stored: PerModality<StoredRows>, _ views: [Modality: StoredViews]
   ) {
     self.windows = windows
     self.batches = batches
     self.stored = stored
-    self.labels = labels
-    self.elementType = elementType
-    self.device = device
+    self.split = split
     number = first
     place = first * batches.size
     let flips = batches.plan.flips
@@ -37,7 +32,7 @@ final class StreamedBatches: BatchFeed {
       windows,
       stored.map { modality, plain in
         WindowReader.Views(
-          plain: plain, flipped: flips == nil ? nil : flipped[modality]?.stored, impaired: views[modality])
+          plain: plain, flipped: flips == nil ? nil : split.flipped[modality]?.stored, impaired: views[modality])
       }.values, flips)
     if first < batches.count { reader.request(windows.window(ofPlace: place).window) }
   }
@@ -72,7 +67,7 @@ final class StreamedBatches: BatchFeed {
       places: before..<(before + count), samples: read.samples,
       inputs: PerModality(
         stored.modalities, try zip(stored.values, read.buffers).map { try $1.tensor(count, of: $0) }),
-      labels: try labels.indexed(0, by: Tensor(read.samples)))
+      labels: try split.labels.indexed(0, by: Tensor(read.samples)))
     current = loaded
     return loaded
   }
@@ -83,12 +78,11 @@ final class StreamedBatches: BatchFeed {
     let isLast = places.upperBound == window.places.upperBound
     return Batch(
       samples: Array(window.samples[start..<(start + places.count)]),
-      inputs: try window.inputs.map { _, all in
+      inputs: try window.inputs.map { modality, all in
         let rows = try all.narrowed(0, from: start, length: places.count)
-        return try (isLast ? rows.cloned() : rows)
-          .to(rows.elementType.isFloatingPoint ? elementType : rows.elementType, on: device)
+        return try split.inBatches(isLast ? rows.cloned() : rows, modality).to(on: split.device)
       },
-      labels: try window.labels.narrowed(0, from: start, length: places.count).to(on: device))
+      labels: try window.labels.narrowed(0, from: start, length: places.count).to(on: split.device))
   }
 }
 

@@ -185,12 +185,12 @@ package struct ViewedBatches: BatchSource {
         let seen = places.map { samples[$0] }
         let part: Tensor
         switch view {
-        case .stored(let files): part = try base.inBatches(Self.rows(seen, of: files[draw].features, count))
+        case .stored(let files): part = try base.inBatches(Self.rows(seen, of: files[draw].features, count), modality)
         case .swapped:
           let others = seen.map { sample in
             (sample + 1 + Self.scaled(numbers.next(after: 4 * sample + 3), count - 1)) % count
           }
-          part = try base.inBatches(Self.rows(others, of: base.inputs[modality], count))
+          part = try base.inBatches(Self.rows(others, of: base.inputs[modality], count), modality)
         case .drawn(let impairment):
           let plain = try rows.indexed(0, by: Tensor(places))
           part = try plain.impaired(by: impairment) { flips.numbers("view/\(modality)", of: seen[$0]) }

@@ -11,6 +11,8 @@ public enum EncoderError: Diagnosable, Equatable {
   case nothingToLearnFrom(encoder: String)
   case unreadableState(encoder: String, reason: String)
   case settings(encoder: String, reason: String)
+  /// One input that the encoder can make nothing of, where it can of others.
+  case refused(encoder: String, reason: String)
   /// Poolings are of checkpoints.
   case noPooling(encoder: String)
   /// The stored encoder was fitted by another version of its kind.
@@ -40,6 +42,10 @@ public enum EncoderError: Diagnosable, Equatable {
     case .settings(let encoder, let reason):
       return Diagnosis(
         "the settings of the encoder '\(encoder)' do not fit together", found: [reason], exitStatus: .usage)
+    case .refused(let encoder, let reason):
+      return Diagnosis(
+        "the encoder '\(encoder)' makes nothing of it", found: [reason],
+        remedy: "leave this sample out, or take another encoder", exitStatus: .input)
     case .notFitted(let encoder):
       return Diagnosis("the encoder '\(encoder)' has not seen a training split yet", exitStatus: .defect)
     case .nothingToLearnFrom(let encoder):

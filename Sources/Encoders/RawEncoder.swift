@@ -1,5 +1,6 @@
 public import Foundation
 public import Multimodal
+import Records
 
 /// Something that turns pictures or texts into rows of numbers, and is not trained further.
 ///
@@ -156,5 +157,43 @@ extension RawEncoder {
   public func encode(_ input: RawInput) throws -> [Float] {
     guard width > 0 else { throw EncoderError.notFitted(encoder: Self.name) }
     return try encode([prepare(input)], threads: 1)
+  }
+
+  /// What the encoder needs of one input, or why it can make nothing of it.
+  ///
+  /// - Throws: what is no fault of the input.
+  package func prepared(_ input: RawInput) throws -> Result<PreparedInput, EncoderError> {
+    do { return .success(try prepare(input)) } catch let error as EncoderError {
+      guard case .refused = error else { throw error }
+      return .failure(error)
+    }
+  }
+
+  /// The features of those that were prepared, row by row, and for each input whether it is among them.
+  ///
+  /// Where the encoder's own network fails, the inputs are tried one by one: those at which it fails alone are refused.
+  /// - Throws: what it throws at every input of several.
+  package func encoded(
+    _ inputs: [Result<PreparedInput, EncoderError>], threads: Int
+  ) throws -> (rows: [Float], results: [Result<Void, EncoderError>]) {
+    let taken = inputs.compactMap { try? $0.get() }
+    guard !taken.isEmpty else { return ([], inputs.map { $0.map { _ in } }) }
+    do { return (try encode(taken, threads: threads), inputs.map { $0.map { _ in } }) } catch let error as ScriptError {
+      var rows: [Float] = []
+      let results = inputs.map { input in
+        input.flatMap { one -> Result<Void, EncoderError> in
+          do {
+            rows += try encode([one], threads: threads)
+            return .success(())
+          } catch {
+            let diagnosis = Diagnosis(describing: error)
+            let words = ([diagnosis.what] + diagnosis.found).joined(separator: ": ")
+            return .failure(.refused(encoder: Self.name, reason: words))
+          }
+        }
+      }
+      guard taken.count == 1 || !rows.isEmpty else { throw error }
+      return (rows, results)
+    }
   }
 }

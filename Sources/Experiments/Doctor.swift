@@ -11,7 +11,7 @@ extension Experiment {
       libtorch(),
       arithmetic(),
       Finding("devices", .good, Runtime.devices.map(\.name).joined(separator: ", ")),
-      readers(),
+      readers(), doors(),
       threads(),
       disk(workingFolder),
       writing(workingFolder),
@@ -41,6 +41,15 @@ extension Experiment {
     return Finding(
       "readers", .good, "\(tables), \(archives), \(sounds)",
       remedy: remedies.isEmpty ? nil : remedies.joined(separator: "; "))
+  }
+
+  /// How this build asks models that are audited.
+  private static func doors() -> Finding {
+    Finding(
+      "audits", .good,
+      "prediction files, programs, endpoints, TorchScript, AOTInductor packages"
+        + (ONNXModel.runtime.map { ", ONNX by OpenVINO \($0)" } ?? ""),
+      remedy: ONNXModel.runtime == nil ? "'make openvino' and a build add ONNX models" : nil)
   }
 
   /// What the processor computes with.

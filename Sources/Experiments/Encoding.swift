@@ -208,13 +208,13 @@ private final class EncodingWork {
       if !request.allowLoss, let loss = data.loss { throw loss }
       try checkScore(of: data)
     }
-    if !data.quarantined.isEmpty {
-      events(.note(Self.quarantineWords(data.quarantined, in: request.out.appending(path: "quarantine.jsonl"))))
-    }
+    tell(data.quarantined)
     tell(plan, data)
     let ready = try encoders.map { kind, plain in try atWork(plain, kind, data) }
+    data = try withoutRefused(data, ready, plan)
+    if !request.allowLoss, let loss = data.loss { throw loss }
     for one in ready {
-      for part in parts(of: one.kind, data, plan) { try fill(part, one) }
+      for part in parts(of: one.kind, data, plan) where !part.isClean { try fill(part, one) }
       try one.cache.synchronize()
     }
     if let shard = request.shard {
@@ -240,10 +240,18 @@ private final class EncodingWork {
       case .text: (request.textEncoder, request.textPooling)
       case .audio: (request.audioEncoder, request.audioPooling)
       }
+    let usual = name == nil ? request.usualEncoders[kind] : nil
+    if let usual {
+      events(
+        .note(
+          "no \(kind.rawValue) encoder is named: \(usual.lastPathComponent) it is; --\(kind.rawValue)-encoder "
+            + "\(try EncoderRegistry.encoder(of: kind).name) takes the one that comes with Seesaw"))
+    }
     settings.pooling = pooling
     settings.precision = request.precision
     settings.rescales = request.rescale
-    let encoder = try EncoderRegistry.make(name, of: kind, settings: settings, warn: { events(.warning($0)) })
+    let encoder = try EncoderRegistry.make(
+      name ?? usual?.relativePath, of: kind, settings: settings, warn: { events(.warning($0)) })
     if let known = (encoder as? any ProvenEncoder)?.provenance {
       if let note = request.precision.note() { events(.note("\(kind.rawValue): \(note)")) }
       events(
@@ -317,6 +325,8 @@ private final class EncodingWork {
     let file: String
     let samples: RawSamples
     let view: InputView
+
+    var isClean: Bool { if case .clean = view { true } else { false } }
   }
 
   /// The splits as they are, what training sees flipped, the test split under its conditions, and views of the others.
@@ -443,8 +453,31 @@ private final class EncodingWork {
     return work.encoder.form.needsEncoder ? Array(all.prefix(1)) : all
   }
 
+  /// Encodes all samples as they are, and leaves out those of which an encoder can make nothing.
+  private func withoutRefused(
+    _ data: RawDataset, _ encoders: [EncoderAtWork], _ plan: EncodingPlan
+  ) throws -> RawDataset {
+    var refused: [Int: Diagnosis] = [:]
+    for one in encoders {
+      for part in parts(of: one.kind, data, plan) where part.isClean {
+        refused.merge(try fill(part, one)) { first, _ in first }
+      }
+    }
+    guard !refused.isEmpty else { return data }
+    for one in encoders { try one.cache.synchronize() }
+    let left = try data.quarantining(threads: 1, settings: settings.data) { [refused] sample in
+      if let diagnosis = refused[sample.number] { throw diagnosis }
+    }
+    tell(left.quarantined)
+    return left
+  }
+
   /// Encodes the rows of a part that are not known.
-  private func fill(_ part: Part, _ work: EncoderAtWork) throws {
+  ///
+  /// - Returns: the numbers of samples that the encoder refuses, and why; of a view of what was taken as it is, a refusal
+  ///   is an error.
+  @discardableResult private func fill(_ part: Part, _ work: EncoderAtWork) throws -> [Int: Diagnosis] {
+    var refused: [RowKey: Diagnosis] = [:]
     // Places of samples and their looks: whatever is held here is held for every row.
     var wanted: [(sample: Int32, look: Int32)] = []
     for (place, sample) in part.samples.enumerated() where isOwn(sample) {
@@ -475,18 +508,31 @@ private final class EncodingWork {
         done += 1
       }
       let prepared = try parallelMap(some.count, threads: settings.threads) {
-        [inputs, stop, encoder = work.encoder, view = part.view, some] index in
+        [inputs, stop, encoder = work.encoder, view = part.view, some] index -> Result<PreparedInput, EncoderError> in
         if stop.isRequested { throw CancellationError() }
-        return try encoder.prepare(inputs.input(some[index].look, view))
+        return try encoder.prepared(inputs.input(some[index].look, view))
       }
-      let made = try work.encoder.encode(prepared, threads: settings.threads)
-      try work.cache.append(some.map(\.key), work.encoder.form.cached(made))
-      rows.encoded += some.count
+      let made = try work.encoder.encoded(prepared, threads: settings.threads)
+      for (one, result) in zip(some, made.results) {
+        guard case .failure(let error) = result else { continue }
+        guard part.isClean else { throw error }
+        refused[one.key] = error.diagnosis
+      }
+      let keys = zip(some, made.results).compactMap { one, result in (try? result.get()) == nil ? nil : one.key }
+      if !keys.isEmpty { try work.cache.append(keys, work.encoder.form.cached(made.rows)) }
+      rows.encoded += keys.count
       let rate = Double(done) / max((clock.now - began).seconds, 1e-3)
       events(
         .progress(
           label: "Encoding", done: done, total: wanted.count,
           detail: "\(part.title)  \(rate < 10 ? String(format: "%.1f", rate) : grouped(Int(rate))) a second"))
+    }
+    guard !refused.isEmpty else { return [:] }
+    // Equal inputs are refused alike.
+    return wanted.reduce(into: [:]) { samples, place in
+      let sample = part.samples[Int(place.sample)]
+      samples[sample.number] =
+        samples[sample.number] ?? refused[inputs.key(looks(of: sample, work)[Int(place.look)], part.view)]
     }
   }
 
@@ -642,11 +688,7 @@ private final class EncodingWork {
       }
     }
     if plan.hasViews { try ViewRecord(plan, key: ViewRecord.key(plan, of: key)).write(to: work) }
-    if !data.quarantined.isEmpty {
-      let lines = try data.quarantined.map { try Tree(encoding: $0, keys: .asNamed).json() }
-      try AtomicFile.write(
-        Data((lines.joined(separator: "\n") + "\n").utf8), to: work.appending(path: "quarantine.jsonl"))
-    }
+    try Quarantine.write(data.quarantined, to: work)
     let notes = data.notes + Self.scaleNotes(squares.mapValues { $0.squareRoot() })
     // The manifest last: with it the folder is whole.
     try manifest(data, notes, key, encoders.map(\.encoder), plan.chosen).write(to: work)
@@ -783,10 +825,9 @@ private final class EncodingWork {
     return FileDigest.hex(hash.finalize())
   }
 
-  private static func quarantineWords(_ rows: [Quarantined], in url: URL) -> String {
-    let shown = rows.prefix(3).map { "\($0.place): \($0.reason)" }.joined(separator: "; ")
-    return "\(rows.count) \(rows.count == 1 ? "sample is" : "samples are") left out (\(shown)"
-      + "\(rows.count > 3 ? "; …" : "")); all are listed in \(url.relativePath)"
+  /// Says what is left out.
+  private func tell(_ rows: [Quarantined]) {
+    if let words = Quarantine.words(rows, in: request.out) { events(.note(words)) }
   }
 }
 

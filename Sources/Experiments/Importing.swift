@@ -7,10 +7,11 @@ import Torch
 extension Experiment {
   /// Makes a feature set of features that were computed elsewhere.
   ///
-  /// Features are [N, D] or [N], and become float32. Labels are whole numbers or texts [N], or 0 and 1 in [N, C]. A split
+  /// Features are [N, D] or [N], or sequences [N, T, D] that are pooled, and become float32. Labels are whole numbers or texts [N], or 0 and 1 in [N, C]. A split
   /// is [N]: `train`, `validation` (also `val`, `valid`, `dev`) and `test`, or 0, 1 and 2 for them in that order; without
-  /// one, 70 % of the rows are drawn for training, 10 % for validation and 20 % for testing, stratified by class. The
-  /// folder appears whole or not at all, and takes the place of an earlier import.
+  /// one, 70 % of the rows are drawn for training, 10 % for validation and 20 % for testing, stratified by class, groups
+  /// whole. A row that cannot be used is left out and listed in `quarantine.jsonl`; more than ``LossLimit`` allows are an
+  /// error. The folder appears whole or not at all, and takes the place of an earlier import where that is asked for.
   ///
   /// - Throws: a `Diagnosis`, `NumPyError` or `SafeTensorsError`; all that is wrong with the arrays is told at once.
   public static func importFeatures(
@@ -24,23 +25,22 @@ extension Experiment {
     let folder = try ImportFolder(request.out)
     let files = try request.fileDigests()
     let identity = request.identity(files)
-    if let summary = folder.summary(of: identity, since: start) {
+    if !request.again, let summary = folder.summary(of: identity, since: start) {
       try? FileManager.default.removeItem(at: folder.partial)
       return summary
     }
 
+    try folder.requireRoom(request)
+
     let arrays = try ImportArrays(request)
-    var choice = try ImportChoice(request, arrays)
-    var notes = choice.notes
-    let labels = try ImportLabels(request, arrays.load(choice.labels), names: choice.classNames.map(arrays.load))
-    notes += labels.notes
-    let split =
-      try choice.split.map { try ImportSplit(arrays.load($0), rows: labels.count, place: arrays.place) }
-      ?? ImportSplit(drawing: labels, seed: request.seed)
-    notes += split.notes
-    try split.check(labels, place: arrays.place)
-    var features = try choice.features(arrays, rows: labels.count, events: events)
-    let training = split.rows.first(where: { $0.key == "train" })?.value ?? []
+    let choice = try ImportChoice(request, arrays)
+    let rows = try ImportedRows(request, arrays, choice, events: events)
+    let labels = rows.labels
+    var notes = rows.notes
+    if let words = Quarantine.words(rows.refused, in: request.out) { events(.note(words)) }
+    try rows.split.check(labels, place: arrays.place)
+    var features = rows.features
+    let training = rows.split.rows.first(where: { $0.key == "train" })?.value ?? []
     if request.standardize {
       features = try features.map { $0.elementType == .uint8 ? $0 : try standardized($0, over: training) }
       notes.append("every column has mean 0 and standard deviation 1 over the training split")
@@ -53,7 +53,7 @@ extension Experiment {
         + "where a file test@<modality>-noisy.safetensors is added; methods that train on noisy views find them in "
         + "train@<modality>-noisy.safetensors and validation@<modality>-noisy.safetensors")
     if folder.earlier != nil { notes.append("an earlier import in the folder has been replaced") }
-    let manifest = DatasetManifest(
+    var manifest = DatasetManifest(
       name: request.name ?? folder.name, task: labels.task, classes: labels.classes,
       modalities: choice.modalities.map(\.name), metric: labels.metric,
       about: [
@@ -61,15 +61,18 @@ extension Experiment {
         "missing": .table(Dictionary(uniqueKeysWithValues: choice.modalities.map { ($0.name, "zeros") })),
         "notes": .list(notes.map(Tree.string)), "seesaw": .string(version),
       ])
-    events(.phase("Data", "\(manifest.name) · \(split.words)"))
+    if !rows.refused.isEmpty { manifest.about[path: "quarantined"] = .int(rows.refused.count) }
+    events(.phase("Data", "\(manifest.name) · \(rows.split.words)"))
     try folder.fill { partial in
-      for (name, rows) in split.rows where !rows.isEmpty {
-        let index = try Tensor(rows)
+      for (name, own) in rows.split.rows where !own.isEmpty {
+        let index = try Tensor(own)
         var tensors = try zip(manifest.modalities, features).map { ($0, try $1.indexed(0, by: index)) }
-        tensors.append(("labels", try labels.tensor(rows)))
+        tensors.append(("labels", try labels.tensor(own)))
         if stop.isRequested { throw CancellationError() }
         try SafeTensors.write(tensors, to: partial.appending(path: "\(name).safetensors"))
+        if let origins = rows.origins(of: own) { try SampleOrigin.write(origins, of: name, to: partial) }
       }
+      try Quarantine.write(rows.refused, to: partial)
       try manifest.write(to: partial)
       _ = try FeatureSet(at: partial)
     }
@@ -102,14 +105,15 @@ extension Experiment {
 }
 
 extension EncodeSummary {
-  fileprivate init(
+  init(
     imported set: FeatureSet, notes: [String], alreadyDone: Bool, since start: ContinuousClock.Instant
   ) throws {
     self.init(
       folder: set.folder.relativePath, alreadyDone: alreadyDone, counts: set.counts,
       widths: Dictionary(uniqueKeysWithValues: zip(set.manifest.modalities, set.widths)),
       forms: EncodeSummary.forms(zip(set.manifest.modalities, set.forms)),
-      conditions: try set.conditions(), quarantined: 0, notes: notes,
+      conditions: try set.conditions(), quarantined: set.manifest.about[path: "quarantined"]?.intValue ?? 0,
+      notes: notes,
       seconds: (ContinuousClock.now - start) / .seconds(1))
   }
 }
@@ -132,7 +136,7 @@ extension ImportRequest {
   /// Everything that the result depends on.
   fileprivate func identity(_ files: [String: (name: String, digest: String)]) -> Tree {
     func text(_ value: String?) -> Tree { value.map(Tree.string) ?? .null }
-    return [
+    var identity: Tree = [
       "files": .list(
         files.sorted { $0.key < $1.key }.map { role, file in
           ["role": role.isEmpty ? .null : .string(role), "name": .string(file.name), "sha256": .string(file.digest)]
@@ -141,78 +145,10 @@ extension ImportRequest {
       "labels": .string(labels), "split": text(split), "classes": .list(classes.map(Tree.string)), "task": text(task),
       "metric": text(metric), "name": text(name), "seed": .int(seed), "standardize": .bool(standardize),
     ]
-  }
-}
-
-/// The folder that a feature set is made in.
-private struct ImportFolder {
-  /// As it was asked for.
-  let out: URL
-  private let url: URL
-  /// What is in it, where that is an earlier import, which may be replaced.
-  let earlier: DatasetManifest?
-
-  /// What a data set without a name is called.
-  var name: String { url.lastPathComponent }
-
-  /// Refuses what must not be replaced.
-  init(_ out: URL) throws {
-    let url = out.standardizedFileURL
-    self.out = out
-    self.url = url
-    let files = FileManager.default
-    var isFolder: ObjCBool = false
-    guard files.fileExists(atPath: url.path, isDirectory: &isFolder) else {
-      earlier = nil
-      return
-    }
-    func refusal(_ what: String, found: [String] = []) -> Diagnosis {
-      Diagnosis(what, place: out.relativePath, found: found, remedy: "choose another folder", exitStatus: .usage)
-    }
-    guard isFolder.boolValue else { throw refusal("there is a file where the feature set should go") }
-    let names = try Diagnosis.placing(out) { try files.contentsOfDirectory(atPath: url.path) }.sorted()
-    let manifest: DatasetManifest? = try? Tree.read(from: url.appending(path: "dataset.json"))
-    let isImport = manifest?.about[path: "import"] != nil
-    guard isImport || manifest == nil else { throw refusal("the folder holds features that were made otherwise") }
-    let others = names.filter { $0 != ".DS_Store" && !(isImport && Self.own.contains($0)) }
-    guard others.isEmpty else {
-      let shown = others.prefix(5).map { "'\($0)'" }.joined(separator: ", ") + (others.count > 5 ? ", …" : "")
-      throw refusal(
-        isImport ? "the folder holds more than an earlier import" : "the folder is not empty, and no feature set",
-        found: ["there: \(shown)"])
-    }
-    earlier = isImport ? manifest : nil
-  }
-
-  /// What an import writes, and what a look through it leaves.
-  private static let own: Set<String> = [
-    "dataset.json", "train.safetensors", "validation.safetensors", "test.safetensors", ".check.json",
-  ]
-
-  /// The summary of the same import, where it was done before and is whole.
-  func summary(of identity: Tree, since start: ContinuousClock.Instant) -> EncodeSummary? {
-    guard let earlier, earlier.about[path: "import"] == identity, let set = try? FeatureSet(at: out) else { return nil }
-    let notes = earlier.about[path: "notes"]?.listValue?.compactMap(\.stringValue) ?? []
-    return try? EncodeSummary(imported: set, notes: notes, alreadyDone: true, since: start)
-  }
-
-  /// Where an import is made, until it is whole.
-  var partial: URL { url.deletingLastPathComponent().appending(path: "\(url.lastPathComponent).partial") }
-
-  /// Lets `body` fill a folder beside this one, which then takes its place.
-  func fill(_ body: (URL) throws -> Void) throws {
-    let files = FileManager.default
-    do {
-      try Diagnosis.placing(partial) {
-        // Left by an import that was cut short.
-        if files.fileExists(atPath: partial.path) { try files.removeItem(at: partial) }
-        try files.createDirectory(at: partial, withIntermediateDirectories: true)
-        try body(partial)
-      }
-      try AtomicFolder.replace(url, with: partial)
-    } catch {
-      try? files.removeItem(at: partial)
-      throw error
-    }
+    // Not written where they are not chosen, so that imports of older versions are known again.
+    if let pooling { identity[path: "pooling"] = .string(pooling.rawValue) }
+    if let ids { identity[path: "ids"] = .string(ids) }
+    if let groups { identity[path: "groups"] = .string(groups) }
+    return identity
   }
 }

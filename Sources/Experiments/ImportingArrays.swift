@@ -9,6 +9,11 @@ struct ImportArray {
   private enum Content {
     case numpy(NumPyArray)
     case tensor(Tensor)
+    case numbers([Double])
+    case wholes([Int])
+    case texts([String])
+    /// One after the other.
+    case joined([ImportArray])
   }
 
   let name: String
@@ -17,27 +22,71 @@ struct ImportArray {
   private let content: Content
 
   init(_ name: String, _ array: NumPyArray) {
-    self.name = name
-    shape = array.shape
-    kind = array.kind
-    content = .numpy(array)
+    self.init(name, array.shape, array.kind, .numpy(array))
   }
 
   init(_ name: String, _ tensor: Tensor) {
-    self.name = name
-    shape = tensor.shape
     let type = tensor.elementType
-    kind = type.isFloatingPoint ? .real : type == .bool ? .boolean : .integer
-    content = .tensor(tensor)
+    self.init(
+      name, tensor.shape, type.isFloatingPoint ? .real : type == .bool ? .boolean : .integer, .tensor(tensor))
+  }
+
+  init(_ name: String, _ table: NumberTable) {
+    let shape = table.columns == 1 ? [table.rows] : [table.rows, table.columns]
+    guard let numbers = table.numbers else {
+      self.init(name, shape, .text, .texts(table.texts))
+      return
+    }
+    let wholes = table.texts.compactMap { Int($0) }
+    if wholes.count == numbers.count {
+      self.init(name, shape, .integer, .wholes(wholes))
+    } else {
+      self.init(name, shape, .real, .numbers(numbers))
+    }
+  }
+
+  init(_ name: String, texts: [String]) { self.init(name, [texts.count], .text, .texts(texts)) }
+
+  /// Arrays one after the other, of which only the first extent may differ; another length of sequences, too.
+  init(_ name: String, joining parts: [ImportArray], place: String) throws {
+    let kinds = Set(parts.map(\.kind))
+    let kind: NumPyArray.Kind = kinds.count == 1 ? parts[0].kind : kinds.contains(.text) ? .text : .real
+    let isUneven = parts.contains { part in
+      part.shape.isEmpty || part.shape.count != parts[0].shape.count
+        || part.shape.dropFirst(part.shape.count == 3 ? 2 : 1)
+          != parts[0].shape.dropFirst(parts[0].shape.count == 3 ? 2 : 1)
+    }
+    guard !isUneven, !(kinds.count > 1 && kinds.contains(.text)) else {
+      throw Diagnosis(
+        "the arrays of the splits of '\(name)' do not fit together", place: place,
+        found: parts.map { "'\($0.name)': \($0.kind.rawValue) \($0.shape)" }, exitStatus: .input)
+    }
+    self.init(name, [parts.reduce(0) { $0 + $1.shape[0] }] + parts[0].shape.dropFirst(), kind, .joined(parts))
+  }
+
+  private init(_ name: String, _ shape: [Int], _ kind: NumPyArray.Kind, _ content: Content) {
+    self.name = name
+    self.shape = shape
+    self.kind = kind
+    self.content = content
   }
 
   /// The shape without a last dimension of one.
   var column: [Int] { shape.count == 2 && shape[1] == 1 ? [shape[0]] : shape }
 
+  /// The rows of each of the arrays that it was put together from.
+  var partCounts: [Int] {
+    if case .joined(let parts) = content { parts.map { $0.shape[0] } } else { [shape.first ?? 0] }
+  }
+
   func doubles() throws -> [Double] {
     switch content {
     case .numpy(let array): try array.doubles()
     case .tensor(let tensor): try tensor.array()
+    case .numbers(let numbers): numbers
+    case .wholes(let numbers): numbers.map(Double.init)
+    case .texts: []
+    case .joined(let parts): try parts.flatMap { try $0.doubles() }
     }
   }
 
@@ -45,14 +94,56 @@ struct ImportArray {
     switch content {
     case .numpy(let array): try array.ints()
     case .tensor(let tensor): try tensor.array()
+    case .numbers(let numbers): numbers.map { Int($0) }
+    case .wholes(let numbers): numbers
+    case .texts: []
+    case .joined(let parts): try parts.flatMap { try $0.ints() }
     }
   }
 
   func strings() throws -> [String] {
     switch content {
     case .numpy(let array): try array.strings()
-    case .tensor: []
+    case .texts(let texts): texts
+    case .joined(let parts): try parts.flatMap { try $0.strings() }
+    case .tensor, .numbers, .wholes: []
     }
+  }
+
+  /// The elements as names: texts as they are, whole numbers of any size exactly.
+  func words() throws -> [String] {
+    switch content {
+    case .numpy(let array): try array.words()
+    case .texts(let texts): texts
+    case .joined(let parts): try parts.flatMap { try $0.words() }
+    case .tensor, .numbers, .wholes:
+      kind == .real ? try doubles().map { Int(exactly: $0).map(String.init) ?? "\($0)" } : try ints().map(String.init)
+    }
+  }
+
+  /// Some rows of the array.
+  func keeping(_ rows: [Int]) throws -> ImportArray {
+    guard let count = shape.first, rows.count < count else { return self }
+    let width = shape.dropFirst().reduce(1, *)
+    func pick<Value>(_ values: [Value]) -> [Value] { rows.flatMap { values[$0 * width..<($0 + 1) * width] } }
+    let extents = [rows.count] + shape.dropFirst()
+    switch kind {
+    case .text: return ImportArray(name, extents, kind, .texts(pick(try strings())))
+    case .real: return ImportArray(name, extents, kind, .numbers(pick(try doubles())))
+    case .integer, .boolean: return ImportArray(name, extents, kind, .wholes(pick(try ints())))
+    }
+  }
+
+  /// The rows in which something is missing: an empty text or one that says so, or NaN.
+  func missingRows() throws -> [Int] {
+    let width = max(shape.dropFirst().reduce(1, *), 1)
+    let places: [Int]
+    switch kind {
+    case .text: places = try strings().enumerated().filter { MissingValue.isMissing($0.element) }.map(\.offset)
+    case .real: places = try doubles().enumerated().filter { $0.element.isNaN }.map(\.offset)
+    case .integer, .boolean: places = []
+    }
+    return Set(places.map { $0 / width }).sorted()
   }
 
   /// Whether the array is pictures: bytes [N, 3, H, W].
@@ -61,60 +152,142 @@ struct ImportArray {
     switch content {
     case .numpy(let array): return array.isBytes
     case .tensor(let tensor): return tensor.elementType == .uint8
+    case .joined(let parts): return parts.allSatisfy(\.isPixels)
+    case .numbers, .wholes, .texts: return false
     }
   }
 
-  /// The numbers as [N, D] float32, where the array has one or two dimensions; pictures as they are.
-  func features() throws -> Tensor {
+  /// Steps of a sequence and the width of each; 1 step where the array is no sequence, nil where it is neither.
+  private var inner: (steps: Int, width: Int)? {
+    let extents = Array(shape.dropFirst())
+    if extents.count <= 1 { return (1, extents.first ?? 1) }
+    // What a network leaves of places that it has pooled.
+    let plain = extents.filter { $0 != 1 }
+    if plain.count <= 1 { return (1, plain.first ?? 1) }
+    return extents.count == 2 ? (extents[0], extents[1]) : nil
+  }
+
+  /// Whether each row is a sequence of rows.
+  var isSequence: Bool { !isPixels && (inner?.steps ?? 1) > 1 }
+  /// Whether features can be made of the array.
+  var isFeatures: Bool { !shape.isEmpty && (isPixels || inner != nil) }
+
+  /// The numbers as [N, D] float32, sequences [N, T, D] pooled; pictures as they are.
+  func features(_ pooling: ImportPooling) throws -> Tensor {
+    if case .joined(let parts) = content { return try Tensor.cat(parts.map { try $0.features(pooling) }, 0) }
     if isPixels {
       switch content {
       case .numpy(let array): return try Tensor(array.bytes(), shape: shape)
       case .tensor(let tensor): return tensor
+      case .numbers, .wholes, .texts, .joined: break
       }
     }
-    let extents = shape.count == 1 ? [shape[0], 1] : shape
+    let (steps, width) = inner ?? (1, 1)
+    let extents = steps > 1 ? [shape[0], steps, width] : [shape[0], width]
+    let all: Tensor
     switch content {
-    case .numpy(let array): return try Tensor(array.floats(), shape: extents)
-    case .tensor(let tensor): return try tensor.to(.float32).reshaped(extents)
+    case .numpy(let array): all = try Tensor(array.floats(), shape: extents)
+    case .tensor(let tensor): all = try tensor.to(.float32).reshaped(extents)
+    default: all = try Tensor(doubles().map { Float($0) }, shape: extents)
+    }
+    return steps > 1 ? try pooling(all) : all
+  }
+}
+
+/// How a sequence of rows [N, T, D] becomes one.
+public enum ImportPooling: String, Sendable, Codable, CaseIterable {
+  case mean, last, max
+
+  func callAsFunction(_ rows: Tensor) throws -> Tensor {
+    switch self {
+    case .mean: try rows.mean(1)
+    case .last: try rows.selected(1, rows.shape[1] - 1)
+    case .max: try rows.max(1)
     }
   }
 }
 
 /// The arrays that are there, by name, read when they are asked for.
 struct ImportArrays {
-  let names: [String]
+  private(set) var names: [String] = []
   let place: String
-  private let loaders: [String: () throws -> ImportArray]
+  /// What a person should know of how they were read.
+  private(set) var notes: [String] = []
+  private var loaders: [String: () throws -> ImportArray] = [:]
 
   init(_ request: ImportRequest) throws {
-    var found: [(name: String, load: () throws -> ImportArray)] = []
-    if let url = request.file {
-      if url.pathExtension.lowercased() == "safetensors" {
-        let file = try SafeTensors(reading: url)
-        found = file.names.map { name in (name, { ImportArray(name, try file.tensor(name)) }) }
-      } else {
-        let file = try NumPyFile(at: url)
-        try file.requireRoom()
-        found = file.names.map { name in (name, { ImportArray(name, try file.array(name)) }) }
-      }
-    }
-    for (role, url) in request.parts.sorted(by: { $0.key < $1.key }) {
-      guard !found.contains(where: { $0.name == role }) else {
-        throw Diagnosis(
-          "'\(role)' is in the file and named as a file of its own", place: url.relativePath,
-          remedy: "name it once", exitStatus: .usage)
-      }
-      let file = try NumPyFile(at: url)
-      guard let only = file.names.first, file.names.count == 1 else {
-        throw Diagnosis(
-          "'\(role)' should be one array, the file holds \(file.names.count)", place: url.relativePath,
-          remedy: "save it with numpy.save", exitStatus: .input)
-      }
-      found.append((role, { ImportArray(role, try file.array(only)) }))
-    }
-    names = found.map(\.name)
-    loaders = Dictionary(uniqueKeysWithValues: found.map { ($0.name, $0.load) })
     place = (request.file ?? request.parts.min { $0.key < $1.key }?.value)?.relativePath ?? ""
+    if let url = request.file { try add(url) }
+    for (role, url) in request.parts.sorted(by: { $0.key < $1.key }) { try add(url, as: role) }
+    if request.file != nil, let splits = ImportSplitNames(names, request) { try put(splits) }
+  }
+
+  private mutating func add(_ name: String, _ load: @escaping () throws -> ImportArray) {
+    names.append(name)
+    loaders[name] = load
+  }
+
+  /// The arrays of a file with everything.
+  private mutating func add(_ url: URL) throws {
+    let ending = url.pathExtension.lowercased()
+    if ending == "safetensors" {
+      let file = try SafeTensors(reading: url)
+      for name in file.names { add(name) { ImportArray(name, try file.tensor(name)) } }
+      return
+    }
+    if NumberTable.endings.contains(ending) {
+      throw Diagnosis(
+        "a table of numbers holds one array, and does not say which", place: url.relativePath,
+        remedy: "name each by what it is:  --image image.csv --text text.csv --labels labels.csv", exitStatus: .usage)
+    }
+    let file = try NumPyFile(at: url)
+    try file.requireRoom()
+    for name in file.names { add(name) { ImportArray(name, try file.array(name)) } }
+  }
+
+  /// The one array of a file.
+  private mutating func add(_ url: URL, as role: String) throws {
+    guard loaders[role] == nil else {
+      throw Diagnosis(
+        "'\(role)' is in the file and named as a file of its own", place: url.relativePath,
+        remedy: "name it once", exitStatus: .usage)
+    }
+    if NumberTable.endings.contains(url.pathExtension.lowercased()) {
+      let table = try NumberTable(url, role: role)
+      notes += table.notes
+      add(role) { ImportArray(role, table) }
+      return
+    }
+    let file = try NumPyFile(at: url)
+    guard let only = file.names.first, file.names.count == 1 else {
+      throw Diagnosis(
+        "'\(role)' should be one array, the file holds \(file.names.count)", place: url.relativePath,
+        remedy: "save it with numpy.save", exitStatus: .input)
+    }
+    add(role) { ImportArray(role, try file.array(only)) }
+  }
+
+  /// Puts arrays together that lie apart by split.
+  private mutating func put(_ splits: ImportSplitNames) throws {
+    let place = place
+    let old = loaders
+    for stem in splits.stems {
+      let parts = stem.arrays
+      names.removeAll { parts.contains($0) }
+      add(stem.name) {
+        try ImportArray(stem.name, joining: parts.compactMap { try old[$0]?() }, place: place)
+      }
+    }
+    let words = splits.splits.map(\.rawValue)
+    let labels = splits.labels
+    let loaders = loaders
+    add(ImportSplitNames.array) {
+      let counts = try loaders[labels]?().partCounts ?? []
+      return ImportArray(
+        ImportSplitNames.array, texts: zip(words, counts).flatMap { Array(repeating: $0, count: $1) })
+    }
+    let stems = splits.stems.map { "'\($0.name)'" }.joined(separator: ", ")
+    notes.append("the arrays are named by split (\(words.joined(separator: ", "))) and were put together: \(stems)")
   }
 
   /// The array of that name.
@@ -133,148 +306,67 @@ struct ImportArrays {
   }
 }
 
-/// Which array is what.
-struct ImportChoice {
-  private(set) var modalities: [(name: String, array: String)]
+/// Arrays whose names say which split they are of: `X_train`, `test_y`, `image_val`.
+struct ImportSplitNames {
+  struct Stem {
+    let name: String
+    /// In the order of the splits.
+    let arrays: [String]
+  }
+
+  let stems: [Stem]
+  /// Those there are, training first.
+  let splits: [RawSplit]
+  /// The stem that is the labels.
   let labels: String
-  let split: String?
-  /// An array of class names.
-  let classNames: String?
-  private(set) var notes: [String] = []
-  /// Arrays that had to be looked into, until their features are taken.
-  private var held: [String: ImportArray] = [:]
 
-  private static let labelNames = ["labels", "label", "y"]
-  /// What other names in a model's weights begin with.
-  private static let reserved: Set<String> = ["labels", "fusion", "encoder", "method"]
+  /// What the array of the splits is called.
+  static let array = "split"
 
-  init(_ request: ImportRequest, _ arrays: ImportArrays) throws {
-    let isUsual = request.labels == Self.labelNames[0]
-    labels = isUsual ? Self.labelNames.first(where: arrays.names.contains) ?? request.labels : request.labels
-    guard arrays.names.contains(labels) || !isUsual else {
-      throw Diagnosis(
-        "there are no labels", place: arrays.place,
-        found: ["arrays: " + arrays.names.map { "'\($0)'" }.joined(separator: ", ")],
-        remedy: "say which array holds them:  --labels NAME", exitStatus: .input)
-    }
-    try arrays.require(labels)
-    split = request.split ?? (arrays.names.contains("split") ? "split" : nil)
-    if let split { try arrays.require(split) }
-    modalities = request.modalities
-    classNames = try Self.classNames(request, arrays)
-
-    if modalities.isEmpty {
-      let spoken = Set([labels, split, classNames].compactMap(\.self))
-      for name in arrays.names where !spoken.contains(name) {
-        let array = try arrays.load(name)
-        if Self.labelNames.contains(name) {
-          notes.append("array '\(name)' is left out: its name says labels, and '\(labels)' are the labels")
-        } else if array.kind == .text {
-          notes.append("array '\(name)' is left out: it holds text")
-        } else if array.shape.isEmpty {
-          notes.append("array '\(name)' is left out: it holds a single number")
-        } else {
-          modalities.append((name, name))
-          held[name] = array
-        }
+  /// Nil where the names say nothing of the kind, or a split is given otherwise.
+  init?(_ names: [String], _ request: ImportRequest) {
+    guard request.split == nil, !names.contains(Self.array) else { return nil }
+    var found: [(stem: String, split: RawSplit, array: String)] = []
+    for name in names { if let (stem, split) = Self.taken(name) { found.append((stem, split, name)) } }
+    let order = [RawSplit.train, .validation, .test].filter { split in found.contains { $0.split == split } }
+    guard order.count > 1, order.first == .train else { return nil }
+    var stems: [Stem] = []
+    for stem in found.map(\.stem) where !stems.contains(where: { $0.name == stem }) {
+      let own = found.filter { $0.stem == stem }
+      // What is not there for every split, or twice, or of a name that is taken, is left as it is.
+      guard own.count == order.count, Set(own.map(\.split)).count == order.count, !names.contains(stem) else {
+        continue
       }
-      guard !modalities.isEmpty else {
-        throw Diagnosis(
-          "there are no features beside the labels", place: arrays.place,
-          found: ["arrays: " + arrays.names.map { "'\($0)'" }.joined(separator: ", ")], exitStatus: .input)
-      }
+      stems.append(Stem(name: stem, arrays: order.compactMap { split in own.first { $0.split == split }?.array }))
     }
-    try check(arrays)
-    if modalities.count == 1 { notes.append("there is one modality, and nothing to balance it with") }
-  }
-
-  private static func classNames(_ request: ImportRequest, _ arrays: ImportArrays) throws -> String? {
-    guard request.classes.isEmpty else { return nil }
-    let taken = request.modalities.map(\.array)
-    guard let name = ["classes", "class_names"].first(where: { arrays.names.contains($0) && !taken.contains($0) })
+    let candidates = ImportChoice.labelNames(request.labels)
+    guard let labels = candidates.lazy.compactMap({ name in stems.first { $0.name.lowercased() == name } }).first,
+      stems.count > 1
     else { return nil }
-    let array = try arrays.load(name)
-    return array.kind == .text && array.shape.count == 1 ? name : nil
+    self.stems = stems
+    self.labels = labels.name
+    splits = order
   }
 
-  private func check(_ arrays: ImportArrays) throws {
-    for (index, modality) in modalities.enumerated() {
-      func refuse(_ what: String, _ remedy: String) -> Diagnosis {
-        Diagnosis(what, place: arrays.place, remedy: remedy, exitStatus: .usage)
-      }
-      try arrays.require(modality.array)
-      let name = modality.name
-      if name.isEmpty || name.contains(where: { "./@".contains($0) }) || Self.reserved.contains(name) {
-        throw refuse(
-          "'\(name)' cannot be a modality's name", "give it another:  --modalities image=\(modality.array)")
-      }
-      if modalities[..<index].contains(where: { $0.name == name }) {
-        throw refuse("modality '\(name)' is named twice", "give each a name of its own")
-      }
-      if modality.array == labels || modality.array == split {
-        throw refuse(
-          "array '\(modality.array)' holds the \(modality.array == labels ? "labels" : "split"), not features",
-          "leave it out of the modalities")
-      }
+  /// A name without the split in it, and the split.
+  private static func taken(_ name: String) -> (stem: String, split: RawSplit)? {
+    let separators: Set<Character> = ["_", "-", ".", "/", " "]
+    if let place = name.firstIndex(where: separators.contains),
+      let split = ImportSplit.split(named: String(name[..<place]))
+    {
+      let stem = String(name[name.index(after: place)...])
+      return stem.isEmpty ? nil : (stem, split)
     }
-  }
-
-  /// The features of each modality, [N, D] float32.
-  ///
-  /// - Throws: a `Diagnosis` with everything that is wrong with them.
-  mutating func features(_ arrays: ImportArrays, rows: Int, events: EventSink) throws -> [Tensor] {
-    var faults: [String] = []
-    var tensors: [Tensor] = []
-    for (number, modality) in modalities.enumerated() {
-      events(.progress(label: "Reading", done: number, total: modalities.count, detail: modality.array))
-      let array = try held.removeValue(forKey: modality.array) ?? arrays.load(modality.array)
-      let name = "array '\(array.name)'"
-      if array.kind == .text {
-        faults.append("\(name) holds text, features are numbers")
-      } else if array.shape.isEmpty || (array.shape.count > 2 && !array.isPixels) {
-        let pictures = "; pictures for an encoder that is trained are bytes (uint8) [N, 3, height, width]"
-        faults.append(
-          "\(name) has the shape \(array.shape), features are [N, D] or [N]: flatten or encode it first"
-            + (array.shape.count == 4 ? pictures : ""))
-      } else if array.shape[0] != rows {
-        let isTurned = array.shape.count == 2 && array.shape[1] == rows
-        faults.append(
-          "\(name) has \(array.shape[0]) rows, '\(labels)' has \(rows)\(isTurned ? ": transpose it" : "")")
-      } else if array.shape.dropFirst().contains(0) {
-        faults.append("\(name) has no columns")
-      } else {
-        let tensor = try array.features()
-        let bad = try Self.rowsNotFinite(tensor)
-        if bad.isEmpty {
-          tensors.append(tensor)
-        } else {
-          faults.append("\(name) is not finite (NaN or infinite in float32) in \(ImportRows.words(bad))")
-        }
-      }
+    if let place = name.lastIndex(where: separators.contains),
+      let split = ImportSplit.split(named: String(name[name.index(after: place)...]))
+    {
+      let stem = String(name[..<place])
+      return stem.isEmpty ? nil : (stem, split)
     }
-    events(.progress(label: "Reading", done: modalities.count, total: modalities.count, detail: ""))
-    guard faults.isEmpty else {
-      throw Diagnosis(
-        faults.count == 1 ? faults[0] : "\(faults.count) things are wrong with the arrays", place: arrays.place,
-        found: faults.count == 1 ? [] : faults, exitStatus: .input)
+    // Xtrain, ytest.
+    if let first = name.first, "xXyY".contains(first), let split = ImportSplit.split(named: String(name.dropFirst())) {
+      return (String(first), split)
     }
-    return tensors
-  }
-
-  private static func rowsNotFinite(_ features: Tensor) throws -> [Int] {
-    if features.elementType == .uint8 { return [] }
-    // A finite sum clears all rows at once.
-    if try features.sum().scalar().isFinite { return [] }
-    let finite: [Double] = try features.isFinite().to(.float32).min(1).array()
-    return finite.indices.filter { finite[$0] == 0 }
-  }
-}
-
-/// Rows in words.
-enum ImportRows {
-  /// `2 rows (counted from 0): 3, 7`, with the first ten named.
-  static func words(_ rows: [Int]) -> String {
-    let shown = rows.prefix(10).map(String.init).joined(separator: ", ")
-    return "\(rows.count) \(rows.count == 1 ? "row" : "rows") (counted from 0): \(shown)\(rows.count > 10 ? ", …" : "")"
+    return nil
   }
 }

@@ -57,27 +57,28 @@ struct LoadedData {
   ///
   /// - Throws: a `Diagnosis` where there is no such modality or view.
   func shown(_ settings: DataSettings) throws -> LoadedData {
-    guard !settings.isPlain else { return self }
-    return try parts.find(settings) {
-      let part = try set.seen(under: settings.view).restricted(to: settings.modalities)
+    try parts.find(settings) {
+      let part = try set.seen(under: settings.view).restricted(to: settings.modalities).scaled(settings.scale)
+      guard part !== set else { return nil }
       var digests = digests
       for file in part.viewFiles where digests[file.lastPathComponent] == nil {
         digests[file.lastPathComponent] = try FileDigest.sha256(of: file)
       }
       return LoadedData(part, digests, largeSize: largeSize)
-    }
+    } ?? self
   }
 
   /// What was made of the data before, by several runs at once.
   private final class Parts: @unchecked Sendable {
     private let lock = NSLock()
-    private var known: [DataSettings: LoadedData] = [:]
+    /// nil where it is shown as it is.
+    private var known: [DataSettings: LoadedData?] = [:]
 
-    func find(_ settings: DataSettings, _ make: () throws -> LoadedData) throws -> LoadedData {
+    func find(_ settings: DataSettings, _ make: () throws -> LoadedData?) throws -> LoadedData? {
       try lock.withLock {
         if let found = known[settings] { return found }
         let made = try make()
-        known[settings] = made
+        known[settings] = .some(made)
         return made
       }
     }

@@ -20,6 +20,8 @@ public final class Predictor {
   /// Of several labels, the probability above which each is predicted; nil: one half.
   private let thresholds: [Double]?
   private let missing: PerModality<[Float]>
+  /// What features are multiplied by.
+  private let scales: FeatureScales
   /// How absence is answered; nil for runs of versions that knew the method's own rule alone.
   private let absence: Absence?
   /// Whether an empty input is absent.
@@ -99,6 +101,7 @@ public final class Predictor {
     }
     classes = record.data.classes
     leftOut = record.data.leftOut ?? []
+    scales = try FeatureScales(recorded: configuration.data.scale, modalities: modalities, leftOut: leftOut)
     let evaluation = try folder.readEvaluation()
     metric = evaluation.metric
     scores = evaluation.scores
@@ -300,16 +303,20 @@ public final class Predictor {
     }
   }
 
+  /// Rows of a modality as the model takes them.
+  private func input(_ modality: Modality, _ values: [Float]) throws -> Tensor {
+    let form = forms[modality]
+    let rows = try Tensor(values, shape: [values.count / max(form.count, 1)] + form.shape)
+    return form.needsEncoder ? try rows.to(form.elementType) : try rows.to(model.store.elementType) * scales[modality]
+  }
+
   /// Of each row as the model has them, calibrated where that is known, and the shares of the modalities in them.
   private func probabilities(
     _ rows: [PerModality<[Float]?>], _ absent: Set<Modality>
   ) throws -> (plain: [ArraySlice<Double>], calibrated: [ArraySlice<Double>]?, reliance: [String: [Double]]?) {
     try withoutGradients {
       let inputs = try PerModality(model.modalities) { modality in
-        let values = rows.flatMap { $0[modality] ?? missing[modality] }
-        let form = forms[modality]
-        return try Tensor(values, shape: [rows.count] + form.shape)
-          .to(form.needsEncoder ? form.elementType : model.store.elementType)
+        try input(modality, rows.flatMap { $0[modality] ?? missing[modality] })
       }
       let outputs = try model(inputs)
       let logits = try
@@ -323,12 +330,7 @@ public final class Predictor {
       var reliance: [String: [Double]]?
       let answer = absent.isEmpty ? nil : absence?.answer(to: absent)
       if answer == nil || answer == .own, let telling = method as? any TellsReliance {
-        let none = try model(
-          PerModality(model.modalities) { modality in
-            let form = forms[modality]
-            return try Tensor(missing[modality], shape: [1] + form.shape)
-              .to(form.needsEncoder ? form.elementType : model.store.elementType)
-          })
+        let none = try model(PerModality(model.modalities) { try input($0, missing[$0]) })
         reliance = try Dictionary(
           uniqueKeysWithValues: telling.reliance(outputs, missing: none, absent: absent).map {
             ($0.name, try $1.to(.float64).array())

@@ -1,6 +1,7 @@
 import Datasets
 public import Encoders
 public import Foundation
+public import Multimodal
 public import Records
 
 /// One training run as it is asked for.
@@ -140,6 +141,8 @@ public struct EncodeRequest: Sendable {
   public var imageEncoder: String?
   public var textEncoder: String?
   public var audioEncoder: String?
+  /// Checkpoint folders to take where no encoder is named.
+  public var usualEncoders: [RawInput.Kind: URL] = [:]
   /// How a checkpoint's rows become one; nil takes what it says itself.
   public var imagePooling: Pooling?
   public var textPooling: Pooling?
@@ -222,10 +225,10 @@ public struct EncodeSummary: Sendable, Codable {
 public struct ImportRequest: Sendable {
   /// One .npz or .safetensors file with everything, or none where `parts` are given.
   public var file: URL?
-  /// Arrays by role (`image`, `text`, `labels`, `split`, …) from files of their own (.npy).
+  /// Arrays by role (`image`, `text`, `labels`, `split`, …) from files of their own (.npy, or .csv without names).
   public var parts: [String: URL] = [:]
   public var out: URL
-  /// Modalities and the arrays they come from, in order; empty takes every array that is neither labels nor split.
+  /// Modalities and the arrays they come from, in order; empty takes every array that can be features.
   public var modalities: [(name: String, array: String)] = []
   public var labels = "labels"
   public var split: String?
@@ -236,6 +239,18 @@ public struct ImportRequest: Sendable {
   public var seed = 0
   /// Gives every column mean 0 and standard deviation 1 over the training split.
   public var standardize = false
+  /// How sequences [N, T, D] become rows; nil: by their mean, and a note says so.
+  public var pooling: ImportPooling?
+  /// The array of the samples' names; nil takes one of a usual name.
+  public var ids: String?
+  /// The array that says whom a sample belongs to; nil takes one of a usual name.
+  public var groups: String?
+  /// Makes an error of any row that would be left out.
+  public var strict = false
+  /// Goes on however much is left out.
+  public var allowLoss = false
+  /// Takes the place of another import.
+  public var again = false
   /// Waits for whoever is at work on the folder, instead of refusing.
   public var wait = false
 

@@ -226,8 +226,8 @@ struct RunBuilder {
   /// What is shown of each modality where it is missing, [1, …] each.
   func missingInputs() throws -> PerModality<Tensor> {
     try PerModality(data.set.modalities) { modality in
-      let row = try data.set.missingFeatures(modality)
-      return try row.to(row.elementType.isFloatingPoint ? elementType : row.elementType, on: device)
+      try data.set.train.prepared(elementType, on: device).inBatches(data.set.missingFeatures(modality), modality)
+        .to(on: device)
     }
   }
 
@@ -351,6 +351,7 @@ struct RunBuilder {
     chosen[path: "training.threads"] = .int(threads)
     chosen[path: "training.shuffle"] = .string(shuffling.rawValue)
     chosen[path: "training.dropout"] = .string(dropout)
+    chosen[path: "data.scale"] = .string(data.set.scales.words(data.set.modalities))
     chosen[path: "training.flip"] = .string((flips ? Flipping.on : .off).rawValue)
     return chosen
   }

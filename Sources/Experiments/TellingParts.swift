@@ -83,7 +83,7 @@ struct TellingParts {
   ) throws -> [Double] {
     let seen = try encoded(pictures.map(RawInput.image), image.encoder)
     let read = try encoded(texts.map(RawInput.text), text.encoder)
-    let forms = trial.set.forms
+    let set = trial.set
     return try withoutGradients {
       let inputs = try PerModality(trial.modalities) { modality in
         let isImage = modality.name == image.name
@@ -93,9 +93,12 @@ struct TellingParts {
           let row = isImage ? cell.picture : cell.text
           return rows[(row * width)..<((row + 1) * width)]
         }
-        let form = forms[place]
-        return try Tensor(values, shape: [cells.count] + form.shape)
-          .to(form.needsEncoder ? form.elementType : trial.builder.elementType, on: trial.builder.device)
+        let form = set.forms[place]
+        let inputs = try Tensor(values, shape: [cells.count] + form.shape)
+        return try
+          (form.needsEncoder
+          ? inputs.to(form.elementType) : inputs.to(trial.builder.elementType) * set.scales[modality])
+          .to(on: trial.builder.device)
       }
       let logits = try predict(trial.model(inputs)).to(on: .cpu).to(.float64)
       return try trial.model.task.probabilities(logits).array()

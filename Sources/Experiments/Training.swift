@@ -192,7 +192,7 @@ extension RunConfiguration {
     ("model.encoders", [:]), ("optimizer.learning_rates", []), ("training.frozen", []),
     ("training.crop", 1.0), ("training.dropout", "0"),
     // The table last: it is left out once nothing is left in it.
-    ("data.modalities", []), ("data.view", ""), ("data", [:]),
+    ("data.modalities", []), ("data.view", ""), ("data.scale", .string(DataSettings.noScale)), ("data", [:]),
   ]
 
   /// The configuration in a run's record.

@@ -28,6 +28,8 @@ package enum BoundedFile {
   }
 
   /// A regular file, to be read; closed with the handle.
+  ///
+  /// - Throws: a ``Diagnosis``, also for what stands in the place of a file that Git LFS has not fetched.
   static func open(_ url: URL) throws -> (handle: FileHandle, size: Int) {
     let descriptor = Foundation.open(url.path(percentEncoded: false), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw PlainFile.lastError() }
@@ -39,7 +41,15 @@ package enum BoundedFile {
     case S_IFDIR: throw POSIXError(.EISDIR)
     default: throw Diagnosis("not a regular file", place: url.relativePath, exitStatus: .input)
     }
-    return (handle, Int(information.st_size))
+    let size = Int(information.st_size)
+    if size > 0, size <= GitLFSPointer.largest {
+      var head = [UInt8](repeating: 0, count: 64)
+      let count = pread(descriptor, &head, head.count, 0)
+      if GitLFSPointer.begins(head.prefix(max(count, 0))) {
+        throw Diagnosis(GitLFSPointer.what, place: url.relativePath, exitStatus: .input)
+      }
+    }
+    return (handle, size)
   }
 
   /// What a file of samples may take: a quarter of the machine's memory, for its rows take several times as much.

@@ -30,10 +30,13 @@ public struct DataSettings: Settings, Hashable {
   public var modalities: [String] = []
   /// `<modality>-<impairment>`: that view of the three splits stands for the plain one; empty is plain.
   public var view = ""
+  /// What features are multiplied by: `auto` chooses the power of two for each modality that brings the mean square of the
+  /// training rows nearest to 1, `none` leaves them as they are; or factors such as `image=2,text=16`.
+  public var scale = Self.ownScale
   public init() {}
 
-  /// Whether nothing is left out and nothing impaired.
-  public var isPlain: Bool { modalities.isEmpty && view.isEmpty }
+  package static let ownScale = "auto"
+  package static let noScale = "none"
 }
 
 /// How modalities come together.

@@ -63,12 +63,16 @@ private struct Writer {
     }
     let standing = ranked.filter { $0.stands == true }
     guard let first = standing.first else {
+      let isNear = best.worstRegret.map { $0.value <= ComparisonResults.mostGivenAway } ?? false
       let start =
-        rows.count == 1
-        ? "\(title(best)) does not stand: it may give away more than \(limit) points; at worst it gives away "
-        : "No method stands: each may give away more than \(limit) points in some condition. Least is given away by "
-          + "\(title(best)), at worst "
-      return start + worst(best) + against(base, besides: best) + ". \(specialist(best))"
+        isNear
+        ? "\(title(best)) may stand: it gives away at worst "
+        : rows.count == 1
+          ? "\(title(best)) does not stand: it gives away at worst "
+          : "No method stands: each gives away more than \(limit) points in some condition. Least is given away by "
+            + "\(title(best)), at worst "
+      let doubt = isNear ? "; more than \(limit) points cannot be ruled out" : ""
+      return start + worst(best) + specialist(best) + doubt + against(base, besides: best) + "."
     }
     let who =
       standing.count == 1
@@ -90,7 +94,7 @@ private struct Writer {
     guard let worst = row.worstRegret, let own = row.mean.scores[worst.condition],
       let best = results.specialists[worst.condition]
     else { return "" }
-    return "There it scores \(percent(own)) %, and a model trained for just that \(percent(best.score)) %."
+    return ", where it scores \(percent(own)) % and a model trained for just that \(percent(best.score)) %"
   }
 
   private var byRegret: [ComparisonResults.MethodRow] {

@@ -69,6 +69,8 @@ extension Tensor {
   public func clamped(max high: Double) throws(TorchError) -> Tensor {
     try made("clamp_max", [self]) { ctorch_clamp_max_scalar(handle, high, $0) }
   }
+  /// The number, or 0 where it is below and 6 where it is above.
+  public func relu6() throws(TorchError) -> Tensor { try made("relu6", [self]) { ctorch_relu6(handle, $0) } }
   public func power(_ exponent: Double) throws(TorchError) -> Tensor {
     try made("pow", [self]) { ctorch_pow_scalar(handle, exponent, $0) }
   }

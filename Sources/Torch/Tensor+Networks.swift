@@ -42,16 +42,23 @@ extension Tensor {
     try made("embedding", [self, indices]) { ctorch_embedding(handle, indices.handle, $0) }
   }
 
-  /// Pictures [B, channels, height, width] under kernels `weight` [out, channels, height, width].
+  /// Pictures [B, channels, height, width] under kernels `weight` [out, channels / groups, height, width].
   public func convolved(
-    _ weight: Tensor, _ bias: Tensor? = nil, stride: (Int, Int) = (1, 1), padding: (Int, Int) = (0, 0)
+    _ weight: Tensor, _ bias: Tensor? = nil, stride: (Int, Int) = (1, 1), padding: (Int, Int) = (0, 0), groups: Int = 1
   ) throws(TorchError) -> Tensor {
     try made("conv2d", [self, weight] + (bias.map { [$0] } ?? [])) { out in
       withSizes([stride.0, stride.1]) { stride, _ in
         withSizes([padding.0, padding.1]) { padding, _ in
-          ctorch_conv2d(handle, weight.handle, bias?.handle, stride, padding, out)
+          ctorch_conv2d(handle, weight.handle, bias?.handle, stride, padding, Int64(groups), out)
         }
       }
+    }
+  }
+
+  /// Pictures [B, channels, height, width] with rows and columns of zeros around them.
+  public func zeroPadded(left: Int, right: Int, top: Int, bottom: Int) throws(TorchError) -> Tensor {
+    try made("constant_pad_nd", [self]) { out in
+      withSizes([left, right, top, bottom]) { margins, _ in ctorch_zero_padded(handle, margins, out) }
     }
   }
 

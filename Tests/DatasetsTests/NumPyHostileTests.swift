@@ -246,4 +246,50 @@ import Testing
       #expect(absent?.what == "no such file or folder")
     }
   }
+
+  /// A zip archive of files without anything in them.
+  private func archive(_ names: [String]) -> Data {
+    func little(_ value: Int, _ count: Int) -> [UInt8] { (0..<count).map { UInt8(value >> (8 * $0) & 0xFF) } }
+    var entries: [UInt8] = []
+    var list: [UInt8] = []
+    for name in names {
+      let offset = entries.count
+      let facts = [UInt8](repeating: 0, count: 20) + little(name.utf8.count, 2) + little(0, 2)
+      entries += [0x50, 0x4B, 3, 4, 20, 0] + facts + name.utf8
+      list +=
+        [0x50, 0x4B, 1, 2, 20, 0, 20, 0] + facts + [UInt8](repeating: 0, count: 10) + little(offset, 4) + name.utf8
+    }
+    let end =
+      little(names.count, 2) + little(names.count, 2) + little(list.count, 4) + little(entries.count, 4) + [0, 0]
+    return Data(entries + list + [0x50, 0x4B, 5, 6, 0, 0, 0, 0] + end)
+  }
+
+  @Test(
+    "an archive without arrays is told as what it is",
+    arguments: [
+      (["archive/data.pkl", "archive/data/0"], "PyTorch file"),
+      (["net/data.pkl", "net/constants.pkl"], "TorchScript module"),
+      (["[Content_Types].xml", "xl/workbook.xml"], "an office document"), (["a.txt", "b.txt"], "('a.txt', 'b.txt')"),
+      (["a/1.png", "a/2.png", "a/3.png", "a/4.png"], "'a/3.png', …"), ([], "an empty archive"),
+    ])
+  func otherArchives(names: [String], words: String) throws {
+    let error = try #require(throws: NumPyError.self) { try NumPyFile(archive(names), path: "a.npz") }
+    #expect(error.diagnosis.what.contains(words), "\(error.diagnosis.what)")
+    #expect(error.diagnosis.exitStatus == .input)
+  }
+
+  @Test("a file of Python objects is told when it is opened, before an array is asked for")
+  func objectsAtOnce() throws {
+    let data = npy("{'descr': '|O', 'fortran_order': False, 'shape': (), }")
+    let error = try #require(throws: NumPyError.self) { try NumPyFile(data, path: "dict.npy") }
+    #expect(error.problem == .pickled && error.array == "dict")
+  }
+
+  @Test("whole numbers beyond 63 bits are exact as names")
+  func words() throws {
+    let header = "{'descr': '<u8', 'fortran_order': False, 'shape': (2,), }"
+    let bytes = npy(header) + Data([255, 255, 255, 255, 255, 255, 255, 255, 1, 0, 0, 0, 0, 0, 32, 0])
+    let array = try #require(try read(bytes, "ids.npy").first)
+    #expect(try array.words() == ["18446744073709551615", "9007199254740993"])
+  }
 }

@@ -116,4 +116,50 @@ import Testing
       #expect(diagnosis?.remedy == "did you mean 'hog-colour'?")
     }
   }
+
+  /// An encoder whose network fails at long texts, and refuses empty ones before.
+  private struct Picky: RawEncoder {
+    static let name = "picky"
+    static let version = 1
+    static let kind = RawInput.Kind.text
+    static let summary = "short texts"
+
+    init() {}
+    init(restoring state: EncoderState) {}
+
+    var width: Int { 1 }
+
+    func prepare(_ input: RawInput) throws -> PreparedInput {
+      guard case .text(let text) = input else { throw EncoderError.otherKind(encoder: Self.name, expected: .text) }
+      guard !text.isEmpty else { throw EncoderError.refused(encoder: Self.name, reason: "nothing in it") }
+      return PreparedInput(values: [Float(text.count)])
+    }
+    func encode(_ inputs: [PreparedInput], threads: Int) throws -> [Float] {
+      guard inputs.allSatisfy({ $0.values[0] < 5 }) else {
+        throw ScriptError.failed(file: "net.pt", reason: "too long")
+      }
+      return inputs.flatMap(\.values)
+    }
+    func state() -> EncoderState { EncoderState(json: Data()) }
+  }
+
+  @Test("where a network fails at some inputs, those are refused and the others encoded")
+  func refusedInputs() throws {
+    let encoder = Picky()
+    let inputs = try ["a", "", "abcdef", "abc"].map { try encoder.prepared(.text($0)) }
+    let made = try encoder.encoded(inputs, threads: 1)
+    #expect(made.rows == [1, 3])
+    #expect(made.results.map { (try? $0.get()) != nil } == [true, false, false, true])
+    guard case .failure(.refused(_, let reason)) = made.results[2] else {
+      Issue.record("\(made.results[2])")
+      return
+    }
+    #expect(reason == "the module failed: too long")
+    // One that fails at everything is at fault itself.
+    let long = try ["abcdef", "ghijkl"].map { try encoder.prepared(.text($0)) }
+    #expect(throws: ScriptError.self) { try encoder.encoded(long, threads: 1) }
+    #expect(throws: EncoderError.otherKind(encoder: "picky", expected: .text)) {
+      try encoder.prepared(.missing(.image))
+    }
+  }
 }

@@ -60,6 +60,8 @@ final class Running {
     var surroundings = ProcessInfo.processInfo.environment
     surroundings["OMP_NUM_THREADS"] = "1"
     surroundings["SEESAW_DATA"] = nil
+    // Encoders that somebody fetched must not change what is tested.
+    surroundings["SEESAW_WEIGHTS"] = ""
     process.environment = surroundings.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     if let input {

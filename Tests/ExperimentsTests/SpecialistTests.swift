@@ -146,12 +146,14 @@ struct SpecialistTests {
   func older() throws {
     try withData { data, folder in
       let out = folder.appending(path: "run")
-      _ = try SmallFeatureSet.finished(SmallFeatureSet.train("joint", data, to: out))
+      // Nor was anything multiplied then.
+      let plain = ["data.scale=none"]
+      _ = try SmallFeatureSet.finished(SmallFeatureSet.train("joint", data, to: out, settings: plain))
       var record = try RunFolder(out).readRecord()
       #expect(record.configuration[path: "data.view"] == "")
       record.configuration[path: "data"] = nil
       try RunFolder(out).write(record)
-      guard case .alreadyDone = try SmallFeatureSet.train("joint", data, to: out) else {
+      guard case .alreadyDone = try SmallFeatureSet.train("joint", data, to: out, settings: plain) else {
         Issue.record("the run was not known again")
         return
       }

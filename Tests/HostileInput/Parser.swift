@@ -264,7 +264,7 @@ public enum HostileParser: String, CaseIterable, Sendable {
 
   private static let tokenizerFiles: Set = [
     "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json",
-    "sentence_bert_config.json", "config.json",
+    "added_tokens.json", "sentence_bert_config.json", "config.json",
   ]
 
   private func tokenizer(_ bytes: Data, _ folder: URL) throws {

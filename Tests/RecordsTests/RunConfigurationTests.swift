@@ -39,7 +39,7 @@ struct RunConfigurationTests {
 
   @Test("every setting that is a choice has its words in the rules")
   func choicesHaveRules() throws {
-    let free = ["dataset", "data.view", "training.device", "training.dropout", "method.name"]
+    let free = ["dataset", "data.scale", "data.view", "training.device", "training.dropout", "method.name"]
     let tree = try Tree(encoding: ready())
     let words = tree.leafPaths.filter { tree[path: $0]?.stringValue != nil && !free.contains($0) }
     for path in words { #expect(RunConfiguration.rules[path]?.allowed.isEmpty == false, "\(path)") }

@@ -227,6 +227,11 @@ def both(home) -> dict:
     tokenizer = transformers.BertTokenizer.from_pretrained(str(HOME / "texts"))
     found = tokenizer(TEXTS[: len(PICTURES)], padding=True, truncation=True, max_length=7, return_tensors="pt")
     module = saved(made(Both, 8), home / "both.pt")
+    # The same as ONNX, for any number of samples and any length of text.
+    torch.onnx.export(
+        module, (pixels, found["input_ids"], found["attention_mask"]), home / "both.onnx", dynamo=False,
+        input_names=["pixels", "tokens", "mask"], output_names=["logits"],
+        dynamic_axes={"pixels": {0: "samples"}, "tokens": {0: "samples", 1: "length"}, "mask": {0: "samples", 1: "length"}})
     with torch.no_grad():
         return {"both": module(pixels, found["input_ids"], found["attention_mask"])}
 

@@ -1,4 +1,4 @@
-// Pictures in memory: JPEG, PNG and WebP into 8-bit RGB, and back.
+// Pictures in memory: JPEG, PNG, WebP, GIF, BMP and TIFF into 8-bit RGB, and the first three back.
 //
 // Every function takes bytes that may be hostile. None of them exits, prints, or lets a library's error leave by longjmp.
 
@@ -17,13 +17,16 @@ typedef enum cimage_format {
   CIMAGE_JPEG,
   CIMAGE_PNG,
   CIMAGE_WEBP,
+  CIMAGE_GIF,
+  CIMAGE_BMP,
+  CIMAGE_TIFF,
 } cimage_format;
 
 typedef enum cimage_status {
   CIMAGE_OK = 0,
   CIMAGE_TRUNCATED,    // the data ends before the picture does
   CIMAGE_DAMAGED,      // the data contradicts its format
-  CIMAGE_UNSUPPORTED,  // a valid kind of file that is not read, such as an animation
+  CIMAGE_UNSUPPORTED,  // a valid kind of file that is not read
   CIMAGE_TOO_LARGE,    // more pixels than the caller allows
   CIMAGE_NO_MEMORY,
 } cimage_status;
@@ -45,7 +48,7 @@ typedef struct cimage_bytes {
 /// The readable format that the data begins like.
 cimage_format cimage_detect(const uint8_t *data, size_t count);
 
-/// Decodes a picture, by its content. Transparency is laid on white, the orientation that a camera noted is applied.
+/// Decodes a picture, by its content; of several in a file the first. Transparency is laid on white, the orientation that a camera noted is applied.
 ///
 /// `picture` is always written. Width and height are also set for CIMAGE_TOO_LARGE.
 cimage_status cimage_decode(const uint8_t *data, size_t count, uint64_t pixel_limit, cimage_picture *picture);

@@ -187,7 +187,9 @@ ctorch_status ctorch_layer_norm(ctorch_tensor a, ctorch_tensor weight, ctorch_te
 ctorch_status ctorch_embedding(ctorch_tensor table, ctorch_tensor indices, ctorch_tensor *out);
 /// Pictures [B, channels, height, width]; `stride` and `padding` have two numbers; bias may be null.
 ctorch_status ctorch_conv2d(ctorch_tensor a, ctorch_tensor weight, ctorch_tensor bias, const int64_t *stride,
-                            const int64_t *padding, ctorch_tensor *out);
+                            const int64_t *padding, int64_t groups, ctorch_tensor *out);
+/// Zeros around pictures; `margins` has four numbers: left, right, top, bottom.
+ctorch_status ctorch_zero_padded(ctorch_tensor a, const int64_t *margins, ctorch_tensor *out);
 /// [B, channels, height, width] with the channels of a place side by side in memory.
 ctorch_status ctorch_channels_last(ctorch_tensor a, ctorch_tensor *out);
 ctorch_status ctorch_max_pool2d(ctorch_tensor a, int64_t size, int64_t stride, int64_t padding, ctorch_tensor *out);

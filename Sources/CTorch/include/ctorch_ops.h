@@ -6,7 +6,7 @@
 // tensor -> tensor
 #define CTORCH_UNARY(X) \
   X(abs) X(neg) X(exp) X(expm1) X(log) X(log1p) X(sqrt) X(rsqrt) X(square) X(reciprocal) X(sin) X(cos) X(tanh) \
-  X(sigmoid) X(relu) X(silu) X(erf) X(sign) X(floor) X(ceil) X(round) X(isfinite) X(isnan) X(logical_not) X(detach) \
+  X(sigmoid) X(relu) X(relu6) X(silu) X(erf) X(sign) X(floor) X(ceil) X(round) X(isfinite) X(isnan) X(logical_not) X(detach) \
   X(clone) X(log_sigmoid)
 
 // tensor, tensor -> tensor, with broadcasting

@@ -32,7 +32,8 @@ extension Waveform {
       } else if chunk == "data" {
         guard let format else { throw .damaged("its samples come before its format") }
         // A program that wrote to a pipe knows no length; another was cut off.
-        let end = length == 0xFFFF_FFFF || length == 0 ? bytes.count : start + length
+        let isUnknown = length == 0 || length >= Self.leastPlaceholder
+        let end = isUnknown ? max(start, bytes.count) : start + length
         guard end <= bytes.count else { throw .damaged("it ends before its samples do") }
         do { self = try Self.read(bytes[start..<end], format) } catch {
           // Compressed WAVE of the kinds that telephones made.
@@ -47,6 +48,12 @@ extension Waveform {
     }
     throw format == nil ? .damaged("it has no format") : .empty
   }
+
+  /// The least number that stands for a length that was not known.
+  ///
+  /// SoX writes 0x7FFFF000, others 0x7FFFFFFF or 0x80000000, ffmpeg 0xFFFFFFFF, each also less the headers' bytes. No file of
+  /// so many bytes is read.
+  private static let leastPlaceholder = 0x7FFF_0000
 
   private static func read(
     _ bytes: ArraySlice<UInt8>, _ format: (code: Int, channels: Int, rate: Int, bits: Int)

@@ -7,9 +7,9 @@ extension RGBImage {
   /// More pixels than any camera takes, and few enough to hold in memory.
   public static let pixelLimit = 128_000_000
 
-  /// A picture from the bytes of a JPEG, PNG or WebP file, whatever the file is called.
+  /// A picture from the bytes of a JPEG, PNG, WebP, GIF, BMP or TIFF file, whatever the file is called.
   ///
-  /// Transparency is laid on white, the orientation noted by a camera is applied, gray, palettes, CMYK and 16 bits become
+  /// Of an animation, or of several pictures in a file, the first is taken. Transparency is laid on white, the orientation noted by a camera is applied, gray, palettes, CMYK and 16 bits become
   /// 8-bit RGB. Colour profiles are ignored.
   /// - Parameter pixelLimit: a picture with more pixels is refused before any of them is decoded.
   /// - Throws: ``ImageError``; also for a file that is cut off, of which nothing is shown.
@@ -71,6 +71,9 @@ extension RGBImage {
     case CIMAGE_JPEG: "JPEG"
     case CIMAGE_PNG: "PNG"
     case CIMAGE_WEBP: "WebP"
+    case CIMAGE_GIF: "GIF"
+    case CIMAGE_BMP: "BMP"
+    case CIMAGE_TIFF: "TIFF"
     default: nil
     }
   }
@@ -85,11 +88,6 @@ extension RGBImage {
   private static func otherThanAPicture(_ data: Data) -> ImageError {
     let head = [UInt8](data.prefix(512))
     func starts(_ text: String, at offset: Int = 0) -> Bool { head.dropFirst(offset).starts(with: text.utf8) }
-    if starts("GIF8") { return .unsupported(format: "GIF") }
-    if starts("BM"), head.count >= 26 { return .unsupported(format: "BMP") }
-    if head.starts(with: [0x49, 0x49, 0x2A, 0]) || head.starts(with: [0x4D, 0x4D, 0, 0x2A]) {
-      return .unsupported(format: "TIFF")
-    }
     if starts("ftyp", at: 4) {
       switch String(decoding: head.dropFirst(8).prefix(4), as: UTF8.self) {
       case "heic", "heix", "heim", "heis", "hevc", "mif1", "msf1": return .unsupported(format: "HEIC")
@@ -102,9 +100,7 @@ extension RGBImage {
     if starts("\0\0\0\u{C}JXL ") || head.starts(with: [0xFF, 0x0A]) { return .unsupported(format: "JPEG XL") }
     if starts("\0\0\0\u{C}jP  ") { return .unsupported(format: "JPEG 2000") }
     if starts("%PDF") { return .notAnImage(looksLike: "a PDF document") }
-    if starts("version https://git-lfs") {
-      return .notAnImage(looksLike: "a Git LFS pointer; git lfs pull fetches the picture")
-    }
+    if GitLFSPointer.begins(head) { return .notAnImage(looksLike: GitLFSPointer.words) }
     if head.allSatisfy({ $0 == 0 }) { return .notAnImage(looksLike: "zero bytes") }
     let text = String(decoding: head, as: UTF8.self).lowercased()
     if text.contains("<svg") { return .unsupported(format: "SVG") }

@@ -8,7 +8,7 @@ public enum ImageError: Diagnosable, Equatable {
   case truncated(format: String)
   /// The file contradicts its own format; the detail is the decoder's.
   case damaged(format: String, detail: String)
-  /// A kind of picture that is not read: another format, an animation.
+  /// A kind of picture that is not read: another format, or a form of it.
   case unsupported(format: String)
   /// Not a picture at all; what it looks like, if that can be told.
   case notAnImage(looksLike: String?)
@@ -39,8 +39,8 @@ public enum ImageError: Diagnosable, Equatable {
   private var remedy: String? {
     switch self {
     case .empty, .truncated, .damaged: "fetch or export the file again"
-    case .unsupported: "convert it to JPEG, PNG or WebP"
-    case .notAnImage: "pictures are JPEG, PNG or WebP files"
+    case .unsupported: "convert it to PNG or JPEG"
+    case .notAnImage: "pictures are JPEG, PNG, WebP, GIF, BMP or TIFF files"
     case .tooLarge, .outOfMemory: "make it smaller"
     }
   }

@@ -41,33 +41,48 @@ extension RGBImage {
   ///
   /// A filter is widened by the factor that the picture shrinks, so that nothing flickers. A picture that loses more than
   /// twice as much height as width is resized along columns first, as Pillow does since version 13.
-  func resized(to size: (height: Int, width: Int), by filter: ResamplingFilter) -> RGBImage {
-    guard size.height != height || size.width != width else { return self }
-    guard filter != .nearest else { return nearest(size) }
+  ///
+  /// - Parameter part: the rows and columns of the result that are wanted; nothing is computed or held of the others, of
+  ///   which there may be more than memory has room for.
+  func resized(
+    to size: (height: Int, width: Int), by filter: ResamplingFilter,
+    keeping part: (rows: Range<Int>, columns: Range<Int>)? = nil
+  ) -> RGBImage {
+    let (rows, columns) = part ?? (0..<size.height, 0..<size.width)
+    guard size.height != height || size.width != width else { return self.part(rows, columns) }
+    guard filter != .nearest else { return nearest(size, rows, columns) }
+    let down = height == size.height ? nil : FixedWeights(from: height, to: size.height, filter, keeping: rows)
+    let across = width == size.width ? nil : FixedWeights(from: width, to: size.width, filter, keeping: columns)
+    let source = self.part(down?.sources ?? rows, across?.sources ?? columns)
     let isTall = height > size.height && height - size.height > 2 * (width - size.width)
-    let first = isTall ? flattened(to: size.height, by: filter) : narrowed(to: size.width, by: filter)
-    return isTall ? first.narrowed(to: size.width, by: filter) : first.flattened(to: size.height, by: filter)
+    let first = isTall ? source.flattened(down) : source.narrowed(across)
+    return isTall ? first.narrowed(across) : first.flattened(down)
   }
 
-  private func narrowed(to width: Int, by filter: ResamplingFilter) -> RGBImage {
-    guard width != self.width else { return self }
-    let weights = FixedWeights(from: self.width, to: width, filter)
-    return RGBImage(width: width, height: height, pixels: narrowed(weights))
+  private func narrowed(_ weights: FixedWeights?) -> RGBImage {
+    weights.map { RGBImage(width: $0.starts.count, height: height, pixels: narrowed($0)) } ?? self
   }
 
-  private func flattened(to height: Int, by filter: ResamplingFilter) -> RGBImage {
-    guard height != self.height else { return self }
-    let weights = FixedWeights(from: self.height, to: height, filter)
-    return RGBImage(width: width, height: height, pixels: flattened(weights))
+  private func flattened(_ weights: FixedWeights?) -> RGBImage {
+    weights.map { RGBImage(width: width, height: $0.starts.count, pixels: flattened($0)) } ?? self
   }
 
-  private func nearest(_ size: (height: Int, width: Int)) -> RGBImage {
-    let across = (0..<size.width).map { Int((Double($0) + 0.5) * Double(width) / Double(size.width)) }
-    let pixels = (0..<size.height).flatMap { y -> [UInt8] in
+  /// Some rows and columns of the picture.
+  private func part(_ rows: Range<Int>, _ columns: Range<Int>) -> RGBImage {
+    guard rows != 0..<height || columns != 0..<width else { return self }
+    let pixels = rows.flatMap { y in
+      self.pixels[(y * width + columns.lowerBound) * 3..<(y * width + columns.upperBound) * 3]
+    }
+    return RGBImage(width: columns.count, height: rows.count, pixels: pixels)
+  }
+
+  private func nearest(_ size: (height: Int, width: Int), _ rows: Range<Int>, _ columns: Range<Int>) -> RGBImage {
+    let across = columns.map { Int((Double($0) + 0.5) * Double(width) / Double(size.width)) }
+    let pixels = rows.flatMap { y -> [UInt8] in
       let row = Int((Double(y) + 0.5) * Double(height) / Double(size.height)) * width
       return across.flatMap { self.pixels[(row + $0) * 3..<(row + $0) * 3 + 3] }
     }
-    return RGBImage(width: size.width, height: size.height, pixels: pixels)
+    return RGBImage(width: columns.count, height: rows.count, pixels: pixels)
   }
 
   private func narrowed(_ weights: FixedWeights) -> [UInt8] {
@@ -126,19 +141,23 @@ private struct FixedWeights {
   static let bits: Int32 = 22
   static let half: Int32 = 1 << (bits - 1)
 
+  /// Among ``sources``.
   let starts: [Int]
+  /// The source pixels that any target pixel is made of.
+  let sources: Range<Int>
   /// Where the weights of each target pixel begin, and where the last end.
   let bounds: [Int]
   let factors: [Int32]
 
-  init(from source: Int, to target: Int, _ filter: ResamplingFilter) {
+  /// - Parameter kept: the target pixels that are wanted.
+  init(from source: Int, to target: Int, _ filter: ResamplingFilter, keeping kept: Range<Int>) {
     let scale = Double(source) / Double(target)
     let stretch = max(scale, 1)
     let reach = filter.support * stretch
     var starts: [Int] = []
     var bounds = [0]
     var factors: [Int32] = []
-    for place in 0..<target {
+    for place in kept {
       let centre = (Double(place) + 0.5) * scale
       let first = max(0, Int(centre - reach + 0.5))
       let end = min(source, Int(centre + reach + 0.5))
@@ -150,7 +169,9 @@ private struct FixedWeights {
       }
       bounds.append(factors.count)
     }
-    self.starts = starts
+    let lowest = starts.min() ?? 0
+    sources = lowest..<(zip(starts, zip(bounds.dropFirst(), bounds)).map { $0 + $1.0 - $1.1 }.max() ?? lowest)
+    self.starts = starts.map { $0 - lowest }
     self.bounds = bounds
     self.factors = factors
   }

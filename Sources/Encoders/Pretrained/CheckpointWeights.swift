@@ -168,6 +168,7 @@ private struct StoredWeights: WeightSource {
 
   init(_ urls: [URL]) throws {
     files = try urls.map { url in
+      try GitLFSPointer.refuse(url)
       do { return try SafeTensors(reading: url) } catch let error as SafeTensorsError {
         throw CheckpointError.unreadable(file: url.path, reason: error.description)
       }

@@ -144,8 +144,10 @@ struct ImageProcessor {
   /// Why a picture cannot be cut; nil where it can.
   func objection(to image: RGBImage) -> String? {
     let size = resizing(image) ?? (image.height, image.width)
-    // A picture of one pixel by a hundred thousand, its shorter side stretched, would be larger than any memory.
-    for (height, width) in [size, crop ?? size] where height > Self.mostPixels / max(width, 1) {
+    // A picture of one pixel by a hundred thousand, its shorter side stretched, would be larger than any memory; of what is
+    // cropped away nothing is computed.
+    let kept = crop.map { (min(size.height, $0.height), min(size.width, $0.width)) } ?? size
+    for (height, width) in [kept, crop ?? kept] where height > Self.mostPixels / max(width, 1) {
       return "its processor would make \(height) x \(width) pixels of \(image.height) x \(image.width)"
     }
     return nil
@@ -205,9 +207,19 @@ struct ImageProcessor {
 
   /// The picture as the processor cuts it, before its numbers are scaled.
   func cut(_ image: RGBImage) -> RGBImage {
-    let image = resizing(image).map { image.resized(to: $0, by: filter) } ?? image
+    let image = resizing(image).map { image.resized(to: $0, by: filter, keeping: kept(of: $0)) } ?? image
     guard let crop, crop != (image.height, image.width) else { return image }
     return image.cropped(to: crop, top: margin(image.height, crop.height), left: margin(image.width, crop.width))
+  }
+
+  /// What the crop leaves of a picture of that size.
+  private func kept(of size: (height: Int, width: Int)) -> (rows: Range<Int>, columns: Range<Int>) {
+    func range(_ size: Int, _ crop: Int?) -> Range<Int> {
+      guard let crop, crop < size else { return 0..<size }
+      let start = margin(size, crop)
+      return start..<start + crop
+    }
+    return (range(size.height, crop?.height), range(size.width, crop?.width))
   }
 
   /// Where the crop begins in the picture; below 0 where the picture is smaller.

@@ -3,14 +3,15 @@ public import Multimodal
 import Records
 import Torch
 
-/// An image encoder from a checkpoint folder: ViT, ResNet, the image towers of CLIP, SigLIP and BLIP.
+/// An image encoder from a checkpoint folder: ViT, ResNet, EfficientNet-Lite, the image towers of CLIP, SigLIP and BLIP.
 public struct PretrainedImageEncoder: PretrainedEncoder {
   public static let name = "pretrained-image"
   public static let version = 1
   public static let kind = RawInput.Kind.image
   public static let summary = "an image encoder from a checkpoint folder"
   public static let architectures = [
-    "blip", "blip_vision_model", "clip", "clip_vision_model", "resnet", "siglip", "siglip_vision_model", "vit",
+    "blip", "blip_vision_model", "clip", "clip_vision_model", "efficientnet_lite", "resnet", "siglip",
+    "siglip_vision_model", "vit",
   ]
 
   public let settings: PretrainedSettings
@@ -19,10 +20,21 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
   public let identity: String
   private let stamp: CheckpointStamp
   private let processor: ImageProcessor
-  private let network: Frozen<any VisionNetwork>
+  private let reader: Frozen<Reader>
   private let pooling: Pooling
   /// Of the pixels that the network is given.
   private let type: ElementType
+
+  /// The network and what follows it.
+  private struct Reader {
+    let network: any VisionNetwork
+    let modules: SentenceModules?
+
+    func callAsFunction(_ pixels: Tensor, _ pooling: Pooling) throws -> Tensor {
+      let rows = try network.features(pixels, by: pooling)
+      return try modules?(rows) ?? rows
+    }
+  }
 
   public init(folder: URL, settings: PretrainedSettings = PretrainedSettings()) throws {
     try self.init(folder: folder, settings: settings, stamp: nil)
@@ -34,28 +46,37 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
   }
 
   private init(folder: URL, settings: PretrainedSettings, stamp: CheckpointStamp?) throws {
-    let weights = try CheckpointWeights(in: folder, as: NetworkArithmetic(settings.precision))
-    let (network, architecture, own) = try Self.network(in: folder, weights)
-    guard let processor = try ImageProcessor.found(in: folder) ?? own else {
-      throw CheckpointError.noFile("preprocessor_config.json", in: folder.path)
+    let arithmetic = NetworkArithmetic(settings.precision)
+    let modules = try SentenceModules(in: folder, as: arithmetic)
+    let place = SentenceModules.place(of: modules, in: folder)
+    let weights = try CheckpointWeights(in: place, as: arithmetic)
+    let (network, architecture, own) = try Self.network(in: place, weights)
+    guard let processor = try ImageProcessor.found(in: place) ?? own else {
+      throw CheckpointError.noFile("preprocessor_config.json", in: place.path)
     }
+    let prefix = place == folder ? "" : "\(modules?.transformer ?? "")/"
     let stamp =
       try stamp
       ?? CheckpointStamp(
         folder: folder,
-        names: try ["config.json", "preprocessor_config.json", "processor_config.json", "model.safetensors.index.json"]
-          + CheckpointWeights.files(in: folder).map(\.lastPathComponent))
-    try self.init(network, architecture, processor, settings: settings, stamp: stamp)
+        names: try
+          (["config.json", "preprocessor_config.json", "processor_config.json", "model.safetensors.index.json"]
+          + CheckpointWeights.files(in: place).map(\.lastPathComponent)).map { prefix + $0 } + (modules?.files ?? []))
+    try self.init(network, architecture, processor, settings: settings, stamp: stamp, modules: modules)
   }
 
   /// The encoder over any network, of the files that the stamp names.
+  ///
+  /// - Parameter modules: what sentence-transformers lists to follow the network; a pooling that is asked for stands alone.
   init(
     _ network: any VisionNetwork, _ architecture: String, _ processor: ImageProcessor, settings: PretrainedSettings,
-    stamp: CheckpointStamp
+    stamp: CheckpointStamp, modules: SentenceModules? = nil
   ) throws {
     let pooling = settings.pooling ?? network.standard
-    width = try network.widths.width(by: pooling, in: stamp.folder)
-    self.network = Frozen(network)
+    let pooled = try network.widths.width(by: pooling, in: stamp.folder)
+    let used = settings.pooling == nil ? modules : nil
+    width = used?.width(of: pooled) ?? pooled
+    reader = Frozen(Reader(network: network, modules: used))
     self.pooling = pooling
     type = NetworkArithmetic(settings.precision).type
     self.processor = processor
@@ -82,10 +103,14 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
     let type = try modelType(configuration)
     let named = try configuration.text("architecture", default: "")
     if type.isEmpty, !named.isEmpty {
-      guard Self.torchvisionNames.contains(named) else {
-        throw configuration.unsupported("architecture", supported: Self.torchvisionNames.joined(separator: ", "))
+      let names = Self.torchvisionNames + EfficientNetLite.names
+      guard names.contains(named) else {
+        throw configuration.unsupported("architecture", supported: names.joined(separator: ", "))
       }
-      return (try ResNet(torchvision: weights), named, try ImageProcessor(timm: configuration.nested("pretrained_cfg")))
+      let network: any VisionNetwork =
+        EfficientNetLite.names.contains(named)
+        ? try EfficientNetLite(named: named, weights) : try ResNet(torchvision: weights)
+      return (network, named, try ImageProcessor(timm: configuration.nested("pretrained_cfg")))
     }
     switch type {
     case "vit": return (try VisionTransformer(configuration, weights, .vit), type, nil)
@@ -116,12 +141,12 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
       throw EncoderError.otherKind(encoder: Self.name, expected: Self.kind)
     }
     if let objection = processor.objection(to: image) {
-      throw EncoderError.settings(encoder: stamp.folder, reason: objection)
+      throw EncoderError.refused(encoder: stamp.folder, reason: objection)
     }
     let (height, width, values) = processor(image)
-    let smallest = network.network.smallest
+    let smallest = reader.network.network.smallest
     guard height >= smallest.height, width >= smallest.width else {
-      throw EncoderError.settings(
+      throw EncoderError.refused(
         encoder: stamp.folder,
         reason:
           "its processor leaves \(height) x \(width) pixels, its network needs \(smallest.height) x \(smallest.width)")
@@ -142,7 +167,7 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
     return try rows(portions) { members in
       let size = inputs[members[0]].indices.map(Int.init)
       let pixels = try Tensor(members.flatMap { inputs[$0].values }, shape: [members.count, 3, size[0], size[1]])
-      return try network.network.features(pixels.to(type), by: pooling)
+      return try reader.network(pixels.to(type), pooling)
     }
   }
 

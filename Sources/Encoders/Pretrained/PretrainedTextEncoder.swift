@@ -55,7 +55,7 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
   private init(folder: URL, settings: PretrainedSettings, stamp: CheckpointStamp?) throws {
     let arithmetic = NetworkArithmetic(settings.precision)
     let modules = try SentenceModules(in: folder, as: arithmetic)
-    let place = modules?.transformer.map { $0.isEmpty ? folder : folder.appending(path: $0) } ?? folder
+    let place = SentenceModules.place(of: modules, in: folder)
     let configuration = try CheckpointConfiguration(reading: place.appending(path: "config.json"))
     let weights = try CheckpointWeights(in: place, as: arithmetic)
     let network = try Self.network(configuration, weights)
@@ -99,6 +99,7 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
     provenance = EncoderProvenance(stamp, try modelType(configuration), pooling: named, settings)
     identity =
       "\(Self.name) \(Self.version) \(stamp.digest) \(named) \(settings.pooling == nil) \(settings.identity)"
+      + tokenizer.identity
   }
 
   /// The encoder over any network with a pooling of its own, of the files that the stamp names.
@@ -116,7 +117,8 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
     self.stamp = stamp
     self.settings = settings
     provenance = EncoderProvenance(stamp, architecture, pooling: pooling.rawValue, settings)
-    identity = "\(Self.name) \(Self.version) \(stamp.digest) \(pooling.rawValue) \(settings.identity)"
+    identity =
+      "\(Self.name) \(Self.version) \(stamp.digest) \(pooling.rawValue) \(settings.identity)" + tokenizer.identity
   }
 
   /// How rows of a network become one, as asked for, as the folder says or as is usual; and how wide it is.
@@ -169,7 +171,8 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
     let tokens = tokenizer(isLowercased ? whole.lowercased() : whole, maximumLength: maximumLength)
     let vocabulary = reader.network.network.vocabulary
     if let wrong = tokens.first(where: { !(0..<vocabulary).contains($0) }) {
-      throw CheckpointError.token(wrong, vocabulary: vocabulary, in: stamp.folder)
+      throw EncoderError.refused(
+        encoder: stamp.folder, reason: "the tokenizer gives token \(wrong), the network knows \(vocabulary)")
     }
     let missing = max((reader.network.network.fixedLength ?? 0) - tokens.count, 0)
     let padding = [Int](repeating: tokenizer.paddingToken, count: missing)

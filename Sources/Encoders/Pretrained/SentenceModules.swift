@@ -45,6 +45,11 @@ struct SentenceModules {
     }
   }
 
+  /// The folder of the network itself.
+  static func place(of modules: SentenceModules?, in folder: URL) -> URL {
+    modules?.transformer.map { $0.isEmpty ? folder : folder.appending(path: $0) } ?? folder
+  }
+
   private static let modes: [(key: String, pooling: Pooling)] = [
     ("pooling_mode_cls_token", .cls), ("pooling_mode_max_tokens", .max), ("pooling_mode_mean_tokens", .mean),
     ("pooling_mode_mean_sqrt_len_tokens", .meanRoot), ("pooling_mode_lasttoken", .last),

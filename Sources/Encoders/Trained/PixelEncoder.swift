@@ -38,9 +38,12 @@ public struct PixelEncoder: RawEncoder {
   public init(folder: URL) throws { try self.init(folder: folder, stamp: nil) }
 
   private init(folder: URL, stamp: CheckpointStamp?) throws {
-    guard let processor = try ImageProcessor.found(in: folder) else {
-      throw CheckpointError.noFile("preprocessor_config.json", in: folder.path)
+    let modules = try SentenceModules(in: folder, as: NetworkArithmetic(.float32))
+    let place = SentenceModules.place(of: modules, in: folder)
+    guard let processor = try ImageProcessor.found(in: place) else {
+      throw CheckpointError.noFile("preprocessor_config.json", in: place.path)
     }
+    let prefix = place == folder ? "" : "\(modules?.transformer ?? "")/"
     guard let size = processor.size else {
       throw EncoderError.settings(
         encoder: folder.path, reason: "its pictures keep their proportions: no batch could be made of them")
@@ -49,7 +52,9 @@ public struct PixelEncoder: RawEncoder {
     self.processor = processor
     self.size = size
     self.stamp =
-      try stamp ?? CheckpointStamp(folder: folder, names: ["preprocessor_config.json", "processor_config.json"])
+      try stamp
+      ?? CheckpointStamp(
+        folder: folder, names: ["preprocessor_config.json", "processor_config.json"].map { prefix + $0 })
   }
 
   public init(restoring state: EncoderState) throws {
@@ -76,6 +81,9 @@ public struct PixelEncoder: RawEncoder {
     guard let processor else {
       let planes = Planes(fitting: image, side: side)
       return PreparedInput(values: planes.channels.flatMap { $0.map { ($0 * 255).rounded() } })
+    }
+    if let objection = processor.objection(to: image) {
+      throw EncoderError.refused(encoder: stamp?.folder ?? Self.name, reason: objection)
     }
     let cut = processor.cut(image)
     let count = cut.width * cut.height

@@ -19,7 +19,7 @@ public struct TokenEncoder: RawEncoder {
 
   public var form: InputForm { .tokens(length: reader.maximumLength) }
   public var width: Int { reader.maximumLength }
-  public var identity: String { "\(Self.name) \(Self.version) \(reader.stamp.digest)" }
+  public var identity: String { "\(Self.name) \(Self.version) \(reader.stamp.digest)\(reader.tokenizer.identity)" }
 
   public func prepare(_ input: RawInput) throws -> PreparedInput {
     if case .text(let text) = input, text.allSatisfy(\.isWhitespace) { return PreparedInput() }

@@ -74,25 +74,28 @@ public struct TrainedNetwork: TrainedEncoder {
   }
 
   private init(pictures folder: URL, height: Int, width: Int, pooling: Pooling?) throws {
-    let (weights, record) = try CheckpointWeights(in: folder, as: .float32).recorded()
-    let (network, architecture, own) = try PretrainedImageEncoder.network(in: folder, weights)
+    let modules = try SentenceModules(in: folder, as: NetworkArithmetic(.float32))
+    let place = SentenceModules.place(of: modules, in: folder)
+    let (weights, record) = try CheckpointWeights(in: place, as: .float32).recorded()
+    let (network, architecture, own) = try PretrainedImageEncoder.network(in: place, weights)
     let chosen = pooling ?? network.standard
     let features = try network.widths.width(by: chosen, in: folder.path)
     try Self.check(network, height: height, width: width, name: folder.path)
     var form = TrainedForm(
-      architecture: architecture, configuration: try Self.configuration(in: folder),
+      architecture: architecture, configuration: try Self.configuration(in: place),
       input: .pixels(height: height, width: width), poolings: [chosen])
-    if let processor = try ImageProcessor.found(in: folder) ?? own {
+    if let processor = try ImageProcessor.found(in: place) ?? own {
       (form.factor, form.mean, form.deviation) = (processor.factor, processor.mean, processor.deviation)
     }
     form.features = features
-    try self.init(form, record, in: folder)
+    let (dense, digest) = try Self.take(pooling == nil ? modules : nil, in: folder, &form)
+    try self.init(form, record, in: place, adding: dense, digest)
     dropouts = network.dropout?.all ?? []
   }
 
   private init(texts folder: URL, length: Int, pooling: Pooling?) throws {
     let modules = try SentenceModules(in: folder, as: NetworkArithmetic(.float32))
-    let place = modules?.transformer.map { $0.isEmpty ? folder : folder.appending(path: $0) } ?? folder
+    let place = SentenceModules.place(of: modules, in: folder)
     let configuration = try CheckpointConfiguration(reading: place.appending(path: "config.json"))
     let (weights, record) = try CheckpointWeights(in: place, as: .float32).recorded()
     let network = try PretrainedTextEncoder.network(configuration, weights)
@@ -105,20 +108,26 @@ public struct TrainedNetwork: TrainedEncoder {
       architecture: try modelType(configuration), configuration: .table(configuration.table),
       input: .tokens(length: length), poolings: poolings)
     form.features = pooled
-    var dense: [String: Tensor] = [:]
     // A pooling that is asked for stands alone, as where texts are encoded once.
-    if pooling == nil, let modules {
-      form.steps = modules.steps.enumerated().map { number, step in
-        guard case .dense(let layer, let activation) = step else { return TrainedForm.Step() }
-        dense["dense.\(number).weight"] = layer.weight
-        dense["dense.\(number).bias"] = layer.bias
-        return TrainedForm.Step(dense: "dense.\(number)", activation: activation)
-      }
-      form.features = modules.width(of: pooled)
-    }
-    let own = try dense.isEmpty ? nil : modules.map { try CheckpointStamp(folder: folder, names: $0.files).digest }
+    let (dense, own) = try Self.take(pooling == nil ? modules : nil, in: folder, &form)
     try self.init(form, record, in: place, adding: dense, own)
     dropouts = network.dropout?.all ?? []
+  }
+
+  /// Writes down what follows the network; its weights, and the digest of their files where there are any.
+  private static func take(
+    _ modules: SentenceModules?, in folder: URL, _ form: inout TrainedForm
+  ) throws -> ([String: Tensor], digest: String?) {
+    guard let modules else { return ([:], nil) }
+    var dense: [String: Tensor] = [:]
+    form.steps = modules.steps.enumerated().map { number, step in
+      guard case .dense(let layer, let activation) = step else { return TrainedForm.Step() }
+      dense["dense.\(number).weight"] = layer.weight
+      dense["dense.\(number).bias"] = layer.bias
+      return TrainedForm.Step(dense: "dense.\(number)", activation: activation)
+    }
+    form.features = modules.width(of: form.features)
+    return (dense, try dense.isEmpty ? nil : CheckpointStamp(folder: folder, names: modules.files).digest)
   }
 
   /// The encoder of a form whose weights begin as what a network has asked for, and `others` from files of that digest.
@@ -190,19 +199,7 @@ public struct TrainedNetwork: TrainedEncoder {
       let pooled = try form.poolings.map {
         try $0(rows, lengths: batch.lengths) ?? network.pooled(rows, batch, by: $0)
       }
-      var features = try (pooled.count == 1 ? pooled[0] : Tensor.cat(pooled, 1)).to(type)
-      for step in form.steps ?? [] {
-        guard let name = step.dense else {
-          features = try SentenceModules.normalized(features)
-          continue
-        }
-        let shape = form.weights["\(name).weight"] ?? []
-        guard shape.count == 2 else { throw CheckpointError.noTensor("\(name).weight", in: "the model") }
-        let layer = try Affine(
-          source, name, from: shape[1], to: shape[0], bias: form.weights["\(name).bias"] != nil)
-        features = try (step.activation ?? .identity)(layer(features))
-      }
-      return features
+      return try finished(pooled.count == 1 ? pooled[0] : Tensor.cat(pooled, 1), source, type)
     case .pixels, .features:
       let own = TrainedArchitecture(rawValue: form.architecture)
       let network =
@@ -212,8 +209,24 @@ public struct TrainedNetwork: TrainedEncoder {
         try Tensor(numbers, shape: [1, 3, 1, 1]).to(type, on: inputs.device)
       }
       let pixels = try (inputs.to(type) * Double(form.factor) - channels(form.mean)) / channels(form.deviation)
-      return try network.features(pixels, by: form.poolings.first ?? network.standard).to(type)
+      return try finished(network.features(pixels, by: form.poolings.first ?? network.standard), source, type)
     }
+  }
+
+  /// Features after what follows the network.
+  private func finished(_ pooled: Tensor, _ source: CheckpointWeights, _ type: ElementType) throws -> Tensor {
+    var features = try pooled.to(type)
+    for step in form.steps ?? [] {
+      guard let name = step.dense else {
+        features = try SentenceModules.normalized(features)
+        continue
+      }
+      let shape = form.weights["\(name).weight"] ?? []
+      guard shape.count == 2 else { throw CheckpointError.noTensor("\(name).weight", in: "the model") }
+      let layer = try Affine(source, name, from: shape[1], to: shape[0], bias: form.weights["\(name).bias"] != nil)
+      features = try (step.activation ?? .identity)(layer(features))
+    }
+    return features
   }
 
   /// The tokens of each text, without what follows the last.

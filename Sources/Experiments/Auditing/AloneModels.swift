@@ -27,15 +27,19 @@ struct AloneModels {
   ///   - data: a raw data set with a training split, or a feature set.
   ///   - ids: of the samples, which are of the test split.
   ///   - classes: in the order that answers have them.
+  ///   - encoders: checkpoint folders for raw inputs; those that come with Seesaw for other kinds.
   /// - Throws: a `Diagnosis` where the data cannot be trained on, or does not have the samples.
   func answers(
-    for data: URL, modalities: [String], ids: [String], classes: [String], settings: RawDatasetSettings
+    for data: URL, modalities: [String], ids: [String], classes: [String], settings: RawDatasetSettings,
+    encoders: [RawInput.Kind: URL]
   ) throws -> Answers {
     let isFeatures = FileManager.default.fileExists(atPath: data.appending(path: "dataset.json").path)
     let features = isFeatures ? data : folder.appending(path: "features")
     if !isFeatures {
       var request = EncodeRequest(raw: data, out: features)
       request.views = .none
+      request.usualEncoders = encoders
+      request.renews = true
       request.followLinks = settings.followLinks
       request.layout = settings.layout.isEmpty ? nil : settings.layout
       request.variant = settings.variant.isEmpty ? nil : settings.variant
@@ -74,8 +78,14 @@ struct AloneModels {
       probabilities: found,
       note: isFeatures
         ? "models of one modality are classifiers that Seesaw trained on the training split's features"
-        : "models of one modality are classifiers that Seesaw trained on built-in features of the training split: a stronger "
-          + "encoder may find more")
+        : "models of one modality are classifiers that Seesaw trained on the training split, on features of "
+          + "\(Self.words(modalities, encoders)): a stronger encoder may find more")
+  }
+
+  private static func words(_ modalities: [String], _ encoders: [RawInput.Kind: URL]) -> String {
+    let own = "its own"
+    let names = modalities.map { RawInput.Kind(rawValue: $0).flatMap { encoders[$0]?.lastPathComponent } ?? own }
+    return names.allSatisfy { $0 == own } ? own : zip(modalities, names).map { "\($0): \($1)" }.joined(separator: ", ")
   }
 
   /// Where samples are in the test split.

@@ -1,4 +1,5 @@
 public import Foundation
+public import Multimodal
 public import Records
 
 /// An audit as it is asked for.
@@ -79,6 +80,8 @@ public struct AuditRequest: Sendable {
   public var unlabelled = false
   /// Also trains a model of each modality alone on the training split, which tells what the data hold.
   public var alone = false
+  /// Checkpoint folders that those models read raw inputs with, by what they read; else the encoders that come with Seesaw.
+  public var usualEncoders: [RawInput.Kind: URL] = [:]
   /// Forgets what was answered before.
   public var again = false
   /// Waits for whoever is at work in the folder, instead of refusing.

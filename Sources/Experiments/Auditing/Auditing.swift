@@ -115,7 +115,7 @@ private struct AuditWork {
       }
     case .module(let module):
       let settings = try ModuleDoor.Settings(module)
-      events(.warning(settings.warning))
+      if let warning = settings.warning { events(.warning(warning)) }
       var door: ModuleDoor?
       return try asking(settings.identity(), declaresAbsence: false) { source, plan, store, classes in
         let opened = try door ?? ModuleDoor(settings, source)
@@ -269,7 +269,8 @@ private struct AuditWork {
     let models = AloneModels(
       folder: request.out.appending(path: "alone"), jobs: 0, stop: stop, events: events)
     return try models.answers(
-      for: request.subject, modalities: modalities, ids: samples.ids, classes: classes, settings: rawSettings)
+      for: request.subject, modalities: modalities, ids: samples.ids, classes: classes, settings: rawSettings,
+      encoders: request.usualEncoders)
   }
 
   private var rawSettings: RawDatasetSettings {

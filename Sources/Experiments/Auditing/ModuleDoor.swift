@@ -4,7 +4,7 @@ import Multimodal
 import Records
 import Torch
 
-/// A model in a file that runs in this process: TorchScript, or a package that AOTInductor compiled.
+/// A model in a file that runs in this process: TorchScript, a package that AOTInductor compiled, or ONNX.
 final class ModuleDoor {
   /// A file and how it is to be used.
   struct Settings: Sendable {
@@ -20,13 +20,6 @@ final class ModuleDoor {
       var isFolder: ObjCBool = false
       guard FileManager.default.fileExists(atPath: file.path, isDirectory: &isFolder), !isFolder.boolValue else {
         throw Diagnosis("there is no module here", place: file.relativePath, exitStatus: .input)
-      }
-      guard file.pathExtension.lowercased() != "onnx" else {
-        throw Diagnosis(
-          "ONNX files are not read", place: file.relativePath,
-          remedy:
-            "save the model by torch.jit.save or AOTInductor, or let a program run it:  --command 'python predict.py'",
-          exitStatus: .input)
       }
       batch = request.batch
       guard batch > 0 else { throw Diagnosis("--batch is \(batch), must be at least 1", exitStatus: .usage) }
@@ -55,16 +48,21 @@ final class ModuleDoor {
       return "module \(try FileDigest.sha256(of: file)) \(words) \(output.words)"
     }
 
-    /// What a person must be told before the file is opened.
-    var warning: String {
-      "'\(file.relativePath)' is a program and not only weights: it runs as you and may do whatever its author wrote; "
-        + "use it only where you trust them"
+    private var isONNX: Bool { file.pathExtension.lowercased() == "onnx" }
+
+    /// What a person must be told before the file is opened; nil where nothing of its author's runs.
+    var warning: String? {
+      isONNX
+        ? nil
+        : "'\(file.relativePath)' is a program and not only weights: it runs as you and may do whatever its author wrote; "
+          + "use it only where you trust them"
     }
   }
 
   private enum Module {
     case script(ScriptModule)
     case package(CompiledPackage)
+    case onnx(ONNXModel)
   }
 
   private let settings: Settings
@@ -104,23 +102,42 @@ final class ModuleDoor {
   }
 
   private static func read(_ file: URL) throws -> Module {
-    let isPackage = file.pathExtension.lowercased() == "pt2"
+    let kind = file.pathExtension.lowercased()
     do {
-      return isPackage
-        ? .package(try CompiledPackage(reading: file.path)) : .script(try ScriptModule(reading: file.path))
+      switch kind {
+      case "pt2": return .package(try CompiledPackage(reading: file.path))
+      case "onnx": return .onnx(try ONNXModel(reading: file.path))
+      default: return .script(try ScriptModule(reading: file.path))
+      }
+    } catch let diagnosis as Diagnosis {
+      throw diagnosis
     } catch {
+      let (what, remedy) =
+        switch kind {
+        case "pt2":
+          (
+            "the file is not a package that AOTInductor compiled",
+            "write one in Python: torch._inductor.aoti_compile_and_package(torch.export.export(model.eval(), example), "
+              + "package_path=FILE); what torch.export.save writes cannot be run without Python"
+          )
+        case "onnx":
+          (
+            "the file is not an ONNX model that can be run",
+            "write one in Python: torch.onnx.export(model.eval(), example, FILE, dynamo=False)"
+          )
+        default:
+          (
+            "the file is not a TorchScript module",
+            "write one in Python: torch.jit.save(torch.jit.trace(model.eval(), example), FILE)"
+          )
+        }
       throw Diagnosis(
-        isPackage ? "the file is not a package that AOTInductor compiled" : "the file is not a TorchScript module",
-        place: file.relativePath, found: [sentence(error)],
-        remedy: isPackage
-          ? "write one in Python: torch._inductor.aoti_compile_and_package(torch.export.export(model.eval(), example), "
-            + "package_path=FILE); what torch.export.save writes cannot be run without Python"
-          : "write one in Python: torch.jit.save(torch.jit.trace(model.eval(), example), FILE)", exitStatus: .input)
+        what, place: file.relativePath, found: [sentence(error)], remedy: remedy, exitStatus: .input)
     }
   }
 
   private static func sentence(_ error: any Error) -> String {
-    let message = (error as? TorchError)?.message ?? "\(error)"
+    let message = (error as? TorchError)?.message ?? (error as? ONNXModel.Failure)?.reason ?? "\(error)"
     // The interpreter puts the traceback into the module's code first, and what happened last.
     let lines = message.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
     return (lines.last ?? "no reason given").shown.clipped(300)
@@ -157,6 +174,7 @@ final class ModuleDoor {
       switch module {
       case .script(let module): found = try module(inputs).map(\.tensor)
       case .package(let package): found = try package(inputs)
+      case .onnx(let model): found = [try model(inputs)]
       }
     } catch {
       throw Diagnosis(

@@ -40,7 +40,8 @@ struct AuditCommand: ParsableCommand, Exemplified {
   var command: String?
 
   @Option(
-    help: ArgumentHelp("A TorchScript module, or a package that AOTInductor compiled (.pt2).", valueName: "file"))
+    help: ArgumentHelp(
+      "A TorchScript module, a package that AOTInductor compiled (.pt2), or an ONNX model (.onnx).", valueName: "file"))
   var module: String?
 
   @OptionGroup var moduleOptions: AuditModuleOptions
@@ -179,6 +180,7 @@ struct AuditCommand: ParsableCommand, Exemplified {
 
   func request(_ subject: URL, _ target: URL) throws -> AuditRequest {
     var request = AuditRequest(subject: subject, out: target)
+    request.usualEncoders = FetchedEncoders().folders
     if let command { request.door = .program(command == "-" ? nil : command) }
     if let module { request.door = .module(moduleOptions.request(URL(filePath: module))) }
     if let endpoint, let model, let prompt {

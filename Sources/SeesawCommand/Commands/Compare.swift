@@ -43,7 +43,9 @@ struct Compare: ParsableCommand, Exemplified {
   var seeds: Int?
 
   @Flag(
-    help: "Give each row as many epochs as bring its updates, with those of models trained besides, to the first's.")
+    help:
+      "Give each row as many epochs as bring its updates, with those of models trained besides, to joint training's (or the first row's, where joint training is none)."
+  )
   var equalUpdates = false
 
   @Option(

@@ -25,6 +25,9 @@ struct Demo: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("Runs at the same time (default: one a core).", valueName: "number"))
   var jobs: Int?
 
+  @Flag(help: "Take the encoders that come with Seesaw, also where pretrained ones are there.")
+  var builtInEncoders = false
+
   @Flag(help: "Print the results as JSON.")
   var json = false
 
@@ -43,6 +46,7 @@ struct Demo: ParsableCommand, Exemplified {
     do {
       var encoding = EncodeRequest(raw: raw, out: features)
       encoding.renews = true
+      if !builtInEncoders { encoding.usualEncoders = FetchedEncoders().folders }
       let summary = try Experiment.encode(encoding, stop: Interruption.flag(), events: output.events)
       for note in summary.notes { output.note(note) }
       output.say("Features", Self.encoded(summary))
@@ -105,23 +109,15 @@ struct DemoData {
       return found
     }
     for start in [executable?.deletingLastPathComponent(), workingFolder].compactMap({ $0 }) {
-      if let found = Self.above(start) { return found }
+      let found = start.above { folder in
+        [folder.appending(path: Self.path)].filter(Self.holdsSamples)
+      }
+      if let found { return found[0] }
     }
     throw Diagnosis(
       "the emoji data is not to be found",
       found: ["looked for \(Self.path)/samples.csv above the program and above this folder"],
       remedy: "name its folder with --data, or the folder around it with SEESAW_DATA", exitStatus: .input)
-  }
-
-  private static func above(_ start: URL) -> URL? {
-    var folder = start.standardizedFileURL
-    while true {
-      let candidate = folder.appending(path: path)
-      if holdsSamples(candidate) { return candidate }
-      let parent = folder.deletingLastPathComponent().standardizedFileURL
-      guard parent.path != folder.path, parent.path.count < folder.path.count else { return nil }
-      folder = parent
-    }
   }
 
   private static func holdsSamples(_ folder: URL) -> Bool {

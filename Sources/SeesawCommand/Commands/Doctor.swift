@@ -18,7 +18,9 @@ struct Doctor: ParsableCommand, Exemplified {
   func run() throws {
     let output = Output(talk)
     let findings =
-      Experiment.doctor(workingFolder: URL(filePath: FileManager.default.currentDirectoryPath)) + [Self.demoData()]
+      Experiment.doctor(workingFolder: URL(filePath: FileManager.default.currentDirectoryPath)) + [
+        FetchedEncoders().finding, Self.demoData(),
+      ]
     let bad = findings.filter { $0.state == .bad }
     if json {
       try output.json(DoctorAnswer(ok: bad.isEmpty, findings: findings), order: ["ok", "findings", "name", "state"])

@@ -16,7 +16,8 @@ struct Encode: ParsableCommand, Exemplified {
       + "Several labels are a list, or separated by | (--label-separator). "
       + "A sample that cannot be used is left out and listed in quarantine.jsonl, unless --strict; where more than 5 % of "
       + "the rows, a class or a modality would be lost, that is a failure, unless --allow-loss. "
-      + "An encoder is a name or a checkpoint folder of the Hugging Face kind; 'seesaw encoders' lists what is read. "
+      + "Where no encoder is named, the pretrained ones that 'make weights' fetched are taken, else those that come with "
+      + "Seesaw. An encoder is a name or a checkpoint folder of the Hugging Face kind; 'seesaw encoders' lists what is read. "
       + "torchscript:FILE is any other network, saved by torch.jit.save with its processor or tokenizer beside it: a program, "
       + "which runs as you. "
       + "Each input is encoded once: rows are kept in a cache, and an interrupted call goes on with the same command. "
@@ -149,8 +150,10 @@ struct Encode: ParsableCommand, Exemplified {
   func run() throws {
     let output = Output(talk)
     var request = EncodeRequest(raw: URL(dataAt: raw), out: URL(filePath: out))
-    request.imageEncoder = imageEncoder
-    request.textEncoder = textEncoder
+    let fetched = FetchedEncoders()
+    request.usualEncoders = fetched.folders
+    request.imageEncoder = fetched.path(imageEncoder, .image)
+    request.textEncoder = fetched.path(textEncoder, .text)
     request.audioEncoder = audioEncoder
     request.imagePooling = try Self.choice(imagePooling, "--image-pooling")
     request.textPooling = try Self.choice(textPooling, "--text-pooling")

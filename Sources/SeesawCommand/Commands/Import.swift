@@ -6,11 +6,16 @@ import Records
 struct Import: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract: "Make a feature set of features that were computed elsewhere.",
-    discussion: "From one .npz or .safetensors file with everything in it, or from .npy files, one an array.")
+    discussion: """
+      From one .npz or .safetensors file with everything in it, or from .npy or .csv files, one an array. Of one file every \
+      array is a modality that can be: ids, index, mask, length and the like are left out with a note, and --modalities \
+      chooses. Arrays that are named by split (X_train, X_test, y_train, y_test) are put together. A row that cannot be used \
+      is left out and listed in quarantine.jsonl; --strict refuses instead.
+      """)
 
   static let examples = [
     "seesaw import clip.npz --modalities image=img_emb,text=txt_emb --labels y --out my-data",
-    "seesaw import --image image.npy --text text.npy --labels labels.npy --out my-data",
+    "seesaw import --image image.npy --text text.csv --labels labels.csv --pooling max --out my-data",
   ]
 
   @Argument(help: "A .npz or .safetensors file.")
@@ -34,6 +39,20 @@ struct Import: ParsableCommand, Exemplified {
     help: ArgumentHelp("Which split each row belongs to: an array's name in FILE, or a .npy file.", valueName: "name"))
   var split: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "The names of the samples: an array's name in FILE, or a file (default: ids).", valueName: "name"))
+  var ids: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Whom each sample belongs to, so that a drawn split keeps them together: an array's name in FILE, or a file "
+        + "(default: group).", valueName: "name"))
+  var group: String?
+
+  @Option(help: ArgumentHelp("How a sequence of rows [N, T, D] becomes one: mean, last or max.", valueName: "pooling"))
+  var pooling: Pooled?
+
   @Option(help: ArgumentHelp("The modalities in order, each with its array's name.", valueName: "a,b|a=array"))
   var modalities: String?
 
@@ -54,6 +73,15 @@ struct Import: ParsableCommand, Exemplified {
 
   @Flag(help: "Give every column mean 0 and standard deviation 1 over the training split.")
   var standardize = false
+
+  @Flag(help: "Make an error of any row that cannot be used.")
+  var strict = false
+
+  @Flag(help: "Go on where more than 5 % of the rows, a class or a modality is left out.")
+  var allowLoss = false
+
+  @Flag(help: "Take the place of another import in the folder.")
+  var again = false
 
   @Option(help: ArgumentHelp("The folder of the feature set.", valueName: "folder"))
   var out: String
@@ -88,6 +116,10 @@ struct Import: ParsableCommand, Exemplified {
     request.name = name
     request.seed = seed
     request.standardize = standardize
+    request.pooling = pooling.flatMap { ImportPooling(rawValue: $0.rawValue) }
+    request.strict = strict
+    request.allowLoss = allowLoss
+    request.again = again
     request.wait = lock.wait
     let features = try parts()
     if let file {
@@ -99,6 +131,8 @@ struct Import: ParsableCommand, Exemplified {
       request.file = URL(filePath: file)
       if let labels { request.labels = labels }
       request.split = split
+      request.ids = ids
+      request.groups = group
       return request
     }
     guard !features.isEmpty else {
@@ -115,9 +149,17 @@ struct Import: ParsableCommand, Exemplified {
       request.parts["split"] = URL(filePath: split)
       request.split = "split"
     }
+    for (role, path, keyPath) in [("ids", ids, \ImportRequest.ids), ("group", group, \ImportRequest.groups)] {
+      guard let path else { continue }
+      request.parts[role] = URL(filePath: path)
+      request[keyPath: keyPath] = role
+    }
     if request.modalities.isEmpty { request.modalities = features.map { ($0.name, $0.name) } }
     return request
   }
+
+  /// The poolings, as they are typed.
+  enum Pooled: String, ExpressibleByArgument, CaseIterable { case mean, last, max }
 
   private func parts() throws -> [(name: String, file: URL)] {
     var parts: [(name: String, file: URL)] = []
@@ -125,7 +167,8 @@ struct Import: ParsableCommand, Exemplified {
     if let text { parts.append(("text", URL(filePath: text))) }
     for word in array {
       let (name, file) = try Listed.array(word)
-      guard !parts.contains(where: { $0.name == name }), name != "labels", name != "split" else {
+      guard !parts.contains(where: { $0.name == name }), !["labels", "split", "ids", "group"].contains(name)
+      else {
         throw Diagnosis("'\(name)' cannot be the name of one more modality", place: "--array", exitStatus: .usage)
       }
       parts.append((name, file))

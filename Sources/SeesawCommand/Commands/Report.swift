@@ -25,7 +25,8 @@ struct Report: ParsableCommand, Exemplified {
       switch self {
       case .markdown: ComparisonPage(contents.results, nil, contents.sweep).markdown
       case .latex: ComparisonTable(contents.results, titles: MethodTitles.byName).latex()
-      case .csv: CSVTable.text(contents.results)
+      // A terminal's lines end as everywhere; those of the file end as RFC 4180 has it.
+      case .csv: CSVTable.text(contents.results).replacing("\r\n", with: "\n")
       }
     }
   }

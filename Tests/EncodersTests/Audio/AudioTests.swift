@@ -36,6 +36,28 @@ struct AudioTests {
     #expect(try Waveform(decoding: wave(little(0x4000, 2), before: list)).samples == [0.5])
   }
 
+  @Test(
+    "a length that a program could not know when it wrote to a pipe stands for the rest of the file",
+    arguments: [
+      0xFFFF_FFFF, 0xFFFF_FFFF - 36, 0x7FFF_F000, 0x7FFF_FFFF, 0x7FFF_FFFF - 36, 0x8000_0000, 0x7FFF_0000, 0,
+    ])
+  func placeholders(length: Int) throws {
+    var file = wave(little(0x4000, 2) + little(0x8000, 2))
+    file.replaceSubrange(40..<44, with: little(length, 4))
+    file.replaceSubrange(4..<8, with: little(max(length, 36) & 0xFFFF_FFFF, 4))
+    #expect(try Waveform(decoding: file).samples == [0.5, -1])
+    // Half of a last sample is none.
+    #expect(try Waveform(decoding: file + [1]).samples == [0.5, -1])
+    #expect(throws: AudioError.empty) { try Waveform(decoding: file.prefix(44)) }
+  }
+
+  @Test("a length that a file may have, and has not, means that it was cut off")
+  func cutOff() throws {
+    var file = wave(little(0x4000, 2) + little(0x8000, 2))
+    file.replaceSubrange(40..<44, with: little(0x7FFE_FFFF, 4))
+    #expect(throws: AudioError.damaged("it ends before its samples do")) { try Waveform(decoding: file) }
+  }
+
   @Test("what is no such file is refused, cut off at any byte or not")
   func refused() throws {
     let whole = wave(little(1, 2) + little(2, 2))

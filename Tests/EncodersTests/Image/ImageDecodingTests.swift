@@ -167,9 +167,8 @@ import Testing
   @Test(
     "other formats are named",
     arguments: [
-      ("GIF89a\u{1}\u{1}", ImageError.unsupported(format: "GIF")),
-      ("BM" + String(repeating: "\0", count: 30), .unsupported(format: "BMP")),
-      ("II*\0", .unsupported(format: "TIFF")),
+      ("BM" + String(repeating: "\0", count: 30), ImageError.notAnImage(looksLike: nil)),
+      ("version https://git-lfs.github.com/spec/v1\n", .notAnImage(looksLike: GitLFSPointer.words)),
       ("\0\0\0\u{18}ftypheic", .unsupported(format: "HEIC")),
       ("\0\0\0\u{18}ftypavif", .unsupported(format: "AVIF")),
       ("\0\0\0\u{18}ftypisom", .notAnImage(looksLike: "a video")),
@@ -184,12 +183,12 @@ import Testing
     #expect(throws: error) { try RGBImage(decoding: Data(start.utf8)) }
   }
 
-  @Test("an animated WebP is refused as such")
+  @Test("an animated WebP without a frame is refused")
   func animation() {
     var data = Data("RIFF\u{1A}\0\0\0WEBPVP8X\u{A}\0\0\0".utf8)
     data.append(contentsOf: [0b10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
     data[4] = UInt8(data.count - 8)
-    #expect(throws: ImageError.unsupported(format: "WebP (an animation)")) { try RGBImage(decoding: data) }
+    #expect(throws: ImageError.self) { try RGBImage(decoding: data) }
   }
 
   @Test("a picture of more pixels than allowed is refused before it is decoded")
@@ -216,24 +215,29 @@ import Testing
       func jpeg(_ progressive: Bool) -> Data {
         PictureFiles.jpeg(pixels, width: 37, height: 23, channels: 3, progressive: progressive, orientation: 6)
       }
+      let golden = [
+        "interlaced.gif", "part-transparent.gif", "rgb.bmp", "sixteen.bmp", "animated-alpha.webp", "tiff_lzw.tif",
+        "fax.tif", "jpeg.tif", "rgba.tif",
+      ]
       return [
         ("JPEG", jpeg(false)), ("progressive JPEG", jpeg(true)), ("PNG", try picture.png()),
         ("transparent PNG", PictureFiles.png(opaque, width: 37, height: 23, channels: 4)),
         ("WebP", PictureFiles.webp(pixels, width: 37, height: 23, channels: 3, quality: 80)),
         ("lossless WebP", PictureFiles.webp(pixels, width: 37, height: 23, channels: 3)),
-      ]
+      ] + (try golden.map { ($0, try PictureFiles.golden($0)) })
     }
   }
 
-  @Test("a file cut off anywhere is refused, never guessed at")
+  @Test("a file cut off anywhere is refused, never guessed at, unless nothing of the picture is lost")
   func truncation() throws {
     for (name, data) in try files {
-      _ = try RGBImage(decoding: data)
+      let whole = try RGBImage(decoding: data)
       var numbers = SeededNumbers(seed: 0, stream: "cut/\(name)")
       for length in (0..<200).map({ _ in numbers.uniform(below: data.count) }) + [data.count - 1] {
-        #expect(throws: ImageError.self, "\(name) of \(data.count) bytes, cut to \(length)") {
-          try RGBImage(decoding: data.prefix(length))
-        }
+        // Behind the pixels of some formats stands a mark of the end, or what a row is filled up with.
+        let rest = try? RGBImage(decoding: data.prefix(length))
+        #expect(
+          rest == nil || (rest == whole && name.contains(".")), "\(name) of \(data.count) bytes, cut to \(length)")
       }
     }
   }

@@ -17,6 +17,12 @@ enum PictureFiles {
     return RGBImage(width: width, height: height, pixels: pixels)
   }
 
+  static let goldenFolder = URL(filePath: #filePath).deletingLastPathComponent()
+    .appending(path: "../../Golden/pictures").standardized
+
+  /// A file that Pillow wrote, or reads.
+  static func golden(_ name: String) throws -> Data { try Data(contentsOf: goldenFolder.appending(path: name)) }
+
   static func jpeg(
     _ pixels: [UInt8], width: Int, height: Int, channels: Int, quality: Int = 95, progressive: Bool = false,
     orientation: Int = 1

@@ -16,11 +16,32 @@ struct ImageProcessorTests {
 
   @Test("a picture so narrow that it would outgrow memory when its shorter side is stretched is refused")
   func narrow() throws {
-    let processor = ImageProcessor.torchvision
+    var processor = ImageProcessor.torchvision
     let narrow = RGBImage(width: 1, height: 100_000, pixels: [UInt8](repeating: 0, count: 300_000))
+    // Of what is cropped away nothing is computed.
+    #expect(processor.objection(to: narrow) == nil)
+    #expect(processor(narrow).height == 224)
+    processor.crop = nil
     let said = "its processor would make 25600000 x 256 pixels of 100000 x 1"
     #expect(processor.objection(to: narrow) == said)
     #expect(processor.objection(to: RGBImage(width: 20, height: 40, pixels: [UInt8](repeating: 0, count: 2400))) == nil)
+  }
+
+  @Test("what is cropped out of a resized picture is the same, whether the rest was computed or not", arguments: 0..<6)
+  func windows(number: Int) throws {
+    let filter = try #require(ResamplingFilter(rawValue: number))
+    var numbers = SeededNumbers(seed: 3, stream: "windows")
+    for (from, to) in [((17, 40), (31, 9)), ((60, 5), (13, 30)), ((9, 9), (9, 30)), ((20, 30), (20, 30))] {
+      let pixels = (0..<from.0 * from.1 * 3).map { _ in UInt8(numbers.uniform(below: 256)) }
+      let image = RGBImage(width: from.1, height: from.0, pixels: pixels)
+      let whole = image.resized(to: (to.0, to.1), by: filter)
+      let (rows, columns) = (2..<to.0 - 3, 1..<to.1 - 2)
+      let part = image.resized(to: (to.0, to.1), by: filter, keeping: (rows, columns))
+      let expected = rows.flatMap { y in
+        whole.pixels[(y * to.1 + columns.lowerBound) * 3..<(y * to.1 + columns.upperBound) * 3]
+      }
+      #expect(part.pixels == expected && part.height == rows.count && part.width == columns.count)
+    }
   }
 
   @Test("pictures come out as the reference processor's, within one grey level", arguments: names)

@@ -19,7 +19,7 @@ struct VisionNetworkTests {
     "every layer and pooling is transformers'",
     arguments: [
       "vit", "vit-prefixed", "vit-stretched", "clip", "clip-vision", "siglip", "blip", "blip-retrieval", "resnet",
-      "resnet-prefixed", "resnet-torchvision",
+      "resnet-prefixed", "resnet-torchvision", "efficientnet-lite", "efficientnet-lite-tf",
     ])
   func layers(name: String) throws {
     let expected = try Checkpoints.expected(name)
@@ -44,7 +44,10 @@ struct VisionNetworkTests {
 
   @Test(
     "bfloat16 stays near float32, on processors that multiply it and on others",
-    arguments: ["vit", "vit-stretched", "clip", "clip-vision", "siglip", "blip", "resnet", "resnet-torchvision"])
+    arguments: [
+      "vit", "vit-stretched", "clip", "clip-vision", "siglip", "blip", "resnet", "resnet-torchvision",
+      "efficientnet-lite-tf",
+    ])
   func halves(name: String) throws {
     let pixels = try Checkpoints.expected(name).tensor("pixels")
     let plain = try network(name)

@@ -45,14 +45,22 @@ struct ModuleDoorTests {
     return request
   }
 
-  @Test("its logits are PyTorch's own, its absence is silent, and it is warned of")
-  func golden() throws {
+  /// Whether this build has what runs ONNX models, as the doctor says.
+  private static let runsONNX = Experiment.doctor(workingFolder: URL(filePath: NSTemporaryDirectory()))
+    .contains { $0.name == "audits" && $0.found.contains("ONNX by OpenVINO") }
+
+  @Test(
+    "its logits are PyTorch's own, its absence is silent, and it is warned of where it is a program",
+    arguments: ["both.pt"] + (runsONNX ? ["both.onnx"] : []))
+  func golden(file: String) throws {
     try withData { data, out in
       let warnings = Collected()
-      let summary = try Experiment.audit(request(data, out)) { event in
+      let request = request(data, out, module: "both/\(file)")
+      let summary = try Experiment.audit(request) { event in
         if case .warning(let words) = event { warnings.add(words) }
       }
-      #expect(warnings.all.count == 1 && warnings.all[0].contains("is a program and not only weights"))
+      #expect(warnings.all.count == (file == "both.pt" ? 1 : 0))
+      #expect(warnings.all.allSatisfy { $0.contains("is a program and not only weights") })
       let table = try PredictionTable(reading: summary.table)
       let full = try #require(table.conditions["full"])
       #expect(full.kind == .logits)
@@ -63,7 +71,7 @@ struct ModuleDoorTests {
       try #require(full.values.count == 6 && expected.count == 6)
       #expect(zip(full.values, expected).allSatisfy { abs($0 - $1) < 1e-5 }, "\(full.values)")
       #expect(table.conditions.keys.allSatisfy { !$0.hasPrefix("absent:") && $0 != "none" })
-      #expect(try Experiment.audit(request(data, out)).asked == 0)
+      #expect(try Experiment.audit(request).asked == 0)
     }
   }
 
@@ -86,6 +94,19 @@ struct ModuleDoorTests {
       let package = out.deletingLastPathComponent().appending(path: "model.pt2")
       try Data("PK nothing".utf8).write(to: package)
       #expect(what("both/both.pt") { $0.file = package } == "the file is not a package that AOTInductor compiled")
+      let onnx = out.deletingLastPathComponent().appending(path: "model.onnx")
+      try Data("no model".utf8).write(to: onnx)
+      #expect(
+        what("both/both.pt") { $0.file = onnx }
+          == (Self.runsONNX
+            ? "the file is not an ONNX model that can be run" : "ONNX models are not run by this build"))
+      if Self.runsONNX {
+        let lacking = refusal(
+          request(data, out, module: "both/both.onnx") {
+            $0.inputs[1] = "text=tokens:\(Conditions.golden("torchscript/texts").path)"
+          })
+        #expect(lacking?.found.first == "it has 3 inputs (pixels, tokens, mask) and was given 2")
+      }
     }
   }
 

@@ -19,6 +19,12 @@ public struct Tokenizer: Sendable {
   let prefix: [Int]
   let suffix: [Int]
   let truncatesLeft: Bool
+  /// Whether the files beside the vocabulary change nothing of what its own file says.
+  var isPlain = true
+  /// What rows made with it depend on besides the files.
+  ///
+  /// Those of a plain one are as they were before other files were read too.
+  var identity: String { isPlain ? "" : " tokens 2" }
   private let added: AddedTokens
   private let addedAfterNormalizing: AddedTokens
 
@@ -78,6 +84,8 @@ public enum TokenizerError: Diagnosable, Equatable {
   case unknownPiece(String)
   /// A token that is needed is not in the vocabulary.
   case missingToken(file: String, role: String)
+  /// A class whose rules are not known here.
+  case unsupportedClass(String, folder: String)
 
   public var diagnosis: Diagnosis {
     switch self {
@@ -99,6 +107,12 @@ public enum TokenizerError: Diagnosable, Equatable {
         "the tokenizer joins pieces that its vocabulary lacks", found: ["'\(join)'"], exitStatus: .input)
     case .missingToken(let file, let role):
       Diagnosis("the tokenizer names no \(role), or one that its vocabulary lacks", place: file, exitStatus: .input)
+    case .unsupportedClass(let name, let folder):
+      Diagnosis(
+        "the tokenizer is of a class not known here: '\(name)'", place: folder,
+        remedy: "those of BERT, DistilBERT, RoBERTa, CLIP, XLM-RoBERTa and CamemBERT are known, and others that "
+          + "tokenizer.json spells out; another checkpoint, or the rows made elsewhere (seesaw import), are the way",
+        exitStatus: .input)
     }
   }
 }

@@ -1,0 +1,105 @@
+import Foundation
+public import Multimodal
+import Records
+import Torch
+
+/// What the features of each modality are multiplied by before a model sees them.
+///
+/// Features of unlike size are learned at unlike speed: those of one encoder may be ten times those of another, and joint
+/// training then follows the larger. Each factor is the power of two that brings the mean square of the training rows
+/// nearest to 1, which is what Seesaw's own encoders give; a power of two changes no digit of any number.
+public struct FeatureScales: Sendable, Equatable {
+  /// Of the modalities whose factor is not 1.
+  private let factors: [Modality: Double]
+
+  /// As they come.
+  public static let none = FeatureScales([:])
+
+  private init(_ factors: [Modality: Double]) { self.factors = factors.filter { $0.value != 1 } }
+
+  /// The factor of a modality.
+  public subscript(modality: Modality) -> Double { factors[modality] ?? 1 }
+
+  /// As `data.scale` says it.
+  ///
+  /// - Parameter set: whose training rows are measured where the setting is `auto`.
+  /// - Throws: a `Diagnosis` where it is neither `auto` nor `none` nor factors of modalities.
+  init(_ setting: String, _ set: FeatureSet) throws {
+    switch setting.trimmingCharacters(in: .whitespaces) {
+    case DataSettings.noScale, "": self = .none
+    case DataSettings.ownScale: self = try Self.measured(set)
+    default: self = try FeatureScales(words: setting, known: set.modalities + set.leftOut.map { Modality($0) })
+    }
+  }
+
+  /// The factors that a run's record says.
+  ///
+  /// - Throws: a `Diagnosis` where they are not factors of modalities.
+  public init(recorded setting: String, modalities: [Modality], leftOut: [String]) throws {
+    self =
+      [DataSettings.noScale, DataSettings.ownScale, ""].contains(setting)
+      ? .none : try FeatureScales(words: setting, known: modalities + leftOut.map { Modality($0) })
+  }
+
+  /// `image=2,text=16`.
+  private init(words: String, known: [Modality]) throws {
+    var factors: [Modality: Double] = [:]
+    for part in words.split(separator: ",") {
+      let sides = part.split(separator: "=", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
+      guard sides.count == 2, let factor = Double(sides[1]), factor.isFinite, factor > 0,
+        known.contains(Modality(sides[0]))
+      else {
+        throw Diagnosis(
+          "'\(words)' says no factors of features", place: "data.scale",
+          found: ["'\(part)'; the modalities are \(known.map(\.name).joined(separator: ", "))"],
+          remedy: "write auto, none, or factors such as \(known.first?.name ?? "image")=2", exitStatus: .usage)
+      }
+      factors[Modality(sides[0])] = factor
+    }
+    self.init(factors)
+  }
+
+  /// The power of two for each modality of features; pixels and tokens stay as they are.
+  private static func measured(_ set: FeatureSet) throws -> FeatureScales {
+    let rows = try Tensor(set.train.evenlySpaced())
+    var factors: [Modality: Double] = [:]
+    for (modality, features) in set.train.inputs where !set.form(modality).needsEncoder {
+      let some = try features.shape[0] == 1 ? features : features.indexed(0, by: rows)
+      let mean: Double = try some.to(.float64).square().mean().scalar()
+      guard mean.isFinite, mean > 0 else { continue }
+      factors[modality] = exp2((-log2(mean) / 2).rounded().clamped(to: -60...60))
+    }
+    return FeatureScales(factors)
+  }
+
+  /// What `data.scale` is in a record: `none`, or `image=2,text=16` in the order of the modalities.
+  public func words(_ modalities: [Modality]) -> String {
+    let parts = modalities.filter { self[$0] != 1 }.map { modality in
+      let factor = self[modality]
+      return
+        "\(modality.name)=\(factor >= 1 && factor < 0x1p53 && factor == factor.rounded() ? "\(Int(factor))" : "\(factor)")"
+    }
+    return parts.isEmpty ? DataSettings.noScale : parts.joined(separator: ",")
+  }
+}
+
+extension Double {
+  fileprivate func clamped(to range: ClosedRange<Double>) -> Double {
+    min(max(self, range.lowerBound), range.upperBound)
+  }
+}
+
+extension FeatureSet {
+  /// The same set, whose features come multiplied.
+  func scaled(by scales: FeatureScales) -> FeatureSet {
+    guard scales != self.scales else { return self }
+    return FeatureSet(
+      of: self, manifest, train: train.scaled(by: scales), validation: validation?.scaled(by: scales),
+      test: test?.scaled(by: scales), view: view, leftOut: leftOut, scales: scales)
+  }
+
+  /// The same set, whose features come multiplied as a setting says.
+  ///
+  /// - Parameter setting: `auto`, `none`, or factors such as `image=2,text=16`.
+  public func scaled(_ setting: String) throws -> FeatureSet { try scaled(by: FeatureScales(setting, self)) }
+}
