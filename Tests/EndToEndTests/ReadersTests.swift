@@ -26,10 +26,11 @@ struct ReadersTests {
   func archive() throws {
     try withTemporaryFolder { place in
       try folder(place.appending(path: "raw")) { String(format: "some/%03d", $0) }
-      let first = try Seesaw.run(["encode", "raw", "--out", "a", "--cache", "kept", "--json"], in: place)
+      let chosen = ["--image-encoder", "hog-colour", "--text-encoder", "hashed-ngrams", "--cache", "kept", "--json"]
+      let first = try Seesaw.run(["encode", "raw", "--out", "a"] + chosen, in: place)
       #expect(first.status == 0, "\(first.error)")
       let archive = Conditions.golden("tables/pairs.tar.gz").path
-      let second = try Seesaw.run(["encode", archive, "--out", "b", "--cache", "kept", "--json"], in: place)
+      let second = try Seesaw.run(["encode", archive, "--out", "b"] + chosen, in: place)
       #expect(second.status == 0, "\(second.error)")
       #expect(try second.json()[path: "rows.encoded"] == 0)
       let names = try FileManager.default.contentsOfDirectory(atPath: place.appending(path: "a").path)
