@@ -126,9 +126,9 @@ static cimage_status read_picture(TIFF *tiff, uint64_t pixel_limit, cimage_pictu
     snprintf(picture->message, sizeof picture->message, "packed by the method %u", (unsigned)compression);
     return CIMAGE_UNSUPPORTED;
   }
-  // A strip or tile is held in memory besides: no larger than the picture with 16 bytes a pixel, and some rows.
+  // A strip or tile is held in memory besides: no larger than the picture with 8 bytes a pixel, and some rows.
   const uint64_t part = TIFFIsTiled(tiff) ? TIFFTileSize64(tiff) : TIFFStripSize64(tiff);
-  if (part > (uint64_t)width * height * 16 + (64u << 20)) {
+  if (part > (uint64_t)width * height * 8 + (16u << 20)) {
     cimage_say(picture, "a part of it is larger than the picture");
     return CIMAGE_DAMAGED;
   }

@@ -48,7 +48,7 @@ public struct NumPyFile: Sendable {
     } else if let problem = Self.pickle(data, path) {
       throw NumPyError(path, problem)
     } else if GitLFSPointer.begins(data.prefix(64)) {
-      throw Diagnosis("the file is \(GitLFSPointer.words)", place: path, exitStatus: .input)
+      throw GitLFSPointer.diagnosis(place: path)
     } else if start.isEmpty {
       throw NumPyError(path, .truncated("it is empty"))
     } else {

@@ -245,12 +245,15 @@ public final class Predictor {
         }
       }
       let width = encoder.width
-      let rows = try encoder.encode(prepared.compactMap { try? $0.get() }, threads: 0)
-      var next = 0
+      let taken = prepared.compactMap { try? $0.get() }
+      let made = try encoder.encoded(taken.map { .success($0) }, threads: 0)
+      var (place, next) = (0, 0)
       return prepared.map { input in
-        input.map { _ in
+        input.flatMap { _ -> Result<[Float], any Error> in
+          defer { place += 1 }
+          if case .failure(let error) = made.results[place] { return .failure(error) }
           defer { next += width }
-          return Array(rows[next..<next + width])
+          return .success(Array(made.rows[next..<next + width]))
         }
       }
     } catch {

@@ -46,7 +46,7 @@ package enum BoundedFile {
       var head = [UInt8](repeating: 0, count: 64)
       let count = pread(descriptor, &head, head.count, 0)
       if GitLFSPointer.begins(head.prefix(max(count, 0))) {
-        throw Diagnosis(GitLFSPointer.what, place: url.relativePath, exitStatus: .input)
+        throw GitLFSPointer.diagnosis(place: url.relativePath)
       }
     }
     return (handle, size)

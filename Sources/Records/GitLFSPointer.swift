@@ -20,6 +20,9 @@ package enum GitLFSPointer {
   /// - Throws: a ``Diagnosis``.
   package static func refuse(_ url: URL) throws { _ = try BoundedFile.open(url) }
 
+  /// What is wrong with a file that is one.
+  package static func diagnosis(place: String) -> Diagnosis { Diagnosis(what, place: place, exitStatus: .input) }
+
   /// Whether a file is one; false where it cannot be read.
   package static func stands(at url: URL) -> Bool {
     do { try refuse(url) } catch { return (error as? Diagnosis)?.what == what }

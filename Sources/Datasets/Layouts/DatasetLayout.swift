@@ -46,7 +46,7 @@ struct LayoutFiles {
     }
   }
 
-  static let pictureEndings = ["jpg", "jpeg", "png", "webp"]
+  static let pictureEndings = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"]
 
   /// The first of some subfolders, or the folder itself, that holds all of these; "" is the folder itself.
   func root(_ candidates: [String] = [], holding paths: [String]) -> String? {

@@ -22,6 +22,7 @@ final class Archive {
   ///   - position: of a member's header to begin at; only for what is not compressed.
   /// - Throws: a `Diagnosis` where the file cannot be opened.
   init(_ place: String, at position: Int = 0) throws {
+    if position == 0, GitLFSPointer.stands(at: URL(filePath: place)) { throw GitLFSPointer.diagnosis(place: place) }
     guard let handle = archive_read_new() else { throw Diagnosis("out of memory", place: place) }
     self.handle = handle
     self.place = place

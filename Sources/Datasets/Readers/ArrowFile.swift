@@ -20,6 +20,7 @@
     deinit { carrow_close(handle) }
 
     static func failure(_ place: String) -> Diagnosis {
+      if GitLFSPointer.stands(at: URL(filePath: place)) { return GitLFSPointer.diagnosis(place: place) }
       let words = String(cString: carrow_error()).split(separator: "\n").joined(separator: " ")
       return Diagnosis("the file cannot be read", place: place, found: [words], exitStatus: .input)
     }

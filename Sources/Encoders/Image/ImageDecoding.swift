@@ -14,7 +14,7 @@ extension RGBImage {
   /// - Parameter pixelLimit: a picture with more pixels is refused before any of them is decoded.
   /// - Throws: ``ImageError``; also for a file that is cut off, of which nothing is shown.
   public init(decoding data: Data, pixelLimit: Int = RGBImage.pixelLimit) throws(ImageError) {
-    // Decoding takes up to 14 bytes a pixel. Pictures of a usual size are decoded side by side, larger ones in turn, so
+    // Decoding takes up to 16 bytes a pixel. Pictures of a usual size are decoded side by side, larger ones in turn, so
     // that memory does not grow with the number of threads.
     do { try self.init(decoded: data, pixelLimit: min(pixelLimit, Self.usualPixels)) } catch {
       guard case .tooLarge(let width, let height, _) = error, pixelLimit > Self.usualPixels else { throw error }

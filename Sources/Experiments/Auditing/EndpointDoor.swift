@@ -143,6 +143,9 @@ final class EndpointDoor: Sendable {
     switch bytes.first {
     case 0xFF: "image/jpeg"
     case UInt8(ascii: "R"): "image/webp"
+    case UInt8(ascii: "G"): "image/gif"
+    case UInt8(ascii: "B"): "image/bmp"
+    case UInt8(ascii: "I"), UInt8(ascii: "M"): "image/tiff"
     default: "image/png"
     }
   }

@@ -21,6 +21,7 @@ final class ModuleDoor {
       guard FileManager.default.fileExists(atPath: file.path, isDirectory: &isFolder), !isFolder.boolValue else {
         throw Diagnosis("there is no module here", place: file.relativePath, exitStatus: .input)
       }
+      try GitLFSPointer.refuse(file)
       batch = request.batch
       guard batch > 0 else { throw Diagnosis("--batch is \(batch), must be at least 1", exitStatus: .usage) }
       inputs = try request.inputs.map { word in

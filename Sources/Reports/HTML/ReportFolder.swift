@@ -91,6 +91,7 @@ public enum ReportFolder {
     if head.starts(with: [0x89, 0x50, 0x4E, 0x47]) { return "png" }
     if head.starts(with: [0xFF, 0xD8, 0xFF]) { return "jpg" }
     if head.starts(with: Array("GIF8".utf8)) { return "gif" }
+    if head.starts(with: Array("BM".utf8)) { return "bmp" }
     if head.starts(with: Array("RIFF".utf8)), head.count == 12, Array(head[8...]) == Array("WEBP".utf8) {
       return "webp"
     }

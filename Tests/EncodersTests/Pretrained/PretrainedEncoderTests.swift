@@ -1,5 +1,6 @@
 import Foundation
 import Multimodal
+import Records
 import TestSupport
 import Testing
 import Torch
@@ -156,5 +157,41 @@ struct PretrainedEncoderTests {
     let encoder = try PretrainedImageEncoder(folder: Checkpoints.folder("resnet-torchvision"))
     #expect(encoder.width == 16)
     #expect(try encoder.encode(.missing(.image)).allSatisfy(\.isFinite))
+  }
+
+  @Test("pictures are read from a checkpoint in the layout of sentence-transformers, with what its modules add")
+  func sentencePictures() throws {
+    try withTemporaryFolder { folder in
+      let inner = folder.appending(path: "0_CLIPModel")
+      try FileManager.default.copyItem(at: Checkpoints.folder("clip"), to: inner)
+      let size = try #require(
+        try CheckpointConfiguration(reading: inner.appending(path: "config.json")).nested("vision_config")[
+          "image_size"]?
+          .intValue)
+      let processor =
+        #"{"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": \#(size)}, "crop_size": \#(size)}"#
+      try Data(processor.utf8).write(to: inner.appending(path: "preprocessor_config.json"))
+      func modules(_ more: String) throws {
+        let list = #"[{"idx": 0, "path": "0_CLIPModel", "type": "sentence_transformers.models.CLIPModel"}\#(more)]"#
+        try Data(list.utf8).write(to: folder.appending(path: "modules.json"))
+      }
+      let picture = RawInput.image(
+        RGBImage(width: 20, height: 30, pixels: (0..<1800).map { UInt8($0 * 7 % 256) }))
+      let plain = try PretrainedImageEncoder(folder: inner).encode(picture)
+      try modules("")
+      let encoder = try PretrainedImageEncoder(folder: folder)
+      #expect(try encoder.encode(picture) == plain)
+      #expect(try PretrainedImageEncoder(restoring: encoder.state()).encode(picture) == plain)
+      let pixels = try [inner, folder].map { try PixelEncoder(folder: $0).prepare(picture) }
+      #expect(pixels[0] == pixels[1])
+      try modules(#", {"idx": 1, "path": "1_Normalize", "type": "sentence_transformers.models.Normalize"}"#)
+      let unit = try PretrainedImageEncoder(folder: folder).encode(picture)
+      let length = plain.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      #expect(zip(unit, plain).allSatisfy { abs($0 - $1 / length) < 1e-5 })
+      // A pooling that is asked for stands alone.
+      var settings = PretrainedSettings()
+      settings.pooling = .projected
+      #expect(try PretrainedImageEncoder(folder: folder, settings: settings).encode(picture) == plain)
+    }
   }
 }

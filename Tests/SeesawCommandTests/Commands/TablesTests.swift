@@ -88,7 +88,11 @@ struct TablesTests {
     let contents = ReportContents(results: Self.results)
     #expect(Report.Form.markdown.text(contents) == ComparisonPage(Self.results).markdown)
     #expect(Report.Form.latex.text(contents).contains("\\begin{tabular}"))
-    #expect(Report.Form.csv.text(contents).hasPrefix("dataset,metric,method,quantity"))
+    let csv = Report.Form.csv.text(contents)
+    #expect(csv.hasPrefix("dataset,metric,method,quantity"))
+    // What is printed has the ends of lines of a terminal, which writes any other sign out.
+    #expect(!csv.unicodeScalars.contains("\r") && csv.shown == csv)
+    #expect(csv.split(separator: "\n").count > 2)
   }
 
   @Test("a stopped comparison says that it can be gone on with")

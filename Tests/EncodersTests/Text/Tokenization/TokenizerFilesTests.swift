@@ -95,4 +95,15 @@ import Testing
     }
     #expect(found.hasSuffix(file))
   }
+
+  @Test(
+    "a file that Git LFS has not fetched is told as such",
+    arguments: ["tokenizer.json", "vocab.txt", "tokenizer_config.json"])
+  func pointers(name: String) throws {
+    let base = try #require(Self.golden.bases[name == "tokenizer.json" ? "bert-file" : "bert"])
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+    let error = try #require(throws: Diagnosis.self) { try tokenizer(base.merging([name: pointer]) { $1 }) }
+    #expect(error.what == "the file is a Git LFS pointer; git lfs pull fetches the file itself")
+    #expect(error.place?.hasSuffix(name) == true)
+  }
 }
