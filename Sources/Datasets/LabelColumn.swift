@@ -79,7 +79,9 @@ struct LabelColumn {
   mutating func settle(separator: String) -> [String] {
     var notes: [String] = []
     labelsOfCell = split(separator, &notes)
-    for (number, labels) in labelsOfCell.enumerated() where labels.count > 1 { count(labels, times: cellCounts[number]) }
+    for (number, labels) in labelsOfCell.enumerated() where labels.count > 1 {
+      count(labels, times: cellCounts[number])
+    }
     let single = labelsOfCell.indices.reduce(0) { $0 + (labelsOfCell[$1].count == 1 ? cellCounts[$1] : 0) }
     if let (length, rows) = vectors.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }), rows * 2 > listed + single,
       hasRepeats || rows == listed + single

@@ -35,7 +35,9 @@ struct LabelsFile {
     let finder = RawFileFinder(url.deletingLastPathComponent())
     let columns = RawColumns(choice, names: names, head: head, finder: finder, needsLabels: false)
     let id = columns[.id].first ?? names.first ?? ""
-    let others = names.filter { $0 != id && !$0.isEmpty && !columns[.split].contains($0) && !columns[.group].contains($0) }
+    let others = names.filter {
+      $0 != id && !$0.isEmpty && !columns[.split].contains($0) && !columns[.group].contains($0)
+    }
     guard let label = columns[.label].first ?? (others.count == 1 ? others[0] : nil), label != id else {
       throw RawDatasetError(place: place, faults: [.noLabelColumn(found: names, meant: nil)])
     }
@@ -81,9 +83,12 @@ struct LabelsFile {
     let unused = entries.values.count { !$0.isUsed }
     return own
       + (repeated > 0
-        ? ["\(repeated) \(repeated == 1 ? "line" : "lines") of '\(name)' \(repeated == 1 ? "repeats an id" : "repeat ids"): the first counts"]
+        ? [
+          "\(repeated) \(repeated == 1 ? "line" : "lines") of '\(name)' \(repeated == 1 ? "repeats an id" : "repeat ids"): the first counts"
+        ]
         : [])
-      + (unused > 0 ? ["\(unused) \(unused == 1 ? "id" : "ids") of '\(name)' \(unused == 1 ? "has" : "have") no row"] : [])
+      + (unused > 0
+        ? ["\(unused) \(unused == 1 ? "id" : "ids") of '\(name)' \(unused == 1 ? "has" : "have") no row"] : [])
       + (unmatched > 0 ? ["\(unmatched) \(unmatched == 1 ? "row has" : "rows have") no label in '\(name)'"] : [])
   }
 }

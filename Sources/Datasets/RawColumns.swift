@@ -10,21 +10,25 @@ enum RawRole: String, CaseIterable {
     switch self {
     case .image:
       [
-        "img", "images", "imagepath", "imgpath", "imagefile", "imgfile", "imagename", "imgname", "imagefilename", "filename",
+        "img", "images", "imagepath", "imgpath", "imagefile", "imgfile", "imagename", "imgname", "imagefilename",
+        "filename",
         "filepath", "file", "path", "picture", "pictures", "picturepath", "photo", "photos", "photopath", "imagesrc",
         "imagelocation", "poster", "posterpath",
       ]
     case .text:
       [
-        "texts", "caption", "captions", "title", "sentence", "sentences", "tweet", "tweettext", "posttext", "description",
-        "review", "reviewtext", "comment", "commenttext", "headline", "utterance", "transcript", "transcription", "content",
+        "texts", "caption", "captions", "title", "sentence", "sentences", "tweet", "tweettext", "posttext",
+        "description",
+        "review", "reviewtext", "comment", "commenttext", "headline", "utterance", "transcript", "transcription",
+        "content",
         "body", "message", "ocrtext", "textocr", "textcorrected", "plot", "summary", "productname", "producttitle",
       ]
     case .audio:
       ["sound", "wav", "wavpath", "audiopath", "audiofile", "soundpath", "soundfile", "speech", "clip"]
     case .label:
       [
-        "labels", "class", "classes", "category", "categories", "target", "y", "genre", "genres", "sentiment", "emotion",
+        "labels", "class", "classes", "category", "categories", "target", "y", "genre", "genres", "sentiment",
+        "emotion",
         "classname", "labelname", "productcategory", "tag", "tags", "groundtruth",
       ]
     case .split: ["set", "subset", "partition", "fold", "datasplit", "phase"]
@@ -76,7 +80,8 @@ struct RawColumns {
           continue
         }
         guard let role = RawRole(rawValue: name) else {
-          throw Self.wrong("'\(name)' is not one of \(RawRole.allCases.map(\.rawValue).joined(separator: ", ")), image-root")
+          throw Self.wrong(
+            "'\(name)' is not one of \(RawRole.allCases.map(\.rawValue).joined(separator: ", ")), image-root")
         }
         columns[role, default: []] += Self.parts(value, "+").map(RawRows.trimmed).filter { !$0.isEmpty }
       }
@@ -131,11 +136,13 @@ struct RawColumns {
     for role in [RawRole.label, .image, .text, .audio, .split] where columns[role] == nil {
       findByOtherNames(role, names, head, finder)
     }
-    if needsLabels, self[.label].isEmpty, !faults.contains(where: { if case .severalColumns = $0 { true } else { false } }),
+    if needsLabels, self[.label].isEmpty,
+      !faults.contains(where: { if case .severalColumns = $0 { true } else { false } }),
       !faults.contains(where: { if case .noSuchColumn = $0 { true } else { false } })
     {
       faults.append(
-        .noLabelColumn(found: names, meant: nearest(to: "label", in: names.filter { !isTaken($0) && Self.role(of: $0) == nil })))
+        .noLabelColumn(
+          found: names, meant: nearest(to: "label", in: names.filter { !isTaken($0) && Self.role(of: $0) == nil })))
     }
     unused = names.filter { !isTaken($0) && !$0.isEmpty }
   }

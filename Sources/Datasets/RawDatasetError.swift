@@ -98,7 +98,8 @@ public enum RawDatasetFault: Equatable, Sendable {
     case .noSuchColumn(let name, _, _): "there is no column '\(name)'"
     case .severalColumns(let role, let names):
       "\(names.count) columns could be '\(role)': \(names.prefix(8).map { "'\($0)'" }.joined(separator: ", "))"
-    case .picturesUnread(let name, _, _): "the column '\(name)' names pictures that are here, and none is called 'image'"
+    case .picturesUnread(let name, _, _):
+      "the column '\(name)' names pictures that are here, and none is called 'image'"
     case .numberedSplits(let names):
       "the splits are numbers, \(names.prefix(12).joined(separator: ", "))\(names.count > 12 ? ", …" : ""), and nothing says which is which"
     case .unclosedQuote(let line): "a quote opened on line \(line) is never closed"
@@ -143,7 +144,9 @@ public enum RawDatasetFault: Equatable, Sendable {
     case .severalTables(let names):
       ["they are \(names.prefix(12).joined(separator: ", "))\(names.count > 12 ? " and \(names.count - 12) more" : "")"]
     case .jsonTable(let keys):
-      ["its keys are \(keys.prefix(12).joined(separator: ", "))\(keys.count > 12 ? " and \(keys.count - 12) more" : "")"]
+      [
+        "its keys are \(keys.prefix(12).joined(separator: ", "))\(keys.count > 12 ? " and \(keys.count - 12) more" : "")"
+      ]
     default: []
     }
   }

@@ -48,7 +48,9 @@ struct RowReader {
     }
     readPictures(record, &row)
     if let name = columns[.audio].first {
-      row.audio = RawRows.present(row.text(record.cells[name], name).map(RawRows.trimmed)).map { located($0, .audio, &row) }
+      row.audio = RawRows.present(row.text(record.cells[name], name).map(RawRows.trimmed)).map {
+        located($0, .audio, &row)
+      }
     }
     readText(record, &row)
     return row

@@ -143,7 +143,13 @@ private struct RawReading {
       named(choice, names), names: names, head: head, finder: files, needsLabels: needsLabels && labels == nil)
     let form = look(&columns, head, files, texts)
     if !(names.isEmpty && !head.isEmpty) { faults += columns.faults.filter { !faults.contains($0) } }
-    if faults.isEmpty, columns.roles.isDisjoint(with: ["image", "text", "audio"]), !form.textsAreFiles, !names.isEmpty {
+    let isAsked = faults.contains { fault in
+      switch fault {
+      case .noSuchColumn, .severalColumns, .picturesUnread: true
+      default: false
+      }
+    }
+    if !isAsked, columns.roles.isDisjoint(with: ["image", "text", "audio"]), !form.textsAreFiles, !names.isEmpty {
       faults.append(.noInputColumn(found: names))
     }
     guard faults.isEmpty else { return }
@@ -199,7 +205,8 @@ private struct RawReading {
       notes.append("texts are read from the files that '\(name)' names: \(example(ids, .text, texts))")
     } else if let name = columns[.text].first, columns[.text].count == 1 {
       let cells = RawColumns.cells(name, head)
-      if !cells.isEmpty, cells.allSatisfy({ $0.lowercased().hasSuffix(".txt") }), let root = place(of: cells, .text, texts)
+      if !cells.isEmpty, cells.allSatisfy({ $0.lowercased().hasSuffix(".txt") }),
+        let root = place(of: cells, .text, texts)
       {
         texts.root = root
         form.textsAreFiles = true
@@ -274,7 +281,8 @@ private struct RawReading {
     if isJSON, !ignored.isEmpty { notes.append("keys not used: \(RawRows.listed(ignored.sorted()))") }
     for (column, found) in missing.sorted(by: { $0.key < $1.key }) {
       notes.append(
-        "\(found.count == 1 ? "1 row has" : "\(found.count) rows have") '\(found.word)' in '\(column)': read as missing")
+        "\(found.count == 1 ? "1 row has" : "\(found.count) rows have") '\(found.word)' in '\(column)': read as missing"
+      )
     }
     if let guessedEncoding {
       notes.append(

@@ -49,7 +49,8 @@ struct RawSource {
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
       throw CocoaError(.fileReadNoSuchFile, userInfo: [NSFilePathErrorKey: path])
     }
-    labels = try Self.labels(settings.labels, beside: isFolder.boolValue ? location : location.deletingLastPathComponent())
+    labels = try Self.labels(
+      settings.labels, beside: isFolder.boolValue ? location : location.deletingLastPathComponent())
     guard isFolder.boolValue else {
       guard (RawTable.endings + ["txt"]).contains(location.pathExtension.lowercased()) else {
         throw RawDatasetError(place: path, faults: [.unknownFileKind])
@@ -68,7 +69,9 @@ struct RawSource {
       tables = [Table(url: file)]
       return
     }
-    guard !listing.isFeatureSet else { throw RawDatasetError(place: path, faults: [.noSampleFile(isFeatureSet: true, "")]) }
+    guard !listing.isFeatureSet else {
+      throw RawDatasetError(place: path, faults: [.noSampleFile(isFeatureSet: true, "")])
+    }
     let bySplit = listing.bySplit()
     if !bySplit.isEmpty {
       file = location
@@ -109,7 +112,8 @@ package struct SourceListing {
     let files = files
     let other = labels?.standardizedFileURL.path
     // What commands of Seesaw leave is no data.
-    let isOurs = ["run.json", "results.json", "evaluation.json", "diagnosis.json", "audit.json"].contains(where: files.has)
+    let isOurs = ["run.json", "results.json", "evaluation.json", "diagnosis.json", "audit.json"].contains(
+      where: files.has)
     tables = (isOurs ? [] : files.names()).filter { name in
       let ending = name.split(separator: ".").last.map { $0.lowercased() } ?? ""
       // What other programs keep beside data is none.
@@ -156,7 +160,8 @@ package struct SourceListing {
         guard let split = RawSplit(named: folder) else { continue }
         let inside = SourceListing(files.url(folder), without: nil).tables
         guard inside.count == 1, let name = inside.first else { continue }
-        found.append((name, .init(url: files.url("\(folder)/\(name)"), split: split, name: "\(folder)/\(name)", base: folder)))
+        found.append(
+          (name, .init(url: files.url("\(folder)/\(name)"), split: split, name: "\(folder)/\(name)", base: folder)))
       }
     }
     // Of several families, such as train.csv beside captions_train.csv, nobody knows which is meant.
@@ -181,7 +186,8 @@ package struct SourceListing {
   /// Plain texts that are tables: lines of an id and a class, where pictures or texts of these names lie.
   func lists() -> [String] {
     files.names().filter { name in
-      guard name.lowercased().hasSuffix(".txt"), !files.isFolder(name), let table = try? RawTable(files.url(name), .init())
+      guard name.lowercased().hasSuffix(".txt"), !files.isFolder(name),
+        let table = try? RawTable(files.url(name), .init())
       else { return false }
       guard table.header.count > 1 else { return false }
       let finder = RawFileFinder(files.folder)

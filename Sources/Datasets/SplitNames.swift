@@ -11,7 +11,8 @@ struct SplitNames {
       let parts = word.split(separator: "=", maxSplits: 1).map { RawRows.trimmed(String($0)) }
       guard parts.count == 2, let split = RawSplit(named: parts[0]) else {
         throw Diagnosis(
-          "'\(word)' is not split=name", place: "--split-names", remedy: "--split-names train=0+1+2,validation=3,test=4",
+          "'\(word)' is not split=name", place: "--split-names",
+          remedy: "--split-names train=0+1+2,validation=3,test=4",
           exitStatus: .usage)
       }
       for name in parts[1].split(separator: "+") { meanings[RawRows.trimmed(String(name)).lowercased()] = split }
@@ -27,8 +28,12 @@ struct SplitNames {
     guard values.isSubset(of: [0, 1, 2]), values.isSuperset(of: [0, 2]), meanings.isEmpty else {
       return (nil, .numberedSplits(open.sorted { (numbers[$0] ?? 0, $0) < (numbers[$1] ?? 0, $1) }))
     }
-    for (name, value) in numbers { meanings[name.lowercased()] = value == 0 ? .train : value == 1 ? .validation : .test }
-    return ("the splits 0, 1 and 2 are taken for training, validation and testing; --split-names says it otherwise", nil)
+    for (name, value) in numbers {
+      meanings[name.lowercased()] = value == 0 ? .train : value == 1 ? .validation : .test
+    }
+    return (
+      "the splits 0, 1 and 2 are taken for training, validation and testing; --split-names says it otherwise", nil
+    )
   }
 
   subscript(name: String) -> RawSplit? { meanings[name.lowercased()] ?? RawSplit(named: name) }

@@ -10,7 +10,8 @@ struct TableEncoding: Equatable {
 
   private static let known: [(names: [String], encoding: String.Encoding, isSingleByte: Bool)] = [
     (["utf-8", "utf8"], .utf8, false), (["utf-16", "utf16", "unicode"], .utf16, false),
-    (["windows-1252", "cp1252", "ansi"], .windowsCP1252, true), (["latin-1", "latin1", "iso-8859-1"], .isoLatin1, true),
+    (["windows-1252", "cp1252", "ansi"], .windowsCP1252, true),
+    (["latin-1", "latin1", "iso-8859-1"], .isoLatin1, true),
     (["windows-1250", "cp1250"], .windowsCP1250, true), (["windows-1251", "cp1251"], .windowsCP1251, true),
     (["windows-1253", "cp1253"], .windowsCP1253, true), (["windows-1254", "cp1254"], .windowsCP1254, true),
     (["latin-2", "iso-8859-2"], .isoLatin2, true), (["iso-8859-15", "latin-9"], .init(rawValue: 0x8000_020F), true),
@@ -34,7 +35,8 @@ struct TableEncoding: Equatable {
     guard !name.isEmpty else { return nil }
     guard let found = Self.known.first(where: { $0.names.contains { $0.tolerantKey == name.tolerantKey } }) else {
       throw Diagnosis(
-        "the encoding '\(name)' is not known", found: ["known are \(Self.known.map(\.names[0]).joined(separator: ", "))"],
+        "the encoding '\(name)' is not known",
+        found: ["known are \(Self.known.map(\.names[0]).joined(separator: ", "))"],
         exitStatus: .usage)
     }
     self.init(name: found.names[0], encoding: found.encoding, isSingleByte: found.isSingleByte)
@@ -43,7 +45,9 @@ struct TableEncoding: Equatable {
   /// The same text as UTF-8, without a byte-order mark; nil where the bytes are no such text.
   func utf8(_ bytes: Data) -> [UInt8]? {
     guard isSingleByte else {
-      return String(data: bytes, encoding: encoding).map { Array(($0.hasPrefix("\u{FEFF}") ? String($0.dropFirst()) : $0).utf8) }
+      return String(data: bytes, encoding: encoding).map {
+        Array(($0.hasPrefix("\u{FEFF}") ? String($0.dropFirst()) : $0).utf8)
+      }
     }
     // Byte by byte: one that stands for nothing must not cost the others.
     let table = (0...255).map { byte -> [UInt8] in

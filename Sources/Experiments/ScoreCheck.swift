@@ -31,7 +31,8 @@ struct ScoreCheck {
     guard let own = counts.firstIndex(of: samples) else { return nil }
     return Diagnosis(
       "the AUROC needs both classes, and all \(samples) \(split) samples are '\(classes[own])'",
-      remedy: "give that split samples of both, or choose accuracy or macro-f1 as metric; a test split whose labels nobody "
+      remedy:
+        "give that split samples of both, or choose accuracy or macro-f1 as metric; a test split whose labels nobody "
         + "knows cannot be scored", exitStatus: .input)
   }
 

@@ -167,7 +167,8 @@ public struct DataFindings: Codable, Equatable, Sendable {
   public var isGrave: Bool { findings.contains { $0.severity == .grave } }
 
   static let keyOrder = [
-    "dataset", "path", "form", "seen", "counts", "modalities", "classes", "labels", "missing", "findings", "kind", "severity",
+    "dataset", "path", "form", "seen", "counts", "modalities", "classes", "labels", "missing", "findings", "kind",
+    "severity",
     "what", "detail", "remedy", "modality", "count", "numbers", "cases", "name", "similarity", "samples", "split",
     "row", "line",
     "id", "looked", "seconds", "key",

@@ -29,9 +29,9 @@ public struct PredictionInput: Sendable {
 extension PredictionInput {
   package static let keys = ["id", "image", "text", "audio", "features"]
 
-  /// The sample that a line describes; what is null is absent, and so is a path that is a missing value
-  /// (``MissingValue``). Other keys are passed over where the line has something to predict from.
+  /// The sample that a line describes; what is null is absent.
   ///
+  /// So is a path that is a missing value. Other keys are passed over where the line has something to predict from.
   /// - Throws: a ``Diagnosis`` that says what the line has and should not, or lacks.
   package init(line tree: Tree) throws {
     guard let table = tree.tableValue else { throw Diagnosis("the line is not a JSON object", exitStatus: .input) }
@@ -102,6 +102,8 @@ extension PredictionInput {
 extension Tree {
   /// The number whose digits were kept, as it is too large for 64 bits.
   fileprivate var digits: Double? {
-    stringValue.flatMap { $0.utf8.count > 18 && $0.utf8.allSatisfy { "-0123456789".utf8.contains($0) } ? Double($0) : nil }
+    stringValue.flatMap {
+      $0.utf8.count > 18 && $0.utf8.allSatisfy { "-0123456789".utf8.contains($0) } ? Double($0) : nil
+    }
   }
 }

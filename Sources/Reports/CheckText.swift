@@ -42,7 +42,8 @@ public struct SeenText: Equatable, Sendable {
   /// - Parameter width: columns of the terminal.
   public init(_ lines: [String], width: Int = 100) {
     text =
-      "What is here\n" + lines.map { wrapped($0, width: width, first: "  · ", next: "    ") }.joined(separator: "\n") + "\n"
+      "What is here\n" + lines.map { wrapped($0, width: width, first: "  · ", next: "    ") }.joined(separator: "\n")
+      + "\n"
   }
 }
 

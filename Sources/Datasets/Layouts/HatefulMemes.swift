@@ -72,7 +72,9 @@ enum HatefulMemes: DatasetLayout {
     let object: [String: Tree]
     do {
       guard let text = line.text else { throw Diagnosis("is not UTF-8") }
-      guard case .table(let table) = try Tree(json: text, keepsDigits: true) else { throw Diagnosis("is not a JSON object") }
+      guard case .table(let table) = try Tree(json: text, keepsDigits: true) else {
+        throw Diagnosis("is not a JSON object")
+      }
       object = table
     } catch {
       row.fault = RawRows.reason(error)

@@ -13,8 +13,9 @@ struct Check: ParsableCommand, Exemplified {
       grave is found the exit status is 1. It also runs, shortly, before every training.
       """)
 
-  static let examples = ["seesaw check my-data", "seesaw check my-samples --json > check.json",
-    "seesaw check shop.csv --columns text=Title+Body,label=Category"]
+  static let examples = [
+    "seesaw check my-data --json > check.json", "seesaw check shop.csv --columns text=Title+Body,label=Category",
+  ]
 
   @Argument(help: "The folder of a feature set, or a folder or file of raw samples, or a published data set's folder.")
   var data: String

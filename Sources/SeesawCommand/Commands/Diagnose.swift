@@ -15,7 +15,8 @@ struct Diagnose: ParsableCommand, Exemplified {
 
   static let examples = ["seesaw diagnose my-data", "seesaw diagnose runs/first --samples 10 --json > diagnosis.json"]
 
-  @Argument(help: ArgumentHelp("The folder of a feature set or of a finished run, or raw samples.", valueName: "data|run"))
+  @Argument(
+    help: ArgumentHelp("The folder of a feature set or of a finished run, or raw samples.", valueName: "data|run"))
   var subject: String
 
   @Option(help: ArgumentHelp("The folder of models and answer (default: runs/diagnose-<name>).", valueName: "folder"))
@@ -114,7 +115,8 @@ struct Diagnose: ParsableCommand, Exemplified {
     let name = place.deletingPathExtension().relativePath.trimmingSuffix("/")
     let out = URL(filePath: name + "-features")
     output.note(
-      "'\(subject)' holds raw samples: they are encoded to '\(out.relativePath)'; 'seesaw encode' chooses encoders and columns")
+      "'\(subject)' holds raw samples: they are encoded to '\(out.relativePath)'; 'seesaw encode' chooses encoders and columns"
+    )
     var request = EncodeRequest(raw: place, out: out)
     request.table = table.request
     request.allowLoss = allowLoss

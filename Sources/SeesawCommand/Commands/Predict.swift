@@ -20,7 +20,7 @@ struct Predict: ParsableCommand, Exemplified {
       """)
 
   static let examples = [
-    "seesaw predict runs/first --image cat.jpg", "seesaw predict runs/first < samples.jsonl > predictions.jsonl",
+    "seesaw predict runs/first --image cat.jpg",
     "seesaw predict runs/first shop.csv --columns text=Title+Body,image=Photo > predictions.jsonl",
   ]
 
