@@ -285,7 +285,7 @@ public struct RawDataset: Sendable {
       "\(group.count) \(group.count == 1 ? "row" : "rows"): \(group.what)"
         + (group.examples.isEmpty ? "" : " (\(group.examples.prefix(3).joined(separator: ", ")))")
     }
-    let hints = notes.filter { $0.hasPrefix("some rows are not UTF-8") }
+    let hints = notes.filter { $0.hasPrefix("some rows are not UTF-8") || $0.hasSuffix("read as missing") }
     // A published data set may leave classes out, as the papers on it do.
     var before = before
     if !order.isEmpty { before.classes.formIntersection(order) }

@@ -93,7 +93,8 @@ final class RawFileFinder {
 
   /// Of an absolute path that lies within the folder, what it is from there.
   private func inside(_ path: String) -> String? {
-    let plain = "/" + RawSample.plain(path)
+    let parts = RawSample.plain(path)
+    let plain = parts.hasPrefix("/") ? parts : "/" + parts
     let own = folder.standardizedFileURL.path(percentEncoded: false)
     let places = [own, RawChecks.truePath(folder)].map { $0.hasSuffix("/") ? $0 : $0 + "/" }
     for place in places where plain.hasPrefix(place) && isFile(String(plain.dropFirst(place.count))) {
@@ -168,7 +169,7 @@ final class RawFileFinder {
 
   // MARK: Many at once
 
-  /// Where the file of a cell lies; nil where there is none. Nothing is noted.
+  /// Where the file of a cell lies, without a note; nil where there is none.
   func peek(_ cell: String, _ kind: RawInput.Kind) -> String? {
     locate(Self.join(root, cell), kind).flatMap { $0.fault == nil ? $0.path : nil }
   }

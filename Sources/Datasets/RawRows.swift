@@ -150,7 +150,13 @@ private struct RawReading {
       named(choice, names), names: names, head: head, finder: files, needsLabels: needsLabels && labels == nil)
     let form = look(&columns, head, files, texts)
     if !(names.isEmpty && !head.isEmpty) { faults += columns.faults.filter { !faults.contains($0) } }
-    if faults.isEmpty, columns.roles.isDisjoint(with: ["image", "text", "audio"]), !form.textsAreFiles, !names.isEmpty {
+    let isAsked = faults.contains { fault in
+      switch fault {
+      case .noSuchColumn, .severalColumns, .picturesUnread: true
+      default: false
+      }
+    }
+    if !isAsked, columns.roles.isDisjoint(with: ["image", "text", "audio"]), !form.textsAreFiles, !names.isEmpty {
       faults.append(.noInputColumn(found: names))
     }
     guard faults.isEmpty else { return }

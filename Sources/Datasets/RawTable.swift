@@ -82,19 +82,40 @@ struct RawTable {
   // MARK: Separated values
 
   private mutating func readHeader(_ asked: String) throws {
-    let isTabbed = url.pathExtension.lowercased() == "tsv"
-    let delimiter = try Self.delimiter(named: asked) ?? (isTabbed ? UInt8(ascii: "\t") : RawCSV.delimiter(of: bytes))
+    let delimiter = try Self.delimiter(named: asked) ?? usualDelimiter()
     var hasQuotes = true
-    // Tweets and the like hold quotes that nobody closes; a tab needs none around it.
-    if delimiter == UInt8(ascii: "\t"), let line = RawCSV.read(bytes, delimiter: delimiter, { _ in }) {
-      hasQuotes = false
-      notes.append("a quote opened on line \(line) is never closed: quotes are taken as signs of the text")
+    // Tweets and the like hold quotes that nobody closes, or not at the end of a field; a tab needs none around it.
+    if delimiter == UInt8(ascii: "\t") {
+      var fault: Int?
+      let unclosed = RawCSV.read(bytes, delimiter: delimiter) { record in
+        if record.fault != nil { fault = fault ?? record.line }
+      }
+      if let line = fault ?? unclosed {
+        hasQuotes = false
+        notes.append("quotes do not enclose fields, as on line \(line): they are taken as signs of the text")
+      }
     }
     form = .separated(delimiter: delimiter, hasQuotes: hasQuotes)
     let unclosed = RawCSV.read(bytes, delimiter: delimiter, hasQuotes: hasQuotes, limit: 1) { record in
       header = record.fields.map { RawRows.trimmed(String(decoding: $0, as: UTF8.self)) }
     }
     if header.isEmpty { faults.append(unclosed.map { .unclosedQuote(line: $0) } ?? .noRows) }
+  }
+
+  /// What stands between the columns of the first line.
+  private func usualDelimiter() -> UInt8 {
+    if url.pathExtension.lowercased() == "tsv" { return UInt8(ascii: "\t") }
+    let found = RawCSV.delimiter(of: bytes)
+    guard url.pathExtension.lowercased() == "txt" else { return found }
+    // A list may have nothing but spaces.
+    var place = 0
+    var hasSpace = false
+    while place < bytes.count, bytes[place] != UInt8(ascii: "\n") {
+      if bytes[place] == found { return found }
+      hasSpace = hasSpace || bytes[place] == UInt8(ascii: " ")
+      place += 1
+    }
+    return hasSpace ? UInt8(ascii: " ") : found
   }
 
   /// `,`, `;`, `|`, or `tab`; nil where none is given.
@@ -311,9 +332,9 @@ struct RawTable {
         switch byte {
         case UInt8(ascii: "\""): inText = true
         case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
-        case UInt8(ascii: "}"), UInt8(ascii: "]"):
-          if depth == 0 { return place }
-          depth -= 1
+        case UInt8(ascii: "]") where depth == 0: return place
+        // One too many belongs to the element, which it breaks.
+        case UInt8(ascii: "}"), UInt8(ascii: "]"): depth = max(depth - 1, 0)
         case UInt8(ascii: ",") where depth == 0: return place
         default: break
         }

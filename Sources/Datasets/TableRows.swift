@@ -54,7 +54,8 @@ package struct TableRows {
 
   package subscript(place: Int) -> Row {
     let row = rows[place]
-    func url(_ path: String) -> URL { URL(filePath: path, relativeTo: folder) }
+    // What is asked about may lie anywhere.
+    func url(_ path: String) -> URL { path.hasPrefix("/") ? URL(filePath: path) : folder.appending(path: path) }
     let zero = (row.pictures + [row.audio ?? ""]).contains { $0.contains("\0") }
     return Row(
       line: row.number, place: RawRows.place(row.number, in: row.file), split: row.split, id: row.id,

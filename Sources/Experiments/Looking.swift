@@ -4,8 +4,10 @@ import Multimodal
 import Records
 
 extension Experiment {
-  /// What lies at a place, in at most ten lines: which files, which columns as what, how many rows, what is in doubt, and
-  /// the command that takes it. It answers for anything, and opens no picture.
+  /// What lies at a place, in some ten lines.
+  ///
+  /// Which files, which columns as what, how many rows, what is in doubt, and the command that takes it. It answers for
+  /// anything, and opens no picture.
   public static func look(at request: CheckRequest) -> [String] {
     let place = request.data
     var isFolder: ObjCBool = false

@@ -88,10 +88,11 @@ public struct PredictionKeys: Sendable {
       known[role] = values.count < 2 ? values.first : Self.joined(values, role)
     }
     let rest = table.keys.filter { !used.contains($0) }
-    if unused.count < Self.mostKeys { unused.formUnion(rest) }
-    // A slip of the pen in the only key is told by what is there.
     if PredictionInput.keys.allSatisfy({ $0 == "id" || known[$0] == nil }) {
+      // A slip of the pen in the only key is told by what is there.
       for key in rest { known[key] = table[key] }
+    } else if unused.count < Self.mostKeys {
+      unused.formUnion(rest)
     }
     return .table(known)
   }

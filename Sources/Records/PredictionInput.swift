@@ -31,9 +31,9 @@ public struct PredictionInput: Sendable {
 extension PredictionInput {
   package static let keys = ["id", "image", "text", "audio", "features"]
 
-  /// The sample that a line describes; what is null is absent, and so is a path that is a missing value
-  /// (``MissingValue``). Other keys are passed over where the line has something to predict from.
+  /// The sample that a line describes; what is null is absent.
   ///
+  /// So is a path that is a missing value. Other keys are passed over where the line has something to predict from.
   /// - Throws: a ``Diagnosis`` that says what the line has and should not, or lacks.
   package init(line tree: Tree) throws {
     guard let table = tree.tableValue else { throw Diagnosis("the line is not a JSON object", exitStatus: .input) }

@@ -77,7 +77,10 @@ struct PublishedDatasetsTests {
       #expect(
         remarks.contains { $0[path: "what"] == "no text: the empty text stands for it" && $0[path: "count"] == 1 })
 
-      let answer = try Seesaw.run(["encode", "hm", "--layout", "hateful-memes", "--out", "data"], in: folder)
+      let refused = try Seesaw.run(["encode", "hm", "--out", "data"], in: folder)
+      #expect(refused.status == 66 && refused.error.contains("too much of the data would be lost"), "\(refused.error)")
+      let answer = try Seesaw.run(
+        ["encode", "hm", "--layout", "hateful-memes", "--out", "data", "--allow-loss"], in: folder)
       #expect(answer.status == 0, "\(answer.error)")
       let quarantine = try String(contentsOf: folder.appending(path: "data/quarantine.jsonl"), encoding: .utf8)
       #expect(quarantine.split(separator: "\n").count == 4 && quarantine.contains(#""file":"train.jsonl""#))

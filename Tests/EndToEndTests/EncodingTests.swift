@@ -57,7 +57,7 @@ struct EncodingTests {
   func quarantine() throws {
     try withTemporaryFolder { folder in
       var raw = TinyRaw()
-      raw.rows.append(.init(id: "train-0", image: "twin.png", text: "twice", label: "cat", split: "train"))
+      raw.rows.append(.init(id: "train-0", image: "train-0.png", text: "a cat, number 0", label: "cat", split: "train"))
       raw.rows.append(.init(id: "broken", image: "broken.png", text: "broken", label: "cat", split: "train"))
       raw.rows.append(.init(id: "gone", image: "gone.png", text: "gone", label: "dog", split: "train"))
       raw.rows.append(.init(id: "unnamed", image: "unnamed.png", text: "no label", label: "", split: "train"))
@@ -70,7 +70,10 @@ struct EncodingTests {
       #expect(strict.error.contains("cannot be used") && strict.error.contains("gone.png"), "\(strict.error)")
       #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "data").path))
 
-      let answer = try Seesaw.run(["encode", "raw", "--out", "data", "--json"], in: folder)
+      let refused = try Seesaw.run(["encode", "raw", "--out", "data"], in: folder)
+      #expect(refused.status == 66)
+      #expect(refused.error.contains("too much of the data would be lost: 3 of 16 rows"), "\(refused.error)")
+      let answer = try Seesaw.run(["encode", "raw", "--out", "data", "--json", "--allow-loss"], in: folder)
       #expect(answer.status == 0, "\(answer.error)")
       #expect(try answer.json()[path: "quarantined"] == 4)
       #expect(try answer.json()[path: "counts.train"] == 6)
@@ -80,7 +83,7 @@ struct EncodingTests {
       #expect(rows.map { $0[path: "id"]?.stringValue } == ["train-0", "broken", "gone", "unnamed"])
       #expect(rows.map { $0[path: "row"]?.intValue } == [14, 15, 16, 17])
       let reasons = rows.compactMap { $0[path: "reason"]?.stringValue }
-      #expect(reasons[0] == "the id 'train-0' is taken by line 2")
+      #expect(reasons[0] == "repeats line 2")
       #expect(reasons[3] == "has no label")
     }
   }
@@ -260,7 +263,10 @@ struct EncodingTests {
   @Test(
     "raw data that is unusable as a whole says everything that is wrong",
     arguments: [
-      ("image,text,class\n,a,cat\n", ["no column 'label'", "rename 'class' to 'label'"]),
+      ("image,text,lable\n,a,cat\n", ["no column 'label'", "--columns label=lable"]),
+      (
+        "image,text,class,genre\n,a,cat,x\n", ["2 columns could be 'label': 'class', 'genre'", "--columns label=class"]
+      ),
       ("text,label\na,cat\nb,cat\n", ["every row has the label 'cat'"]),
       ("text,label,split\na,cat,train\nb,dog,test\n", ["a class occurs in no training row", "'dog' on line 3"]),
       ("text,label\n\"a,cat\n", ["a quote opened on line 2 is never closed"]), ("text,label\n", ["there are no rows"]),

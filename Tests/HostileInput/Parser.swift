@@ -120,7 +120,10 @@ public enum HostileParser: String, CaseIterable, Sendable {
     }
     for layout in [JSONLayout.compact, .pretty] {
       let again = try Tree(json: tree.json(layout))
-      guard again == tree else { throw Fault(description: "json: written and read again it differs: \(tree.json())") }
+      // A number that is not finite is written as null.
+      guard again.json(layout) == tree.json(layout) else {
+        throw Fault(description: "json: written and read again it differs: \(tree.json())")
+      }
     }
     _ = tree.leafPaths
   }

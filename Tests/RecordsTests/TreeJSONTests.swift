@@ -63,6 +63,26 @@ struct TreeJSONTests {
     #expect(try Tree(json: "[]") == [])
   }
 
+  @Test("Python's NaN is nothing, its Infinity and a number beyond all are not finite")
+  func python() throws {
+    let tree = try Tree(json: #"{"a": NaN, "b": [Infinity, -Infinity, 1e999, -1e999], "c": "NaN"}"#)
+    #expect(tree[path: "a"] == .null && tree[path: "c"] == "NaN")
+    #expect(
+      tree[path: "b"] == .list([.number(.infinity), .number(-.infinity), .number(.infinity), .number(-.infinity)]))
+  }
+
+  @Test(
+    "whole numbers beyond 64 bits keep their digits where that is asked for",
+    arguments: [
+      "9223372036854775808", "18446744073709551615", "-9223372036854775809", "123456789012345678901234567890",
+    ])
+  func digits(text: String) throws {
+    #expect(try Tree(json: "[\(text), 7]", keepsDigits: true) == [.string(text), 7])
+    let rounded = try Tree(json: text)
+    #expect(rounded == .number(Double(text) ?? 0))
+    #expect(throws: Diagnosis.self) { try Tree(json: "-", keepsDigits: true) }
+  }
+
   @Test(
     "what is no JSON is refused with its place",
     arguments: [
@@ -74,7 +94,8 @@ struct TreeJSONTests {
       ("[\"a", "a text without its closing quote", "x.json:1:4"),
       ("[+1]", "this is not JSON", "x.json:1:2"), ("[\"\\x\"]", "'\\' is followed by something unknown", "x.json:1:5"),
       ("[\"\\u+123\"]", "four digits are missing after '\\u'", "x.json:1:5"),
-      ("{a: 1}", "a key in quotes is missing", "x.json:1:2"), ("[1e999]", "this is not JSON", "x.json:1:2"),
+      ("{a: 1}", "a key in quotes is missing", "x.json:1:2"), ("[1e]", "this is not JSON", "x.json:1:2"),
+      ("[Inf]", "this is not JSON", "x.json:1:2"), ("[-NaN]", "this is not JSON", "x.json:1:2"),
     ])
   func refused(text: String, what: String, place: String) {
     #expect(throws: Diagnosis(what, place: place, exitStatus: .input)) { try Tree(json: text, place: "x.json") }

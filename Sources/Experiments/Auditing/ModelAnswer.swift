@@ -101,11 +101,8 @@ package struct ModelAnswer {
     }
     guard let text = String(validating: line, as: UTF8.self) else { throw Diagnosis("the line is not UTF-8 text") }
     let tree: Tree
-    do { tree = try Tree(json: text) } catch {
-      // As Python writes what is too large.
-      throw Diagnosis(
-        text.contains("Infinity") ? "the answer holds a number that is not finite" : "the line is not JSON",
-        found: ["'\(text.shown.clipped(120))'"])
+    do { tree = try Tree(json: text, keepsDigits: true) } catch {
+      throw Diagnosis("the line is not JSON", found: ["'\(text.shown.clipped(120))'"])
     }
     guard let table = tree.tableValue else {
       throw Diagnosis("the line is not a JSON object", found: ["'\(text.shown.clipped(120))'"])

@@ -14,8 +14,7 @@ struct Check: ParsableCommand, Exemplified {
       """)
 
   static let examples = [
-    "seesaw check my-data", "seesaw check my-samples --json > check.json",
-    "seesaw check shop.csv --columns text=Title+Body,label=Category",
+    "seesaw check my-data --json > check.json", "seesaw check shop.csv --columns text=Title+Body,label=Category",
   ]
 
   @Argument(help: "The folder of a feature set, or a folder or file of raw samples, or a published data set's folder.")

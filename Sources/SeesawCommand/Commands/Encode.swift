@@ -39,7 +39,6 @@ struct Encode: ParsableCommand, Exemplified {
   static let examples = [
     "seesaw encode my-photos --out my-data --text-encoder all-MiniLM-L6-v2 --image-encoder vit-base-patch16-224",
     "seesaw encode shop.csv --out shop --columns text=Title+Body,label=Category,image=Photo --encoding windows-1252",
-    "seesaw encode reviews/samples.jsonl --out my-data --impairments blur=5,typos=0.2,gaussian --shard 2/8",
   ]
 
   @Argument(help: "A folder of raw samples, or the file of samples in it.")

@@ -21,7 +21,6 @@ struct Predict: ParsableCommand, Exemplified {
       """)
 
   static let examples = [
-    "seesaw predict runs/first < samples.jsonl > predictions.jsonl",
     "seesaw predict runs/first data/test-00000-of-00001.parquet --out predictions.parquet",
     "seesaw predict runs/first shop.csv --columns text=Title+Body,image=Photo > predictions.jsonl",
   ]

@@ -49,7 +49,7 @@ struct ModelAnswerTests {
       (#"{"id":"7","probabilities":[NaN,0,1]}"#, "not finite"),
       (#"{"id":"7","probabilities":[null,0,1]}"#, "not finite"),
       (#"{"id":"7","logits":[Infinity,0,1]}"#, "not finite"),
-      (#"{"id":"7","logits":[1e999,0,1]}"#, "not JSON"),
+      (#"{"id":"7","logits":[1e999,0,1]}"#, "not finite"),
       (#"{"id":"7","probabilities":"high"}"#, "neither a list of numbers nor a table"),
       (#"{"id":"7","probabilities":{"cat":1}}"#, "has no number for 2 of the 3 classes"),
       (#"{"id":"7","probabilities":{"cat":1,"cow":0}}"#, "names the class 'cow'"),

@@ -9,7 +9,8 @@ import Testing
 @Suite("Lines of predict")
 struct PredictTests {
   private func entry(_ text: String, number: Int = 1) throws -> PredictionEntry {
-    try #require(PredictionEntry(.text(text), number: number))
+    var keys = try PredictionKeys()
+    return try #require(PredictionEntry(.text(text), number: number, &keys))
   }
 
   private static func prediction(_ input: PredictionInput) throws -> Prediction {
@@ -62,10 +63,51 @@ struct PredictTests {
     #expect(diagnosis.what == why)
   }
 
+  @Test("keys of other usual names are taken, further ones passed over, and both are told once")
+  func keys() throws {
+    var keys = try PredictionKeys()
+    var told: Set<String> = []
+    let line = #"{"tweet_id": 1, "file_name": "a.png", "caption": "x", "label": "cat", "split": "test"}"#
+    let input = try #require(PredictionEntry(.text(line), number: 1, &keys)).input.get()
+    #expect(input.image?.relativePath == "a.png" && input.text == "x")
+    #expect(
+      keys.newNotes(told: &told) == [
+        "the key 'caption' is taken for 'text'", "the key 'file_name' is taken for 'image'",
+        "keys not used: label, split, tweet_id",
+      ])
+    _ = PredictionEntry(.text(line), number: 2, &keys)
+    #expect(keys.newNotes(told: &told) == [])
+    // Which of two is meant, nobody knows but the person.
+    let two = try #require(PredictionEntry(.text(#"{"title": "a", "caption": "b"}"#), number: 3, &keys)).input
+    guard case .failure(let diagnosis) = two else {
+      Issue.record("one of two keys was taken")
+      return
+    }
+    #expect(diagnosis.what == "2 keys could be 'text': 'caption', 'title'")
+    var chosen = try PredictionKeys(columns: "text=title+caption,id=tweet_id")
+    let both = try #require(
+      PredictionEntry(.text(#"{"tweet_id": 18446744073709551615, "title": "a", "caption": "b"}"#), number: 1, &chosen))
+    #expect(try both.input.get().text == "a\nb" && both.id == "18446744073709551615")
+  }
+
+  @Test(
+    "what is missing in a line is absent, as encoding takes it",
+    arguments: [
+      #"{"text": "a", "image": ""}"#, #"{"text": "a", "image": "nan"}"#, #"{"text": "a", "image": NaN}"#,
+      #"{"text": "a", "image": [null, "", "None"]}"#, #"{"text": "a", "audio": "N/A", "price": Infinity}"#,
+    ])
+  func missing(_ line: String) throws {
+    let input = try entry(line).input.get()
+    #expect(input.text == "a" && input.image == nil && input.frames.isEmpty && input.audio == nil)
+  }
+
   @Test("an empty line is passed over; bytes that are no text and endless lines are answered")
   func odd() throws {
-    #expect(PredictionEntry(.text("  "), number: 1) == nil)
-    let entries = [PredictionEntry(.notText, number: 1), PredictionEntry(.tooLong, number: 2)].compactMap { $0 }
+    var keys = try PredictionKeys()
+    #expect(PredictionEntry(.text("  "), number: 1, &keys) == nil)
+    let entries = [
+      PredictionEntry(.notText, number: 1, &keys), PredictionEntry(.tooLong, number: 2, &keys),
+    ].compactMap { $0 }
     let answers = PredictionEntry.answers(entries) { _ in [] }
     #expect(
       answers.map(\.text) == [
