@@ -76,7 +76,7 @@ struct DiagnoseTests {
   func refused() throws {
     try withTemporaryFolder { folder in
       try TinyRaw().write(to: folder.appending(path: "raw"))
-      let raw = try Seesaw.run(["diagnose", "raw"], in: folder)
+      let raw = try Seesaw.run(["compare", "raw"], in: folder)
       #expect(raw.status == 66)
       #expect(raw.error.contains("seesaw encode raw"))
       #expect(try Seesaw.run(["diagnose", "nowhere"], in: folder).status == 66)
