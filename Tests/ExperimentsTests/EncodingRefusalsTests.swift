@@ -49,6 +49,8 @@ import Torch
       request.cache = folder.appending(path: "cache")
       request.imageEncoder = folder.appending(path: "vit").path
       request.textEncoder = folder.appending(path: "bert").path
+      // They are three of forty.
+      request.allowLoss = true
       try body(folder, request)
     }
   }
@@ -68,6 +70,17 @@ import Torch
       let set = try FeatureSet(at: request.out)
       #expect(try set.origins(of: "train")?.contains { ["s4", "s7", "s8"].contains($0.id) } == false)
       #expect(try set.origins(of: "test")?.count == set.counts["test"])
+    }
+  }
+
+  @Test("where they are more than may be lost, that is a failure with their reasons")
+  func loss() throws {
+    try withRaw { _, request in
+      var request = request
+      request.allowLoss = false
+      let error = try #require(throws: Diagnosis.self) { try Experiment.encode(request) }
+      #expect(error.what.contains("too much of the data would be lost: 3 of 40 rows"))
+      #expect(!FileManager.default.fileExists(atPath: request.out.path))
     }
   }
 
