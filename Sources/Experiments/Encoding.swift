@@ -15,6 +15,23 @@ public struct EncodeSettings: Settings {
   /// 0 takes one a core.
   public var threads = 0
   public init() {}
+
+  /// The settings that features depend on, as they are named by.
+  ///
+  /// What earlier versions had no setting for goes unsaid where it is as usual, so that their features are known again.
+  package func essence() throws -> Tree {
+    var essence = self
+    essence.threads = 0
+    var tree = try Tree(encoding: essence)
+    let usual = try Tree(encoding: EncodeSettings())
+    for path in Self.later where tree[path: path] == usual[path: path] { tree[path: path] = nil }
+    return tree
+  }
+
+  private static let later = [
+    "columns", "encoding", "delimiter", "label_separator", "labels", "split_names", "picture_separator", "map",
+    "take_incomplete",
+  ].map { "data.\($0)" }
 }
 
 extension Experiment {
@@ -794,15 +811,8 @@ private final class EncodingWork {
   private func facts(
     of data: RawDataset, _ encoders: [(RawInput.Kind, any RawEncoder)]
   ) throws -> [String: String] {
-    var essence = settings
-    essence.threads = 0
-    var tree = try Tree(encoding: essence)
-    // What is as it always was goes unsaid, so that features of earlier versions are known again.
-    let usual = try Tree(encoding: EncodeSettings())
-    for path in ["columns", "encoding", "delimiter", "label_separator", "labels", "split_names"].map({ "data.\($0)" })
-    where tree[path: path] == usual[path: path] { tree[path: path] = nil }
     var facts = [
-      "samples": try data.digest(), "settings": tree.json(),
+      "samples": try data.digest(), "settings": try settings.essence().json(),
       "flip": request.flip ? "on" : "off",
     ]
     for (kind, encoder) in encoders { facts["\(kind.rawValue) encoder"] = encoder.identity }
