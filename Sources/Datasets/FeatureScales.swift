@@ -67,7 +67,7 @@ public struct FeatureScales: Sendable, Equatable {
       let some = try features.shape[0] == 1 ? features : features.indexed(0, by: rows)
       let mean: Double = try some.to(.float64).square().mean().scalar()
       guard mean.isFinite, mean > 0 else { continue }
-      factors[modality] = exp2((-log2(mean) / 2).rounded().clamped(to: -60...60))
+      factors[modality] = exp2(max(-60, min(60, (-log2(mean) / 2).rounded())))
     }
     return FeatureScales(factors)
   }
@@ -80,12 +80,6 @@ public struct FeatureScales: Sendable, Equatable {
         "\(modality.name)=\(factor >= 1 && factor < 0x1p53 && factor == factor.rounded() ? "\(Int(factor))" : "\(factor)")"
     }
     return parts.isEmpty ? DataSettings.noScale : parts.joined(separator: ",")
-  }
-}
-
-extension Double {
-  fileprivate func clamped(to range: ClosedRange<Double>) -> Double {
-    min(max(self, range.lowerBound), range.upperBound)
   }
 }
 

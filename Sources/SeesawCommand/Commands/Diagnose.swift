@@ -107,7 +107,7 @@ struct Diagnose: ParsableCommand, Exemplified {
         [target.appending(path: ModelDiagnosis.fileName), report.page].map(\.relativePath), seconds: seconds))
   }
 
-  /// The run or the feature set; raw samples are encoded first, into a folder beside, with the built-in encoders.
+  /// The run or the feature set; raw samples are encoded first, into a folder beside, as `encode` does by default.
   private func features(_ output: Output) throws -> URL {
     let place = URL(filePath: subject)
     if RunFolder(place).exists { return place }
@@ -118,6 +118,7 @@ struct Diagnose: ParsableCommand, Exemplified {
       "'\(subject)' holds raw samples: they are encoded to '\(out.relativePath)'; 'seesaw encode' chooses encoders and columns"
     )
     var request = EncodeRequest(raw: place, out: out)
+    request.usualEncoders = FetchedEncoders().folders
     request.table = table.request
     request.allowLoss = allowLoss
     let summary: EncodeSummary
