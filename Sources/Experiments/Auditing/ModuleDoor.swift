@@ -124,7 +124,7 @@ final class ModuleDoor {
         case "onnx":
           (
             "the file is not an ONNX model that can be run",
-            "write one in Python: torch.onnx.export(model.eval(), example, FILE, dynamo=False)"
+            "write one in Python: torch.onnx.export(model.eval(), example, FILE, dynamo=True, dynamic_shapes=…)"
           )
         default:
           (
