@@ -204,24 +204,21 @@ private struct RawReading {
       }
     }
     if columns.columns[.image] == nil { findPictures(&columns, head, ids, files) }
-    if columns.columns[.text] == nil, !ids.isEmpty, let name = columns[.id].first,
-      let root = place(of: ids, .text, texts)
-    {
-      texts.root = root
-      form.textsAreFiles = true
-      form.idColumn = name
-      readsTexts = true
-      notes.append("texts are read from the files that '\(name)' names: \(example(ids, .text, texts))")
-    } else if let name = columns[.text].first, columns[.text].count == 1 {
-      let cells = RawColumns.cells(name, head)
-      if !cells.isEmpty, cells.allSatisfy({ $0.lowercased().hasSuffix(".txt") }),
+    // Texts are files of their own: named by the ids where no column holds texts, or by the column itself.
+    let areNamedByID = columns.columns[.text] == nil
+    if let name = (areNamedByID ? columns[.id] : columns[.text]).first, areNamedByID || columns[.text].count == 1 {
+      let cells = areNamedByID ? ids : RawColumns.cells(name, head)
+      if !cells.isEmpty, areNamedByID || cells.allSatisfy({ $0.lowercased().hasSuffix(".txt") }),
         let root = place(of: cells, .text, texts)
       {
         texts.root = root
         form.textsAreFiles = true
         form.idColumn = name
         readsTexts = true
-        notes.append("the column '\(name)' names files: texts are read from them")
+        notes.append(
+          areNamedByID
+            ? "texts are read from the files that '\(name)' names: \(example(ids, .text, texts))"
+            : "the column '\(name)' names files: texts are read from them")
       }
     }
     return form

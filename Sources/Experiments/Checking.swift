@@ -41,9 +41,7 @@ extension Experiment {
   ) throws -> DataFindings {
     let overlay = Overlay(defaults: try Tree(encoding: CheckSettings()))
     var settings = try overlay.resolve(settings: request.settings).tree.decode(CheckSettings.self)
-    settings.data.layout = request.layout ?? settings.data.layout
-    settings.data.variant = request.variant ?? settings.data.variant
-    settings.data = request.table.over(settings.data)
+    settings.data = request.table.over(settings.data, layout: request.layout, variant: request.variant)
     let manifest = request.data.appending(path: "dataset.json")
     guard request.data.isFileURL, FileManager.default.fileExists(atPath: manifest.path) else {
       return try checkRaw(request, settings, stop: stop, events: events)
@@ -131,7 +129,9 @@ extension Experiment {
         "there is no data '\(location.relativePath)'", remedy: "name a feature set, or a folder of raw samples",
         exitStatus: .input)
     }
-    let likeness = Likeness(settings: settings.compare, threads: settings.threads, stop: stop, events: events)
+    let inputs = InputPrints()
+    let likeness = Likeness(
+      prints: inputs, settings: settings.compare, threads: settings.threads, stop: stop, events: events)
     var data = try RawDataset(at: location, settings: settings.data, alike: likeness.function)
     events(.phase("Data", "\(data.name) · \(grouped(data.samples.count)) samples, \(data.classes.count) classes"))
     let samples = data.samples
@@ -140,7 +140,7 @@ extension Experiment {
       for start in stride(from: 0, to: samples.count, by: portion) {
         if stop.isRequested { throw CancellationError() }
         let part = Array(samples[start..<min(start + portion, samples.count)])
-        let found = try parallelMap(part.count, threads: settings.threads) { print(of: part[$0], kind) }
+        let found = try parallelMap(part.count, threads: settings.threads) { inputs.print(of: part[$0], kind) }
         for (sample, look) in zip(part, found) { looks[kind, default: [:]][sample.id] = look }
         events(
           .progress(
@@ -175,20 +175,6 @@ extension Experiment {
         .noScore, .grave, diagnosis.what, diagnosis.found.isEmpty ? nil : diagnosis.found.joined(separator: "; "),
         remedy: diagnosis.remedy, count: 0)
     }
-  }
-
-  private static func print(of sample: RawSample, _ kind: RawInput.Kind) -> Result<GuardedSamples.Print, Diagnosis>? {
-    guard let name = kind == .image ? sample.image : sample.audio else { return nil }
-    do {
-      let bytes = try sample.bytes(of: name)
-      let content = ContentDigest(bytes)
-      if kind == .image {
-        let print = PerceptualPrint(of: try RGBImage(decoding: bytes))
-        return .success(.init(content: content, steps: print.steps, isMissing: print.isBlack || print.isBlank))
-      }
-      let print = SoundPrint(of: try Waveform(decoding: bytes))
-      return .success(.init(content: content, steps: print.steps, isMissing: print.isBlank))
-    } catch { return .failure(Diagnosis(describing: error)) }
   }
 }
 

@@ -165,9 +165,7 @@ private final class EncodingWork {
     var settings = try overlay.resolve(settings: request.settings).tree.decode(EncodeSettings.self)
     settings.data.strict = settings.data.strict || request.strict
     settings.data.followLinks = settings.data.followLinks || request.followLinks
-    settings.data.layout = request.layout ?? settings.data.layout
-    settings.data.variant = request.variant ?? settings.data.variant
-    settings.data = request.table.over(settings.data)
+    settings.data = request.table.over(settings.data, layout: request.layout, variant: request.variant)
     try settings.impairments.check()
     for level in settings.noiseLevels where !(0...1).contains(level) {
       throw Diagnosis("the noise level \(level) is not from 0 to 1", exitStatus: .usage)

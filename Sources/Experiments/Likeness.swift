@@ -9,6 +9,8 @@ import Torch
 ///
 /// Prints are compared as `check` compares them, so that what it would call a near-copy in two splits is kept in one.
 struct Likeness {
+  /// Where whoever else looks at the same files finds their prints.
+  var prints = InputPrints()
   let settings: GuardSettings
   /// 0 takes one a core.
   let threads: Int
@@ -40,37 +42,29 @@ struct Likeness {
   }
 
   private func alike(_ places: [Int], _ kind: RawInput.Kind, _ sample: (Int) -> RawSample) throws -> [[Int]] {
-    var prints: [(place: Int, steps: [Float])] = []
+    var rows: [(place: Int, steps: [Float])] = []
     for start in stride(from: 0, to: places.count, by: Self.portion) {
       if stop.isRequested { throw CancellationError() }
       let some = places[start..<min(start + Self.portion, places.count)].map { (place: $0, sample: sample($0)) }
-      let found = try parallelMap(some.count, threads: threads) { Self.steps(of: some[$0].sample, kind) }
-      for (one, steps) in zip(some, found) { if let steps { prints.append((one.place, steps)) } }
+      let found = try parallelMap(some.count, threads: threads) { [prints] in
+        Self.steps(of: some[$0].sample, kind, prints)
+      }
+      for (one, steps) in zip(some, found) { if let steps { rows.append((one.place, steps)) } }
       events(
         .progress(
           label: kind == .image ? "Pictures" : "Sounds", done: start + some.count, total: places.count,
           detail: "compared from afar, for the split"))
     }
-    guard prints.count > 1, let width = prints.first?.steps.count else { return [] }
-    let pairs = Double(prints.count) * Double(prints.count) / 2 * Double(width)
-    guard pairs <= settings.work else { return Self.same(prints) }
-    return try near(prints, kind == .image ? settings.nearPictures : settings.nearSounds)
+    guard rows.count > 1, let width = rows.first?.steps.count else { return [] }
+    let pairs = Double(rows.count) * Double(rows.count) / 2 * Double(width)
+    guard pairs <= settings.work else { return Self.same(rows) }
+    return try near(rows, kind == .image ? settings.nearPictures : settings.nearSounds)
   }
 
   /// nil for what cannot be read, and what has nothing to compare.
-  private static func steps(of sample: RawSample, _ kind: RawInput.Kind) -> [Float]? {
-    guard let look = RawLook.all(of: sample, kind).first, let bytes = try? look.read(),
-      let input = try? look.decoded(bytes)
-    else { return nil }
-    switch input {
-    case .image(let image):
-      let print = PerceptualPrint(of: image)
-      return print.isBlank ? nil : print.steps
-    case .audio(let sound):
-      let print = SoundPrint(of: sound)
-      return print.isBlank ? nil : print.steps
-    case .text: return nil
-    }
+  private static func steps(of sample: RawSample, _ kind: RawInput.Kind, _ prints: InputPrints) -> [Float]? {
+    guard let print = try? prints.print(of: sample, kind)?.get(), !print.isMissing else { return nil }
+    return print.steps
   }
 
   /// Where there are too many to compare each with each: those that are the same to the last number.

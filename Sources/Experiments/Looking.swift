@@ -73,9 +73,7 @@ extension Experiment {
     do {
       let overlay = Overlay(defaults: try Tree(encoding: CheckSettings()))
       settings = try overlay.resolve(settings: request.settings).tree.decode(CheckSettings.self).data
-      settings.layout = request.layout ?? settings.layout
-      settings.variant = request.variant ?? settings.variant
-      settings = request.table.over(settings)
+      settings = request.table.over(settings, layout: request.layout, variant: request.variant)
       let data = try RawDataset(at: place, settings: settings)
       return lines(of: data) + doubts(data) + [next("encode", place, options(request))]
     } catch {

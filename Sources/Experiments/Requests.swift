@@ -119,9 +119,11 @@ public struct TableRequest: Sendable, Equatable {
 
   public init() {}
 
-  /// The settings with what is asked for laid over.
-  func over(_ settings: RawDatasetSettings) -> RawDatasetSettings {
+  /// The settings with what is asked for laid over, a published layout and its variant among it.
+  func over(_ settings: RawDatasetSettings, layout: String? = nil, variant: String? = nil) -> RawDatasetSettings {
     var settings = settings
+    settings.layout = layout ?? settings.layout
+    settings.variant = variant ?? settings.variant
     settings.columns = columns ?? settings.columns
     settings.encoding = encoding ?? settings.encoding
     settings.delimiter = delimiter ?? settings.delimiter

@@ -7,8 +7,8 @@ extension GuardedSamples {
   /// What is known of a picture or a sound from afar.
   package struct Print: Sendable {
     var content: ContentDigest
-    var steps: [Float]
-    var isMissing: Bool
+    package var steps: [Float]
+    package var isMissing: Bool
 
     package init(content: ContentDigest, steps: [Float], isMissing: Bool) {
       self.content = content
