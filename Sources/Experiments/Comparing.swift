@@ -55,6 +55,8 @@ extension Experiment {
     for note in leftOut { events(.note(note)) }
     if let words = discernible(request, data) { events(.phase("Telling", words)) }
 
+    try plan(of: plans).write(to: request.out)
+
     let (summaries, trained) = try run(plans, planned, whole, request, stop: stop, events: events)
     var results = try results(of: Array(zip(plans.map(\.label), summaries)), rows(of: trained), data)
     results.notes += leftOut + equalized
@@ -98,6 +100,16 @@ extension Experiment {
       }
     }
     return plans
+  }
+
+  /// What a report of the comparison finds missing until it has ended.
+  private static func plan(of plans: [PlannedRun]) -> ComparisonPlan {
+    var rows: [ComparisonPlan.Row] = []
+    for plan in plans {
+      if rows.last?.name != plan.label { rows.append(ComparisonPlan.Row(name: plan.label, seeds: [])) }
+      rows[rows.count - 1].seeds.append(plan.configuration.seed)
+    }
+    return ComparisonPlan(rows: rows)
   }
 
   /// Rows and specialists, in one queue.

@@ -27,6 +27,26 @@ struct AuditWords {
 
   // MARK: Verdict
 
+  /// What it leans on in one short sentence, without the numbers.
+  var headline: String {
+    if findings.contains(.learnedNothing) { return "The model has learned nothing beyond chance." }
+    let ignored = names.filter { findings.contains(.ignores($0)) }
+    let rest = ignored.isEmpty ? "" : " and ignores \(joined(ignored))"
+    guard let first = record.leadingMeasures.first else {
+      return ignored.isEmpty
+        ? "What the model leans on cannot be told from this table." : "The model ignores \(joined(ignored))."
+    }
+    if findings.contains(.leans(first.modality, by: first.measure)) {
+      return "The model leans on \(first.modality)\(rest)."
+    }
+    if findings.contains(.even(by: first.measure)) {
+      return "The model leans on no modality by more than a little\(rest)."
+    }
+    return ignored.isEmpty
+      ? "What the model leans on cannot be told from \(record.samples) samples."
+      : "The model ignores \(joined(ignored))."
+  }
+
   private var verdict: [String] {
     guard !findings.contains(.learnedNothing) else {
       let chance = record.chance.map(percent) ?? "–"

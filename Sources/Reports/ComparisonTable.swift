@@ -45,6 +45,8 @@ public struct ComparisonTable: Equatable, Sendable {
     public let rank: Rank
     /// An impaired score above the method's own full score.
     public let negativeTransfer: Bool
+    /// Whether it is better or worse than the baseline's beyond noise; `neither` where that was not tested.
+    public var worth = ComparisonResults.Worth.neither
 
     /// `86.1 ± 0.7*`, `1.3 (0.4 to 2.6)`, or `–`.
     public var text: String {
@@ -55,15 +57,17 @@ public struct ComparisonTable: Equatable, Sendable {
 
   public let dataset: String
   public let metric: String
-  public let lines: [Line]
+  /// What differences are tested against, as it is called in the table; nil where nothing was tested.
+  public let baseline: String?
+  public private(set) var lines: [Line]
   /// As they are called in the table.
   public private(set) var methods: [String]
   /// How many of them are ranked: all but the constant prediction.
-  public let rankedCount: Int
+  public private(set) var rankedCount: Int
   /// By line, then method.
-  public let cells: [[Cell]]
+  public private(set) var cells: [[Cell]]
   /// By line, the score of the model that was trained for just that; empty where none was.
-  public let specialists: [Cell]
+  public private(set) var specialists: [Cell]
   /// What rows saw in training besides clean inputs: `Modality dropout: missing`.
   public let seen: [String]
   /// How many runs each mean is of: `5 seeds`, `3 to 5 seeds`.
@@ -72,7 +76,9 @@ public struct ComparisonTable: Equatable, Sendable {
   private let isOverSplits: Bool
   public private(set) var notes: [String]
   /// What training measured and took, by line then method: the share of conflicting steps, updates, seconds.
-  public let trainingLines: [TrainingLine]
+  public private(set) var trainingLines: [TrainingLine]
+  /// Of the methods, as files have them.
+  private var names: [String]
 
   /// - Parameter titles: what to call a method, by name; its name where there is none.
   public init(_ results: ComparisonResults, titles: [String: String] = [:]) {
@@ -83,6 +89,7 @@ public struct ComparisonTable: Equatable, Sendable {
       "\(titles[row.name] ?? row.name): \(row.sees.filter { $0 != "clean" }.joined(separator: ", "))"
     }
     rankedCount = results.methods.count
+    names = results.methods.map(\.name)
     notes = results.notes
     lines = Self.lines(of: results)
     let counts = results.methods.map(\.runs.count)
@@ -101,7 +108,16 @@ public struct ComparisonTable: Equatable, Sendable {
           mean: specialist.map { percent($0.score) }, halfWidth: specialist?.interval95.map { percent($0.halfWidth) },
           rank: .none, negativeTransfer: false)
       }
-    let cells = lines.map { line in Self.cells(of: line, results.methods) }
+    let base = results.tests.isEmpty ? nil : results.baseline.flatMap(results.method)
+    baseline = base.map { Self.marked(titles[$0.name] ?? $0.name, $0) }
+    let cells = lines.map { line in
+      let tests = base.map { results.tests(against: $0.name, line.quantity) } ?? []
+      return zip(Self.cells(of: line, results.methods), results.methods).map { cell, method in
+        var cell = cell
+        if let test = tests.first(where: { $0.methods.last == method.name }) { cell.worth = results.worth(of: test) }
+        return cell
+      }
+    }
     let trainingLines = Self.trainingLines(of: results.methods) + Self.workLines(of: results.methods)
     guard let constant = results.constant else {
       (self.cells, self.trainingLines) = (cells, trainingLines)
@@ -109,6 +125,7 @@ public struct ComparisonTable: Equatable, Sendable {
     }
     // A last row that was not trained: it takes no part in the ranks.
     methods.append("constant")
+    names.append("constant")
     self.cells = zip(lines, cells).map { line, row in
       let isScore = !line.quantity.hasPrefix("regret.")
       let mean = percent(line.quantity.hasPrefix("gap.") ? 0 : constant.score)
@@ -118,6 +135,44 @@ public struct ComparisonTable: Equatable, Sendable {
       TrainingLine(title: $0.title, cells: $0.cells + ["–"], isShare: $0.isShare)
     }
     notes.insert("constant, which looks at nothing, says \(constant.says)", at: 0)
+  }
+
+  /// The same table with some of its methods and quantities, in the order given; marks stay those of the whole.
+  ///
+  /// - Parameters:
+  ///   - chosen: names of methods; nil for all.
+  ///   - quantities: as `full`, `image-missing`, `average.missing`, `regret.worst`; nil for all.
+  /// - Throws: a ``Diagnosis`` where one is not in the table.
+  public func showing(methods chosen: [String]?, quantities: [String]?) throws -> ComparisonTable {
+    func places(_ wanted: [String], in known: [String], _ what: String) throws -> [Int] {
+      try wanted.map { name in
+        guard let place = known.firstIndex(of: name) else {
+          throw Diagnosis(
+            "there is no \(what) '\(name)' in the table", remedy: "it has \(known.joined(separator: ", "))",
+            exitStatus: .usage)
+        }
+        return place
+      }
+    }
+    var copy = self
+    if let quantities {
+      let kept = try places(quantities, in: lines.map(\.quantity), "column")
+      copy.lines = kept.map { lines[$0] }
+      copy.cells = kept.map { cells[$0] }
+      if !specialists.isEmpty { copy.specialists = kept.map { specialists[$0] } }
+      copy.trainingLines = []
+    }
+    if let chosen {
+      let kept = try places(chosen, in: names, "method")
+      copy.names = kept.map { names[$0] }
+      copy.methods = kept.map { methods[$0] }
+      copy.cells = copy.cells.map { line in kept.map { line[$0] } }
+      copy.trainingLines = copy.trainingLines.map { line in
+        TrainingLine(title: line.title, cells: kept.map { line.cells[$0] }, isShare: line.isShare)
+      }
+      copy.rankedCount = kept.count { $0 < rankedCount }
+    }
+    return copy
   }
 
   /// What training took, where it was counted and is not the same for all: updates, with those of models trained besides.
@@ -170,6 +225,7 @@ public struct ComparisonTable: Equatable, Sendable {
   var trainingCells: [[String]] { trainingLines.map { $0.cells + (specialists.isEmpty ? [] : ["–"]) } }
 
   var starred: Bool { cells.contains { $0.contains(where: \.negativeTransfer) } }
+  var hasTested: Bool { cells.contains { $0.contains { $0.worth != .neither } } }
   var hasIntervals: Bool { cells.contains { $0.contains { $0.halfWidth != nil } } }
 
   /// What the signs mean, a phrase each.

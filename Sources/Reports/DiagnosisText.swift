@@ -30,8 +30,30 @@ public struct DiagnosisText: Equatable, Sendable {
       + "\(diagnosis.samples) test samples"
   }
 
-  /// The answer for a terminal, wrapped.
+  /// All that is said, for a terminal, wrapped.
   public func words(width: Int = 80) -> String { Self.lines(heading, paragraphs, width: width) }
+
+  /// The lines of ``answer(width:)`` at most.
+  static let mostLines = 25
+
+  /// The verdict and as many paragraphs as fit in 25 lines, the most important first to stay, for a terminal, wrapped.
+  public func answer(width: Int = 80) -> String {
+    let verdict = wrapped(DiagnosisWords(diagnosis, titles: titles).verdict, width: max(40, width))
+    func text(_ shown: Set<String>) -> String {
+      Self.lines(
+        ([heading, ""] + verdict).joined(separator: "\n"), paragraphs.filter { shown.contains($0.heading) },
+        width: width)
+    }
+    var shown: Set<String> = []
+    for name in ["Leans on", "Try", "Costs", "Why", "Trust", "Harm", "Says itself", "Splits", "Since"] {
+      let more = shown.union([name])
+      if text(more).split(separator: "\n", omittingEmptySubsequences: false).count <= Self.mostLines { shown = more }
+    }
+    return text(shown)
+  }
+
+  /// The command to run next; nil where there is none.
+  public var next: String? { DiagnosisWords(diagnosis, titles: titles).next?.text }
 
   /// A heading and paragraphs under each other, wrapped.
   static func lines(_ heading: String, _ paragraphs: [Paragraph], width: Int) -> String {
@@ -257,11 +279,11 @@ func signed(_ fraction: Double) -> String {
   return fraction > 0 && text != "0.0" ? "+\(text)" : text
 }
 
-/// A text in lines of at most so many characters, broken at spaces.
-func wrapped(_ text: String, width: Int) -> [String] {
+/// A text in lines of at most so many characters, broken at spaces, but not before a percent sign.
+public func wrapped(_ text: String, width: Int) -> [String] {
   var lines: [String] = []
   var line = ""
-  for word in text.split(separator: " ") {
+  for word in joinedUnits(text) {
     if !line.isEmpty, line.count + 1 + word.count > width {
       lines.append(line)
       line = ""
@@ -269,4 +291,17 @@ func wrapped(_ text: String, width: Int) -> [String] {
     line += (line.isEmpty ? "" : " ") + word
   }
   return line.isEmpty ? lines : lines + [line]
+}
+
+/// The words of a text, a number and its percent sign as one.
+private func joinedUnits(_ text: String) -> [String] {
+  var words: [String] = []
+  for word in text.split(separator: " ") {
+    if word.hasPrefix("%"), let last = words.last, last.last?.isNumber ?? false {
+      words[words.count - 1] = "\(last) \(word)"
+    } else {
+      words.append(String(word))
+    }
+  }
+  return words
 }

@@ -21,6 +21,49 @@ struct DiagnosisWords {
     }
   }
 
+  // MARK: The first screen
+
+  /// What it leans on and what would help, in one or two short sentences.
+  var verdict: String {
+    let leaning = diagnosis.leaning
+    let method = title(diagnosis.method)
+    let first =
+      switch leaning.verdict {
+      case .learnedNothing: "\(method) has learned nothing: it scores as a constant prediction does"
+      case .leans:
+        leaning.peers.isEmpty
+          ? "\(method) leans \(strength) on \(leaning.modality)"
+          : "\(method) leans \(strength) on \(joined([leaning.modality] + leaning.peers)) alike"
+      case .even: "\(method) leans on no modality by more than a little"
+      case .unclear: "What \(method) leans on cannot be told from \(diagnosis.samples) test samples"
+      }
+    guard leaning.verdict != .learnedNothing else { return "\(first)." }
+    guard diagnosis.problems.contains(where: \.isOfTraining) else { return "\(first); no training problem was found." }
+    guard let trial = diagnosis.trial else { return "\(first)." }
+    guard let pick = trial.pick, trial.helps else { return "\(first); nothing that was tried helps for sure." }
+    return "\(first); \(name(of: pick)) helps: \(signed(pick.missing.value)) points with a modality missing."
+  }
+
+  /// What to run next.
+  var next: Headline.Command? {
+    if diagnosis.leaning.verdict == .learnedNothing {
+      return Headline.Command(why: "Next: look at the data", text: "seesaw check \(quoted(diagnosis.data))")
+    }
+    if let trial = diagnosis.trial, let pick = trial.pick, trial.helps {
+      let isBundle = pick.name == ModelDiagnosis.Tried.bundle
+      return Headline.Command(
+        why: isBundle ? "Next: train the models that stand in" : "Next: train a model of it",
+        text: isBundle ? command(pick).replacing(" and seesaw", with: "\nseesaw") : "\(command(pick)) --out my-model")
+    }
+    guard diagnosis.problems.contains(where: \.isOfTraining) else {
+      return Headline.Command(
+        why: "Next: train a model of it",
+        text: "seesaw train \(quoted(diagnosis.data)) --method \(diagnosis.method) --out my-model")
+    }
+    return Headline.Command(
+      why: "Next: try every method", text: "seesaw compare \(quoted(diagnosis.data)) --methods all --prefer robust")
+  }
+
   // MARK: Leans on
 
   private var leaning: [String] {

@@ -8,6 +8,8 @@ public struct Findings: Equatable, Sendable {
   public let leaning: String
   /// Whether a method narrows the gap beyond noise, or that none does.
   public let narrowing: String
+  /// The same as ``leaning`` in one short sentence.
+  public let verdict: String
 
   /// The gap crowns nobody where it is known what each method gives away.
   public var sentences: [String] { standing + [leaning] + (standing.isEmpty ? [narrowing] : []) }
@@ -23,18 +25,21 @@ public struct Findings: Equatable, Sendable {
     standing = StandingWords(results, baseline: name, titles: titles)?.sentences ?? []
     guard let row = results.method(name), !row.runs.isEmpty else {
       leaning = "Nothing was measured to say which modality a model leans on."
+      verdict = leaning
       narrowing = "No method can be compared."
       return
     }
     let kinds = impairmentKinds(of: results).filter { row.mean.gap[$0] != nil }
     guard let kind = ["missing", "noisy"].first(where: kinds.contains) ?? kinds.first else {
       leaning = "Which modality \(titles[name] ?? name) leans on is not known: no two modalities were impaired alike."
+      verdict = leaning
       narrowing = "Whether a method narrows the gap is not known either."
       return
     }
     let judge = Judge(results: results, baseline: row, kind: kind, titles: titles)
     leaning = judge.leaning()
     narrowing = judge.narrowing()
+    verdict = judge.verdict()
   }
 }
 
@@ -65,18 +70,44 @@ private struct Judge {
 
   // MARK: What it leans on
 
-  func leaning() -> String {
-    let scores = results.conditions.compactMap { condition -> (modality: String, condition: String, score: Double)? in
+  /// Of each modality that was impaired, the lowest first.
+  private var scores: [(modality: String, condition: String, score: Double)] {
+    results.conditions.compactMap { condition in
       guard kindOf(condition, [kind]) != nil, let score = baseline.mean.scores[condition] else { return nil }
       return (String(condition.dropLast(kind.count + 1)), condition, score)
     }.sorted { $0.score < $1.score }
+  }
+
+  /// By run, how far the lowest of two conditions is below the next.
+  private func differences(_ worst: String, _ next: String) -> [Double] {
+    baseline.runs.compactMap { run in
+      run.quantities[next].flatMap { next in run.quantities[worst].map { next - $0 } }
+    }
+  }
+
+  func verdict() -> String {
+    let scores = scores
+    guard scores.count > 1 else { return leaning() }
+    let (worst, next) = (scores[0], scores[1])
+    let numbers =
+      "\(percent(worst.score)) % \(impaired(worst.modality)), \(percent(next.score)) % \(impaired(next.modality))"
+    let found = differences(worst.condition, next.condition)
+    if found.count == 1, worst.score < next.score {
+      return "\(title(baseline.name)) seems to lean on \(worst.modality): \(numbers), from one seed."
+    }
+    guard let interval = Statistics.interval95(found), interval.low > 0 else {
+      return "\(title(baseline.name)) leans on no modality beyond noise: \(numbers)."
+    }
+    return "\(title(baseline.name)) leans on \(worst.modality): \(numbers)."
+  }
+
+  func leaning() -> String {
+    let scores = scores
     guard scores.count > 1 else { return "Which modality \(title(baseline.name)) leans on was not measured." }
     let worst = scores[0]
     let full = baseline.mean.scores[Condition.full].map { ", against \(percent($0)) % with everything there" } ?? ""
     let list = scores.map { "\(percent($0.score)) % \(impaired($0.modality))" }.joined(separator: " and ")
-    let differences = baseline.runs.compactMap { run in
-      run.quantities[scores[1].condition].flatMap { next in run.quantities[worst.condition].map { next - $0 } }
-    }
+    let differences = differences(worst.condition, scores[1].condition)
     let distance = points(worst.score.distance(to: scores[1].score))
     if differences.count == 1 {
       if worst.score == scores[1].score {

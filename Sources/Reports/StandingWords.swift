@@ -6,6 +6,10 @@ public struct StandingWords: Equatable, Sendable {
   public let lead: String
   /// The ranking; nil of one method.
   public let ranking: String?
+  /// The same as ``lead`` in one short sentence.
+  public let verdict: String
+  /// The name of the method that gives away least at worst.
+  public let best: String
 
   public var sentences: [String] { [lead] + (ranking.map { [$0] } ?? []) }
 
@@ -20,6 +24,8 @@ public struct StandingWords: Equatable, Sendable {
     let writer = Writer(results: results, rows: rows, baseline: baseline ?? results.baseline, titles: titles)
     lead = writer.lead()
     ranking = writer.ranking()
+    verdict = writer.verdict()
+    best = writer.best.name
   }
 }
 
@@ -50,6 +56,29 @@ private struct Writer {
     let interval =
       worst.interval95.map { " (95 % interval \(percent($0.low)) to \(percent($0.high)))" } ?? ""
     return "\(points(worst.value))\(interval), \(conditionWords(worst.condition))"
+  }
+
+  /// Of rows; there is one at least.
+  var best: ComparisonResults.MethodRow { byRegret.first { $0.stands == true } ?? byRegret[0] }
+
+  func verdict() -> String {
+    guard let worst = best.worstRegret else { return "" }
+    let base = rows.first { $0.name == baseline && $0.name != best.name }
+    let other =
+      base.flatMap { base in base.worstRegret.map { "; \(title(base)): \(percent($0.value))" } } ?? ""
+    let distance =
+      worst.value > 0
+      ? "at worst \(points(worst.value)) below a model made for the condition"
+      : "in no condition below a model made for it"
+    if rows.allSatisfy({ $0.runs.count == 1 }) {
+      return "\(title(best)) loses least, \(distance)\(other); one seed, so that may be luck."
+    }
+    if best.stands == true { return "\(title(best)) stands: \(distance)\(other)." }
+    if worst.value <= ComparisonResults.mostGivenAway { return "\(title(best)) may stand: \(distance)\(other)." }
+    return rows.count == 1
+      ? "\(title(best)) does not stand: \(conditionWords(worst.condition)) it is \(points(worst.value)) below a model "
+        + "made for that."
+      : "No method stands: the best, \(title(best)), is \(distance)\(other)."
   }
 
   func lead() -> String {

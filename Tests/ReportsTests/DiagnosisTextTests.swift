@@ -141,6 +141,22 @@ struct DiagnosisTextTests {
     #expect(text.markdown.contains("**Leans on.** text, strongly"))
   }
 
+  @Test("the answer is the verdict with what fits in 25 lines, the leaning and the advice before all else")
+  func answer() {
+    var found = leaning()
+    let text = DiagnosisText(found, titles: ["joint": "Joint training", "ogm": "OGM"])
+    let lines = text.answer(width: 80).split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines.count <= 25 && lines.allSatisfy { $0.count <= 80 })
+    #expect(lines[2].hasPrefix("Joint training leans strongly on text; OGM helps: +8.0 points"))
+    #expect(text.next == "seesaw train 'my cats' --method ogm --set method.modulate=step --out my-model")
+    // However narrow, what it leans on and what to do stay.
+    let narrow = text.answer(width: 60)
+    #expect(narrow.split(separator: "\n", omittingEmptySubsequences: false).count <= 25)
+    #expect(narrow.contains("\nLeans on") && narrow.contains("\nTry"))
+    found.trial = nil
+    #expect(DiagnosisText(found).next == "seesaw compare 'my cats' --methods all --prefer robust")
+  }
+
   @Test("nobody is said to lean where the interval holds 0, and where it is wide the evidence does not tell")
   func even() {
     var found = leaning()

@@ -35,6 +35,38 @@ struct StandingWordsTests {
   private let joint = (name: "joint", sees: ["clean"], shifts: [0, -0.25, -0.03])
   private let sturdy = (name: "sturdy", sees: ["clean", "missing"], shifts: [0.01, -0.01, 0.0])
 
+  @Test("the first screen has a verdict, three numbers beside the baseline's, and the command that follows")
+  func headline() throws {
+    let titles = ["joint": "Joint training", "sturdy": "Sturdy"]
+    let found = Headline(results([joint, sturdy]), data: "'my cats'", titles: titles)
+    #expect(
+      found.verdict
+        == "Sturdy ° stands: at worst 1.0 point below a model made for the condition; Joint training: 25.0.")
+    #expect(found.of == "Sturdy °")
+    #expect(found.numbers.map(\.name) == ["With everything there", "Worst condition", "Worst regret"])
+    #expect(found.numbers.map(\.value) == ["81.0", "60.0", "1.0"])
+    #expect(found.numbers.map(\.unit) == ["%", "%", "points"])
+    #expect(found.numbers[0].note == "Joint training 80.0 %")
+    #expect(found.numbers[1].note == "text missing; a model made for it 60.0 %")
+    #expect(found.numbers[2].note == "image missing; Joint training 25.0 (image missing)")
+    #expect(found.next?.text == "seesaw train 'my cats' --method sturdy --out my-model")
+    let alone = Headline(results([joint]), data: "cats", run: "runs/first", titles: titles)
+    #expect(
+      alone.verdict == "Joint training does not stand: without image it is 25.0 points below a model made for that.")
+    #expect(alone.of == nil && alone.next?.text == "seesaw diagnose runs/first")
+    let one = Headline(results([joint, sturdy], seeds: 1), data: nil, titles: titles)
+    #expect(one.verdict.hasSuffix("; one seed, so that may be luck.") && one.next == nil)
+  }
+
+  @Test("where nothing is known of what is given away, the verdict is what the baseline leans on")
+  func leaning() {
+    let found = Headline(Fixture.results([Fixture.joint, Fixture.narrower]), data: "cats", titles: [:])
+    #expect(found.verdict == "joint leans on text: 52.4 % without text, 82.9 % without image.")
+    #expect(found.numbers.map(\.name) == ["With everything there", "Worst condition", "Most lost"])
+    #expect(found.numbers[2].value == "33.6" && found.numbers[2].note == "text missing")
+    #expect(found.next?.text == "seesaw diagnose cats")
+  }
+
   @Test("who stands is said first, then how methods rank; the mark is on who saw impaired inputs")
   func stands() throws {
     let findings = Findings(results([joint, sturdy]), titles: ["joint": "Joint training"])

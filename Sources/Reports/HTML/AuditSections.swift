@@ -4,36 +4,54 @@ extension HTMLReport {
   /// The audit that the page is of, or that of its diagnosis.
   private var audited: AuditRecord? { contents.audit ?? contents.diagnosis?.audit }
 
-  /// What the data hold, what the model takes, where it is lost and what to do, with what that rests on.
-  func audit() -> [SectionView] {
+  /// What an audit says under a heading of its.
+  private func words(_ headings: [String]) -> [String] {
     guard let record = audited else { return [] }
+    let paragraphs = AuditText(record).paragraphs
+    return headings.flatMap { heading in paragraphs.filter { $0.heading == heading }.map(\.text) }
+  }
+
+  private func section(_ id: String, _ heading: String, _ lead: [String], _ blocks: [BlockView] = []) -> SectionView? {
+    lead.isEmpty && blocks.isEmpty ? nil : SectionView(id: id, heading: heading, lead: lead, blocks: blocks)
+  }
+
+  func auditData() -> SectionView? {
+    guard let record = audited else { return nil }
+    return section(
+      "audit-data", "What the data hold", words(["Data"]),
+      figures([bitsFigure(record)]) + blocks(AuditText(record).bitsTable))
+  }
+
+  func auditModel() -> SectionView? {
+    guard let record = audited else { return nil }
     let text = AuditText(record)
-    func words(_ headings: [String]) -> [String] {
-      headings.flatMap { heading in text.paragraphs.filter { $0.heading == heading }.map(\.text) }
-    }
-    func section(_ id: String, _ heading: String, _ lead: [String], _ blocks: [BlockView]) -> SectionView? {
-      lead.isEmpty && blocks.isEmpty ? nil : SectionView(id: id, heading: heading, lead: lead, blocks: blocks)
-    }
-    let model = (contents.audit == nil ? words(["Verdict"]) : []) + words(["Model", "Disagree"])
-    return [
-      section(
-        "audit-data", "What the data hold", words(["Data"]),
-        figures([bitsFigure(record)]) + blocks(text.bitsTable)),
-      section(
-        "audit-model", "What the model takes", model,
-        figures([shareFigure(record), conflictFigure(record)]) + blocks(text.routingTable) + blocks(text.swapTable)
-          + blocks(text.shareTable)),
-      section("audit-place", "Where it is lost, and what to do", words(["Place", "Advice"]), []),
-      section(
-        "audit-scores", "What it scores under each condition", [],
-        contents.audit == nil ? [] : blocks(text.scoreTable)),
-      section("audit-untold", "What was not told", words(["Untold"]) + record.notes.map { "Note: \($0)." }, []),
-    ].compactMap { $0 }
+    return section(
+      "audit-model", "What the model takes",
+      (contents.audit == nil ? words(["Verdict"]) : []) + words(["Model", "Disagree"]),
+      figures([shareFigure(record), conflictFigure(record)]) + blocks(text.routingTable) + blocks(text.swapTable)
+        + blocks(text.shareTable))
+  }
+
+  func auditPlace() -> SectionView? { section("audit-place", "Where it is lost", words(["Place"])) }
+
+  func auditAdvice() -> SectionView? { section("audit-advice", "What to do", words(["Advice"])) }
+
+  func auditScores() -> SectionView? {
+    guard let record = contents.audit else { return nil }
+    return section("audit-scores", "What it scores under each condition", [], blocks(AuditText(record).scoreTable))
+  }
+
+  func auditUntold() -> SectionView? {
+    guard let record = audited else { return nil }
+    return section("audit-untold", "What was not told", words(["Untold"]) + record.notes.map { "Note: \($0)." })
   }
 
   private func blocks(_ table: DiagnosisText.Table?) -> [BlockView] {
     guard let table else { return [] }
-    return [BlockView(subheading: table.title), BlockView(table: Self.view(table))]
+    // On the page of a diagnosis it is one part among many.
+    return contents.audit == nil
+      ? [BlockView(folded: Self.view(table))]
+      : [BlockView(subheading: table.title), BlockView(table: Self.view(table))]
   }
 
   private func figures(_ all: [FigureView?]) -> [BlockView] {

@@ -90,6 +90,8 @@ struct HeatChart {
   }
 
   var title: String
+  /// What stands small behind the title.
+  var aside: String?
   var across: String
   var up: String
   var rows: [String]

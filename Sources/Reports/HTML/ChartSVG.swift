@@ -105,7 +105,29 @@ enum ChartSVG {
       }
     }
     out.words(chart.across, left + width / 2, 22 + height + bottom - 4, "tick", anchor: "middle")
+    legend(chart, right: size.width - 12, &out)
     return out.text
+  }
+
+  /// Five depths of colour with the least and the most that they stand for.
+  private static func legend(_ chart: HeatChart, right: Double, _ out: inout Picture) {
+    let most = "\(fixed(chart.limit, chart.limit < 10 ? 1 : 0)) \(chart.unit)"
+    let boxes = 18.0
+    var x = right - SVG.length(most) - 5 * boxes - 4
+    let parts: [(ink: Ink, depth: Double)]
+    switch chart.scale {
+    case .sequential(let ink):
+      parts = [0.1, 0.3, 0.5, 0.75, 1].map { (ink, $0) }
+      out.words("0", x - 4, 14, "tick", anchor: "end")
+    case .diverging(let low, let high, _):
+      parts = [(low, 1), (low, 0.5), (low, 0.05), (high, 0.5), (high, 1)]
+      out.words("−\(fixed(chart.limit, chart.limit < 10 ? 1 : 0))", x - 4, 14, "tick", anchor: "end")
+    }
+    for part in parts {
+      out.box(x, 5, boxes - 1, 10, "fill-\(part.ink.token)", opacity: part.depth)
+      x += boxes
+    }
+    out.words(most, x + 3, 14, "tick")
   }
 
   /// Elements from top to bottom.
@@ -145,9 +167,11 @@ enum ChartSVG {
       elements.append("<path d=\"M\(steps)\(closed ? "Z" : "")\" class=\"\(kind)\"/>")
     }
 
-    mutating func dot(_ x: Double, _ y: Double, _ radius: Double, _ token: String) {
-      elements.append(
-        "<circle cx=\"\(SVG.number(x))\" cy=\"\(SVG.number(y))\" r=\"\(SVG.number(radius))\" class=\"fill-\(token)\"/>")
+    /// - Parameter told: what is told of it under a pointer.
+    mutating func dot(_ x: Double, _ y: Double, _ radius: Double, _ token: String, told: String? = nil) {
+      let place = "cx=\"\(SVG.number(x))\" cy=\"\(SVG.number(y))\" r=\"\(SVG.number(radius))\""
+      let inside = told.map { "><title>\(PageText.escaped($0))</title></circle>" } ?? "/>"
+      elements.append("<circle \(place) class=\"fill-\(token)\"\(inside)")
     }
 
     mutating func box(

@@ -43,9 +43,7 @@ extension HTMLReport {
 
   /// A condition as it is spoken of: `everything there`, `image missing`.
   func words(_ condition: String) -> String {
-    let known = Condition(condition, modalities: contents.modalities)
-    guard let modality = known.modality else { return condition == Condition.full ? "everything there" : condition }
-    return "\(modality) \(known.kind)"
+    conditionWords(condition, modalities: contents.modalities)
   }
 
   // MARK: Reliance by class
@@ -69,7 +67,8 @@ extension HTMLReport {
         try figure(
           "reliance",
           HeatChart(
-            title: "\(names[1]) less \(names[0]), by class and method", across: "", up: "class", rows: classes,
+            title: Self.extremes(classes, values.map { $0[0] }, names, title(rowsOfClass[0].row.name)),
+            aside: "\(names[1]) less \(names[0])", across: "", up: "class", rows: classes,
             columns: rowsOfClass.map { title($0.row.name) }, values: values,
             scale: .diverging(.modality(0), .modality(1), limit: limit), unit: "points", isWide: true,
             summary: "Shapley value of \(names[1]) less that of \(names[0]) for each class and method."),
@@ -98,6 +97,18 @@ extension HTMLReport {
           + (names.count == 2 && rowsOfClass.count > 1
             ? " Colour tells the modality that adds more, its depth how much more." : "")
       ], blocks: [BlockView(figures: FiguresView(figures))])
+  }
+
+  /// Which classes lean most to either side, with the first method.
+  private static func extremes(_ classes: [String], _ values: [Double?], _ names: [String], _ method: String) -> String
+  {
+    let known = zip(classes, values).compactMap { name, value in value.map { (name: name, value: $0) } }
+    guard let low = known.min(by: { $0.value < $1.value }), let high = known.max(by: { $0.value < $1.value }),
+      known.count > 1
+    else { return "What each class leans on, by method" }
+    if low.value >= 0 { return "With \(method) every class leans on \(names[1]), \(high.name) most" }
+    if high.value <= 0 { return "With \(method) every class leans on \(names[0]), \(low.name) most" }
+    return "With \(method), \(high.name) leans most on \(names[1]) and \(low.name) on \(names[0])"
   }
 
   private func relianceTable(_ rows: [RowEvidence], _ classes: [String]) -> TableView {
@@ -203,7 +214,8 @@ extension HTMLReport {
     let right = matrix.counts.indices.reduce(0) { $0 + matrix.counts[$1][$1] }
     let total = matrix.counts.joined().reduce(0, +)
     return HeatChart(
-      title: "\(title(entry.row.name)), \(words(condition))", across: "taken for", up: "truth", rows: classes,
+      title: "\(title(entry.row.name)), \(words(condition)): \(percent(Double(right) / Double(max(total, 1)))) % right",
+      across: "taken for", up: "truth", rows: classes,
       columns: classes, values: values, scale: .sequential(.modality(0)), unit: "% of the class",
       summary: "Confusion matrix of \(title(entry.row.name)), \(words(condition)): "
         + "\(percent(Double(right) / Double(max(total, 1)))) % right.")

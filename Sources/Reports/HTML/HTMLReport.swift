@@ -13,6 +13,8 @@ public struct HTMLReport {
   let made: String
   let isStill: Bool
   let pictures: [URL: String]
+  /// Seconds after which the page looks whether it has grown; nil where it is finished.
+  let live: Double?
 
   /// - Parameters:
   ///   - cards: of the methods, by name.
@@ -20,11 +22,13 @@ public struct HTMLReport {
   ///   - made: the day, as the page says it.
   ///   - isStill: whether no Plotly lies beside the page.
   ///   - pictures: where the page finds the picture of a raw sample.
+  ///   - live: seconds after which it looks whether it has grown; nil where it is finished.
   public init(
     _ contents: ReportContents, cards: [MethodCard] = [], version: String = "", made: String = "",
     isStill: Bool = false,
-    pictures: [URL: String] = [:]
+    pictures: [URL: String] = [:], live: Double? = nil
   ) {
+    self.live = live
     self.contents = contents
     self.cards = Dictionary(cards.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     self.version = version
@@ -76,34 +80,71 @@ public struct HTMLReport {
 
   private func view() throws -> PageView {
     let results = contents.results
-    let sections =
-      try audit()
-      + [
-        diagnosis(), regret(), scores(), balance(), sweep(), losses(), cosines(), reliance(), confusion(),
-        calibration(),
-        samples(),
-        data(), tests(),
-        provenance(), methods(),
-      ].compactMap { $0 }
-    let answer = answer
+    let headline = headline
     return PageView(
-      title: results.dataset.isEmpty ? "Results" : results.dataset, description: answer.first?.words ?? subtitle,
+      title: results.dataset.isEmpty ? "Results" : results.dataset, description: headline.verdict,
       policy: Self.policy, isStill: isStill, rawStyle: String(decoding: PackageResources.page_css, as: UTF8.self),
-      rawScript: Self.script, subtitle: subtitle, answer: answer,
+      rawScript: Self.script, subtitle: [results.dataset, subtitle].filter { !$0.isEmpty }.joined(separator: " · "),
+      verdict: headline.verdict,
+      numbers: headline.numbers.map {
+        NumberView(
+          name: $0.name, value: $0.value, unit: $0.unit, aside: $0.range, note: $0.note.replacing(" %", with: "\u{A0}%")
+        )
+      },
+      numbersOf: headline.of, next: headline.next.map { CodeView(caption: $0.why, text: $0.text) }, answer: answer,
+      notices: [contents.unfinished?.words, live == nil ? nil : "This page follows the runs while they train."]
+        .compactMap { $0 },
+      live: live.map { fixed($0, 1) },
       stillness: isStill
         ? ["Plotly was not to be found when this page was made, so its figures stand still: make setup fetches it."]
         : [],
-      seesaws: seesaws(), sections: sections,
+      seesaws: seesaws(), questions: try questions(),
       footer: "Made by Seesaw\(version.isEmpty ? "" : " \(version)")\(made.isEmpty ? "" : " on \(made)")"
         + ", from records alone: the same runs give the same page.")
   }
+
+  /// Everything below the first screen, by what a reader asks; open is what most come for.
+  private func questions() throws -> [QuestionView] {
+    let isAudit = contents.audit != nil
+    return [
+      QuestionView(
+        "lean", "What does it lean on?", isOpen: true, [auditData(), auditModel(), try reliance(), additions()]),
+      QuestionView(
+        "cost", "What does it cost?", isOpen: true,
+        [leaderboard(), regret(), scores(), try sweep(), auditScores()]),
+      QuestionView(
+        "why", "Why?", isOpen: isAudit, [auditPlace(), diagnosis(), try losses(), try cosines()]),
+      QuestionView("help", "What helps?", isOpen: isAudit, [auditAdvice(), balance()]),
+      QuestionView(
+        "trust", "Can I trust the numbers?", isOpen: false,
+        [
+          diagnosed("believed", "Its confidence, and other splits", ["Trust", "Splits"]), tests(), notes(),
+          try calibration(), data(), auditUntold(),
+        ]),
+      QuestionView("samples-and-classes", "Which samples?", isOpen: isAudit, [samples(), try confusion()]),
+      QuestionView("made", "How was it made?", isOpen: false, [provenance(), methods()]),
+    ].compactMap { $0 }
+  }
+
+  private var headline: Headline {
+    if let diagnosis = contents.diagnosis { return Headline(diagnosis, titles: titles) }
+    if let audit = contents.audit { return Headline(audit) }
+    let run = contents.runs.count == 1 ? contents.runs.first?.folder.relativePath : nil
+    return Headline(
+      contents.results, data: contents.runs.first.map { PageText.quoted($0.record.data.path) },
+      run: run.map(PageText.quoted), titles: titles)
+  }
+
+  /// What of a diagnosis stands on the first screen; the rest stands with the question that it answers.
+  private static let firstHeadings: Set<String> = ["Leans on", "Costs", "Try"]
 
   /// The diagnosis where there is one, else what the comparison found.
   private var answer: [AnswerView] {
     if let diagnosis = contents.diagnosis {
       let text = DiagnosisText(diagnosis, titles: titles)
       let verdict = text.audit?.paragraphs.first.map { [AnswerView(about: "Audit", words: $0.text)] } ?? []
-      return text.paragraphs.map { AnswerView(about: $0.heading, words: $0.text) } + verdict
+      return text.paragraphs.filter { Self.firstHeadings.contains($0.heading) }
+        .map { AnswerView(about: $0.heading, words: $0.text) } + verdict
     }
     if let audit = contents.audit {
       return AuditText(audit).paragraphs.filter { $0.heading != "Untold" }.map {
@@ -209,6 +250,6 @@ public struct HTMLReport {
     return FigureView(
       id: id, title: chart.title, summary: chart.summary, rawPicture: ChartSVG.text(chart),
       rawData: isStill ? "null" : try PageText.json(PlotlyFigure(chart)), isWide: chart.isWide,
-      height: min(max(rows * 15 + 150, chart.isWide ? 340 : 420), 1100), aside: nil, table: table)
+      height: min(max(rows * 15 + 150, chart.isWide ? 340 : 420), 1100), aside: chart.aside, table: table)
   }
 }

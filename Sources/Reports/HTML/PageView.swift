@@ -11,12 +11,52 @@ struct PageView {
   let rawScript: String
   /// What it is a report of, as `emoji · accuracy · 28 methods × 3 seeds`.
   let subtitle: String
+  let verdict: String
+  let numbers: [NumberView]
+  /// Whose numbers they are; nil where there is one model.
+  let numbersOf: String?
+  let next: CodeView?
   let answer: [AnswerView]
+  /// What is not there yet.
+  let notices: [String]
+  /// Seconds after which it looks whether it has grown; nil where it is finished.
+  let live: String?
   /// Said where figures stand still.
   let stillness: [String]
   let seesaws: [SeesawView]
-  let sections: [SectionView]
+  let questions: [QuestionView]
   let footer: String
+}
+
+/// One of the numbers on the first screen.
+struct NumberView {
+  let name: String
+  let value: String
+  /// `%` or `points`.
+  let unit: String
+  /// Its interval.
+  let aside: String?
+  /// Where it is so, and what it is to be compared with.
+  let note: String
+}
+
+/// What a reader asks, with the parts of the page that answer it; closed it shows their headings alone.
+struct QuestionView {
+  let id: String
+  let heading: String
+  let isOpen: Bool
+  let parts: [SectionView]
+  /// The parts' headings.
+  let gist: String
+
+  init?(_ id: String, _ heading: String, isOpen: Bool, _ parts: [SectionView?]) {
+    self.id = id
+    self.heading = heading
+    self.isOpen = isOpen
+    self.parts = parts.compactMap { $0 }
+    gist = self.parts.map(\.heading).joined(separator: " · ")
+    if self.parts.isEmpty { return nil }
+  }
 }
 
 /// A paragraph of the answer, with what it is about in front where it is said.
@@ -126,6 +166,8 @@ struct FigureView {
   /// What stands small behind the title.
   let aside: String?
   var table: TableView?
+  /// Whether it keeps its width on a phone and scrolls, since it could not be read any smaller.
+  var isBroad = false
 }
 
 struct KeyView {

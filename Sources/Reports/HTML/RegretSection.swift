@@ -31,7 +31,7 @@ extension HTMLReport {
           + "\(percent(row.mean.regret["mean"] ?? 0))"
       }.joined(separator: "; ") + ".",
       rawPicture: picture.text, rawData: "null", isWide: true, height: 440, aside: nil,
-      table: table(rows, titles, conditions, words))
+      table: table(rows, titles, conditions, words), isBroad: true)
     return SectionView(
       id: "regret", heading: "What one model gives away",
       lead: [
@@ -105,8 +105,8 @@ struct HungBars {
   var columns: [String]
 
   /// Of one bar at most, in the picture's units.
-  private static let deepest = 44.0
-  private static let highest = 12.0
+  private static let deepest = 26.0
+  private static let highest = 8.0
 
   var text: String {
     let width = 880.0
@@ -116,7 +116,7 @@ struct HungBars {
     let most = max(rows.flatMap(\.values).compactMap { $0 }.map(abs).max() ?? 1, 4)
     let isTurned = columns.contains { SVG.length($0) > step - 6 }
     let top = isTurned ? 96.0 : 30.0
-    let height = Self.deepest + Self.highest + 18
+    let height = Self.deepest + Self.highest + 16
     var out = ChartSVG.Picture(width, top + height * Double(rows.count))
     for (place, name) in columns.enumerated() {
       let x = left + step * (Double(place) + 0.5)

@@ -42,6 +42,30 @@ public struct ReportContents: Sendable {
   /// Telling samples of no run.
   public var evidence: RunEvidence?
   public var runs: [ReportedRun]
+  /// What a comparison that has not ended still has to train; nil where it has, or is none.
+  public var unfinished: Unfinished?
+
+  /// A comparison on its way.
+  public struct Unfinished: Equatable, Sendable {
+    public var ended: Int
+    public var planned: Int
+    /// As `fulcrum, seed 3`, in the order of the plan.
+    public var missing: [String]
+
+    public init(ended: Int, planned: Int, missing: [String]) {
+      self.ended = ended
+      self.planned = planned
+      self.missing = missing
+    }
+
+    /// What is there and what is not.
+    public var words: String {
+      let shown = missing.prefix(6).joined(separator: "; ")
+      let rest = missing.count > 6 ? "; and \(missing.count - 6) more" : ""
+      return "Not finished: \(ended) of \(counted(planned, "run")) have ended, and only those are shown. Missing: "
+        + "\(shown)\(rest). The same command goes on from here."
+    }
+  }
 
   /// What the page of an audit is made of.
   ///
@@ -91,7 +115,10 @@ public struct ReportContents: Sendable {
         "the runs are of different data", found: Set(runs.map(\.record.data.name)).sorted().map { "'\($0)'" },
         remedy: "write one report for each data set", exitStatus: .input)
     }
-    if sources.count == 1, case .comparison(let folder) = sources[0] {
+    if sources.count == 1, case .unfinished(let folder, let plan) = sources[0] {
+      results = Self.results(of: runs)
+      unfinished = Self.unfinished(plan, in: folder)
+    } else if sources.count == 1, case .comparison(let folder) = sources[0] {
       results = try Tree.read(ComparisonResults.self, from: folder.appending(path: "results.json"))
     } else {
       results = Self.results(of: runs)
@@ -99,6 +126,19 @@ public struct ReportContents: Sendable {
     sweep = try Self.read(SweepTable.self, "sweep.json", sources)
     tuning = try Self.read(TuningTable.self, "tuning.json", sources)
     check = try Self.read(DataFindings.self, "check.json", sources)
+  }
+
+  private static func unfinished(_ plan: ComparisonPlan, in folder: URL) -> Unfinished? {
+    var missing: [String] = []
+    for row in plan.rows {
+      for seed in row.seeds {
+        let run = ComparisonPlan.run(row.name, seed: seed, in: folder)
+        let isThere = FileManager.default.fileExists(atPath: run.evaluation.path)
+        if !isThere { missing.append("\(row.name), seed \(seed)") }
+      }
+    }
+    let planned = plan.rows.reduce(0) { $0 + $1.seeds.count }
+    return Unfinished(ended: planned - missing.count, planned: planned, missing: missing)
   }
 
   /// More steps than these change no histogram that a person reads.
@@ -115,11 +155,15 @@ public struct ReportContents: Sendable {
   static func results(of runs: [ReportedRun]) -> ComparisonResults {
     var rows: [MethodRuns] = []
     var notes: [String] = []
+    func hasEnded(_ label: String) -> Bool { runs.contains { $0.label == label && $0.evaluation != nil } }
     for run in runs {
       for note in run.record.notes + (run.evaluation?.notes ?? []) where !notes.contains(note) { notes.append(note) }
-      guard let evaluation = run.evaluation else { continue }
+      let isFirst = !rows.contains { $0.name == run.label }
+      // Its curves are shown while it trains; beside runs that have ended it would take their means away.
+      guard run.evaluation != nil || (isFirst && !run.epochs.isEmpty && !hasEnded(run.label)) else { continue }
       let measured = MeasuredRun(
-        seed: run.seed, scores: evaluation.scores, shapley: evaluation.shapley ?? [:], seconds: run.record.seconds)
+        seed: run.seed, scores: run.evaluation?.scores ?? [:], shapley: run.evaluation?.shapley ?? [:],
+        seconds: run.record.seconds)
       if let index = rows.firstIndex(where: { $0.name == run.label }) {
         rows[index].runs.append(measured)
       } else {
@@ -193,13 +237,15 @@ extension ReportedRun {
 /// Where runs come from.
 private enum Source {
   case comparison(URL)
+  /// A comparison that has not ended.
+  case unfinished(URL, ComparisonPlan)
   /// A run, and the folder of the diagnosis that made it.
   case run(URL, of: URL?)
 
   /// The folder with the files that speak of all its runs.
   var home: URL? {
     switch self {
-    case .comparison(let folder): folder
+    case .comparison(let folder), .unfinished(let folder, _): folder
     case .run(_, let folder): folder
     }
   }
@@ -213,6 +259,7 @@ private enum Source {
     }
     if isThere(folder.appending(path: "results.json")) { return [.comparison(folder)] }
     if isThere(folder.appending(path: ModelDiagnosis.fileName)) { return try diagnosed(folder) }
+    if let plan = try ComparisonPlan.read(from: folder) { return [.unfinished(folder, plan)] }
     var runs: [Source] = []
     var waiting = [folder]
     while let next = waiting.popLast() {
@@ -252,12 +299,17 @@ private enum Source {
 
   /// A comparison's runs with the rows they belong to.
   func comparedRuns(isAlone: Bool) throws -> [(label: String, folder: RunFolder)] {
+    if case .unfinished(let folder, let plan) = self {
+      return plan.rows.flatMap { row in
+        row.seeds.map { (row.name, ComparisonPlan.run(row.name, seed: $0, in: folder)) }
+      }.filter { $0.1.exists }
+    }
     guard case .comparison(let folder) = self else { return [] }
     let results = try Tree.read(ComparisonResults.self, from: folder.appending(path: "results.json"))
     return results.methods.flatMap { row in
       row.runs.map { run in
-        let place = folder.appending(path: "\(RunFolder.name(ofRow: row.name))/seed-\(run.seed)")
-        return (isAlone ? row.name : "\(row.name) (\(folder.lastPathComponent))", RunFolder(place))
+        let place = ComparisonPlan.run(row.name, seed: run.seed, in: folder)
+        return (isAlone ? row.name : "\(row.name) (\(folder.lastPathComponent))", place)
       }
     }.filter { $0.1.exists }
   }

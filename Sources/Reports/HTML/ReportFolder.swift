@@ -19,9 +19,10 @@ public enum ReportFolder {
   /// - Parameters:
   ///   - plotly: `plotly.min.js`; where it is nil the figures stand still, and the page says so.
   ///   - markdown: what `table.md` is to hold; the table alone by default.
+  ///   - live: of runs that still train, the seconds after which the page is to be read again.
   public static func write(
     _ contents: ReportContents, cards: [MethodCard], version: String, made: String, plotly: URL?, to folder: URL,
-    markdown: String? = nil
+    markdown: String? = nil, live: Double? = nil
   ) throws -> Made {
     let files = FileManager.default
     // A page takes a moment: whoever is writing one here is waited for.
@@ -48,7 +49,8 @@ public enum ReportFolder {
       pictures[source] = name
     }
     let report = HTMLReport(
-      contents, cards: cards, version: version, made: made, isStill: !hasPlotly, pictures: pictures)
+      contents, cards: cards, version: version, made: made, isStill: !hasPlotly, pictures: pictures,
+      live: live)
     let page = folder.appending(path: "index.html")
     try AtomicFile.write(Data(report.html().utf8), to: page)
 

@@ -92,16 +92,13 @@ extension HTMLReport {
       )
     }
     let words = "\(metricTitle(results.metric)) in %, mean of \(table.seeds)"
-    var blocks = [
+    let blocks = [
       BlockView(
         table: TableView(
           "Scores: \(words)", corner: "method", groups: groups.count > 1 ? groups : [], columns: columns,
           rows: rows + best,
           legend: [legend.joined(separator: " ")].filter { !$0.isEmpty }, isSortable: rows.count > 1))
     ]
-    if !results.notes.isEmpty {
-      blocks.append(BlockView(facts: FactsView(facts: [FactsView.Fact(name: "To know", words: results.notes)])))
-    }
     return SectionView(
       id: "scores", heading: "Scores",
       lead: [
@@ -111,47 +108,22 @@ extension HTMLReport {
       blocks: blocks)
   }
 
+  /// What a reader of the numbers must know.
+  func notes() -> SectionView? {
+    let notes = contents.results.notes
+    guard !notes.isEmpty else { return nil }
+    return SectionView(
+      id: "notes", heading: "To know",
+      blocks: [BlockView(facts: FactsView(facts: [FactsView.Fact(name: "notes", words: notes)]))])
+  }
+
   // MARK: Score against balance
 
-  func balance() throws -> SectionView? {
+  func balance() -> SectionView? {
     let results = contents.results
     guard let front = results.front ?? Front(results.methods) else { return nil }
-    let measure = front.by == .imbalance ? "imbalance" : "gap missing"
-    var series: [Chart.Series] = []
-    for family in Stage.allCases {
-      let points = front.points.filter { point in results.method(point.name).map { stage($0) == family } ?? false }
-      guard !points.isEmpty else { continue }
-      series.append(
-        Chart.Series(
-          name: family.words, ink: .family(family), form: .points, dash: Stage.allCases.firstIndex(of: family) ?? 0,
-          x: points.map { front.balance($0) * 100 }, y: points.map { $0.full * 100 },
-          texts: points.map { point in hover(point, measure, front.balance(point)) },
-          labels: points.map { front.points.count <= 8 || $0.isOnFront ? title($0.name) : "" }))
-    }
-    let edge = front.points.filter(\.isOnFront).sorted { front.balance($0) < front.balance($1) }
-    if edge.count > 1 {
-      series.insert(
-        Chart.Series(
-          name: "front", ink: .faint, dash: 2, x: edge.map { front.balance($0) * 100 }, y: edge.map { $0.full * 100 }),
-        at: 0)
-    }
-    // Closer than this, points would look as far apart as noise can throw them.
-    func bounds(_ values: [Double]) -> ClosedRange<Double> {
-      let (low, high) = (values.min() ?? 0, values.max() ?? 1)
-      let half = max((high - low) * 0.56, 2)
-      return (low + high) / 2 - half...(low + high) / 2 + half
-    }
     let text = FrontText(results, titles: titles)
-    let names = edge.map { title($0.name) }
-    let chart = Chart(
-      title: "Score against balance",
-      across: front.by == .imbalance
-        ? "imbalance of the modalities, in points" : "gap when a modality is missing, in points",
-      up: "\(metricTitle(results.metric)) in %", series: series,
-      xBounds: bounds(front.points.map { front.balance($0) * 100 }),
-      yBounds: bounds(front.points.map { $0.full * 100 }),
-      isWide: true,
-      summary: "Each method as a point; up and to the left is better. Beaten by no other: \(PageText.list(names)).")
+    let picks = front.picks.compactMap { pick in text?.sentence(pick.preference) }
     let columns = ["full", "Avg. missing", "gap missing", "imbalance"].map { TableView.Column(words: $0) }
     let rows = front.points.map { point in
       let numbers = [point.full, point.averageMissing, point.gapMissing, point.imbalance]
@@ -166,39 +138,21 @@ extension HTMLReport {
     }
     let table = TableView(
       "Score and balance of each method", corner: "method",
-      columns: columns + [TableView.Column(words: "front", isNumber: false)], rows: rows)
-    let picks = front.picks.compactMap { pick in text?.sentence(pick.preference) }
+      columns: columns + [TableView.Column(words: "front", isNumber: false)], rows: rows,
+      legend: [
+        "On the front: no other method has both a better score and a better balance."
+          + (front.by == .imbalance ? " Imbalance is how unevenly the modalities add to the score." : "")
+      ])
     return SectionView(
-      id: "balance", heading: "Score against balance",
-      lead: [
-        "Up and to the left is better: the dotted line joins the methods that no other beats in both."
-          + (front.by == .imbalance
-            ? " Imbalance is how unevenly the modalities add to the score." : "")
-      ],
-      blocks: [BlockView(figures: FiguresView([try figure("front", chart, table)]))]
-        + (picks.isEmpty ? [] : [BlockView(subheading: "Which to take")] + picks.map { BlockView(words: [$0]) })
-        + additions())
-  }
-
-  /// What is told of a method on hovering: its numbers and its settings.
-  private func hover(_ point: Front.Point, _ measure: String, _ value: Double) -> String {
-    let row = contents.results.method(point.name)
-    var lines = [
-      "<b>\(PageText.label(title(point.name)))</b>", "full \(percent(point.full)) %", "\(measure) \(percent(value))",
-    ]
-    var settings = row?.settings ?? [:]
-    settings[path: "name"] = nil
-    let words = Recipe.words(settings)
-    lines += words.prefix(10).map { PageText.label($0, longest: 60) }
-    if words.count > 10 { lines.append("and \(words.count - 10) more settings") }
-    return lines.joined(separator: "<br>")
+      id: "balance", heading: "Which method to take", lead: picks,
+      blocks: [rows.count > 8 ? BlockView(folded: table) : BlockView(table: table)])
   }
 
   /// The Shapley value of each modality, a row for each method.
-  private func additions() -> [BlockView] {
+  func additions() -> SectionView? {
     let rows = contents.results.methods.filter { !$0.shapley.isEmpty }
     let names = contents.modalities
-    guard !rows.isEmpty, !names.isEmpty else { return [] }
+    guard !rows.isEmpty, !names.isEmpty else { return nil }
     let table = TableView(
       "What each modality adds to the score (Shapley value), in points", corner: "method",
       columns: names.map { TableView.Column(words: $0) } + [TableView.Column(words: "imbalance", isEdge: true)],
@@ -211,13 +165,12 @@ extension HTMLReport {
               kind: "figures" + (number == names.count ? " edge" : ""))
           })
       }, isSortable: rows.count > 1)
-    return [
-      BlockView(subheading: "What each modality adds"),
-      BlockView(words: [
+    return SectionView(
+      id: "additions", heading: "What each modality adds",
+      lead: [
         "The Shapley value of each modality: its mean gain in score over every order in which the modalities come; "
           + "all of them add up to the full score less that with nothing there."
-      ]), rows.count > 8 ? BlockView(folded: table) : BlockView(table: table),
-    ]
+      ], blocks: [rows.count > 8 ? BlockView(folded: table) : BlockView(table: table)])
   }
 
   // MARK: Robustness by ratio
@@ -238,9 +191,16 @@ extension HTMLReport {
           y: found.map { $0 * 100 })
       }
       guard !series.isEmpty else { return nil }
+      let isGap = up.hasPrefix("points")
+      let ranked = series.filter { $0.y.last?.isFinite ?? false }.sorted { ($0.y.last ?? 0) > ($1.y.last ?? 0) }
+      let best = isGap ? ranked.last : ranked.first
+      let finding = best.map { best in
+        ranked.count > 1
+          ? ": \(best.name) \(isGap ? "keeps it smallest" : "keeps most"), \(fixed(best.y.last ?? .nan, 1))" : ""
+      }
       let ends = series.prefix(8).map { "\($0.name) \(fixed($0.y.last ?? .nan, 1))" }
       return Chart(
-        title: title, across: "\(kind) samples in %", up: up, series: series,
+        title: title + (finding ?? ""), across: "\(kind) samples in %", up: up, series: series,
         summary: "\(title): at the largest share \(ends.joined(separator: ", ")).", hasLegend: false)
     }
     var blocks: [BlockView] = []
@@ -254,7 +214,7 @@ extension HTMLReport {
       var charts = conditions.filter { $0.kind == kind }.compactMap { condition in
         chart("\(condition.modality ?? "") \(kind)", kind, "\(metric) in %") { $0.scores[condition.name] }
       }
-      if let gap = chart("gap \(kind)", kind, "points between best and worst", { $0.gap[kind] }) { charts.append(gap) }
+      if let gap = chart("gap \(kind)", kind, "points from best to worst", { $0.gap[kind] }) { charts.append(gap) }
       let figures = try charts.enumerated().map { number, chart in
         try figure("sweep-\(kinds.firstIndex(of: kind) ?? 0)-\(number)", chart, numbers(chart, shares))
       }

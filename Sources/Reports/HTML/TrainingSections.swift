@@ -32,7 +32,8 @@ extension HTMLReport {
       return try figure(
         "loss-\(number)",
         Chart(
-          title: title(row.name), aside: history.kind.words, across: "epoch", up: "loss", series: series, rules: rules,
+          title: "\(title(row.name))\(Self.ending(history))", aside: history.kind.words, across: "epoch", up: "loss",
+          series: series, rules: rules,
           yBounds: 0...max(top, 0.1), isWhole: true,
           summary: "Losses of \(title(row.name)) by epoch; at the end \(ends.joined(separator: ", ")).",
           hasLegend: false),
@@ -50,6 +51,19 @@ extension HTMLReport {
         "Where one curve falls and the other stays, training has found its favourite."
           + (seeds > 1 ? " Lines are means over seeds, bands reach from the lowest to the highest." : "")
       ], blocks: [BlockView(figures: FiguresView(figures, keys: keys))])
+  }
+
+  /// `: text ends lower, 0.11 vs 0.69`, of the training losses.
+  private static func ending(_ history: LossHistory) -> String {
+    let ends = history.curves.filter(\.isTraining).compactMap { curve in
+      curve.mean.last.flatMap { $0.isFinite ? (name: curve.modality, loss: $0) : nil }
+    }
+    guard ends.count > 1, let low = ends.min(by: { $0.loss < $1.loss }), let high = ends.max(by: { $0.loss < $1.loss })
+    else { return "" }
+    let numbers = "\(fixed(low.loss, 2)) vs \(fixed(high.loss, 2))"
+    if high.loss - low.loss < 0.1 * high.loss { return ": \(ends.count == 2 ? "both" : "all") end alike, \(numbers)" }
+    return ends.count == 2
+      ? ": \(low.name) ends lower, \(numbers)" : ": \(low.name) ends lowest, \(high.name) highest, \(numbers)"
   }
 
   private func lossTable(_ row: ComparisonResults.MethodRow, _ history: LossHistory) -> TableView {

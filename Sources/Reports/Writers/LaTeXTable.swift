@@ -1,3 +1,5 @@
+import Records
+
 extension ComparisonTable {
   /// For a paper: a `table` for the package booktabs, the best of each line bold, the second underlined.
   ///
@@ -26,6 +28,11 @@ extension ComparisonTable {
     if rankedCount == 2 { signs = " Bold is better." }
     if hasIntervals { signs += " $\\pm$ is half the 95\\,\\% interval of the mean." }
     if starred { signs += " $^{*}$ marks a score better with a modality impaired than with all of them." }
+    if hasTested, let baseline {
+      signs +=
+        " $^{\\uparrow}$ is better and $^{\\downarrow}$ worse than \(LaTeX.escaped(baseline)) "
+        + "($p < \(fixed(ComparisonResults.significance, 2))$, corrected by Holm)."
+    }
     if !specialists.isEmpty {
       signs +=
         " Specialists are trained for just that condition; regret is what a method gives away against them, in "
@@ -68,6 +75,11 @@ extension ComparisonTable {
       case .none: mean
       }
     if cell.negativeTransfer { out += "$^{*}$" }
+    switch cell.worth {
+    case .better: out += "$^{\\uparrow}$"
+    case .worse: out += "$^{\\downarrow}$"
+    case .neither: break
+    }
     if let range = cell.range { return out + " (\(range))" }
     if let halfWidth = cell.halfWidth { out += " $\\pm$ \(halfWidth)" }
     return out

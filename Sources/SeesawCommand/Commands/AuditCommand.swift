@@ -152,7 +152,7 @@ struct AuditCommand: ParsableCommand, Exemplified {
       if json {
         try output.data(moved?.json() ?? summary.record.json())
       } else {
-        try output.data(
+        try output.answer(
           ([moved.map { AuditChangeText.text($0, width: width) }] + [text.text(width: width)]).compactMap { $0 }
             .joined(separator: "\n\n"))
       }
@@ -208,7 +208,11 @@ struct AuditCommand: ParsableCommand, Exemplified {
     let change = try Experiment.compareAudits(
       URL(filePath: subjects[0]), URL(filePath: subjects[1]), metric: metric, seed: seed, replicates: replicates)
     if let out { try change.write(to: URL(filePath: out)) }
-    try output.data(json ? change.json() : AuditChangeText.text(change, width: output.surroundings.width))
+    if json {
+      try output.data(change.json())
+    } else {
+      try output.answer(AuditChangeText.text(change, width: output.surroundings.width))
+    }
     try judge(try Tree(encoding: change, keys: .asNamed), bounds, name: Self.name(of: URL(filePath: subjects[1])))
   }
 }

@@ -52,11 +52,15 @@ struct Check: ParsableCommand, Exemplified {
     request.allowLoss = allowLoss
     let begun = ContinuousClock.now
     let seen = Experiment.look(at: request)
-    if !json { try output.data(SeenText(seen, width: output.surroundings.width).text) }
+    if !json { try output.answer(SeenText(seen, width: output.surroundings.width).text) }
     var findings = try Experiment.check(request, stop: Interruption.flag(), events: output.events)
     findings.seen = seen
     findings.seconds = (ContinuousClock.now - begun) / .seconds(1)
-    try output.data(json ? findings.json() : CheckText(findings, width: output.surroundings.width).text)
+    if json {
+      try output.data(findings.json())
+    } else {
+      try output.answer(CheckText(findings, width: output.surroundings.width).text)
+    }
     let counts = DataFindings.Severity.allCases.map { "\(findings.findings($0).count) \(Self.noun($0))" }
     output.say("Done", "\(counts.joined(separator: ", "))   \(Words.duration(findings.seconds))")
     if findings.isGrave {

@@ -158,19 +158,14 @@ enum Comparison {
       ReportContents(reading: [request.out]), to: request.out.appending(path: "report"), markdown: page.markdown)
     if !report.hasPlotly { output.note(ReportPage.stillness) }
     files.append(report.page)
-    try output.data(json ? results.json() : page.text(width: output.surroundings.width))
-    if let best = least(results) {
-      output.say("Next", "seesaw train \(request.data.relativePath) --method \(best) --out my-model")
-    }
+    if json { try output.data(results.json()) } else { try output.answer(page.text(width: output.surroundings.width)) }
     let seconds = (ContinuousClock.now - begun) / .seconds(1)
     output.say("Done", Words.made(files.map(\.relativePath), seconds: seconds))
-  }
-
-  /// The method that gives away least at worst; nil where no regret was measured, or a row is more than a method's name.
-  private static func least(_ results: ComparisonResults) -> String? {
-    let rows = results.methods.filter { MethodTitles.byName[$0.name] != nil }
-    guard results.methods.count > 1 else { return nil }
-    return rows.compactMap { row in row.worstRegret.map { (row.name, $0.value) } }.min { $0.1 < $1.1 }?.0
+    if let next = ComparisonNext.command(
+      results, data: request.data.relativePath, titles: MethodTitles.byName)
+    {
+      output.say("Next", next)
+    }
   }
 
   static func interrupted(_ folder: String) -> Diagnosis {
@@ -201,19 +196,26 @@ struct ComparisonPage {
   }
 
   private var sentences: [String] {
-    let found = Findings(results, titles: MethodTitles.byName).sentences
-    guard let prefer else { return found }
-    return found + [front?.sentence(prefer) ?? "No row can be picked: fewer than two have a full score and a balance."]
+    Findings(results, titles: MethodTitles.byName).sentences + [pick].compactMap { $0 }
   }
 
-  /// For a terminal.
+  /// Which row the preference takes; nil where none was named.
+  private var pick: String? {
+    prefer.map { front?.sentence($0) ?? "No row can be picked: fewer than two have a full score and a balance." }
+  }
+
+  /// For a terminal: what was found, the table, and what was asked for besides.
   func text(width: Int) -> String {
+    let found = Findings(results, titles: MethodTitles.byName).sentences.map {
+      wrapped($0, width: min(width, 100)).joined(separator: "\n")
+    }
     let table = ComparisonTable(results, titles: MethodTitles.byName).text(width: width)
     let others = [
       printed?.text, sweep.map { SweepText($0, titles: MethodTitles.byName).text }, prefer == nil ? nil : front?.text,
+      pick.map { wrapped($0, width: min(width, 100)).joined(separator: "\n") },
     ]
     .compactMap { $0 }
-    return ([table] + others + sentences).joined(separator: "\n\n")
+    return (found + [table] + others).joined(separator: "\n\n")
   }
 
   var markdown: String {

@@ -8,9 +8,10 @@ struct Diagnose: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract: "Say which modality a model leans on, how strongly, since when, what that costs and what helps.",
     discussion: """
-      Raw samples are encoded first, into a folder beside them. Of a data set it trains joint training; of a run it takes the run's own model. Each modality is trained alone \
-      besides, and where something is wrong a few methods are tried, chosen by the validation split. What is done already \
-      in --out is not done again.
+      Raw samples are encoded first, into a folder beside them. Of a data set it trains joint training; of a run it takes \
+      the run's own model. Each modality is trained alone besides, and where something is wrong a few methods are tried, \
+      chosen by the validation split. What is done already in --out is not done again. The answer has 25 lines at most; \
+      --tables prints what it rests on, and the page in --out shows it.
       """)
 
   static let examples = ["seesaw diagnose my-data", "seesaw diagnose runs/first --samples 10 --json > diagnosis.json"]
@@ -57,6 +58,9 @@ struct Diagnose: ParsableCommand, Exemplified {
   @Flag(help: "Train anew what is there already.")
   var again = false
 
+  @Flag(help: "Print all that can be said, and the tables that it rests on.")
+  var tables = false
+
   @Flag(help: "Print the diagnosis as JSON.")
   var json = false
 
@@ -96,15 +100,22 @@ struct Diagnose: ParsableCommand, Exemplified {
     if let audit = diagnosis.audit { diagnosis.audit?.words = AuditText(audit).words }
     try diagnosis.write(to: target)
     output.clear()
-    try output.data(json ? diagnosis.json() : text.text(width: output.surroundings.width))
+    let width = output.surroundings.width
+    if json {
+      try output.data(diagnosis.json())
+    } else {
+      try output.answer(tables ? text.text(width: width) : text.answer(width: min(width, 80)))
+    }
     let report = try ReportPage.write(
       ReportContents(reading: [target]), to: target.appending(path: "report"), markdown: text.markdown)
     if !report.hasPlotly { output.note(ReportPage.stillness) }
+    if !json, !tables { output.note("--tables prints what this rests on") }
     let seconds = (ContinuousClock.now - begun) / .seconds(1)
     output.say(
       "Done",
       Words.made(
         [target.appending(path: ModelDiagnosis.fileName), report.page].map(\.relativePath), seconds: seconds))
+    if let next = text.next { next.split(separator: "\n").forEach { output.say("Next", String($0)) } }
   }
 
   /// The run or the feature set; raw samples are encoded first, into a folder beside, as `encode` does by default.

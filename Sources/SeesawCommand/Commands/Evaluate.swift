@@ -30,12 +30,16 @@ struct Evaluate: ParsableCommand, Exemplified {
       guard data == nil else { throw ValidationError("--sweep is over the run's own data; leave the other out.") }
       let run = URL(filePath: folder)
       let table = try Experiment.sweep(run: run, events: output.events)
-      try output.data(json ? table.json() : SweepText(table, titles: MethodTitles.byName).text)
+      if json {
+        try output.data(table.json())
+      } else {
+        try output.answer(SweepText(table, titles: MethodTitles.byName).text)
+      }
       return output.say("Done", run.appending(path: "sweep.json").relativePath)
     }
     let table = try Experiment.evaluate(
       run: URL(filePath: folder), data: data.map(Place.features), events: output.events)
-    try output.data(json ? table.json() : ScoreTable.text(table))
+    if json { try output.data(table.json()) } else { try output.answer(ScoreTable.text(table)) }
   }
 }
 

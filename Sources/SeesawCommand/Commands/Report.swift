@@ -21,13 +21,30 @@ struct Report: ParsableCommand, Exemplified {
     case latex
     case csv
 
-    func text(_ contents: ReportContents) -> String {
+    /// - Parameter choice: what of the table is wanted; nil for all, and for a paper with what stands around it.
+    func text(_ contents: ReportContents, _ choice: Choice? = nil) throws -> String {
+      let table = ComparisonTable(contents.results, titles: MethodTitles.byName)
       switch self {
-      case .markdown: ComparisonPage(contents.results, nil, contents.sweep).markdown
-      case .latex: ComparisonTable(contents.results, titles: MethodTitles.byName).latex()
+      case .markdown:
+        guard let choice else { return ComparisonPage(contents.results, nil, contents.sweep).markdown }
+        return try choice.of(table).markdown()
+      case .latex:
+        return try (choice?.of(table) ?? table).latex(caption: choice?.caption, label: choice?.label)
       // A terminal's lines end as everywhere; those of the file end as RFC 4180 has it.
-      case .csv: CSVTable.text(contents.results).replacing("\r\n", with: "\n")
+      case .csv: return CSVTable.text(contents.results).replacing("\r\n", with: "\n")
       }
+    }
+  }
+
+  /// Which part of the table is wanted, and what stands over it.
+  struct Choice {
+    var methods: [String]?
+    var columns: [String]?
+    var caption: String?
+    var label: String?
+
+    func of(_ table: ComparisonTable) throws -> ComparisonTable {
+      try table.showing(methods: methods, quantities: columns)
     }
   }
 
@@ -40,18 +57,48 @@ struct Report: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("Print one form of the table instead: markdown, latex or csv.", valueName: "form"))
   var print: Form?
 
+  @Option(help: ArgumentHelp("Print these methods only (markdown, latex).", valueName: "a,b"))
+  var methods: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Print these columns only, as full,image-missing,average.noisy,regret.worst (markdown, latex).", valueName: "a,b")
+  )
+  var columns: String?
+
+  @Option(help: ArgumentHelp("The caption (latex; default: data set, metric and seeds).", valueName: "text"))
+  var caption: String?
+
+  @Option(help: ArgumentHelp("The name for \\ref (latex).", valueName: "name"))
+  var label: String?
+
   @OptionGroup var talk: TalkOptions
 
   func validate() throws {
     if folders.isEmpty { throw ValidationError("Name at least one run or comparison.") }
+    if choice != nil, print == nil || print == .csv {
+      throw ValidationError("--methods, --columns, --caption and --label are for --print markdown and --print latex.")
+    }
+    if print == .markdown, caption != nil || label != nil {
+      throw ValidationError("--caption and --label are for --print latex.")
+    }
+  }
+
+  private var choice: Choice? {
+    guard methods != nil || columns != nil || caption != nil || label != nil else { return nil }
+    func listed(_ text: String?) -> [String]? {
+      text?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+    return Choice(methods: listed(methods), columns: listed(columns), caption: caption, label: label)
   }
 
   func run() throws {
     let output = Output(talk)
     let contents = try ReportContents(reading: folders.map { URL(filePath: $0) })
-    if let print { return try output.data(print.text(contents).trimmingSuffix("\n")) }
+    if let print { return try output.data(print.text(contents, choice).trimmingSuffix("\n")) }
     let made = try ReportPage.write(contents, to: out.map { URL(filePath: $0) } ?? beside(folders[0]))
     if !made.hasPlotly { output.note(ReportPage.stillness) }
+    if let unfinished = contents.unfinished { output.note(unfinished.words) }
     output.say("Done", Words.made((made.tables + [made.page]).map(\.relativePath)))
   }
 
@@ -66,11 +113,13 @@ struct Report: ParsableCommand, Exemplified {
 enum ReportPage {
   static let stillness = "plotly.min.js was not found, so the figures stand still: make setup fetches it"
 
-  static func write(_ contents: ReportContents, to folder: URL, markdown: String? = nil) throws -> ReportFolder.Made {
+  static func write(
+    _ contents: ReportContents, to folder: URL, markdown: String? = nil, live: Double? = nil
+  ) throws -> ReportFolder.Made {
     try ReportFolder.write(
       contents, cards: MethodRegistry.entries.map(\.card), version: Experiment.version,
       made: String(RunRecord.timestamp().prefix(10)), plotly: PlotlyFile().locate(), to: folder,
-      markdown: markdown ?? ComparisonPage(contents.results, nil, contents.sweep).markdown)
+      markdown: markdown ?? ComparisonPage(contents.results, nil, contents.sweep).markdown, live: live)
   }
 }
 

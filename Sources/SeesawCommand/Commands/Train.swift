@@ -76,7 +76,7 @@ struct Train: ParsableCommand, Exemplified {
   }
 
   private func show(_ summary: RunSummary, _ output: Output) throws {
-    guard json else { return try output.data(ScoreTable.text(summary.evaluation)) }
+    guard json else { return try output.answer(ScoreTable.text(summary.evaluation)) }
     try output.json(TrainAnswer(summary), order: TrainAnswer.keyOrder)
   }
 

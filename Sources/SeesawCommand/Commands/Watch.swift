@@ -2,13 +2,14 @@ import ArgumentParser
 import Experiments
 import Foundation
 import Records
+import Reports
 
 struct Watch: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract: "Watch a run while it trains: its curves as they grow.",
     discussion: """
       Ends when the run has ended. A folder with several runs is shown as a table of them. On a pipe every epoch is a \
-      line, once.
+      line, once. --open shows the report's page in the browser while it grows; it is a file, and nothing is served.
       """)
 
   static let examples = ["seesaw watch runs/first", "seesaw watch runs/compare-my-data --once"]
@@ -21,6 +22,9 @@ struct Watch: ParsableCommand, Exemplified {
 
   @Option(help: ArgumentHelp("How often to look, in seconds.", valueName: "seconds"))
   var every = 1.0
+
+  @Flag(help: "Also open the page of the report in the browser, and write it anew while the runs train.")
+  var open = false
 
   @OptionGroup var talk: TalkOptions
 
@@ -38,14 +42,17 @@ struct Watch: ParsableCommand, Exemplified {
     }
     let stop = Interruption.flag()
     var screen = Screen(output, redraws: output.surroundings.redrawsData && !once)
+    var page = open ? LivePage(of: root, every: max(every, LivePage.leastSeconds)) : nil
     while true {
       let views = WatchedRun.below(root)
       guard !views.isEmpty || !once else {
         throw Diagnosis("there is no run in '\(folder)'", remedy: "seesaw runs ls lists the runs", exitStatus: .input)
       }
       try screen.show(views, isOne: RunFolder(root).exists, once: once)
+      let hasEnded = !views.isEmpty && views.allSatisfy(\.hasEnded)
+      try page?.grow(isLast: once || hasEnded, output)
       // A folder is empty until its first run begins.
-      if once || (!views.isEmpty && views.allSatisfy(\.hasEnded)) { return }
+      if once || hasEnded { return }
       let wake = ContinuousClock.now + .seconds(every)
       while ContinuousClock.now < wake {
         if stop.isRequested { return }
@@ -86,6 +93,49 @@ struct Watch: ParsableCommand, Exemplified {
         if view.hasEnded, ended.insert(view.folder).inserted { try output.data(view.ending(withFolder: !isOne)) }
       }
     }
+  }
+}
+
+/// The page of a report, written anew while its runs train.
+private struct LivePage {
+  /// Writing a page takes a moment, and reading it too.
+  static let leastSeconds = 5.0
+
+  let root: URL
+  let every: Double
+  private var written: ContinuousClock.Instant?
+
+  init(of root: URL, every: Double) {
+    self.root = root
+    self.every = every
+  }
+
+  mutating func grow(isLast: Bool, _ output: Output) throws {
+    let now = ContinuousClock.now
+    if !isLast, let written, now - written < .seconds(every) { return }
+    // Before a run has begun there is nothing to show; while one is being written it may not be whole.
+    guard let contents = try? ReportContents(reading: [root]) else { return }
+    let folder = root.appending(path: "report")
+    let made = try ReportPage.write(contents, to: folder, live: isLast ? nil : every)
+    if written == nil { Browser.show(made.page, output) }
+    written = now
+  }
+}
+
+/// The browser of whoever sits here.
+enum Browser {
+  private static let openers = ["/usr/bin/open", "/usr/bin/xdg-open", "/usr/local/bin/xdg-open"]
+
+  /// Opens a page, or says where it lies where no browser can be asked.
+  static func show(_ page: URL, _ output: Output) {
+    let opener = openers.first { FileManager.default.isExecutableFile(atPath: $0) }
+    output.say("Page", page.relativePath)
+    guard let opener else { return output.note("there is no xdg-open here: open the page by hand") }
+    let process = Process()
+    process.executableURL = URL(filePath: opener)
+    process.arguments = [page.path]
+    (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
+    do { try process.run() } catch { output.note("the browser could not be started: open the page by hand") }
   }
 }
 

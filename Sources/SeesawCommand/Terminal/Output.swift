@@ -7,7 +7,7 @@ import Synchronization
 
 /// How much is said; on every command.
 struct TalkOptions: ParsableArguments {
-  @Flag(name: [.customShort("q"), .long], help: "Say nothing but errors and warnings.")
+  @Flag(name: [.customShort("q"), .long], help: "Say nothing but errors and warnings; --json is printed all the same.")
   var quiet = false
 
   @Flag(name: [.customShort("v"), .long], help: "Say also what is of interest when something goes wrong.")
@@ -73,6 +73,11 @@ final class Output: Sendable {
     return [outer, outer.userInfo[NSUnderlyingErrorKey] as? NSError].contains {
       $0?.domain == NSPOSIXErrorDomain && $0?.code == Int(EPIPE)
     }
+  }
+
+  /// Prints an answer for people, which `--quiet` leaves to the files.
+  func answer(_ text: String) throws {
+    if !quiet { try data(text) }
   }
 
   /// Prints a value as JSON.

@@ -45,10 +45,11 @@ struct AuditPageTests {
   func order() throws {
     let html = try HTMLReport(ReportContents(audit: Self.record(), name: "their model")).html()
     let parts = [
-      "<h1>their model</h1>", "Verdict</b> Leans on text: where modalities of different classes",
+      "their model · ", "<h1>The model leans on text.</h1>", "With everything there",
+      "Verdict</b> Leans on text: where modalities of different classes",
       "What image alone holds lies mostly unused.", "id=\"audit-data\"", "id=\"audit-bits\"", "id=\"audit-model\"",
-      "id=\"audit-conflicts\"", "Samples by which models of one modality are right", "id=\"audit-place\"",
-      "its embedding holds them", "id=\"audit-scores\"", "id=\"audit-untold\"",
+      "id=\"audit-conflicts\"", "Samples by which models of one modality are right", "id=\"audit-scores\"",
+      "id=\"audit-place\"", "its embedding holds them", "id=\"audit-untold\"",
     ]
     var from = html.startIndex
     for part in parts {

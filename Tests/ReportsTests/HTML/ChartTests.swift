@@ -54,8 +54,8 @@ struct ChartTests {
     }
     #expect(ChartSVG.text(chart).contains("stroke-m1"))
     #expect(ChartSVG.text(chart).contains("fill-f-objective"))
-    // A cell without a value, or with nothing in it, is left as the ground.
-    #expect(ChartSVG.text(heat).components(separatedBy: "class=\"fill-").count == 3)
+    // A cell without a value, or with nothing in it, is left as the ground; five more explain the colours.
+    #expect(ChartSVG.text(heat).components(separatedBy: "class=\"fill-").count == 3 + 5)
   }
 
   @Test("every ink of either kind has a colour in both themes")

@@ -33,9 +33,10 @@ struct DiagnosisPageTests {
     var contents = HTMLReportTests.contents()
     contents.diagnosis = diagnosis
     let page = try HTMLReport(contents, cards: HTMLReportTests.cards).html()
-    let words = DiagnosisText(diagnosis).paragraphs
+    let words = DiagnosisText(diagnosis, titles: ["joint": "Joint training", "balgrad": "BalGrad"]).paragraphs
     let first = try #require(words.first)
     #expect(page.contains("<b>\(first.heading)</b> \(PageText.escaped(first.text))"))
+    for one in words { #expect(page.contains(PageText.escaped(one.text)), "\(one.heading)") }
     #expect(page.contains("<section id=\"diagnosis\""))
     #expect(page.contains("&lt;b&gt;cat&lt;/b&gt;") && !page.contains("<b>cat</b>"))
     for table in DiagnosisText(diagnosis).tables { #expect(page.contains(PageText.escaped(table.title))) }

@@ -93,10 +93,12 @@ struct HTMLReportTests {
     let ids = try all("<section id=\"([a-z]+)\"", in: page)
     #expect(
       ids == [
-        "scores", "balance", "robustness", "losses", "conflicts", "reliance", "confusion", "calibration", "samples",
-        "tests", "provenance", "methods",
+        "reliance", "leaderboard", "scores", "robustness", "losses", "conflicts", "balance", "tests", "notes",
+        "calibration", "samples", "confusion", "provenance", "methods",
       ])
-    #expect(try all("<li><a href=\"#([a-z]+)\">", in: page) == ids)
+    let questions = try all("<details class=\"question\" id=\"([a-z-]+)\"", in: page)
+    #expect(questions == ["lean", "cost", "why", "help", "trust", "samples-and-classes", "made"])
+    #expect(Set(try all("<li><a href=\"#([a-z-]+)\">", in: page)) == Set(ids + questions))
     let data = try all("<script type=\"application/json\">(.*?)</script>", in: page)
     #expect(data.count > 10)
     for text in data { _ = try JSONSerialization.jsonObject(with: Data(text.utf8), options: [.fragmentsAllowed]) }
@@ -107,6 +109,43 @@ struct HTMLReportTests {
         figure.contains("<svg") && figure.contains("<figcaption>") && figure.contains("role=\"img\" aria-label=\""))
     }
     #expect(!page.contains("{{"))
+  }
+
+  @Test("the first screen comes before all questions, and what most come for is open")
+  func firstScreen() throws {
+    let page = try HTMLReport(Self.contents(), cards: Self.cards).html()
+    let hero = try #require(all("<div class=\"hero\">(.*?)<details class=\"question\"", in: page).first)
+    #expect(hero.contains("<h1>Joint training leans on text: 52.4 % without text, 82.9 % without image.</h1>"))
+    #expect(try all("<span class=\"large\">(.*?)</span>", in: hero) == ["86.0", "52.4", "33.6"])
+    #expect(hero.contains("<code>seesaw diagnose /data/emoji</code>"))
+    let open = try all("<details class=\"question\" id=\"([a-z-]+)\" open>", in: page)
+    #expect(open == ["lean", "cost"])
+    #expect(!page.contains("<meta name=\"live\"") && !page.contains("Not finished"))
+  }
+
+  @Test("the leaderboard has a row a method, best on top, with intervals and what is told of each dot")
+  func leaderboard() throws {
+    let page = try HTMLReport(Self.contents(), cards: Self.cards).html()
+    let figure = try #require(all("id=\"leaderboard-figure\">(.*?)</figure>", in: page).first)
+    #expect(figure.contains("BalGrad scores highest on average over impaired inputs, 73.9 %; Joint training 71.3 %"))
+    #expect(try all("<title>([^<]*everything there: [^<]*)</title>", in: figure).first?.hasPrefix("BalGrad") == true)
+    #expect(figure.contains("<title>Joint training, text missing: 52.4, 95 % interval "))
+    // Many conditions are their averages.
+    let many = DotTable(
+      rows: [DotTable.Row(title: "a", token: "m0", marks: [DotTable.Mark(value: 50, range: (49, 52)), nil])],
+      columns: [DotTable.Column(title: "one", line: 60), DotTable.Column(title: "two")], line: "alone"
+    ).text
+    #expect(many.components(separatedBy: "<circle").count == 2 && many.contains(">alone</text>"))
+    #expect(!many.contains("nan"))
+  }
+
+  @Test("a comparison that has not ended says what is missing, and a page that follows it reads itself again")
+  func unfinished() throws {
+    var contents = Self.contents()
+    contents.unfinished = .init(ended: 4, planned: 6, missing: ["balgrad, seed 2", "<b>, seed 3"])
+    let page = try HTMLReport(contents, cards: Self.cards, live: 5).html()
+    #expect(page.contains("Not finished: 4 of 6 runs have ended, and only those are shown. Missing: balgrad, seed 2;"))
+    #expect(page.contains("<meta name=\"live\" content=\"5.0\">") && !page.contains("<b>, seed 3"))
   }
 
   @Test("nothing from the data is markup, ends a script or turns the text")

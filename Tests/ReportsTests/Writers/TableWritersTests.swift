@@ -31,8 +31,53 @@ struct TableWritersTests {
         ± is half the 95 % interval of the mean
         * better with a modality impaired than with all of them
         note: no validation split
-        note: joint and bal_grad differ in gap.missing by the same amount on every seed: only the test samples can tell
+        note: joint and bal_grad differ in gap.missing by the same amount on every seed: only the test
+        samples can tell
         """)
+  }
+
+  @Test("many methods that do not fit stand under each other, and what is left out is named")
+  func many() {
+    let names = (0..<6).map { "method-\($0)" }
+    let text = ComparisonTable(Self.results(names)).text(width: 60)
+    let lines = text.split(separator: "\n")
+    #expect(lines.allSatisfy { $0.count <= 60 })
+    #expect(lines.count { $0.hasPrefix("method-") } == 6)
+    #expect(
+      lines[1].split(separator: "  ").map { $0.trimmingPrefix(" ") } == ["full", "image missing", "Avg. missing"])
+    #expect(text.contains("In table.md and on the page: text missing, gap missing."))
+  }
+
+  @Test("of a table some methods and quantities are taken, in the order asked for, and what it has not is named")
+  func chosen() throws {
+    let table = ComparisonTable(Self.results(["a", "b", "c"]))
+    let some = try table.showing(methods: ["c", "a"], quantities: ["average.missing", "full"])
+    #expect(some.methods == ["c", "a"] && some.lines.map(\.quantity) == ["average.missing", "full"])
+    #expect(some.cells[1][1] == table.cells[0][0])
+    let none = #expect(throws: Diagnosis.self) { try table.showing(methods: nil, quantities: ["half"]) }
+    #expect(none?.what == "there is no column 'half' in the table")
+    #expect(none?.remedy?.contains("image-missing") == true)
+  }
+
+  @Test("what differs from the baseline beyond noise is marked in LaTeX, and its p stands in the CSV")
+  func significance() throws {
+    let scores = (0..<6).map { seed in
+      let shift = 0.001 * Double(seed % 3)
+      return ([0.8 + shift, 0.5 + shift, 0.6 - shift], [0.8 - shift, 0.7 + shift * 2, 0.72 + shift])
+    }
+    let results = Fixture.results(
+      [
+        Fixture.runs("joint", scores.map(\.0), conditions: Self.conditions),
+        Fixture.runs("other", scores.map(\.1), conditions: Self.conditions),
+      ], conditions: Self.conditions)
+    let latex = ComparisonTable(results).latex()
+    #expect(latex.contains("Avg. missing & 55.0 $\\pm$") && latex.contains("\\textbf{71.2}$^{\\uparrow}$"))
+    #expect(latex.contains("is better and $^{\\downarrow}$ worse than joint"))
+    let row = try #require(
+      CSVTable.text(results).split(separator: "\r\n").first { $0.hasPrefix("emoji,accuracy,other,average.missing,") })
+    let fields = row.split(separator: ",", omittingEmptySubsequences: false)
+    #expect(abs((Double(fields[8]) ?? 0) - 0.1615) < 1e-3)
+    #expect((Double(fields[9]) ?? 1) < 0.001)
   }
 
   @Test("what does not fit beside goes below, and nothing is wider than the terminal")
@@ -133,7 +178,7 @@ struct TableWritersTests {
     #expect(text.contains("bold is better;") && text.contains("constant, which looks at nothing, says always 'a'"))
     #expect(table.text().contains("full           81.0 ± 12.7   84.0 ± 0.0  90.0"))
     #expect(table.latex().contains("\\begin{tabular}{lrrr}"))
-    #expect(CSVTable.text(results).contains("emoji,accuracy,constant,text-missing,0.9,,,\r\n"))
+    #expect(CSVTable.text(results).contains("emoji,accuracy,constant,text-missing,0.9,,,,,\r\n"))
   }
 
   @Test("more than six methods are rows")
@@ -161,10 +206,12 @@ struct TableWritersTests {
     #expect(
       CSVTable.text(results)
         == [
-          "dataset,metric,method,quantity,mean,low95,high95,runs", "emoji,accuracy,\"a,\"\"b\"\"\",full,0.1,,,1",
-          "emoji,accuracy,\"a,\"\"b\"\"\",image-missing,0.2,,,1", "emoji,accuracy,\"a,\"\"b\"\"\",text-missing,0.3,,,1",
-          "emoji,accuracy,\"a,\"\"b\"\"\",average.missing,0.25,,,1",
-          "emoji,accuracy,\"a,\"\"b\"\"\",gap.missing,\(0.3 - 0.2),,,1", "",
+          "dataset,metric,method,quantity,mean,low95,high95,runs,difference,p",
+          "emoji,accuracy,\"a,\"\"b\"\"\",full,0.1,,,1,,",
+          "emoji,accuracy,\"a,\"\"b\"\"\",image-missing,0.2,,,1,,",
+          "emoji,accuracy,\"a,\"\"b\"\"\",text-missing,0.3,,,1,,",
+          "emoji,accuracy,\"a,\"\"b\"\"\",average.missing,0.25,,,1,,",
+          "emoji,accuracy,\"a,\"\"b\"\"\",gap.missing,\(0.3 - 0.2),,,1,,", "",
         ].joined(separator: "\r\n"))
     #expect(CSVTable.text(Self.results()).contains(",bal_grad,image-missing,0.605,"))
   }

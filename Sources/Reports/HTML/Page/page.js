@@ -184,11 +184,11 @@
     const show = (side) => {
       const [method, condition] = [chosen(side, "method"), chosen(side, "condition")];
       const figure = figureOf(method, condition);
-      const title = `${told.methods[method]}, ${told.conditions[condition]}`;
+      const title = `${told.methods[method]}, ${told.conditions[condition]}: ${figure.share.toFixed(1)} % right`;
       plots[side].closest("figure").querySelector("figcaption").textContent = title;
       plots[side].querySelector(".live")?.setAttribute("aria-label", `Confusion matrix of ${title}`);
       draw(plots[side], figure);
-      return `${title}: ${figure.share.toFixed(1)} % right`;
+      return title;
     };
     const pickersBox = box.querySelector(".pickers");
     if (pickersBox) pickersBox.hidden = false;
@@ -199,6 +199,113 @@
       if (pickers.length) show(side);
       else draw(plot, figureOf(told.first[side][0], told.first[side][1]));
     };
+  };
+
+  // What a link leads to is opened, and all of it for paper.
+  const reveal = () => {
+    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    let isNew = false;
+    for (let one = target.closest("details"); one; one = one.parentElement.closest("details")) {
+      isNew ||= !one.open;
+      one.open = true;
+    }
+    if (isNew) target.scrollIntoView();
+  };
+  const opened = [];
+  const openAll = () => {
+    document.querySelectorAll("details:not([open])").forEach((one) => {
+      opened.push(one);
+      one.open = true;
+    });
+  };
+  const closeAgain = () => opened.splice(0).forEach((one) => (one.open = false));
+
+  // A page of runs that still train is read again, with the same questions open.
+  const follow = () => {
+    const seconds = Number(document.querySelector('meta[name="live"]')?.content);
+    const memory = "seesaw-open";
+    const questions = [...document.querySelectorAll(".question")];
+    try {
+      const saved = JSON.parse(sessionStorage.getItem(memory) ?? "null");
+      if (seconds && saved) questions.forEach((one) => (one.open = saved.includes(one.id)));
+    } catch {
+      // A page opened from a file may have no memory.
+    }
+    if (!seconds) return;
+    setTimeout(() => {
+      try {
+        sessionStorage.setItem(memory, JSON.stringify(questions.filter((one) => one.open).map((one) => one.id)));
+      } catch {
+        // Then the questions are open as at first.
+      }
+      location.reload();
+    }, seconds * 1000);
+  };
+
+  // A figure as a file: its still picture with the page's colours in it, text as text.
+  const kept = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "stroke-linecap",
+    "stroke-linejoin", "opacity", "font-family", "font-size", "font-weight"];
+  const pictureOf = (figure) => {
+    const source = figure.querySelector(".still svg");
+    const copy = source.cloneNode(true);
+    const inks = [...copy.querySelectorAll("*")];
+    [...source.querySelectorAll("*")].forEach((one, place) => {
+      const style = getComputedStyle(one);
+      inks[place].removeAttribute("class");
+      inks[place].setAttribute("style", kept.map((name) => `${name}:${style.getPropertyValue(name)}`).join(";"));
+    });
+    copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+    copy.removeAttribute("aria-hidden");
+    const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
+    title.textContent = figure.querySelector("figcaption").textContent;
+    copy.prepend(title);
+    return { text: new XMLSerializer().serializeToString(copy), box: source.viewBox.baseVal };
+  };
+  const hand = (name, address) => {
+    const link = document.createElement("a");
+    link.href = address;
+    link.download = name;
+    link.click();
+  };
+  const save = (figure, form) => {
+    if (form === "PDF") {
+      figure.classList.add("alone");
+      document.body.classList.add("one");
+      print();
+      return;
+    }
+    const picture = pictureOf(figure);
+    const address = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(picture.text)}`;
+    if (form === "SVG") return hand(`${figure.id}.svg`, address);
+    const image = new Image();
+    image.onload = () => {
+      const canvas = document.createElement("canvas");
+      const scale = 3;
+      [canvas.width, canvas.height] = [picture.box.width * scale, picture.box.height * scale];
+      const context = canvas.getContext("2d");
+      context.fillStyle = colour("sheet");
+      context.fillRect(0, 0, canvas.width, canvas.height);
+      context.drawImage(image, 0, 0, canvas.width, canvas.height);
+      hand(`${figure.id}.png`, canvas.toDataURL("image/png"));
+    };
+    image.src = address;
+  };
+  const addSaving = (figure) => {
+    if (!figure.querySelector(".still svg")) return;
+    const words = document.createElement("p");
+    words.className = "save";
+    const what = { SVG: "Save as SVG", PNG: "Save as PNG", PDF: "Print, or save as PDF" };
+    words.append(...Object.entries(what).map(([form, label]) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = form;
+      button.title = label;
+      button.setAttribute("aria-label", `${form}: ${label}, ${figure.querySelector("figcaption").textContent}`);
+      button.addEventListener("click", () => save(figure, form));
+      return button;
+    }));
+    figure.append(words);
   };
 
   const begin = () => {
@@ -226,6 +333,17 @@
     });
 
     document.querySelectorAll("table.sortable").forEach(makeSortable);
+    document.querySelectorAll(".figure").forEach(addSaving);
+
+    addEventListener("hashchange", reveal);
+    addEventListener("beforeprint", openAll);
+    addEventListener("afterprint", () => {
+      closeAgain();
+      document.body.classList.remove("one");
+      document.querySelectorAll(".alone").forEach((one) => one.classList.remove("alone"));
+    });
+    reveal();
+    follow();
 
     const links = new Map([...document.querySelectorAll(".contents a")].map((a) => [a.hash.slice(1), a]));
     const seen = new IntersectionObserver(
