@@ -80,8 +80,8 @@ docs-check: ## every relative link in the documentation leads somewhere
 promises: ## every test that reliability.md and hostile-input.md name is there
 	@$(PYTHON) scripts/check-promises.py
 
-docs: setup ## write the methods' pages, the README's table and the data sets' page anew, from their cards
-	swift run seesaw methods --pages Documentation/methods --readme README.md
+docs: setup ## write the methods' pages and the data sets' page anew, from their cards
+	swift run seesaw methods --pages Documentation/methods
 	swift run seesaw datasets ls --page Documentation/datasets.md
 
 golden: ## compute the golden numbers again, with PyTorch and scikit-learn

@@ -2,36 +2,31 @@ public import Records
 
 /// What is said of the methods outside the program, made from their cards.
 public enum MethodPages {
-  static let opening = "<!-- methods: generated -->"
-  static let closing = "<!-- methods: end -->"
-
-  /// The README's table, in the order given.
-  public static func table(_ cards: [MethodCard]) -> String {
+  /// The list of all methods, in the order given: `README.md` of the pages' folder.
+  public static func list(_ cards: [MethodCard]) -> String {
     let rows = cards.map { card in
       [
-        "[`\(card.name)`](Documentation/methods/\(card.name).md)", Markdown.escaped(card.title), card.stage.words,
+        "[`\(card.name)`](\(card.name).md)", Markdown.escaped(card.title), card.stage.words,
         card.citation.map { cited($0) } ?? "–", Markdown.escaped(card.summary),
       ]
     }
     let header = ["method", "title", "stage", "published", "what it does"]
-    let rule = header.map { _ in ":--" }
-    return ([header, rule] + rows).map { "| " + $0.joined(separator: " | ") + " |" }.joined(separator: "\n") + "\n"
+    let table = ([header, header.map { _ in ":--" }] + rows).map { "| " + $0.joined(separator: " | ") + " |" }
+    return """
+      # Methods
+
+      All are trained by `seesaw train --method NAME` and compared by `seesaw compare --methods a,b`. A page has what the
+      method needs, its settings, and where it departs from its paper; `seesaw methods NAME` prints it.
+
+      \(table.joined(separator: "\n"))
+
+      """
   }
 
-  /// A text with the table between its two marks, `<!-- methods: generated -->` and `<!-- methods: end -->`.
-  ///
-  /// - Throws: a ``Diagnosis`` where the marks are not there, in order.
-  public static func replacingTable(in text: String, with cards: [MethodCard]) throws -> String {
-    guard let start = text.firstRange(of: opening), let end = text[start.upperBound...].firstRange(of: closing) else {
-      throw Diagnosis(
-        "the marks of the methods' table are missing", remedy: "put '\(opening)' and '\(closing)' where it belongs")
-    }
-    return text[..<start.upperBound] + "\n\(table(cards))" + text[end.lowerBound...]
-  }
-
-  /// The pages by file name, as `balgrad.md`.
+  /// The pages by file name, as `balgrad.md`, and `README.md`, which lists them.
   public static func pages(_ cards: [MethodCard]) -> [String: String] {
-    Dictionary(cards.map { ("\($0.name).md", page($0)) }, uniquingKeysWith: { first, _ in first })
+    Dictionary(
+      cards.map { ("\($0.name).md", page($0)) } + [("README.md", list(cards))], uniquingKeysWith: { first, _ in first })
   }
 
   /// One method's page.

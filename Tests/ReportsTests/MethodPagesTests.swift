@@ -16,17 +16,18 @@ struct MethodPagesTests {
     ])
   let plain = MethodCard(name: "joint", title: "Joint training", stage: .baseline, summary: "One loss.")
 
-  @Test("the README's table has a row for each card, in order")
-  func table() {
+  @Test("the list has a row for each card, in order")
+  func list() {
     #expect(
-      MethodPages.table([plain, card]) == """
+      MethodPages.list([plain, card]).hasSuffix(
+        """
         | method | title | stage | published | what it does |
         | :-- | :-- | :-- | :-- | :-- |
-        | [`joint`](Documentation/methods/joint.md) | Joint training | baseline | – | One loss. |
-        | [`m-1`](Documentation/methods/m-1.md) | M\\|1 | feed-forward | [Lee et al., ICML 2024](https://example.org/m) | \
+        | [`joint`](joint.md) | Joint training | baseline | – | One loss. |
+        | [`m-1`](m-1.md) | M\\|1 | feed-forward | [Lee et al., ICML 2024](https://example.org/m) | \
         Drops \\*features\\*. |
 
-        """)
+        """))
   }
 
   @Test("a page tells everything on the card")
@@ -79,26 +80,7 @@ struct MethodPagesTests {
   }
 
   @Test("pages are named after their methods")
-  func pages() { #expect(MethodPages.pages([plain, card]).keys.sorted() == ["joint.md", "m-1.md"]) }
-
-  @Test("the table is put between its marks, again and again with the same result")
-  func replacing() throws {
-    let readme = "top\n<!-- methods: generated -->\nold\n<!-- methods: end -->\nbottom\n"
-    let once = try MethodPages.replacingTable(in: readme, with: [plain])
-    #expect(once.hasPrefix("top\n<!-- methods: generated -->\n| method |"))
-    #expect(once.hasSuffix("One loss. |\n<!-- methods: end -->\nbottom\n"))
-    #expect(try MethodPages.replacingTable(in: once, with: [plain]) == once)
-  }
-
-  @Test(
-    "a text without the marks, or with them the wrong way round, is refused",
-    arguments: [
-      "nothing", "<!-- methods: end --> <!-- methods: generated -->",
-    ])
-  func noMarks(text: String) {
-    let error = #expect(throws: Diagnosis.self) { try MethodPages.replacingTable(in: text, with: []) }
-    #expect(error?.what == "the marks of the methods' table are missing")
-  }
+  func pages() { #expect(MethodPages.pages([plain, card]).keys.sorted() == ["README.md", "joint.md", "m-1.md"]) }
 
   @Test("every stage has its words")
   func stages() {

@@ -19,14 +19,11 @@ struct Methods: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("Write the methods' pages into this folder.", visibility: .hidden))
   var pages: String?
 
-  @Option(help: ArgumentHelp("Renew the table of methods in this file.", visibility: .hidden))
-  var readme: String?
-
   @OptionGroup var talk: TalkOptions
 
   func run() throws {
     let output = Output(talk)
-    if pages != nil || readme != nil { return try write() }
+    if let pages { return try write(to: URL(filePath: pages)) }
     if let name {
       let entry = try MethodRegistry.entry(name)
       try output.data(json ? Self.tree(entry).json(.pretty, order: Self.keyOrder) : Self.page(entry))
@@ -39,19 +36,10 @@ struct Methods: ParsableCommand, Exemplified {
   }
 
   /// What the documentation holds of the methods' cards.
-  private func write() throws {
-    let cards = MethodRegistry.entries.map(\.card)
-    if let pages {
-      let folder = URL(filePath: pages)
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-      for (file, text) in MethodPages.pages(cards) {
-        try AtomicFile.write(Data(text.utf8), to: folder.appending(path: file))
-      }
-    }
-    if let readme {
-      let url = URL(filePath: readme)
-      let text = try String(contentsOf: url, encoding: .utf8)
-      try AtomicFile.write(Data(MethodPages.replacingTable(in: text, with: cards).utf8), to: url)
+  private func write(to folder: URL) throws {
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    for (file, text) in MethodPages.pages(MethodRegistry.entries.map(\.card)) {
+      try AtomicFile.write(Data(text.utf8), to: folder.appending(path: file))
     }
   }
 
