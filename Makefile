@@ -5,7 +5,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help libtorch arrow openvino plotly weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
-  browser-test example bench bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors clean
+  browser-test tables-test example bench bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors clean
 
 PYTHON ?= python3
 export PYTHON
@@ -89,6 +89,9 @@ golden: ## compute the golden numbers again, with PyTorch and scikit-learn
 
 browser-test: ## look at reports with Chromium: figures, tables, keyboard, contrast, widths, speed
 	@scripts/browser-test.sh
+
+tables-test: ## compile reports' LaTeX tables with a TeX of Debian's packages, and read their CSV with pandas
+	@scripts/tables-test.sh
 
 example: setup ## build the example package, which uses Seesaw as a dependency
 	swift build --package-path Examples/UseSeesaw
