@@ -145,7 +145,7 @@ extension Experiment {
         events(
           .progress(
             label: kind == .image ? "Pictures" : "Sounds", done: start + part.count, total: samples.count,
-            detail: "read and compared from afar"))
+            detail: "reduced to fingerprints and compared"))
       }
     }
     let results = looks

@@ -38,7 +38,7 @@ extension FeatureSet {
       let moved = other.indices.max(by: { abs(other[$0] - own.shares[$0]) < abs(other[$1] - own.shares[$1]) })
     else { return nil }
     func percent(_ share: Double) -> String { String(format: "%.1f %%", 100 * share) }
-    return "classes are shared out otherwise in the test split: '\(manifest.classes[moved])' is "
+    return "classes are distributed differently in the test split: '\(manifest.classes[moved])' is "
       + "\(percent(own.shares[moved])) of training and \(percent(other[moved])) there. The constant prediction of the "
       + "training split scores \(percent(score)), the best one of the test split \(percent(bestScore))"
   }

@@ -106,7 +106,7 @@ struct ImportSplit {
     }
     guard faults.isEmpty else {
       throw Diagnosis(
-        faults.count == 1 ? faults[0] : "\(faults.count) classes are tried and never learnt", place: place,
+        faults.count == 1 ? faults[0] : "\(faults.count) classes are tested but never trained", place: place,
         found: faults.count == 1 ? [] : Array(faults.prefix(10)),
         remedy: "move some of their rows to training, or remove them", exitStatus: .input)
     }

@@ -53,7 +53,7 @@ struct Likeness {
       events(
         .progress(
           label: kind == .image ? "Pictures" : "Sounds", done: start + some.count, total: places.count,
-          detail: "compared from afar, for the split"))
+          detail: "compared by fingerprints, for the split"))
     }
     guard rows.count > 1, let width = rows.first?.steps.count else { return [] }
     let pairs = Double(rows.count) * Double(rows.count) / 2 * Double(width)

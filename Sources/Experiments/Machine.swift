@@ -46,7 +46,7 @@ enum Machine {
   /// What somebody should know of a run that other arithmetic began or made; nil where it is the same, or not known.
   static func note(on record: RunRecord, here: String = arithmetic) -> String? {
     guard let before = record.arithmetic, before != here else { return nil }
-    return "the processor computes otherwise than the one that this run was begun on (\(before) then, \(here) now): "
+    return "this processor computes differently from the one that this run was begun on (\(before) then, \(here) now): "
       + "its last digits will differ"
   }
 

@@ -72,7 +72,7 @@ struct RunBuilder {
     let kind = device.name.split(separator: ":").first.map(String.init) ?? device.name
     guard Runtime.devices.contains(where: { $0.name == kind }) else {
       throw Diagnosis(
-        "the device '\(device)' is not to be had here",
+        "the device '\(device)' is not available here",
         found: ["there are \(Runtime.devices.map(\.name).joined(separator: ", "))"],
         remedy: "--set training.device=cpu", exitStatus: .usage)
     }
@@ -149,7 +149,7 @@ struct RunBuilder {
     let modulatesSteps = configuration.methodSettings[path: "modulate"]?.stringValue == "step"
     if entry.requirements.scalesGradients, optimizer != .sgd, !modulatesSteps {
       warnings.append(
-        "'\(entry.card.name)' scales gradients, and \(optimizer.rawValue) divides a lasting factor out again: "
+        "'\(entry.card.name)' rescales gradients, and \(optimizer.rawValue) cancels a constant rescaling: "
           + "--set optimizer.name=sgd or --set modulate=step lets it act")
     }
     if let seeing = try method() as? any SeesImpairedInputs, seeing.viewShare > 0, viewShare == 0 {

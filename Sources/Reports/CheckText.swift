@@ -19,7 +19,7 @@ public struct CheckText: Equatable, Sendable {
       blocks.append("\(Self.heading(severity))\n" + entries.joined(separator: "\n"))
     }
     if blocks.isEmpty {
-      blocks.append("Nothing was found that would make scores on this data mean less than they seem.")
+      blocks.append("No problem was found that would make scores on this data misleading.")
     }
     let looked = findings.looked.map { wrapped($0, width: width, first: "  · ", next: "    ") }
     if !looked.isEmpty { blocks.append("Looked at\n" + looked.joined(separator: "\n")) }
@@ -28,8 +28,8 @@ public struct CheckText: Equatable, Sendable {
 
   static func heading(_ severity: DataFindings.Severity) -> String {
     switch severity {
-    case .grave: "Grave: scores on this data are not what they seem"
-    case .warning: "Warnings: scores may be flattered, or less sure than they look"
+    case .grave: "Grave: scores on this data are misleading"
+    case .warning: "Warnings: scores may be too high, or less certain than they look"
     case .remark: "Remarks"
     }
   }

@@ -231,7 +231,8 @@ public struct ComparisonTable: Equatable, Sendable {
   /// What the signs mean, a phrase each.
   var legend: [String] {
     (hasIntervals
-      ? ["± is half the 95 % interval of the mean" + (isOverSplits ? ", which contains the luck of a split" : "")] : [])
+      ? ["± is half the 95 % interval of the mean" + (isOverSplits ? ", including the variation between splits" : "")]
+      : [])
       + (starred ? ["* better with a modality impaired than with all of them"] : [])
       + (specialists.isEmpty
         ? []

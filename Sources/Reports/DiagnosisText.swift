@@ -117,7 +117,7 @@ public struct DiagnosisText: Equatable, Sendable {
       ]
     }
     return Table(
-      title: "Scores in %, what impairment changes, and confidence less the share that is right",
+      title: "Scores and calibration by condition, in %",
       header: ["condition", metricTitle(diagnosis.metric), "change", "too sure by", "ECE"], rows: rows)
   }
 
@@ -131,8 +131,8 @@ public struct DiagnosisText: Equatable, Sendable {
       ]
     }
     return Table(
-      title: "Each modality: what it adds, with nothing else there, trained alone, what is unused, probed",
-      header: ["modality", "adds", "only it", "alone", "unused", "probe"], rows: rows)
+      title: "Each modality: contribution, alone in this model, trained alone, unused, linear probe",
+      header: ["modality", "contributes", "alone here", "trained alone", "unused", "probe"], rows: rows)
   }
 
   /// At most this many classes are shown.
@@ -194,12 +194,12 @@ public struct DiagnosisText: Equatable, Sendable {
     let gradients = diagnosis.gradients
     var rows: [[String]] = []
     if let conflict = gradients.conflict {
-      rows.append(["steps whose fused loss pulls against the modalities' agreement", "\(percent(conflict)) %"])
+      rows.append(["steps with conflicting gradients", "\(percent(conflict)) %"])
     }
     if let cosine = gradients.cosine { rows.append(["mean cosine of the two gradients", fixed(cosine, 3)]) }
     for name in diagnosis.modalities {
       guard let update = gradients.updates[name] else { continue }
-      rows.append(["move of \(name)'s branch a step, over its norm", "\(fixed(100 * update, 3)) %"])
+      rows.append(["relative update size per step, \(name)", "\(fixed(100 * update, 3)) %"])
     }
     return rows.isEmpty ? nil : Table(title: "Training", header: ["", "mean"], rows: rows)
   }

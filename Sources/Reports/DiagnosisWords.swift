@@ -151,10 +151,12 @@ struct DiagnosisWords {
     let models = diagnosis.seeds.count
     let groups = Dictionary(grouping: diagnosis.partings) { [$0.ahead, $0.behind] }
     guard let group = groups.values.max(by: { ($0.count, $1[0].ahead) < ($1.count, $0[0].ahead) }) else {
-      return ["No moment: the modalities' training losses do not part for good, or were not recorded."]
+      return ["No clear moment: the modalities' training losses do not separate for good, or were not recorded."]
     }
     guard 2 * group.count > models else {
-      return ["No common moment: the modalities' training losses part for good in \(group.count) of \(models) models."]
+      return [
+        "No common moment: the modalities' training losses separate for good in \(group.count) of \(models) models."
+      ]
     }
     let first = group[0]
     let steps = group.map { $0.step + 1 }.sorted()
@@ -238,7 +240,7 @@ struct DiagnosisWords {
     if !silent.isEmpty {
       sentences.append(
         "Of these \(joined(silent)) \(silent.count == 1 ? "is" : "are") no better than a constant prediction "
-          + "(\(percent(diagnosis.chance)) %) beyond noise: the data, as it is encoded, gives nothing to lean on there."
+          + "(\(percent(diagnosis.chance)) %) beyond noise: these features carry no information about the class."
       )
     }
     let below = ranked.filter { $0.worth.aloneAboveChance.isBelow(0) }.map(\.name)
@@ -265,7 +267,7 @@ struct DiagnosisWords {
       guard gap.data.value > 0 else {
         return [
           "In this model \(gap.strong) by itself is \(points(gap.model.value)) ahead of \(gap.weak), and trained alone "
-            + "\(percent(-gap.data.value)) behind: the whole gap comes of training them together."
+            + "\(percent(-gap.data.value)) behind: training them together caused the whole gap, not the data."
         ]
       }
       return [
@@ -440,7 +442,8 @@ struct DiagnosisWords {
       ]
     }
     let price =
-      pick.full.isBelow(0) && pick.full.value <= -ModelDiagnosis.smallestDifference ? "That has its price. " : ""
+      pick.full.isBelow(0) && pick.full.value <= -ModelDiagnosis.smallestDifference
+      ? "It costs accuracy with everything there. " : ""
     return [
       "\(name(of: pick)), chosen among \(trial.methods.count) by \(place): on the test split \(effect), against "
         + "\(method), \(seeds). \(reached(pick))\(price)\(command(pick))"

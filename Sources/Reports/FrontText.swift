@@ -76,7 +76,7 @@ public struct FrontText: Equatable, Sendable {
       let points = fixed(100 * Front.tolerance, 0)
       return "\(values) the best when a modality is missing among rows within \(points) points of the best full score"
     case .accurate: return "\(values) the best when everything is there"
-    case .balanced: return "\(values) the nearest on the front to the best of both"
+    case .balanced: return "\(values) the best trade-off between the two"
     }
   }
 
@@ -88,7 +88,7 @@ public struct FrontText: Equatable, Sendable {
       return "chosen on the validation split as the best when a modality is missing among rows within \(points) points "
         + "of the best full score"
     case .accurate: return "chosen on the validation split as the best when everything is there"
-    case .balanced: return "chosen on the validation split as the nearest on the front to the best of both"
+    case .balanced: return "chosen on the validation split as the best trade-off between the two"
     }
   }
 

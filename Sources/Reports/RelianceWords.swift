@@ -54,7 +54,7 @@ extension DiagnosisWords {
     var sentences = [
       "Over \(count) splits of the same rows \(top) contributes \(points(splits.above.value)) more than the other"
         + (diagnosis.modalities.count > 2 ? "s on average" : "")
-        + " (95 % CI \(range(splits.above)), which contains the split's luck); it leads on \(leads) of \(count)."
+        + " (95 % CI \(range(splits.above)), including the variation between splits); it leads on \(leads) of \(count)."
     ]
     if diagnosis.leaning.verdict == .leans, !splits.holds {
       sentences.append("So the first sentence holds for this split, and cannot be told of others.")

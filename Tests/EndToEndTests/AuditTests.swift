@@ -77,7 +77,7 @@ struct AuditTests {
       for label in ["cat", "dog"] { bare = bare.replacing("\"label\": \"\(label)\", ", with: "") }
       try Data(bare.utf8).write(to: folder.appending(path: "stream.jsonl"))
       let stream = try Seesaw.run(
-        ["audit", "stream.jsonl", "--unlabelled", "--against", "predictions.jsonl", "-q"], in: folder)
+        ["audit", "stream.jsonl", "--unlabelled", "--against", "predictions.jsonl"], in: folder)
       #expect(stream.status == 0, "\(stream.error)")
       #expect(stream.out.contains("swap.text.divergence"), "\(stream.out)")
       #expect(try Seesaw.run(["audit", "stream.jsonl"], in: folder).status == 66)

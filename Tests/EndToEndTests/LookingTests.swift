@@ -24,7 +24,7 @@ struct LookingTests {
       let words = try Seesaw.run(["check", "data"], in: folder)
       #expect(words.status == 1 && words.error.contains("error: the data has 1 grave finding"))
       #expect(words.out.hasPrefix("What is here\n  · a feature set: image 6, text 4\n"), "\(words.out)")
-      #expect(words.out.contains("next: seesaw diagnose data\n\nGrave: scores on this data are not what they seem\n"))
+      #expect(words.out.contains("next: seesaw diagnose data\n\nGrave: scores on this data are misleading\n"))
       #expect(words.out.contains("1 test sample is a copy of one in an earlier split"))
       #expect(words.out.contains("image and text alike: test row 0 is train"))
       #expect(words.error.contains("     Done  1 grave, "))

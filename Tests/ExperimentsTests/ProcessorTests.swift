@@ -54,7 +54,7 @@ struct ProcessorTests {
           if case .note(let words) = event { notes.withLock { $0.append(words) } }
           if case .progress(_, let done, _, _) = event, done == epoch { stop.request() }
         }
-        return notes.withLock { $0 }.filter { $0.contains("computes otherwise") }
+        return notes.withLock { $0 }.filter { $0.contains("computes differently") }
       }
       #expect(try train(to: run, stopAt: 1) == [])
       let record = RunFolder(run).record

@@ -41,7 +41,7 @@ struct FrontTextTests {
         "Most accurate: balgrad, with 86.3 % the best when everything is there; joint comes next with 86.0 %, a "
           + "difference beyond noise (p = 0.005, 4 seeds)."
       case .balanced:
-        "Best balanced: balgrad, with 86.3 % and a gap of 26.4 the nearest on the front to the best of both; joint comes "
+        "Best balanced: balgrad, with 86.3 % and a gap of 26.4 the best trade-off between the two; joint comes "
           + "next with 86.0 % and a gap of 30.4, a difference beyond noise (p < 0.001, 4 seeds)."
       }
     #expect(sentence == lead)

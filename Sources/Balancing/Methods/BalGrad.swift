@@ -111,8 +111,9 @@ public struct BalGrad: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers 
       title: "See-Saw Modality Balance: See Gradient, and Sew Impaired Vision-Language Balance to Mitigate Dominant "
         + "Modality Bias", venue: "NAACL", year: 2025, url: "https://aclanthology.org/2025.naacl-long.222"),
     stage: .optimization,
-    summary: "Pulls the unimodal predictions towards each other, the less converged harder and ever more, and takes "
-      + "out of the target gradient what works against that.",
+    summary:
+      "Adds a divergence loss between the unimodal predictions, weighted to the slower modality and growing over "
+      + "training, and projects conflicting components out of the task gradient.",
     needs: ["unimodal classifiers", "three gradients a step"], modalities: .several,
     departures: [
       "The paper's ramp s(t) and its constant are not known to us: linear from 0.1 to 1, other forms by `ramp.form`.",

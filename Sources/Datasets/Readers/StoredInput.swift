@@ -6,7 +6,7 @@ package enum StoredInput {
   /// The bytes of an input: of a file, a cell of a table or a member of an archive.
   ///
   /// - Parameter folder: of the raw data, which nothing may lie outside of.
-  /// - Throws: a `Diagnosis` where it is not to be had any more.
+  /// - Throws: a `Diagnosis` where it is gone.
   package static func bytes(of name: String, in folder: URL) throws -> Data {
     let root = folder.standardizedFileURL.resolvingSymlinksInPath()
     func inside(_ path: String) -> URL? {

@@ -35,7 +35,7 @@ extension HTMLReport {
 
   private static func heading(_ severity: DataFindings.Severity) -> String {
     switch severity {
-    case .grave: "Grave: scores are not what they seem"
+    case .grave: "Grave: the scores are misleading"
     case .warning: "To beware of"
     case .remark: "Good to know"
     }

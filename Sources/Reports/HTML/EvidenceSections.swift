@@ -183,7 +183,7 @@ extension HTMLReport {
       lead: [
         known.isEmpty
           ? "How well each class is found, with everything there and with each modality impaired."
-          : "What was taken for what, as a share of each class, with everything there and impaired."
+          : "Confusion of classes, as a share of each class, with everything there and impaired."
       ], blocks: blocks)
   }
 

@@ -4,7 +4,7 @@ public import Records
 
 /// A report as one page of HTML that asks the network for nothing.
 ///
-/// Figures are drawn by Plotly from `plotly.min.js` beside the page; where that is not to be had, and on paper, our own
+/// Figures are drawn by Plotly from `plotly.min.js` beside the page; where that is missing, and on paper, our own
 /// pictures stand in their place.
 public struct HTMLReport {
   let contents: ReportContents
@@ -96,7 +96,7 @@ public struct HTMLReport {
         .compactMap { $0 },
       live: live.map { fixed($0, 1) },
       stillness: isStill
-        ? ["Plotly was not to be found when this page was made, so its figures stand still: make setup fetches it."]
+        ? ["Plotly was not found when this page was made, so its figures stand still: make setup fetches it."]
         : [],
       seesaws: seesaws(), questions: try questions(),
       footer: "Made by Seesaw\(version.isEmpty ? "" : " \(version)")\(made.isEmpty ? "" : " on \(made)")"

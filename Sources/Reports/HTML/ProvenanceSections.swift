@@ -139,7 +139,7 @@ extension HTMLReport {
         title: row.name == card.name ? card.title : "\(row.name) (\(card.title))", name: card.name,
         stage: card.stage.words,
         token: Ink.family(card.stage).token, summary: card.summary,
-        paper: cited ?? "Published by nobody in particular.",
+        paper: cited ?? "No paper.",
         link: link, foldWords: hasDepartures ? "Settings, and where it departs from the paper" : "Settings",
         settings: words.isEmpty ? "it has none" : words.joined(separator: ", "), departures: card.departures,
         hasDepartures: hasDepartures)

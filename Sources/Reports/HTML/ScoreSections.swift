@@ -88,7 +88,7 @@ extension HTMLReport {
     }
     if columns.contains(where: { $0.words == "gap" }) {
       legend.append(
-        "The gap is the distance of the best and the worst modality to lose. It is small, too, where everything is bad: it is not ranked."
+        "Gap: the difference in score between losing one modality and losing another. It is small where everything is bad, too, so it is not ranked."
       )
     }
     let words = "\(metricTitle(results.metric)) in %, mean of \(table.seeds)"

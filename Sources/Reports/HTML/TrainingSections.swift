@@ -48,7 +48,7 @@ extension HTMLReport {
     return SectionView(
       id: "losses", heading: "Losses of each modality",
       lead: [
-        "Where one curve falls and the other stays, training has found its favourite."
+        "Where one curve falls and the other does not, training favours the first modality."
           + (seeds > 1 ? " Lines are means over seeds, bands reach from the lowest to the highest." : "")
       ], blocks: [BlockView(figures: FiguresView(figures, keys: keys))])
   }
@@ -123,7 +123,7 @@ extension HTMLReport {
       id: "conflicts", heading: "Gradient conflicts",
       lead: [
         "The cosine between the gradient of the task and that of the modalities' divergence, step by step; below 0, in "
-          + "colour, one undoes what the other does."
+          + "colour, the two conflict."
       ], blocks: [BlockView(figures: FiguresView(figures))])
   }
 }

@@ -69,18 +69,18 @@ struct AuditCommand: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("accuracy, auroc, macro-f1 or weighted-f1.", valueName: "metric"))
   var metric: String?
 
-  @Option(help: ArgumentHelp("Of everything that is drawn.", valueName: "number"))
+  @Option(help: ArgumentHelp("The seed of all random draws.", valueName: "number"))
   var seed: UInt64 = 0
 
-  @Option(help: ArgumentHelp("Draws behind every interval.", valueName: "number"))
+  @Option(help: ArgumentHelp("Bootstrap replicates behind every interval.", valueName: "number"))
   var replicates: Int?
 
   @Option(
     help: ArgumentHelp(
-      "A bound that must not be met, such as 'worst_regret>0.05'; may be repeated.", valueName: "bound"))
+      "Fail (exit status 2) where this holds, such as 'worst_regret>0.05'; may be repeated.", valueName: "bound"))
   var failOn: [String] = []
 
-  @Option(help: ArgumentHelp("Write the bounds and what became of them as a JUnit report.", valueName: "file.xml"))
+  @Option(help: ArgumentHelp("Write the outcome of each --fail-on as a JUnit report.", valueName: "file.xml"))
   var junit: String?
 
   @Flag(help: "Say what has changed from one audit to another, over the samples that both have.")
@@ -250,7 +250,7 @@ struct AuditAskingOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Requests that wait for an answer, of each process.", valueName: "number"))
   var window = 256
 
-  @Option(help: ArgumentHelp("After how long without an answer a program is taken to hang.", valueName: "seconds"))
+  @Option(help: ArgumentHelp("Seconds without an answer after which a program counts as hung.", valueName: "seconds"))
   var timeout = 300.0
 
   @Option(help: ArgumentHelp("How many samples at most, drawn by the seed (default: all).", valueName: "number"))

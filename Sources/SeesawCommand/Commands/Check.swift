@@ -6,7 +6,7 @@ import Reports
 
 struct Check: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
-    abstract: "Look through a data set for what would make its scores mean less than they seem.",
+    abstract: "Check a data set for problems that would make its scores misleading.",
     discussion: """
       Copies and groups across splits, labels that leak into texts, labels that differ between splits, modalities that \
       are not there; and first what lies there, which columns are taken for what, and what is in doubt. Where something \
@@ -27,7 +27,7 @@ struct Check: ParsableCommand, Exemplified {
   @Flag(help: "Call it no failure where more than 5 % of the rows, a class or a modality is lost.")
   var allowLoss = false
 
-  @Flag(help: "Fail where something grave is found, which is always done: kept for scripts that say it.")
+  @Flag(help: "Accepted for older scripts: check always fails where something grave is found.")
   var strict = false
 
   @Option(

@@ -44,13 +44,13 @@ struct Compare: ParsableCommand, Exemplified {
 
   @Flag(
     help:
-      "Give each row as many epochs as bring its updates, with those of models trained besides, to joint training's (or the first row's, where joint training is none)."
+      "Give each row the number of epochs at which its updates, with those of models trained besides, equal joint training's (the first row's without joint training)."
   )
   var equalUpdates = false
 
   @Option(
     help: ArgumentHelp(
-      "Repeat it on so many splits of the same rows, the data's own the first: intervals then contain a split's luck.",
+      "Repeat on this many splits of the same rows, the data's own first, so that intervals include the variation between splits.",
       valueName: "number"))
   var splits = 1
 

@@ -5,7 +5,7 @@ import Records
 
 struct Config: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
-    abstract: "Show what a run would be made with.", subcommands: [Show.self], defaultSubcommand: Show.self)
+    abstract: "Show the configuration that a run would use.", subcommands: [Show.self], defaultSubcommand: Show.self)
 
   static let examples = ["seesaw config show --method balgrad", "seesaw config show --config run.yaml --json"]
 

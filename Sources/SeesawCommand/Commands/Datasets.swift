@@ -110,8 +110,8 @@ struct DatasetsCommand: ParsableCommand, Exemplified {
     static let configuration = CommandConfiguration(
       commandName: "check",
       abstract:
-        "Say everything that is amiss with the files of a data set, in groups with counts; 1 where something is.",
-      discussion: "Pictures are opened too. What its scores would suffer from is 'seesaw check'.")
+        "List everything that is wrong with the files of a data set, in groups with counts; exit status 1 where something is.",
+      discussion: "Pictures are opened too. Problems of the data itself, such as leaks, are found by 'seesaw check'.")
     static let examples = [
       "seesaw datasets check hateful-memes ~/data/hateful_memes", "seesaw datasets check ~/data/mmimdb --json",
     ]

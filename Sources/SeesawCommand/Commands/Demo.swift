@@ -115,7 +115,7 @@ struct DemoData {
       if let found { return found[0] }
     }
     throw Diagnosis(
-      "the emoji data is not to be found",
+      "the emoji data was not found",
       found: ["looked for \(Self.path)/samples.csv above the program and above this folder"],
       remedy: "name its folder with --data, or the folder around it with SEESAW_DATA", exitStatus: .input)
   }

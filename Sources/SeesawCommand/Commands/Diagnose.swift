@@ -28,7 +28,7 @@ struct Diagnose: ParsableCommand, Exemplified {
 
   @Option(
     help: ArgumentHelp(
-      "Repeat it on so many splits of the same rows, and say what holds on all of them.", valueName: "number"))
+      "Repeat on this many splits of the same rows, and say what holds on all of them.", valueName: "number"))
   var splits = 1
 
   @Flag(help: "One seed, and no methods tried.")

@@ -5,7 +5,7 @@ import Records
 
 struct Doctor: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
-    abstract: "Look after libtorch, devices, threads and disk: what is there, and what is wrong.",
+    abstract: "Check libtorch, devices, threads, disk and optional parts.",
     discussion: "The exit status is 1 where something is wrong.")
 
   static let examples = ["seesaw doctor", "seesaw doctor --json"]

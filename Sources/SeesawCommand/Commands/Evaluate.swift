@@ -6,14 +6,14 @@ import Reports
 
 struct Evaluate: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
-    abstract: "Try a finished run under every condition: full, a modality missing, a modality noisy.")
+    abstract: "Score a finished run under every condition: full, a modality missing, a modality noisy.")
 
   static let examples = ["seesaw evaluate runs/first", "seesaw evaluate runs/first other-data --json"]
 
   @Argument(help: ArgumentHelp("The folder of a finished run.", valueName: "run"))
   var folder: String
 
-  @Argument(help: "Another feature set to try it on (default: the run's own).")
+  @Argument(help: "Another feature set to score it on (default: the run's own).")
   var data: String?
 
   @Flag(help: "Score it instead with 0, 10, … 100 % of the test samples impaired; writes sweep.json in the run.")

@@ -5,7 +5,8 @@ import Records
 
 struct Gradients: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
-    abstract: "Take one step of a method apart: losses, weights, cosine, and the direction handed to the optimizer.",
+    abstract:
+      "Compute one step of a method in parts: losses, weights, cosine, and the direction handed to the optimizer.",
     discussion: "Weights and batch are safetensors files; nothing is changed. With it a step can be held against "
       + "another framework's.")
 

@@ -80,7 +80,7 @@ struct Import: ParsableCommand, Exemplified {
   @Flag(help: "Go on where more than 5 % of the rows, a class or a modality is left out.")
   var allowLoss = false
 
-  @Flag(help: "Take the place of another import in the folder.")
+  @Flag(help: "Replace another import in the folder.")
   var again = false
 
   @Option(help: ArgumentHelp("The folder of the feature set.", valueName: "folder"))

@@ -6,7 +6,7 @@ import Records
 
 struct Predict: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
-    abstract: "Say what a run's model makes of a sample; any modality may be absent.",
+    abstract: "Predict with a run's model; any modality may be absent.",
     discussion: """
       Without --image, --text, --audio or --features-file it answers each sample of a table, as 'encode' reads one, with a \
       line of JSON, in order: of SAMPLES (.csv, .tsv, .jsonl, .json, Parquet, a WebDataset archive, or the folder of one), or of standard input, where it \

@@ -24,7 +24,7 @@ struct Runs: ParsableCommand, Exemplified {
     @Option(
       name: .customLong("where"),
       help: ArgumentHelp(
-        "Only runs of which that holds: a setting or fact, then = != < <= > >= or ~ (contains), then a value; may be "
+        "Only runs that match: a setting or fact, then = != < <= > >= or ~ (contains), then a value; may be "
           + "repeated.", valueName: "condition"))
     var conditions: [String] = []
 
@@ -34,10 +34,10 @@ struct Runs: ParsableCommand, Exemplified {
         valueName: "path"))
     var sort: String?
 
-    @Flag(help: "The other way round.")
+    @Flag(help: "Reverse the order.")
     var reverse = false
 
-    @Option(help: ArgumentHelp("At most so many.", valueName: "number"))
+    @Option(help: ArgumentHelp("List at most this many.", valueName: "number"))
     var limit: Int?
 
     @Flag(help: "Print the list as JSON.")
@@ -65,7 +65,7 @@ struct Runs: ParsableCommand, Exemplified {
         output.note(
           found.rows.isEmpty
             ? "there are no runs below '\(folder)'"
-            : "none of \(Words.plural(found.rows.count, "run")) below '\(folder)' is so")
+            : "none of \(Words.plural(found.rows.count, "run")) below '\(folder)' matches")
       } else {
         try output.data(RunRow.text(rows))
       }
@@ -103,7 +103,7 @@ struct Runs: ParsableCommand, Exemplified {
   struct Remove: ParsableCommand, Exemplified {
     static let configuration = CommandConfiguration(
       commandName: "rm", abstract: "Remove runs, with everything in their folders.",
-      discussion: "Asks on a terminal; elsewhere --yes is needed. A run that is at work is not removed.")
+      discussion: "Asks on a terminal; elsewhere --yes is needed. A run that is still training is not removed.")
 
     static let examples = ["seesaw runs rm runs/first", "seesaw runs rm runs/first runs/second --yes"]
 
@@ -124,7 +124,8 @@ struct Runs: ParsableCommand, Exemplified {
         let record = try run.readRecord()
         guard run.holder == nil else {
           throw Diagnosis(
-            "the run is at work", place: run.url.relativePath, remedy: "stop it first, or wait: seesaw watch shows it",
+            "the run is still training", place: run.url.relativePath,
+            remedy: "stop it first, or wait: seesaw watch shows it",
             exitStatus: .usage)
         }
         return record
@@ -132,7 +133,8 @@ struct Runs: ParsableCommand, Exemplified {
       if !yes {
         guard output.surroundings.redraws, isatty(STDIN_FILENO) == 1 else {
           throw Diagnosis(
-            "nobody is here to be asked", found: ["\(Words.plural(runs.count, "run")) would be removed"],
+            "this is not interactive, so nobody can be asked",
+            found: ["\(Words.plural(runs.count, "run")) would be removed"],
             remedy: "--yes removes without asking", exitStatus: .usage)
         }
         for (run, record) in zip(runs, records) { output.say("Run", Self.words(run, record)) }

@@ -10,7 +10,7 @@ struct TalkOptions: ParsableArguments {
   @Flag(name: [.customShort("q"), .long], help: "Say nothing but errors and warnings; --json is printed all the same.")
   var quiet = false
 
-  @Flag(name: [.customShort("v"), .long], help: "Say also what is of interest when something goes wrong.")
+  @Flag(name: [.customShort("v"), .long], help: "Also print details for debugging.")
   var verbose = false
 }
 

@@ -215,7 +215,7 @@ struct HTMLReportTests {
     #expect(!same.contains(" better\"") && !same.contains(" worse\""))
   }
 
-  @Test("where Plotly is not to be had the page says one sentence, and carries no figures that it cannot draw")
+  @Test("where there is no Plotly the page says one sentence, and carries no figures that it cannot draw")
   func still() throws {
     let page = try HTMLReport(Self.contents(), cards: Self.cards, isStill: true).html()
     #expect(page.contains("its figures stand still") && page.contains("<meta name=\"figures\" content=\"still\">"))

@@ -121,7 +121,7 @@ struct OptionsTests {
       demo.executable = root.appending(path: "seesaw")
       demo.workingFolder = root
       let found = try #require(throws: Diagnosis.self) { try demo.locate() }
-      #expect(found.what == "the emoji data is not to be found")
+      #expect(found.what == "the emoji data was not found")
       #expect(found.remedy == "name its folder with --data, or the folder around it with SEESAW_DATA")
       #expect(found.exitStatus == .input)
       demo.named = root.path
