@@ -73,6 +73,7 @@ public enum MethodRegistry {
     .init(Relearning.self),
     .init(RollingQ.self),
     .init(PCGrad.self),
+    .init(TCMax.self),
   ]
 
   public static var names: [String] { entries.map(\.card.name) }
