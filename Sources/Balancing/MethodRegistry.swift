@@ -74,6 +74,7 @@ public enum MethodRegistry {
     .init(RollingQ.self),
     .init(PCGrad.self),
     .init(TCMax.self),
+    .init(DGL.self),
   ]
 
   public static var names: [String] { entries.map(\.card.name) }
