@@ -75,6 +75,7 @@ public enum MethodRegistry {
     .init(PCGrad.self),
     .init(TCMax.self),
     .init(DGL.self),
+    .init(MIDAS.self),
   ]
 
   public static var names: [String] { entries.map(\.card.name) }
