@@ -76,6 +76,7 @@ public enum MethodRegistry {
     .init(TCMax.self),
     .init(DGL.self),
     .init(MIDAS.self),
+    .init(MCR.self),
   ]
 
   public static var names: [String] { entries.map(\.card.name) }
