@@ -77,6 +77,7 @@ public enum MethodRegistry {
     .init(DGL.self),
     .init(MIDAS.self),
     .init(MCR.self),
+    .init(G2D.self),
   ]
 
   public static var names: [String] { entries.map(\.card.name) }
