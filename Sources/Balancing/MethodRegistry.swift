@@ -78,6 +78,7 @@ public enum MethodRegistry {
     .init(MIDAS.self),
     .init(MCR.self),
     .init(G2D.self),
+    .init(AUG.self),
   ]
 
   public static var names: [String] { entries.map(\.card.name) }
