@@ -73,6 +73,12 @@ public enum MethodRegistry {
     .init(Relearning.self),
     .init(RollingQ.self),
     .init(PCGrad.self),
+    .init(TCMax.self),
+    .init(DGL.self),
+    .init(MIDAS.self),
+    .init(MCR.self),
+    .init(G2D.self),
+    .init(AUG.self),
   ]
 
   public static var names: [String] { entries.map(\.card.name) }

@@ -118,12 +118,18 @@ public final class TrainingSession {
   }
 
   /// The outputs for a batch; the inputs of absent modalities are set to zero.
-  public func forward(_ batch: Batch, without absent: Set<Modality> = []) throws -> Outputs {
+  ///
+  /// - Parameter held: modalities whose encoders stay as they are: they answer as in prediction, no gradient reaches them and
+  ///   none of their running statistics follows. What is behind them is trained unless the direction leaves it out.
+  public func forward(
+    _ batch: Batch, without absent: Set<Modality> = [], holding held: Set<Modality> = []
+  ) throws -> Outputs {
     guard !absent.isEmpty else {
       // What an earlier step has left would not be in its checkpoint.
       if statisticsStep != clock.step { statistics.forget() }
       statisticsStep = clock.step
-      let outputs = try model(batch.inputs, rememberedBy: tape, noting: statistics, dropping: dropping())
+      let outputs = try model(
+        batch.inputs, rememberedBy: tape, noting: statistics, dropping: dropping(), holding: held)
       try observe(batch) { () throws(TorchError) in try outputs.contributions() }
       return outputs
     }

@@ -70,12 +70,16 @@ public final class MultimodalModel {
   ///     (``LinearTape``).
   ///   - statistics: told what the batch says of running means and variances.
   ///   - dropout: what encoders leave out; nil: nothing.
+  ///   - held: modalities whose encoders answer as in prediction, with no gradient and no statistic.
   public func callAsFunction(
     _ inputs: PerModality<Tensor>, rememberedBy tape: LinearTape? = nil, noting statistics: BatchStatistics? = nil,
-    dropping dropout: EncoderDropout? = nil
+    dropping dropout: EncoderDropout? = nil, holding held: Set<Modality> = []
   ) throws(TorchError) -> Outputs {
     let inputs = try PerModality(modalities) { (modality) throws(TorchError) in
-      try encoded(modality, inputs[modality], noting: statistics, dropping: dropout)
+      guard held.contains(modality) else {
+        return try encoded(modality, inputs[modality], noting: statistics, dropping: dropout)
+      }
+      return try withoutGradients { () throws(TorchError) in try encoded(modality, inputs[modality]) }
     }
     guard let tape else {
       return try outputs(

@@ -22,11 +22,15 @@ public enum PredictionTask: String, CaseIterable, Codable, Sendable {
     }
   }
 
-  /// The loss of each sample, [B].
-  public func losses(_ logits: Tensor, _ labels: Tensor) throws(TorchError) -> Tensor {
+  /// The loss of each sample, [B], times the weight of its class; with several labels, the mean over their weighted losses.
+  public func losses(
+    _ logits: Tensor, _ labels: Tensor, classWeights: Tensor? = nil
+  ) throws(TorchError) -> Tensor {
     switch self {
-    case .singleLabel, .binary: try logits.crossEntropy(labels, mean: false)
-    case .multiLabel: try logits.binaryCrossEntropy(labels.to(logits.elementType), mean: false).mean(-1)
+    case .singleLabel, .binary: return try logits.crossEntropy(labels, classWeights: classWeights, mean: false)
+    case .multiLabel:
+      let losses = try logits.binaryCrossEntropy(labels.to(logits.elementType), mean: false)
+      return try (classWeights.map { (weights) throws(TorchError) in try losses * weights } ?? losses).mean(-1)
     }
   }
 

@@ -28,6 +28,8 @@ struct ListedStep: Decodable, Sendable, CustomTestStringConvertible {
   let scalars: [String: Double]
   /// The modalities that are taken away, where the method draws lots for them.
   let order: [String]?
+  /// Concatenation where it is not said.
+  let fusion: String?
 
   var testDescription: String { name }
 
@@ -48,17 +50,20 @@ struct ListedStep: Decodable, Sendable, CustomTestStringConvertible {
     return tree
   }
 
-  /// - Parameters:
-  ///   - missing: whether the batch holds what stands for missing modalities.
-  ///   - adding: makes a method's own parameters.
-  func session(
-    _ path: GradientPath = .factored, missing: Bool = false,
-    fusion: @escaping (Scope, [Int], Int) throws(TorchError) -> any Fusion = {
-      scope, widths, classes throws(TorchError) in
-      try Concatenation(scope, widths: widths, classes: classes)
-    },
-    adding: (MultimodalModel) throws -> Void = { _ in }
-  ) throws -> TrainingSession {
+  private func fusion(_ scope: Scope, _ widths: [Int], _ classes: Int) throws(TorchError) -> any Fusion {
+    switch fusion {
+    case "addition": try Addition(scope, widths: widths, classes: classes)
+    case "attention": try AttentionFusion(scope, widths: widths, classes: classes)
+    case "cross_attention": try CrossAttentionFusion(scope, widths: widths, classes: classes)
+    case "gated": try GatedFusion(scope, widths: widths, classes: classes)
+    default: try Concatenation(scope, widths: widths, classes: classes)
+    }
+  }
+
+  /// A session over the case's weights, a method's own parameters among them.
+  ///
+  /// - Parameter missing: whether the batch holds what stands for missing modalities.
+  func session(_ path: GradientPath = .factored, missing: Bool = false) throws -> TrainingSession {
     Conditions.prepare()
     let names = modalities.map { Modality($0) }
     func weight(_ name: String) throws -> Numbers { try #require(weights[name]) }
@@ -66,8 +71,11 @@ struct ListedStep: Decodable, Sendable, CustomTestStringConvertible {
       modalities: names, inputWidths: names.map { try weight("\($0).embedding.weight").shape[1] },
       embeddingWidths: names.map { try weight("\($0).embedding.weight").shape[0] },
       classes: weight("fusion.classifier.weight").shape[0], task: task,
-      store: ParameterStore(random: RandomSource(seed: 0), elementType: .float64), fusion: fusion)
-    try adding(model)
+      store: ParameterStore(random: RandomSource(seed: 0), elementType: .float64)
+    ) { scope, widths, classes throws(TorchError) in try self.fusion(scope, widths, classes) }
+    if let method = try MethodRegistry.entry(method)(tree()) as? any AddsParameters {
+      try method.addParameters(model.store.root / "method", for: model)
+    }
     _ = try model.store.flat()
     for parameter in model.store.parameters {
       try parameter.tensor.copy(from: weight(parameter.path.description).tensor())

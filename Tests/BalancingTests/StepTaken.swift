@@ -8,6 +8,15 @@ import Torch
 import TorchNN
 
 extension ListedStep {
+  /// Takes the one step of a method that keeps nothing, and holds it to this case.
+  func check(_ path: GradientPath, missing: Bool = false) throws {
+    var made = try MethodRegistry.entry(method)(tree())
+    let session = try session(path, missing: missing)
+    let (report, inspection) = try session.inspecting { try made.step(examples(), session) }
+    #expect(inspection.updates.count == 1)
+    try check(report, try #require(inspection.updates.first), session.model)
+  }
+
   /// Takes the step in float64 and compares direction and scalars to nine digits.
   func check() throws {
     var made = try MethodRegistry.entry(method)(tree())

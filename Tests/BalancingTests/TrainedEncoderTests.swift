@@ -131,6 +131,22 @@ struct TrainedEncoderTests {
     #expect(outcome.first["image.embedding.weight"] != outcome.last["image.embedding.weight"])
   }
 
+  @Test("an encoder that is held answers as in prediction, and keeps its weights and its running means")
+  func held() throws {
+    let bench = try bench("joint")
+    let session = try bench.session()
+    let batch = try Paintings(data: bench.data).batch(SamplingPlan.inOrder(bench.data.count).visits[...])
+    let before = try Bench.weights(session.model)
+    let expected = try withoutGradients { try values(session.model(batch.inputs).features["image"]) }
+    let outputs = try session.forward(batch, holding: ["image"])
+    #expect(try values(outputs.features["image"]) == expected)
+    try session.update(along: session.gradients(of: session.loss(outputs.logits, batch)))
+    let after = try Bench.weights(session.model)
+    for (name, values) in before {
+      #expect((after[name] == values) == (name.hasPrefix("encoder.") || name.contains("head")), "\(name)")
+    }
+  }
+
   @Test("a learning rate of its own moves an encoder as far as that rate alone would", arguments: [true, false])
   func rates(_ plainDescent: Bool) throws {
     func moves(_ changing: @escaping (MultimodalModel) throws -> Void, rate: Double) throws -> [String: [Double]] {

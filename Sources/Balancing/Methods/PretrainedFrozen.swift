@@ -45,8 +45,8 @@ public struct PretrainedFrozen: PreparesBeforeTraining, TrainsUnimodalClassifier
     return StepReport(losses: ["fused": try loss.scalar()])
   }
 
-  /// Lays branches and unimodal classifiers that were trained alone into the model, and begins the fused classifier.
-  static func pretrain(_ lab: Lab, epochs: Int) throws {
+  /// Lays branches and unimodal classifiers that were trained alone into the model.
+  static func layInBranches(_ lab: Lab, epochs: Int) throws {
     let alone = try trainedUnimodally(lab, epochs: epochs, keepingBest: true)
     try withoutGradients {
       let store = lab.model.store
@@ -54,6 +54,13 @@ public struct PretrainedFrozen: PreparesBeforeTraining, TrainsUnimodalClassifier
         if own.path.isWithin("method") { continue }
         try own.tensor.copy(from: trained.tensor)
       }
+    }
+  }
+
+  /// Lays in the branches, and begins the fused classifier.
+  static func pretrain(_ lab: Lab, epochs: Int) throws {
+    try layInBranches(lab, epochs: epochs)
+    try withoutGradients {
       guard let classifier = (lab.model.fusion as? Concatenation)?.classifier, classifier.weight.tensor.requiresGradient
       else { return }
       let heads = lab.model.heads.values

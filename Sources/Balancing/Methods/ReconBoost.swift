@@ -159,21 +159,9 @@ public struct ReconBoost: ObjectiveMethod, AddsParameters, AnswersAbsence {
     _ own: Tensor, _ rest: Tensor, _ labels: Tensor, _ task: PredictionTask, fit: Double, reconcilement: Double,
     classWeights: Tensor? = nil
   ) throws(TorchError) -> Tensor {
-    switch task {
-    case .singleLabel, .binary:
-      let known = try task.trueProbability(rest, labels).detached()
-      let losses = try (fit - reconcilement * known) * task.losses(own, labels)
-      guard let weights = try classWeights?.indexed(0, by: labels) else {
-        return try losses.mean() / Double(own.shape[1])
-      }
-      return try (losses * weights).sum() / weights.sum() / Double(own.shape[1])
-    case .multiLabel:
-      let y = try labels.to(own.elementType)
-      let p = try rest.detached().sigmoid()
-      let known = try y * p + (1 - y) * (1 - p)
-      let losses = try (fit - reconcilement * known) * own.binaryCrossEntropy(y, mean: false)
-      return try (classWeights.map { (weights) throws(TorchError) in try losses * weights } ?? losses).mean()
-    }
+    let loss = try residualLoss(
+      own, beside: rest, labels, task, fit: fit, reduction: reconcilement, classWeights: classWeights)
+    return task == .multiLabel ? loss : try loss / Double(own.shape[1])
   }
 
   /// How far a learner's probabilities are from those of the one before it, which stay where they are.

@@ -100,3 +100,45 @@ private final class Onlooker: Trainer.Observer {
     }
   }
 }
+
+/// Branches and unimodal classifiers that were trained alone, and stay as they are.
+struct UnimodalTeachers {
+  /// By the path of the parameter.
+  private var weights: [String: Tensor] = [:]
+
+  init() {}
+
+  /// Copies those of a model.
+  init(_ model: MultimodalModel) throws {
+    let paths = model.modalities.flatMap { [$0.encoder, $0.embedding, $0.head] }
+    for parameter in model.store.parameters where paths.contains(where: { parameter.path.isWithin($0) }) {
+      weights[parameter.path.description] = try parameter.tensor.detached().cloned()
+    }
+  }
+
+  /// Those that ``tensors`` gave.
+  init(_ tensors: [(name: String, tensor: Tensor)]) {
+    weights = Dictionary(tensors.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
+  }
+
+  /// What a checkpoint must keep.
+  var tensors: [(name: String, tensor: Tensor)] { weights.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } }
+
+  /// The feature [B, H] and the logits [B, C] of a modality's inputs, with no graph; nil where there is no such teacher.
+  func callAsFunction(
+    _ modality: Modality, _ input: Tensor, _ model: MultimodalModel
+  ) throws -> (feature: Tensor, logits: Tensor)? {
+    func layer(_ path: ParameterPath) -> (weight: Tensor, bias: Tensor)? {
+      guard let weight = weights[(path / "weight").description], let bias = weights[(path / "bias").description] else {
+        return nil
+      }
+      return (weight, bias)
+    }
+    guard let embedding = layer(modality.embedding), let head = layer(modality.head) else { return nil }
+    return try withoutGradients {
+      let encoded = try model.encoded(modality, input) { weights[$0.path.description] }
+      let feature = try encoded.linear(embedding.weight, embedding.bias)
+      return (feature, try feature.linear(head.weight, head.bias))
+    }
+  }
+}

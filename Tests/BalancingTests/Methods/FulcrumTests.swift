@@ -8,62 +8,21 @@ import TorchNN
 
 @testable import Balancing
 
-/// A step of fulcrum that PyTorch took, set by set.
-struct FulcrumStep: Decodable, Sendable, CustomTestStringConvertible {
-  let step: ListedStep
-  let fusion: String
-
-  var testDescription: String { step.name }
-
-  private struct File: Decodable { let cases: [FulcrumStep] }
-  private enum CodingKeys: String, CodingKey { case fusion }
-
-  init(from decoder: any Decoder) throws {
-    step = try ListedStep(from: decoder)
-    fusion = try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .fusion)
-  }
-
-  static let all =
-    (try? JSONDecoder().decode(File.self, from: Data(contentsOf: Conditions.golden("fulcrum.json"))).cases) ?? []
-
-  func fusion(_ scope: Scope, _ widths: [Int], _ classes: Int) throws(TorchError) -> any Fusion {
-    switch fusion {
-    case "addition": try Addition(scope, widths: widths, classes: classes)
-    case "attention": try AttentionFusion(scope, widths: widths, classes: classes)
-    case "cross_attention": try CrossAttentionFusion(scope, widths: widths, classes: classes)
-    case "gated": try GatedFusion(scope, widths: widths, classes: classes)
-    default: try Concatenation(scope, widths: widths, classes: classes)
-    }
-  }
-}
-
 @Suite("Fulcrum")
 struct FulcrumTests {
   private static let three: [Modality] = ["image", "text", "audio"]
 
+  private static let cases = ListedStep.all("fulcrum.json")
+
   @Test("the golden steps are there, for every fusion, every task and two to five modalities")
   func complete() {
-    #expect(Set(FulcrumStep.all.map(\.fusion)).count == 5)
-    #expect(Set(FulcrumStep.all.map(\.step.task)).count == 3)
-    #expect(Set(FulcrumStep.all.map(\.step.modalities.count)) == [2, 3, 5])
+    #expect(Set(Self.cases.map(\.fusion)).count == 5)
+    #expect(Set(Self.cases.map(\.task)).count == 3)
+    #expect(Set(Self.cases.map(\.modalities.count)) == [2, 3, 5])
   }
 
-  @Test(
-    "a step is what PyTorch computes set by set, to 1e-9", arguments: FulcrumStep.all,
-    [GradientPath.factored, .autograd])
-  func golden(_ example: FulcrumStep, _ path: GradientPath) throws {
-    let step = example.step
-    Conditions.prepare()
-    var method = try MethodRegistry.entry("fulcrum")(step.tree())
-    let session = try step.session(path, missing: true) { (scope, widths, classes) throws(TorchError) in
-      try example.fusion(scope, widths, classes)
-    } adding: { model in
-      try (method as? any AddsParameters)?.addParameters(model.store.root / "method", for: model)
-    }
-    let batch = try step.examples()
-    let (report, inspection) = try session.inspecting { try method.step(batch, session) }
-    try step.check(report, try #require(inspection.updates.first), session.model)
-  }
+  @Test("a step is what PyTorch computes set by set, to 1e-9", arguments: cases, [GradientPath.factored, .autograd])
+  func golden(_ example: ListedStep, _ path: GradientPath) throws { try example.check(path, missing: true) }
 
   @Test("with no sets, no gate, no unimodal losses and no views it is joint training bit for bit")
   func neutral() throws {

@@ -1,0 +1,164 @@
+import Foundation
+public import Multimodal
+public import Records
+public import Torch
+public import TorchNN
+
+/// AUG: each modality has a stack of small classifiers with one output layer for all, and the weakest one's stack grows.
+///
+///     rₘₖ = G relu(Aₘₖ eₘ + aₘₖ) + g,   Fₘ = Σ over k ≤ Kₘ of rₘₖ,   Oₘ = Fₘ − Nₘ,   Nₘ = rₘ of the last stage
+///
+///     for one m after the other:   descend loss(Fₘ, y)                                              if Kₘ = 1
+///                                  descend loss(Fₘ, y) + loss(Oₘ, y) + mean (1 − γ q) loss(Nₘ, y)   if Kₘ > 1
+///
+/// where q = p(y) by Oₘ carries no gradient, so that the last term is −Σ_c ỹ_c log p_c for the target ỹ = y (1 − γ p(Oₘ)) that is
+/// not normalised; of several labels each has its own q. All Kₘ begin at ``Configuration/first``. After the first epoch and then
+/// every tenth of the epochs, the modality with the least mean p(y) by Fₘ over the epoch before gets a stage if the largest mean
+/// is more than 1 + τ times as much. The prediction is Σₘ wₘ Fₘ of the modalities that are there, Σ w = 1. The turns go by
+/// name. All stages there may be are parameters `method.stage` from the start; none that is not begun is computed or moved.
+public struct AUG: AddsParameters, ActsBetweenEpochs, Checkpointed, AnswersAbsence {
+  public struct Configuration: Settings {
+    public var stages = Stages.trained
+    public var residual = 0.5
+    public var threshold = 0.01
+    public var hidden = 256
+    public var first = 1
+    public var maxStages = 11
+    public var weights = Weights.equal
+    public init() {}
+  }
+  public enum Stages: String, Choice { case trained, frozen }
+  public enum Weights: String, Choice { case equal, validation }
+
+  public static let card = MethodCard(
+    name: "aug", title: "AUG",
+    citation: Citation(
+      authors: ["Qing-Yuan Jiang", "Longfei Huang", "Yang Yang"],
+      title: "Rethinking Multimodal Learning from the Perspective of Mitigating Classification Ability Disproportion",
+      venue: "NeurIPS", year: 2025, url: "https://arxiv.org/abs/2502.20120"),
+    stage: .feedForward,
+    summary:
+      "Gives the weaker modality one more small classifier whenever it lags, on what the ones before leave over.",
+    needs: ["embeddings of one width", "an update for each modality and batch"],
+    departures: [
+      "Stages that are added are trained, as the paper has it; the authors' code never gives them to the optimizer, and they "
+        + "stay as drawn (`stages=frozen`).",
+      "γ is 0.5, the value in effect in the authors' code, whose comment says 0.2.",
+      "Modalities weigh alike in prediction, or by `weights=validation` in tenths that lower the validation loss the most, "
+        + "found before each epoch; the authors' code has 0.4 and 0.6 for one data set.",
+      "For any number of modalities, the weakest gets the stage if the largest mean is more than 1 + τ times its own; for two, "
+        + "the paper compares their ratio with 1 + τ and 1 − τ.",
+      "The ratio is of training samples, as in the paper: a modality that overfits looks strong.",
+      "With one modality no stage is added, and it is unimodal training with a hidden layer.",
+    ],
+    settings: settings([
+      SettingNote("stages", "Whether added stages are trained, or stay as drawn", allowed: Stages.allowed),
+      SettingNote("residual", "γ, by which a new stage leaves to the old ones what they know", range: .fraction),
+      SettingNote("threshold", "τ, by how much the weakest may lag", range: .nonNegative),
+      SettingNote("hidden", "The width of a stage", range: .atLeast(1)),
+      SettingNote("first", "How many stages each modality begins with", range: .atLeast(1)),
+      SettingNote("max_stages", "The most stages of a modality", range: .atLeast(1)),
+      SettingNote("weights", "What modalities weigh in prediction", allowed: Weights.allowed),
+    ]))
+
+  private let configuration: Configuration
+  private var memory = Memory()
+
+  /// By modality.
+  struct Memory: Codable, Equatable {
+    var stages: [String: Int] = [:]
+    /// Σᵢ p(yᵢ) over the epoch so far.
+    var confidence: [String: Double] = [:]
+    /// What each weighs in prediction; empty where all weigh alike.
+    var weights: [String: Double] = [:]
+  }
+
+  public init(_ configuration: Configuration) { self.configuration = configuration }
+
+  private var most: Int { max(configuration.maxStages, configuration.first) }
+
+  public func addParameters(_ scope: Scope, for model: MultimodalModel) throws {
+    try ClassifierStacks.make(scope, for: model, hidden: configuration.hidden, stages: most)
+  }
+
+  func count(_ modality: Modality) -> Int { memory.stages[modality.name] ?? configuration.first }
+
+  public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
+    defer { memory.confidence = [:] }
+    if epoch > 0, (epoch - 1) % max(lab.session.clock.epochs / 10, 1) == 0 { grow(lab.model.modalities) }
+    guard configuration.weights == .validation else { return }
+    memory.weights = try validationWeights(lab, "aug") { try stacks($0) }
+  }
+
+  /// One stage more for the modality with the least confidence, where the others are too far ahead of it.
+  mutating func grow(_ modalities: [Modality]) {
+    let ranked = modalities.map { (memory.confidence[$0.name] ?? 0, $0.name) }.sorted(by: <)
+    guard let (least, weakest) = ranked.first, let (largest, _) = ranked.last else { return }
+    guard largest > (1 + configuration.threshold) * least else { return }
+    memory.stages[weakest] = min((memory.stages[weakest] ?? configuration.first) + 1, most)
+  }
+
+  public mutating func step(_ batch: Batch, _ session: TrainingSession) throws -> StepReport {
+    let (model, task) = (session.model, session.model.task)
+    var report = StepReport(losses: [:])
+    var answers: [(Modality, Tensor)] = []
+    for modality in model.modalities.sorted(by: { $0.name < $1.name }) {
+      let stages = try ClassifierStacks.answers(
+        modality, session.feature(modality, batch), model, stages: count(modality))
+      let whole = try Tensor.total(stages)
+      var loss = try session.loss(whole, batch)
+      report.losses[modality.name] = try loss.scalar()
+      if let new = stages.last, stages.count > 1 {
+        let old = try Tensor.total(stages.dropLast())
+        let residual = try residualLoss(
+          new, beside: old, batch.labels, task, fit: 1, reduction: configuration.residual,
+          classWeights: session.classWeights)
+        report.scalars["residual.\(modality)"] = try residual.scalar()
+        loss = try loss + session.loss(old, batch) + residual
+      }
+      var direction = try session.gradients(of: loss)
+      if configuration.stages == .frozen {
+        direction = direction.within(
+          direction.presentIndices.filter {
+            (ClassifierStacks.stage(of: model.store.parameters[$0].path) ?? 0) < configuration.first
+          })
+      }
+      try session.update(along: direction)
+      answers.append((modality, try whole.detached()))
+      report.scalars["method.stages.\(modality)"] = Double(stages.count)
+    }
+    try withoutGradients {
+      for (modality, logits) in answers {
+        memory.confidence[modality.name, default: 0] += try task.trueProbability(logits, batch.labels).sum().scalar()
+      }
+      report.losses["fused"] = try session.loss(weighted(answers), batch).scalar()
+    }
+    return report
+  }
+
+  public func logits(_ outputs: Outputs, absent: Set<Modality>) throws -> Tensor {
+    let all = try Array(stacks(outputs))
+    let present = all.filter { !absent.contains($0.0) }
+    return try weighted(present.isEmpty ? all : present)
+  }
+
+  /// Fₘ, [B, C] each.
+  private func stacks(_ outputs: Outputs) throws -> PerModality<Tensor> {
+    try outputs.features.map {
+      try .total(ClassifierStacks.answers($0, $1, outputs.model, stages: count($0)))
+    }
+  }
+
+  private func weighted(_ answers: [(Modality, Tensor)]) throws -> Tensor {
+    let weights = answers.map { memory.weights[$0.0.name] ?? 1 }
+    let sum = weights.reduce(0, +)
+    return try .total(
+      zip(answers, weights).map { try $0.1 * (sum > 0 ? $1 / sum : 1 / Double(answers.count)) })
+  }
+
+  // MARK: State
+
+  public func state() throws -> MethodState { MethodState(numbers: try Tree(encoding: memory)) }
+
+  public mutating func restore(_ state: MethodState) throws { memory = try state.numbers.decode(Memory.self) }
+}

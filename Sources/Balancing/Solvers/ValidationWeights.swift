@@ -1,0 +1,40 @@
+import Multimodal
+import Records
+import Torch
+
+/// What modalities weigh in a weighted mean of their logits, by name: tenths, each given to the modality that lowers the
+/// validation loss the most.
+///
+/// - Parameters:
+///   - method: who asks, for the error where there is no validation split.
+///   - logits: [B, C] of each modality.
+func validationWeights(
+  _ lab: Lab, _ method: String, _ logits: (Outputs) throws -> PerModality<Tensor>
+) throws -> [String: Double] {
+  guard let validation = lab.validation else {
+    throw Diagnosis(
+      "\(method) finds the modalities' weights on a validation split, and there is none",
+      remedy: "--set weights=equal", exitStatus: .usage)
+  }
+  let modalities = lab.model.modalities.sorted { $0.name < $1.name }
+  var counts = [Double](repeating: 0, count: modalities.count)
+  try withoutGradients {
+    var parts: [[Tensor]] = []
+    var labels: [Tensor] = []
+    try lab.forEachBatch(of: validation) { batch in
+      let all = try logits(lab.model(batch.inputs))
+      parts.append(modalities.map { all[$0] })
+      labels.append(batch.labels)
+    }
+    let truths = try Tensor.cat(labels, 0)
+    let whole = try modalities.indices.map { place in try Tensor.cat(parts.map { $0[place] }, 0) }
+    var sum = try whole[0] * 0
+    for given in 1...10 {
+      let losses = try whole.map { try lab.model.task.loss((sum + $0) / Double(given), truths).scalar() }
+      guard let best = losses.indices.min(by: { losses[$0] < losses[$1] }) else { break }
+      counts[best] += 1
+      sum = try sum + whole[best]
+    }
+  }
+  return Dictionary(zip(modalities.map(\.name), counts.map { $0 / 10 }), uniquingKeysWith: { $1 })
+}
