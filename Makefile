@@ -33,7 +33,7 @@ openvino: ## fetch OpenVINO into .openvino, which runs ONNX models that are audi
 plotly: ## fetch Plotly.js into .plotly, for the figures of reports
 	@scripts/plotly.sh
 
-setup: libtorch plotly ## libtorch, Plotly.js, Arrow, and the system's libraries for pictures, sounds, archives and digests
+setup: libtorch plotly ## libtorch, Plotly.js, Arrow, and the system's libraries for pictures, sounds, archives, HDF5 and digests
 	@scripts/arrow.sh --if-quick
 	@scripts/system-libraries.sh
 

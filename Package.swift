@@ -68,6 +68,21 @@ let soundTargets: [Target] =
 let sounds: [Target.Dependency] = hasSndFile ? ["CLibSndFile"] : []
 let heard: [SwiftSetting] = hasSndFile ? [.define("READS_SOUNDS")] : []
 
+// libhdf5, which reads arrays in HDF5 files; Debian keeps its header in a folder of its own.
+let hasHDF5 = ["/usr/include", "/usr/include/hdf5/serial", "/usr/local/include", "/opt/homebrew/include"].contains {
+  FileManager.default.fileExists(atPath: "\($0)/hdf5.h")
+}
+let arrayTargets: [Target] =
+  hasHDF5
+  ? [
+    .systemLibrary(name: "CLibHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
+    .target(
+      name: "CHDF5", dependencies: ["CLibHDF5"], cSettings: strictness.isEmpty ? [] : [.unsafeFlags(strictness)],
+      linkerSettings: [.linkedLibrary("hdf5")]),
+  ] : []
+let arrays: [Target.Dependency] = hasHDF5 ? ["CHDF5"] : []
+let stored: [SwiftSetting] = hasHDF5 ? [.define("READS_HDF5")] : []
+
 // OpenVINO, which runs ONNX models that are audited: OPENVINO, else the folder that `make openvino` fills.
 let openvino = Context.environment["OPENVINO"] ?? "\(packageFolder)/.openvino"
 let hasOpenVINO = FileManager.default.fileExists(atPath: "\(openvino)/include/openvino/c/openvino.h")
@@ -152,7 +167,8 @@ let package = Package(
         + (giflib.isEmpty ? [] : [.unsafeFlags(giflib.map { "-L\($0)/lib" })])),
     target("Encoders", ["CImage", "Records", "Torch", "TorchNN", "Multimodal"] + sounds, hurried + heard),
     target(
-      "Datasets", ["CLibArchive", "CZlib", "Records", "Torch", "Multimodal", "Evaluation"] + readers, hurried + read),
+      "Datasets", ["CLibArchive", "CZlib", "Records", "Torch", "Multimodal", "Evaluation"] + readers + arrays,
+      hurried + read + stored),
 
     // Methods and measures
     target("Balancing", ["Records", "Torch", "TorchNN", "Multimodal"], hurried),
@@ -210,7 +226,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     tests("EndToEndTests", ["Datasets", "Records", "Torch"]),
-  ] + arrowTargets + soundTargets + modelTargets,
+  ] + arrowTargets + soundTargets + arrayTargets + modelTargets,
   cxxLanguageStandard: .cxx20
 )
 

@@ -70,6 +70,14 @@ put("arrow", "no-end", stream[:-8])
 put("arrow", "length-of-gigabytes", b"\xff\xff\xff\xff" + struct.pack("<I", 2**31 - 1) + bytes(64))
 put("arrow", "head", b"ARROW1\0\0" + bytes(8) + struct.pack("<I", 2**30) + b"ARROW1")
 
+# HDF5: what h5py wrote for tests, whole, cut off, and with sizes that it does not hold.
+arrays = root / "Tests/Golden/hdf5"
+for name in ["kinds", "links", "multibench", "v110", "regression"]:
+    put("hdf5", name, (arrays / f"{name}.h5").read_bytes())
+put("hdf5", "cut", (arrays / "regression.h5").read_bytes()[:-100])
+put("hdf5", "signature", b"\x89HDF\r\n\x1a\n")
+put("hdf5", "no-end", b"\x89HDF\r\n\x1a\n" + bytes(5) + b"\x08\x08\0\x04\0\x10\0" + b"\xff" * 64)
+
 
 def tar(*members, cut=None, kind=tarfile.USTAR_FORMAT):
     data = io.BytesIO()

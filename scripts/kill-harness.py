@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Kills training, comparing, encoding and importing at random moments, again and again, and compares every bit with work
+"""Kills training, comparing, encoding (of folders, archives and Parquet files) and importing at random moments, again and again, and compares every bit with work
 that was left in peace.
 
   scripts/kill-harness.py [--seesaw PATH] [--kills N] [--seed N] [--only WORD] [--keep FOLDER]
 
 After every kill, what lies under a final name must be whole; at the end everything must be as in the reference, times
-excepted. Exits 1 where something is not.
+excepted. Exits 1 where something is not. Parquet files of some hundred rows need pyarrow in the Python that runs this; without it
+those of Tests/Golden/tables are encoded.
 """
 import argparse
+import io
 import json
 import os
 import random
@@ -16,6 +18,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import zlib
@@ -72,6 +75,42 @@ def raw_samples(folder, count=40):
         (folder / f"{i}.png").write_bytes(picture)
         lines.append(f'{i},{i}.png,"a {label} of number {i} on a {["mat", "rug", "bed"][i % 3]}",{label},{split}')
     (folder / "samples.csv").write_text("\n".join(lines) + "\n")
+
+
+def archives(raw, folder, gzip):
+    """The samples of a folder as two archives in the manner of WebDataset."""
+    folder.mkdir()
+    samples = [line.split(",") for line in (raw / "samples.csv").read_text().splitlines()[1:]]
+    for part in range(2):
+        name = folder / f"part-{part}.tar{'.gz' if gzip else ''}"
+        with tarfile.open(name, "w:gz" if gzip else "w", format=tarfile.USTAR_FORMAT) as archive:
+            for number, _, text, label, _ in samples[part::2]:
+                members = {"png": (raw / f"{number}.png").read_bytes(), "txt": text.encode(), "cls": label.encode()}
+                for ending, data in members.items():
+                    entry = tarfile.TarInfo(f"{number}.{ending}")
+                    entry.size = len(data)
+                    archive.addfile(entry, io.BytesIO(data))
+
+
+def parquet(raw, folder):
+    """The same as Parquet files of several row groups, by split; whether they could be written."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        return False
+    folder.mkdir()
+    samples = [line.split(",") for line in (raw / "samples.csv").read_text().splitlines()[1:]]
+    kind = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    for split in ("train", "validation", "test"):
+        rows = [row for row in samples if row[4] == split]
+        pictures = [{"bytes": (raw / row[1]).read_bytes(), "path": row[1]} for row in rows]
+        table = pyarrow.table({
+            "id": [row[0] for row in rows], "image": pyarrow.array(pictures, kind), "text": [row[2] for row in rows],
+            "label": [row[3] for row in rows],
+        })
+        pyarrow.parquet.write_table(table, folder / f"{split}-00000-of-00001.parquet", row_group_size=7)
+    return True
 
 
 def stored(path):
@@ -253,6 +292,21 @@ def main():
     words = ["--methods", "joint,mslr", "--seeds", "2", "--tune", "3", *quick, *often]
     cases.append(("compare --tune", lambda out, w=words: ["compare", "data", *w, "--out", out], 2))
     cases.append(("encode", lambda out: ["encode", "raw", "--out", out], 3))
+    raw = work / "raw"
+    for name, gzip in (("tar", False), ("tar.gz", True)):
+        if not (work / name).exists():
+            archives(raw, work / name, gzip)
+        cases.append((f"encode {name}", lambda out, n=name: ["encode", n, "--out", out], 2))
+    doctor = subprocess.run([arguments.seesaw, "doctor"], capture_output=True, text=True, env=harness.environment).stdout
+    golden = ROOT / "Tests/Golden"
+    if "Parquet and Arrow files by" in doctor:
+        if not (work / "parquet").exists() and not parquet(raw, work / "parquet"):
+            print("pyarrow is not there: the Parquet files are those of Tests/Golden/tables", flush=True)
+            shutil.copytree(golden / "tables/image-text", work / "parquet")
+        cases.append(("encode parquet", lambda out: ["encode", "parquet", "--out", out], 3))
+    if "HDF5 by" in doctor:
+        file = str(golden / "hdf5/multibench.h5")
+        cases.append(("import hdf5", lambda out: ["import", file, "--out", out, "--name", "made"], 1))
     cases.append(("encode again", lambda out: ["encode", "raw", "--out", out, "--again"], 2))
     cases.append(("import", lambda out: ["import", "made.safetensors", "--out", out, "--name", "made"], 2))
     cases.append(("train again", lambda out: ["train", "data", "--out", out, *quick, *often, "--again"], 1))

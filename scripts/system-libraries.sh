@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what reads pictures (JPEG, PNG, WebP, GIF, TIFF), archives and sounds and, on Linux, what computes SHA-256, where it is missing.
+# Installs what reads pictures (JPEG, PNG, WebP, GIF, TIFF), archives, sounds and HDF5 files and, on Linux, what computes SHA-256, where it is missing.
 set -euo pipefail
 
 say() { printf 'system libraries: %s\n' "$1"; }
@@ -10,7 +10,7 @@ fail() {
   exit 1
 }
 
-libraries=(libjpeg libpng libwebp libwebpdemux libgif libtiff-4 zlib libarchive sndfile)
+libraries=(libjpeg libpng libwebp libwebpdemux libgif libtiff-4 zlib libarchive sndfile hdf5)
 # macOS has CryptoKit.
 [ "$(uname -s)" = Darwin ] || libraries+=(libcrypto)
 
@@ -43,15 +43,15 @@ fi
 case "$(uname -s)" in
   Darwin)
     command -v brew >/dev/null \
-      || fail "missing: $lacking" "install Homebrew, then: brew install pkgconf jpeg-turbo libpng webp giflib libtiff libarchive libsndfile"
-    brew install --quiet pkgconf jpeg-turbo libpng webp giflib libtiff libarchive libsndfile
+      || fail "missing: $lacking" "install Homebrew, then: brew install pkgconf jpeg-turbo libpng webp giflib libtiff libarchive libsndfile hdf5"
+    brew install --quiet pkgconf jpeg-turbo libpng webp giflib libtiff libarchive libsndfile hdf5
     # Homebrew links no pkg-config file of what macOS has of its own.
     export PKG_CONFIG_PATH="$(brew --prefix libarchive)/lib/pkgconfig:${PKG_CONFIG_PATH:-}"
     ;;
   Linux)
-    wanted="pkg-config libpng-dev libwebp-dev libgif-dev libtiff-dev zlib1g-dev libarchive-dev libsndfile1-dev libssl-dev and libjpeg62-turbo-dev (Debian) or libjpeg-turbo8-dev (Ubuntu)"
+    wanted="pkg-config libpng-dev libwebp-dev libgif-dev libtiff-dev zlib1g-dev libarchive-dev libsndfile1-dev libhdf5-dev libssl-dev and libjpeg62-turbo-dev (Debian) or libjpeg-turbo8-dev (Ubuntu)"
     command -v apt-get >/dev/null || fail "missing: $lacking" \
-      "install pkg-config and the development packages of libjpeg-turbo, libpng, libwebp, giflib, libtiff, zlib, libarchive, libsndfile and OpenSSL"
+      "install pkg-config and the development packages of libjpeg-turbo, libpng, libwebp, giflib, libtiff, zlib, libarchive, libsndfile, libhdf5 and OpenSSL"
     root=()
     if [ "$(id -u)" -ne 0 ]; then
       command -v sudo >/dev/null \
@@ -70,12 +70,12 @@ case "$(uname -s)" in
     done
     ${root[@]+"${root[@]}"} env DEBIAN_FRONTEND=noninteractive \
       apt-get -qq install -y --no-install-recommends pkg-config "$jpeg" libpng-dev libwebp-dev libgif-dev libtiff-dev zlib1g-dev \
-      libarchive-dev libsndfile1-dev libssl-dev \
+      libarchive-dev libsndfile1-dev libhdf5-dev libssl-dev \
       >/dev/null \
       || fail "apt-get could not install them" "by hand: apt-get install $wanted"
     ;;
   *)
-    fail "missing: $lacking" "install libjpeg-turbo, libpng, libwebp, giflib, libtiff, zlib, libarchive, libsndfile, OpenSSL and pkg-config"
+    fail "missing: $lacking" "install libjpeg-turbo, libpng, libwebp, giflib, libtiff, zlib, libarchive, libsndfile, libhdf5, OpenSSL and pkg-config"
     ;;
 esac
 

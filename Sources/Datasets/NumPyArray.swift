@@ -6,7 +6,7 @@ public struct NumPyArray: Sendable {
   public enum Kind: String, Sendable, CaseIterable {
     case real, integer, boolean, text
 
-    var plural: String {
+    package var plural: String {
       switch self {
       case .real: "real numbers"
       case .integer: "whole numbers"
@@ -23,7 +23,7 @@ public struct NumPyArray: Sendable {
   private let path: String
   private let elements: NumPyElements
   private let isFortranOrder: Bool
-  private let data: Data
+  let data: Data
 
   /// Reads an array from the bytes of a `.npy` file.
   init(_ bytes: Data, name: String, path: String) throws(NumPyError) {
@@ -37,14 +37,17 @@ public struct NumPyArray: Sendable {
     data = bytes.dropFirst(header.dataOffset)
   }
 
-  public var kind: Kind {
-    switch elements.form {
-    case .float: .real
-    case .signed, .unsigned: .integer
-    case .boolean: .boolean
-    case .bytes, .characters: .text
-    }
+  /// Elements in row-major order that come out of a file of another format.
+  init(_ data: Data, _ elements: NumPyElements, _ shape: [Int], name: String, path: String) {
+    self.name = name
+    self.path = path
+    self.shape = shape
+    self.elements = elements
+    isFortranOrder = false
+    self.data = data
   }
+
+  public var kind: Kind { elements.kind }
 
   /// Whether the elements are whole numbers from 0 to 255, a byte each.
   public var isBytes: Bool { elements.form == .unsigned && elements.byteCount == 1 }

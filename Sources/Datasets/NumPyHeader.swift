@@ -88,6 +88,15 @@ struct NumPyElements: Equatable {
   /// At least 1.
   let byteCount: Int
 
+  var kind: NumPyArray.Kind {
+    switch form {
+    case .float: .real
+    case .signed, .unsigned: .integer
+    case .boolean: .boolean
+    case .bytes, .characters: .text
+    }
+  }
+
   /// A type as a header spells it: byte order, letter, size.
   init(_ name: String) throws(NumPyFault) {
     let spelling = name.utf8.first.map { "<>|=".utf8.contains($0) } == true ? name.dropFirst() : name[...]

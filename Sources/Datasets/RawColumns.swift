@@ -37,6 +37,12 @@ enum RawRole: String, CaseIterable {
   }
 }
 
+/// What columns and arrays are usually called.
+package enum UsualNames {
+  /// Whether labels are often called so.
+  package static func isLabel(_ name: String) -> Bool { RawColumns.role(of: name) == .label }
+}
+
 /// Which column of a table is what.
 struct RawColumns {
   /// By role, in the order in which several are put together.

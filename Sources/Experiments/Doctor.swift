@@ -35,11 +35,13 @@ extension Experiment {
     let archives = "tar archives by \(ReadableFiles.archives)"
     let sounds = SoundLibrary.version.map { "FLAC, Ogg and MP3 by \($0)" } ?? "of sounds WAVE alone"
     let tables = ReadableFiles.arrow.map { "Parquet and Arrow files by Arrow \($0)" } ?? "no Parquet or Arrow files"
+    let arrays = HDF5File.version.map { "HDF5 by libhdf5 \($0)" } ?? "no HDF5"
     var remedies: [String] = []
     if ReadableFiles.arrow == nil { remedies.append("'make arrow' and a build add Parquet") }
     if SoundLibrary.version == nil { remedies.append("libsndfile's development files and a build add sounds") }
+    if HDF5File.version == nil { remedies.append("libhdf5's development files and a build add HDF5") }
     return Finding(
-      "readers", .good, "\(tables), \(archives), \(sounds)",
+      "readers", .good, "\(tables), \(archives), \(sounds), \(arrays)",
       remedy: remedies.isEmpty ? nil : remedies.joined(separator: "; "))
   }
 

@@ -125,7 +125,7 @@ extension ImportRequest {
     urls[""] = file
     guard !urls.isEmpty else {
       throw Diagnosis(
-        "no file to import is named", remedy: "name a .npz, .npy or .safetensors file", exitStatus: .usage)
+        "no file to import is named", remedy: "name a .npz, .npy, .safetensors or HDF5 file", exitStatus: .usage)
     }
     return try urls.mapValues { url in
       try NumPyFile.requireRegular(url)

@@ -12,6 +12,8 @@ struct ImportArray {
     case numbers([Double])
     case wholes([Int])
     case texts([String])
+    /// Read whenever it is asked for.
+    case stored(HDF5Array)
     /// One after the other.
     case joined([ImportArray])
   }
@@ -45,6 +47,8 @@ struct ImportArray {
     }
   }
 
+  init(_ array: HDF5Array) { self.init(array.name, array.shape, array.kind, .stored(array)) }
+
   init(_ name: String, texts: [String]) { self.init(name, [texts.count], .text, .texts(texts)) }
 
   /// Arrays one after the other, of which only the first extent may differ; another length of sequences, too.
@@ -71,8 +75,8 @@ struct ImportArray {
     self.content = content
   }
 
-  /// The shape without a last dimension of one.
-  var column: [Int] { shape.count == 2 && shape[1] == 1 ? [shape[0]] : shape }
+  /// [N] where every other dimension is one, else the shape.
+  var column: [Int] { shape.count > 1 && shape.dropFirst().allSatisfy { $0 == 1 } ? [shape[0]] : shape }
 
   /// The rows of each of the arrays that it was put together from.
   var partCounts: [Int] {
@@ -86,6 +90,7 @@ struct ImportArray {
     case .numbers(let numbers): numbers
     case .wholes(let numbers): numbers.map(Double.init)
     case .texts: []
+    case .stored: try loaded().doubles()
     case .joined(let parts): try parts.flatMap { try $0.doubles() }
     }
   }
@@ -97,6 +102,7 @@ struct ImportArray {
     case .numbers(let numbers): numbers.map { Int($0) }
     case .wholes(let numbers): numbers
     case .texts: []
+    case .stored: try loaded().ints()
     case .joined(let parts): try parts.flatMap { try $0.ints() }
     }
   }
@@ -105,6 +111,7 @@ struct ImportArray {
     switch content {
     case .numpy(let array): try array.strings()
     case .texts(let texts): texts
+    case .stored: try loaded().strings()
     case .joined(let parts): try parts.flatMap { try $0.strings() }
     case .tensor, .numbers, .wholes: []
     }
@@ -115,9 +122,19 @@ struct ImportArray {
     switch content {
     case .numpy(let array): try array.words()
     case .texts(let texts): texts
+    case .stored: try loaded().words()
     case .joined(let parts): try parts.flatMap { try $0.words() }
     case .tensor, .numbers, .wholes:
       kind == .real ? try doubles().map { Int(exactly: $0).map(String.init) ?? "\($0)" } : try ints().map(String.init)
+    }
+  }
+
+  /// The same with its elements in memory.
+  private func loaded() throws -> ImportArray {
+    guard case .stored(let array) = content else { return self }
+    switch try array.whole() {
+    case .numbers(let numbers): return ImportArray(name, numbers)
+    case .texts(let texts): return ImportArray(name, shape, .text, .texts(texts))
     }
   }
 
@@ -152,6 +169,7 @@ struct ImportArray {
     switch content {
     case .numpy(let array): return array.isBytes
     case .tensor(let tensor): return tensor.elementType == .uint8
+    case .stored(let array): return array.isBytes
     case .joined(let parts): return parts.allSatisfy(\.isPixels)
     case .numbers, .wholes, .texts: return false
     }
@@ -175,11 +193,12 @@ struct ImportArray {
   /// The numbers as [N, D] float32, sequences [N, T, D] pooled; pictures as they are.
   func features(_ pooling: ImportPooling) throws -> Tensor {
     if case .joined(let parts) = content { return try Tensor.cat(parts.map { try $0.features(pooling) }, 0) }
+    if case .stored(let array) = content { return try features(of: array, pooling) }
     if isPixels {
       switch content {
       case .numpy(let array): return try Tensor(array.bytes(), shape: shape)
       case .tensor(let tensor): return tensor
-      case .numbers, .wholes, .texts, .joined: break
+      case .numbers, .wholes, .texts, .stored, .joined: break
       }
     }
     let (steps, width) = inner ?? (1, 1)
@@ -191,6 +210,19 @@ struct ImportArray {
     default: all = try Tensor(doubles().map { Float($0) }, shape: extents)
     }
     return steps > 1 ? try pooling(all) : all
+  }
+
+  /// The same, some megabytes of the file at a time: a long sequence is pooled before the next is read.
+  private func features(of array: HDF5Array, _ pooling: ImportPooling) throws -> Tensor {
+    let row = isPixels ? shape.dropFirst().reduce(1, *) : MemoryLayout<Float>.size * (inner?.width ?? 1)
+    try array.require(Double(row) * Double(shape[0]))
+    var parts: [Tensor] = []
+    try array.windows { rows in
+      guard case .numbers(let numbers) = rows else { return }
+      parts.append(try ImportArray(name, numbers).features(pooling))
+    }
+    if parts.count == 1 { return parts[0] }
+    return parts.isEmpty ? try Tensor.zeros([0, inner?.width ?? 1]) : try Tensor.cat(parts, 0)
   }
 }
 
@@ -214,6 +246,8 @@ struct ImportArrays {
   /// What a person should know of how they were read.
   private(set) var notes: [String] = []
   private var loaders: [String: () throws -> ImportArray] = [:]
+  /// Why arrays that are there are not read, by name.
+  private(set) var unread: [String: String] = [:]
 
   init(_ request: ImportRequest) throws {
     place = (request.file ?? request.parts.min { $0.key < $1.key }?.value)?.relativePath ?? ""
@@ -235,6 +269,10 @@ struct ImportArrays {
       for name in file.names { add(name) { ImportArray(name, try file.tensor(name)) } }
       return
     }
+    if HDF5File.isOne(url) {
+      try add(HDF5File(at: url))
+      return
+    }
     if NumberTable.endings.contains(ending) {
       throw Diagnosis(
         "a table of numbers holds one array, and does not say which", place: url.relativePath,
@@ -243,6 +281,20 @@ struct ImportArrays {
     let file = try NumPyFile(at: url)
     try file.requireRoom()
     for name in file.names { add(name) { ImportArray(name, try file.array(name)) } }
+  }
+
+  private mutating func add(_ file: HDF5File) throws {
+    notes += file.notes
+    for array in file.arrays {
+      unread[array.name] = array.problem
+      add(array.name) {
+        try array.require(0)
+        return ImportArray(array)
+      }
+    }
+    guard !names.contains(ImportSplitNames.array), let split = try ImportSplitNames.array(of: file) else { return }
+    if let texts = split.texts { add(ImportSplitNames.array) { ImportArray(ImportSplitNames.array, texts: texts) } }
+    notes.append(split.note)
   }
 
   /// The one array of a file.
@@ -258,11 +310,23 @@ struct ImportArrays {
       add(role) { ImportArray(role, table) }
       return
     }
+    func severalArrays(_ count: Int, _ remedy: String) -> Diagnosis {
+      Diagnosis(
+        "'\(role)' should be one array, the file holds \(count)", place: url.relativePath, remedy: remedy,
+        exitStatus: .input)
+    }
+    if HDF5File.isOne(url) {
+      let file = try HDF5File(at: url)
+      guard let only = file.arrays.first, file.arrays.count == 1 else {
+        throw severalArrays(file.arrays.count, "name the file alone, and its arrays with --modalities, --labels, …")
+      }
+      try only.require(0)
+      add(role) { ImportArray(only.named(role)) }
+      return
+    }
     let file = try NumPyFile(at: url)
     guard let only = file.names.first, file.names.count == 1 else {
-      throw Diagnosis(
-        "'\(role)' should be one array, the file holds \(file.names.count)", place: url.relativePath,
-        remedy: "save it with numpy.save", exitStatus: .input)
+      throw severalArrays(file.names.count, "save it with numpy.save")
     }
     add(role) { ImportArray(role, try file.array(only)) }
   }
@@ -274,6 +338,7 @@ struct ImportArrays {
     for stem in splits.stems {
       let parts = stem.arrays
       names.removeAll { parts.contains($0) }
+      unread[stem.name] = parts.compactMap { unread[$0] }.first
       add(stem.name) {
         try ImportArray(stem.name, joining: parts.compactMap { try old[$0]?() }, place: place)
       }
@@ -303,70 +368,5 @@ struct ImportArrays {
     throw Diagnosis(
       "there is no array '\(name)'", place: place, found: ["arrays: \(quoted.isEmpty ? "none" : quoted)"],
       remedy: nearest(to: name, in: names).map { "did you mean '\($0)'?" }, exitStatus: .usage)
-  }
-}
-
-/// Arrays whose names say which split they are of: `X_train`, `test_y`, `image_val`.
-struct ImportSplitNames {
-  struct Stem {
-    let name: String
-    /// In the order of the splits.
-    let arrays: [String]
-  }
-
-  let stems: [Stem]
-  /// Those there are, training first.
-  let splits: [RawSplit]
-  /// The stem that is the labels.
-  let labels: String
-
-  /// What the array of the splits is called.
-  static let array = "split"
-
-  /// Nil where the names say nothing of the kind, or a split is given otherwise.
-  init?(_ names: [String], _ request: ImportRequest) {
-    guard request.split == nil, !names.contains(Self.array) else { return nil }
-    var found: [(stem: String, split: RawSplit, array: String)] = []
-    for name in names { if let (stem, split) = Self.taken(name) { found.append((stem, split, name)) } }
-    let order = [RawSplit.train, .validation, .test].filter { split in found.contains { $0.split == split } }
-    guard order.count > 1, order.first == .train else { return nil }
-    var stems: [Stem] = []
-    for stem in found.map(\.stem) where !stems.contains(where: { $0.name == stem }) {
-      let own = found.filter { $0.stem == stem }
-      // What is not there for every split, or twice, or of a name that is taken, is left as it is.
-      guard own.count == order.count, Set(own.map(\.split)).count == order.count, !names.contains(stem) else {
-        continue
-      }
-      stems.append(Stem(name: stem, arrays: order.compactMap { split in own.first { $0.split == split }?.array }))
-    }
-    let candidates = ImportChoice.labelNames(request.labels)
-    guard let labels = candidates.lazy.compactMap({ name in stems.first { $0.name.lowercased() == name } }).first,
-      stems.count > 1
-    else { return nil }
-    self.stems = stems
-    self.labels = labels.name
-    splits = order
-  }
-
-  /// A name without the split in it, and the split.
-  private static func taken(_ name: String) -> (stem: String, split: RawSplit)? {
-    let separators: Set<Character> = ["_", "-", ".", "/", " "]
-    if let place = name.firstIndex(where: separators.contains),
-      let split = ImportSplit.split(named: String(name[..<place]))
-    {
-      let stem = String(name[name.index(after: place)...])
-      return stem.isEmpty ? nil : (stem, split)
-    }
-    if let place = name.lastIndex(where: separators.contains),
-      let split = ImportSplit.split(named: String(name[name.index(after: place)...]))
-    {
-      let stem = String(name[..<place])
-      return stem.isEmpty ? nil : (stem, split)
-    }
-    // Xtrain, ytest.
-    if let first = name.first, "xXyY".contains(first), let split = ImportSplit.split(named: String(name.dropFirst())) {
-      return (String(first), split)
-    }
-    return nil
   }
 }

@@ -39,13 +39,13 @@ struct ImportChoice {
 
   init(_ request: ImportRequest, _ arrays: ImportArrays) throws {
     let isUsual = request.labels == Self.usualLabels[0]
-    let usual = Self.usualLabels.lazy.compactMap { name in arrays.names.first { $0.lowercased() == name } }.first
+    let usual = Self.usualLabels.lazy.compactMap { name in arrays.names.first { Self.word($0) == name } }.first
     labels = isUsual ? usual ?? request.labels : request.labels
     guard arrays.names.contains(labels) || !isUsual else {
       throw Diagnosis(
         "there are no labels", place: arrays.place,
         found: ["arrays: " + arrays.names.map { "'\($0)'" }.joined(separator: ", ")],
-        remedy: "say which array holds them:  --labels NAME", exitStatus: .input)
+        remedy: "say which array holds them:  --labels \(Self.likelyLabels(arrays) ?? "NAME")", exitStatus: .input)
     }
     try arrays.require(labels)
     split = request.split ?? (arrays.names.contains(ImportSplitNames.array) ? ImportSplitNames.array : nil)
@@ -64,17 +64,35 @@ struct ImportChoice {
     if modalities.count == 1 { notes.append("there is one modality, and nothing to balance it with") }
   }
 
+  /// The name of an array without the groups that it lies in, in small letters.
+  private static func word(_ name: String) -> String {
+    (name.split(separator: "/").last.map(String.init) ?? name).lowercased()
+  }
+
+  /// An array that is called as labels often are, where nothing is called `labels`.
+  static func likelyLabels(_ arrays: ImportArrays) -> String? { arrays.names.first { UsualNames.isLabel(word($0)) } }
+
+  /// What a modality is called that is an array in a group: by the array, where no other is called so.
+  private static func modality(of name: String, _ names: [String]) -> String {
+    guard let last = name.split(separator: "/").last.map(String.init), last != name else { return name }
+    return names.count { $0 == last || $0.hasSuffix("/\(last)") } == 1 ? last : name.replacing("/", with: "-")
+  }
+
   /// Takes every array that can be features.
   private mutating func choose(_ arrays: ImportArrays, except spoken: Set<String>) throws {
     var left: [String] = []
     for name in arrays.names where !spoken.contains(name) {
       func leaveOut(_ why: String) { left.append("array '\(name)' is left out: \(why)") }
+      if let why = arrays.unread[name] {
+        leaveOut(why)
+        continue
+      }
       let array: ImportArray
       do { array = try arrays.load(name) } catch let error as NumPyError where error.problem == .pickled {
         leaveOut("it holds Python objects (a pickle), which are not read")
         continue
       }
-      let word = name.lowercased()
+      let word = Self.word(name)
       let taken = "--modalities takes it where it is features all the same"
       if Self.usualLabels.contains(word) {
         leaveOut("its name says labels, and '\(labels)' are the labels")
@@ -86,10 +104,10 @@ struct ImportChoice {
         leaveOut("its name says that it is no features; \(taken)")
       } else if Self.usualIDs.contains(word) || Self.usualGroups.contains(word) {
         leaveOut("its name says ids or groups; \(taken)")
-      } else if array.kind == .integer || array.kind == .boolean, array.column.count == 1 {
+      } else if array.kind == .integer || array.kind == .boolean, array.shape.count < 3, array.column.count == 1 {
         leaveOut("one column of \(array.kind == .boolean ? "truth values" : "whole numbers") is no features; \(taken)")
       } else {
-        modalities.append((name, name))
+        modalities.append((Self.modality(of: name, arrays.names), name))
         held[name] = array
       }
     }
@@ -107,6 +125,7 @@ struct ImportChoice {
     _ asked: String?, _ usual: [String], _ arrays: ImportArrays, _ rows: Int, _ spoken: Set<String>
   ) throws -> String? {
     func fits(_ name: String) throws -> Bool {
+      if asked == nil, arrays.unread[name] != nil { return false }
       let array: ImportArray
       do { array = try arrays.load(name) } catch let error as NumPyError where error.problem == .pickled && asked == nil
       {
@@ -123,7 +142,7 @@ struct ImportChoice {
       return asked
     }
     for word in usual {
-      for name in arrays.names where name.lowercased() == word && !spoken.contains(name) {
+      for name in arrays.names where Self.word(name) == word && !spoken.contains(name) {
         if try fits(name) { return name }
       }
     }
@@ -135,6 +154,7 @@ struct ImportChoice {
     let taken = request.modalities.map(\.array)
     guard let name = ["classes", "class_names"].first(where: { arrays.names.contains($0) && !taken.contains($0) })
     else { return nil }
+    guard arrays.unread[name] == nil else { return nil }
     let array = try arrays.load(name)
     return array.kind == .text && array.shape.count == 1 ? name : nil
   }

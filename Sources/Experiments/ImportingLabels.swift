@@ -150,8 +150,8 @@ extension ImportLabels {
     let given: [String]
     var notes: [String] = []
 
-    func wrong(_ what: String, found: [String] = []) -> Diagnosis {
-      Diagnosis(what, place: place, found: found, exitStatus: .input)
+    func wrong(_ what: String, found: [String] = [], remedy: String? = nil) -> Diagnosis {
+      Diagnosis(what, place: place, found: found, remedy: remedy, exitStatus: .input)
     }
 
     func texts() throws -> (labels: [Int], classes: [String]) {
@@ -207,7 +207,9 @@ extension ImportLabels {
       let values = try array.doubles()
       let bad = values.indices.filter { Int(exactly: values[$0]) == nil }
       guard bad.isEmpty else {
-        throw wrong("labels are classes, '\(array.name)' is not a whole number in \(ImportRows.words(bad))")
+        throw wrong(
+          "labels are classes, '\(array.name)' is not a whole number in \(ImportRows.words(bad))",
+          remedy: "make classes of them first, such as labels >= 0")
       }
       return values.map { Int($0) }
     }

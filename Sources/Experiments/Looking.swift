@@ -20,8 +20,8 @@ extension Experiment {
       if FileManager.default.fileExists(atPath: place.appending(path: "dataset.json").path) {
         return lookAtFeatures(place)
       }
-    } else if ["npz", "npy", "safetensors"].contains(place.pathExtension.lowercased()) {
-      return ["a file of arrays, for features that were made elsewhere", next("import", place)]
+    } else if isArrays(place) {
+      return lookAtArrays(place)
     }
     return lookAtSamples(request)
   }
@@ -29,14 +29,14 @@ extension Experiment {
   /// Whether raw samples lie at a place, whether or not they can be read as they are.
   public static func isRaw(_ place: URL) -> Bool { RawDataset.isPlace(place) }
 
-  private static func next(_ command: String, _ place: URL, _ options: [String] = []) -> String {
+  static func next(_ command: String, _ place: URL, _ options: [String] = []) -> String {
     let name = place.deletingPathExtension().lastPathComponent
     let out = command == "encode" || command == "import" ? ["--out", quoted("\(name)-features")] : []
     return "next: " + (["seesaw", command, quoted(place.relativePath)] + out + options).joined(separator: " ")
   }
 
   /// As one would type it at the prompt.
-  private static func quoted(_ text: String) -> String {
+  static func quoted(_ text: String) -> String {
     let isPlain = text.allSatisfy { $0.isLetter || $0.isNumber || "/._-+@%,:=~".contains($0) }
     return isPlain && !text.isEmpty ? text : "'" + text.replacing("'", with: "'\\''") + "'"
   }
@@ -63,8 +63,8 @@ extension Experiment {
     }
   }
 
-  private static func few(_ names: [String], _ shown: Int = 8) -> String {
-    "\(names.count) (\(names.prefix(shown).joined(separator: ", "))\(names.count > shown ? ", …" : ""))"
+  static func few(_ names: [String], _ shown: Int = 8, separator: String = ", ") -> String {
+    "\(names.count) (\(names.prefix(shown).joined(separator: separator))\(names.count > shown ? "\(separator)…" : ""))"
   }
 
   private static func lookAtSamples(_ request: CheckRequest) -> [String] {

@@ -225,7 +225,7 @@ public struct EncodeSummary: Sendable, Codable {
 
 /// Features made elsewhere, to become a feature set.
 public struct ImportRequest: Sendable {
-  /// One .npz or .safetensors file with everything, or none where `parts` are given.
+  /// One .npz, .safetensors or HDF5 file with everything, or none where `parts` are given.
   public var file: URL?
   /// Arrays by role (`image`, `text`, `labels`, `split`, …) from files of their own (.npy, or .csv without names).
   public var parts: [String: URL] = [:]

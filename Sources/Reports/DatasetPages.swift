@@ -39,27 +39,21 @@ public enum DatasetPages {
 
     Without `--layout` a folder is known by its files, and `encode` says which data set it took it for. A sample that \
     cannot be read is left out and listed in `quarantine.jsonl`, or refused with `--strict`; `check` exits with 1 where \
-    something is amiss. Data of your own is a folder with `samples.csv` or `samples.jsonl`, or features in `.npz`, `.npy` \
-    or `.safetensors` (`seesaw import --help`).
+    something is amiss. Data of your own is read too ([samples](data-forms.md), [Parquet, archives, sounds](readers.md)), and features in `.npz`, `.npy`, \
+    `.safetensors` or HDF5 (`seesaw import --help`).
     """
 
   private static let closing = """
     ## Features in an HDF5 file
 
-    HDF5 is not read: of the data sets here only MM-IMDb comes as such a file, and that file (`multimodal_imdb.hdf5`) \
-    holds no text, only numbers of words whose vocabulary is a pickle. Its ready-made features become a feature set with \
-    a few lines of Python, where h5py is at hand:
-
-    ```python
-    import h5py, numpy as np
-    with h5py.File("multimodal_imdb.hdf5") as f:
-        n = len(f["genres"])
-        split = np.array(["train"] * 15552 + ["validation"] * 2608 + ["test"] * (n - 18160))
-        np.savez("mm-imdb.npz", image=f["vgg_features"][:], text=f["features"][:], labels=f["genres"][:], split=split)
-    ```
+    MM-IMDb also comes as `multimodal_imdb.hdf5`. It holds no text, only numbers of words whose vocabulary is a pickle; its \
+    ready-made features, its genres and its own split become a feature set (more in \
+    [features made elsewhere](features-made-elsewhere.md#hdf5)):
 
     ```
-    seesaw import mm-imdb.npz --modalities image,text --split split --task multi-label --metric macro-f1 --out mm-imdb
+    seesaw check multimodal_imdb.hdf5
+    seesaw import multimodal_imdb.hdf5 --labels genres --ids imdb_ids --modalities image=vgg_features,text=features \
+    --metric macro-f1 --out mm-imdb
     ```
     """
 

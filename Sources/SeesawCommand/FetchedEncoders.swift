@@ -1,3 +1,4 @@
+import Encoders
 import Experiments
 import Foundation
 import Multimodal
@@ -34,9 +35,23 @@ struct FetchedEncoders {
   }
 
   /// What somebody named, with the name of a fetched encoder as the path of its folder.
-  func path(_ named: String?, _ kind: RawInput.Kind) -> String? {
-    guard let named, named == Self.names[kind], !FileManager.default.fileExists(atPath: named) else { return named }
-    return folders[kind]?.path ?? named
+  ///
+  /// - Throws: `EncoderError.unknown`, with the fetched ones among those that there are, or a `Diagnosis` where one was not
+  ///   fetched.
+  func path(_ named: String?, _ kind: RawInput.Kind) throws -> String? {
+    guard let named, !FileManager.default.fileExists(atPath: named) else { return named }
+    let own = EncoderRegistry.encoders(of: kind).map { $0.name as String }
+    let others = EncoderRegistry.preparing.filter { $0.kind == kind }.map { $0.name as String }
+    if (own + others).contains(named) || named.contains(where: { "/:~".contains($0) }) { return named }
+    guard named == Self.names[kind] else {
+      let fetched = folders[kind].map { [$0.lastPathComponent] } ?? []
+      throw EncoderError.unknown(name: named, kind: kind, known: own + fetched + others)
+    }
+    guard let folder = folders[kind] else {
+      throw Diagnosis(
+        "the encoder '\(named)' has not been fetched", remedy: "make weights fetches it", exitStatus: .usage)
+    }
+    return folder.path
   }
 
   /// What the doctor says of them.

@@ -13,7 +13,7 @@ import Torch
 /// Shared by the tests, which feed the corpus and mutations of it, and by the fuzzer, which searches for more.
 public enum HostileParser: String, CaseIterable, Sendable {
   case safetensors, json, yaml, csv, jsonl, npy, npz, picture, sound, text, predict, records, table, answer
-  case parquet, arrow, tar
+  case parquet, arrow, tar, hdf5
   /// Folders, whose files stand one after the other, each after a line `==> name`.
   case tokenizer, checkpoint, dataset, report
 
@@ -46,6 +46,7 @@ public enum HostileParser: String, CaseIterable, Sendable {
     case .parquet: try samples(bytes, "a.parquet", folder)
     case .arrow: try samples(bytes, "a.arrow", folder)
     case .tar: try samples(bytes, "a.tar", folder)
+    case .hdf5: try hdf5(bytes, folder)
     case .tokenizer: try tokenizer(bytes, folder)
     case .checkpoint: try checkpoint(bytes, folder)
     case .dataset: try dataset(bytes, folder)
@@ -166,6 +167,14 @@ public enum HostileParser: String, CaseIterable, Sendable {
         try refusing { _ = try array.ints() }
         try refusing { _ = try array.strings() }
       }
+    }
+  }
+
+  private func hdf5(_ bytes: Data, _ folder: URL) throws {
+    let url = try file(bytes, "a.h5", folder)
+    try refusing {
+      let file = try HDF5File(at: url, limit: 1 << 24)
+      for array in file.arrays.prefix(64) { try refusing { _ = try array.whole() } }
     }
   }
 

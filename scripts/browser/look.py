@@ -25,7 +25,7 @@ def check(what, holds, found=""):
         print(f"  ✘ {failures[-1]}")
 
 
-def wait_until(page, expression, seconds=60):
+def wait_until(page, expression, seconds=180):
     """The page's policy lets no string be evaluated inside it, so it is asked from outside."""
     end = time.monotonic() + seconds
     while not page.evaluate(expression):
@@ -42,7 +42,9 @@ def scroll_through(page):
         page.evaluate(f"window.scrollTo(0, {y})")
         page.wait_for_timeout(40)
     wait_until(
-        page, "[...document.querySelectorAll('.plot')].every(p => p.dataset.drawn || !p.checkVisibility())")
+        page,
+        "[...document.querySelectorAll('.plot')].every(p => p.dataset.drawn || !p.checkVisibility()"
+        " || p.parentElement.querySelector('script').textContent === 'null')")
     page.evaluate("window.scrollTo(0, 0)")
     page.wait_for_timeout(200)
 
@@ -103,7 +105,7 @@ def saving(page, where, shots):
 
 
 def open_all(page):
-    page.evaluate("document.querySelectorAll('details').forEach(d => (d.open = true))")
+    page.evaluate("document.querySelectorAll('details.question').forEach(d => (d.open = true))")
 
 
 def overflow(page):

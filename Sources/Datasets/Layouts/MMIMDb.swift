@@ -38,7 +38,7 @@ enum MMIMDb: DatasetLayout {
         + "classes and are not used.",
       "Copies with the posters in images/ and the JSON files in labels/ are read too.",
       "multimodal_imdb.hdf5 holds the plots only as numbers of words, and their vocabulary is a pickle (metadata.npy), "
-        + "which is not read; its ready-made features are brought in by seesaw import (Documentation/datasets.md says how).",
+        + "which is not read; its ready-made features are brought in by seesaw import (Documentation/features-made-elsewhere.md).",
     ])
 
   private static func root(_ files: LayoutFiles) -> String? {
@@ -59,8 +59,9 @@ enum MMIMDb: DatasetLayout {
         reading.faults.append(
           .unsupported(
             "'\(archive)' holds no plots that can be read: numbers of words, whose vocabulary is a pickle",
-            remedy: "take mmimdb.tar.gz (split.json and dataset/), or bring its features in with seesaw import; "
-              + "Documentation/datasets.md says how"))
+            remedy:
+              "take mmimdb.tar.gz (split.json and dataset/), or bring its features in:  seesaw import \(archive) --labels genres "
+              + "--ids imdb_ids --modalities image=vgg_features,text=features --out FOLDER"))
       } else {
         reading.miss(["split.json", "dataset"])
       }

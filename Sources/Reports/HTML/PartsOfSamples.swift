@@ -54,9 +54,21 @@ extension HTMLReport {
     return file.path.hasPrefix(folder.path + "/") ? file : nil
   }
 
+  /// A picture that the page would like beside it.
+  struct Wanted {
+    /// By which the page finds it; a file only where the picture is none of another file's parts.
+    let place: URL
+    /// As the sample has it, and the folder of the raw data.
+    let name: String
+    let folder: URL
+  }
+
   /// The pictures that the page would like beside it.
-  var wanted: [URL] {
-    guard let evidence = exhibits else { return [] }
-    return evidence.telling.prefix(Self.mostSamples).compactMap { picture($0, evidence) }
+  var wanted: [Wanted] {
+    guard let evidence = exhibits, let raw = evidence.raw else { return [] }
+    return evidence.telling.prefix(Self.mostSamples).compactMap { sample in
+      guard let place = picture(sample, evidence), let name = sample.image else { return nil }
+      return Wanted(place: place, name: name, folder: URL(filePath: raw))
+    }
   }
 }

@@ -20,9 +20,12 @@ public enum ReportFolder {
   ///   - plotly: `plotly.min.js`; where it is nil the figures stand still, and the page says so.
   ///   - markdown: what `table.md` is to hold; the table alone by default.
   ///   - live: of runs that still train, the seconds after which the page is to be read again.
+  ///   - embedded: the bytes of a picture that lies within another file (a cell of a table, a member of an archive), by its
+  ///     name and the folder of the raw data; one that cannot be had is left out.
   public static func write(
     _ contents: ReportContents, cards: [MethodCard], version: String, made: String, plotly: URL?, to folder: URL,
-    markdown: String? = nil, live: Double? = nil
+    markdown: String? = nil, live: Double? = nil,
+    embedded: (_ name: String, _ folder: URL) throws -> Data? = { _, _ in nil }
   ) throws -> Made {
     let files = FileManager.default
     // A page takes a moment: whoever is writing one here is waited for.
@@ -38,15 +41,15 @@ public enum ReportFolder {
     }
     let wanted = HTMLReport(contents).wanted
     var pictures: [URL: String] = [:]
-    for source in wanted where pictures[source] == nil {
-      guard let form = try? pictureForm(source) else { continue }
+    for picture in wanted where pictures[picture.place] == nil {
+      guard let bytes = try? bytes(of: picture, embedded), let form = pictureForm(bytes) else { continue }
       let name = "images/\(pictures.count + 1).\(form)"
       let target = folder.appending(path: name)
       try Diagnosis.placing(target) {
         try files.createDirectory(at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
       }
-      try copy(source, to: target)
-      pictures[source] = name
+      try write(bytes, to: target)
+      pictures[picture.place] = name
     }
     let report = HTMLReport(
       contents, cards: cards, version: version, made: made, isStill: !hasPlotly, pictures: pictures,
@@ -75,7 +78,10 @@ public enum ReportFolder {
 
   /// Copies a file unless the same lies there already.
   private static func copy(_ source: URL, to target: URL) throws {
-    let data = try Diagnosis.placing(source) { try Data(contentsOf: source) }
+    try write(Diagnosis.placing(source) { try Data(contentsOf: source) }, to: target)
+  }
+
+  private static func write(_ data: Data, to target: URL) throws {
     if let there = try? Data(contentsOf: target), there == data { return }
     try AtomicFile.write(data, to: target)
   }
@@ -83,13 +89,24 @@ public enum ReportFolder {
   /// Larger pictures stay where they are.
   static let mostPictureBytes = 4 << 20
 
-  /// What a picture is, by its first bytes; nil where it is none that a browser shows, or too large.
-  static func pictureForm(_ url: URL) throws -> String? {
-    let values = try url.resourceValues(forKeys: [.fileSizeKey, .isRegularFileKey])
-    guard values.isRegularFile == true, let size = values.fileSize, size <= mostPictureBytes else { return nil }
-    let handle = try FileHandle(forReadingFrom: url)
-    defer { try? handle.close() }
-    let head = [UInt8](try handle.read(upToCount: 12) ?? Data())
+  /// The bytes of a picture; nil where there is none, or too large a one.
+  private static func bytes(
+    of picture: HTMLReport.Wanted, _ embedded: (_ name: String, _ folder: URL) throws -> Data?
+  ) throws -> Data? {
+    let values = try? picture.place.resourceValues(forKeys: [.fileSizeKey, .isRegularFileKey])
+    let bytes: Data?
+    if let values, values.isRegularFile == true {
+      guard let size = values.fileSize, size <= mostPictureBytes else { return nil }
+      bytes = try Data(contentsOf: picture.place)
+    } else {
+      bytes = values == nil ? try embedded(picture.name, picture.folder) : nil
+    }
+    return bytes.flatMap { $0.count <= mostPictureBytes ? $0 : nil }
+  }
+
+  /// What a picture is, by its first bytes; nil where it is none that a browser shows.
+  static func pictureForm(_ bytes: Data) -> String? {
+    let head = [UInt8](bytes.prefix(12))
     if head.starts(with: [0x89, 0x50, 0x4E, 0x47]) { return "png" }
     if head.starts(with: [0xFF, 0xD8, 0xFF]) { return "jpg" }
     if head.starts(with: Array("GIF8".utf8)) { return "gif" }

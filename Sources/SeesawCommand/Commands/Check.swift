@@ -53,6 +53,18 @@ struct Check: ParsableCommand, Exemplified {
     let begun = ContinuousClock.now
     let seen = Experiment.look(at: request)
     if !json { try output.answer(SeenText(seen, width: output.surroundings.width).text) }
+    if Experiment.isArrays(request.data) {
+      try Experiment.requireArrays(request.data)
+      let words = "of arrays nothing is compared before 'seesaw import' has made a feature set of them"
+      if json {
+        var findings = DataFindings(
+          dataset: request.data.deletingPathExtension().lastPathComponent, path: data, form: "arrays", counts: [:],
+          modalities: [], classes: [], looked: [words])
+        findings.seen = seen
+        try output.data(findings.json())
+      }
+      return output.say("Done", words)
+    }
     var findings = try Experiment.check(request, stop: Interruption.flag(), events: output.events)
     findings.seen = seen
     findings.seconds = (ContinuousClock.now - begun) / .seconds(1)

@@ -48,7 +48,8 @@ struct DatasetsCommand: ParsableCommand, Exemplified {
         Columns.text(
           [["name", "data set", "modalities", "task", "classes", "metric", "published"]] + rows, right: [4]))
       output.note(
-        "seesaw datasets show NAME tells more; any other data is a folder with samples.csv (seesaw encode --help)")
+        "seesaw datasets show NAME tells more; any other data: seesaw check FOLDER says what it is and which command takes it"
+      )
     }
   }
 

@@ -13,7 +13,9 @@ struct Demo: ParsableCommand, Exemplified {
 
   static let examples = ["seesaw demo", "seesaw demo --seeds 2 --out my-demo"]
 
-  @Option(help: ArgumentHelp("The folder of the emoji data, or of other raw samples.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp(
+      "The folder of the emoji data, or other raw samples: anything that encode reads.", valueName: "folder"))
   var data: String?
 
   @Option(help: ArgumentHelp("How many seeds: 0, 1, 2, ….", valueName: "number"))
@@ -91,7 +93,7 @@ struct DemoData {
       let url = URL(filePath: named)
       guard Self.holdsSamples(url) else {
         throw Diagnosis(
-          "there are no samples in '\(named)'", remedy: "name a folder with samples.csv or samples.jsonl",
+          "there are no samples in '\(named)'", remedy: "seesaw check says what is there, and which command takes it",
           exitStatus: .input)
       }
       return url
@@ -121,8 +123,6 @@ struct DemoData {
   }
 
   private static func holdsSamples(_ folder: URL) -> Bool {
-    ["samples.csv", "samples.jsonl"].contains {
-      FileManager.default.fileExists(atPath: folder.appending(path: $0).path)
-    }
+    Experiment.isRaw(folder)
   }
 }

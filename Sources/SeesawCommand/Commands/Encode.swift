@@ -151,8 +151,8 @@ struct Encode: ParsableCommand, Exemplified {
     var request = EncodeRequest(raw: URL(dataAt: raw), out: URL(filePath: out))
     let fetched = FetchedEncoders()
     request.usualEncoders = fetched.folders
-    request.imageEncoder = fetched.path(imageEncoder, .image)
-    request.textEncoder = fetched.path(textEncoder, .text)
+    request.imageEncoder = try fetched.path(imageEncoder, .image)
+    request.textEncoder = try fetched.path(textEncoder, .text)
     request.audioEncoder = audioEncoder
     request.imagePooling = try Self.choice(imagePooling, "--image-pooling")
     request.textPooling = try Self.choice(textPooling, "--text-pooling")

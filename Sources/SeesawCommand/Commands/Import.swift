@@ -7,9 +7,9 @@ struct Import: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract: "Make a feature set of features that were computed elsewhere.",
     discussion: """
-      From one .npz or .safetensors file with everything in it, or from .npy or .csv files, one an array. Of one file every \
-      array is a modality that can be: ids, index, mask, length and the like are left out with a note, and --modalities \
-      chooses. Arrays that are named by split (X_train, X_test, y_train, y_test) are put together. A row that cannot be used \
+      From one .npz, .safetensors or HDF5 file with everything in it, or from .npy or .csv files, one an array. Of one file \
+      every array is a modality that can be: ids, index, mask, length and the like are left out with a note, and --modalities \
+      chooses. Arrays that are named by split (X_train, X_test, y_train, train/vision) are put together. A row that cannot be used \
       is left out and listed in quarantine.jsonl; --strict refuses instead.
       """)
 
@@ -18,7 +18,7 @@ struct Import: ParsableCommand, Exemplified {
     "seesaw import --image image.npy --text text.csv --labels labels.csv --pooling max --out my-data",
   ]
 
-  @Argument(help: "A .npz or .safetensors file.")
+  @Argument(help: "A .npz, .safetensors or HDF5 file (.h5, .hdf5).")
   var file: String?
 
   @Option(
@@ -137,7 +137,7 @@ struct Import: ParsableCommand, Exemplified {
     }
     guard !features.isEmpty else {
       throw Diagnosis(
-        "there is nothing to import", remedy: "name a .npz or .safetensors file, or --image, --text and --labels",
+        "there is nothing to import", remedy: "name a .npz, .safetensors or HDF5 file, or --image, --text and --labels",
         exitStatus: .usage)
     }
     guard let labels else {

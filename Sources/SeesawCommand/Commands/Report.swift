@@ -1,5 +1,6 @@
 import ArgumentParser
 import Balancing
+import Datasets
 import Experiments
 import Foundation
 import Records
@@ -119,7 +120,8 @@ enum ReportPage {
     try ReportFolder.write(
       contents, cards: MethodRegistry.entries.map(\.card), version: Experiment.version,
       made: String(RunRecord.timestamp().prefix(10)), plotly: PlotlyFile().locate(), to: folder,
-      markdown: markdown ?? ComparisonPage(contents.results, nil, contents.sweep).markdown, live: live)
+      markdown: markdown ?? ComparisonPage(contents.results, nil, contents.sweep).markdown, live: live,
+      embedded: { try StoredInput.bytes(of: $0, in: $1) })
   }
 }
 

@@ -39,6 +39,36 @@ struct ReportFolderTests {
     }
   }
 
+  @Test("a picture that lies within another file is beside the page too; one that is no picture, or too large, is not")
+  func embedded() throws {
+    try withTemporaryFolder { folder in
+      var contents = HTMLReportTests.contents()
+      let names = ["data/train.parquet:0:3:image", "pairs.tar.gz@7.png", "samples.jsonl:2:image", "../a.tar@1.png"]
+      contents.runs[0].evidence?.raw = folder.path
+      contents.runs[0].evidence?.telling = names.map {
+        TellingSample(kind: .disagreement, row: 1, truth: ["cat"], answers: [:], alone: [:], image: $0, text: $0)
+      }
+      var asked: [String] = []
+      let out = folder.appending(path: "report")
+      let made = try ReportFolder.write(
+        contents, cards: HTMLReportTests.cards, version: "1", made: "today", plotly: nil, to: out
+      ) { name, raw in
+        #expect(raw.path == folder.path)
+        asked.append(name)
+        switch name {
+        case names[0]: return Data(png)
+        case names[1]: return Data(png) + Data(count: ReportFolder.mostPictureBytes)
+        default: throw Diagnosis("there is no such picture or sound any more", place: name)
+        }
+      }
+      // What leads out of the folder is not even asked for.
+      #expect(asked == Array(names.prefix(3)))
+      let files = try FileManager.default.contentsOfDirectory(atPath: out.appending(path: "images").path)
+      #expect(files == ["1.png"])
+      #expect(try String(contentsOf: made.page, encoding: .utf8).components(separatedBy: "<img ").count == 2)
+    }
+  }
+
   @Test("without Plotly the report is there all the same")
   func without() throws {
     try withTemporaryFolder { folder in
