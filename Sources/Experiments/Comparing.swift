@@ -26,6 +26,12 @@ extension Experiment {
     let whole = try LoadedData(at: request.data, events: events)
     let shown = Set(plans.map(\.configuration.data))
     let data = try shown.count == 1 ? shown.first.map(whole.shown) ?? whole : whole
+    if let baseline = request.baseline, !plans.contains(where: { $0.label == baseline }) {
+      throw Diagnosis(
+        "there is no row '\(baseline)' to compare with",
+        remedy: "there are \(request.rows.map(\.label).joined(separator: ", "))",
+        exitStatus: .usage)
+    }
     for plan in plans { _ = try RunBuilder(plan.configuration, data) }
     events(.phase("Data", data.words))
     if request.tuning != 0 { try checkTuning(request, data) }
@@ -63,6 +69,7 @@ extension Experiment {
     try measureRegret(&results, Array(zip(plans.map(\.label), summaries)), trained, data)
     try testSamples(&results, Array(zip(plans.map(\.label), summaries)), data)
     if let tuning { tuning.enter(&results) }
+    if let baseline = request.baseline { try results.compare(with: baseline) }
     try enterConstant(&results, data.set)
     results.notes += findings.findings(.grave).map { "the data: \($0.what)" }
     try AtomicFile.write(Data((results.json() + "\n").utf8), to: request.out.appending(path: "results.json"))

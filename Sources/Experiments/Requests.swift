@@ -84,6 +84,8 @@ public struct CompareRequest: Sendable {
   public var equalUpdates = false
   /// Also trains a model for each condition alone, and says what each row gives away against it.
   public var specialists = true
+  /// The row that others are compared with; nil for joint training, or the first where there is none.
+  public var baseline: String?
   /// Ratios of impaired test samples to try besides, as in ``SweepRequest``; none where it is empty.
   public var sweepRatios: [Double] = []
   /// Waits for whoever is at work in the folder, instead of refusing.

@@ -289,6 +289,8 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
   public var splits: Resampling?
   /// What a reader of the numbers must know.
   public var notes: [String]
+  /// The row that the others are compared with, where somebody named one.
+  public private(set) var comparedWith: String?
 
   /// What the tests are about.
   public static let testedQuantities = ["full", "average.missing", "gap.missing", "average.noisy", "gap.noisy"]
@@ -321,8 +323,23 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     front = Front(self.methods)
   }
 
-  /// What others are compared with: `joint` where it is there, else the first.
-  public var baseline: String? { method("joint") != nil ? "joint" : methods.first?.name }
+  /// What others are compared with: what was named, else `joint` where it is there, else the first.
+  public var baseline: String? {
+    comparedWith.flatMap { method($0)?.name } ?? (method("joint") != nil ? "joint" : methods.first?.name)
+  }
+
+  /// Compares the others with a row of one's choice, and corrects the tests for that.
+  ///
+  /// - Throws: a ``Diagnosis`` where there is no such row.
+  public mutating func compare(with name: String) throws {
+    guard method(name) != nil else {
+      throw Diagnosis(
+        "there is no row '\(name)' to compare with", remedy: "there are \(methods.map(\.name).joined(separator: ", "))",
+        exitStatus: .usage)
+    }
+    comparedWith = name
+    adjust()
+  }
 
   /// Corrects every test for the number of tests in its family, by Holm.
   ///
@@ -437,7 +454,8 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
   }
 
   static let keyOrder = [
-    "dataset", "metric", "conditions", "specialists", "methods", "name", "method", "settings", "sees", "score", "runs",
+    "dataset", "metric", "comparedWith", "conditions", "specialists", "methods", "name", "method", "settings", "sees",
+    "score", "runs",
     "seed", "scores", "average", "gap", "regret", "worst",
     "negativeTransfer", "worseThanUnimodal", "shapley", "imbalance", "training", "seconds", "updates", "samples",
     "otherModels", "otherUpdates", "validation", "mean", "interval95",

@@ -58,6 +58,21 @@ struct StandingWordsTests {
     #expect(one.verdict.hasSuffix("; one seed, so that may be luck.") && one.next == nil)
   }
 
+  @Test("another baseline than joint training is named, and what is not a row is refused")
+  func baseline() throws {
+    var results = Fixture.results([Fixture.joint, Fixture.narrower, Fixture.same])
+    #expect(results.baseline == "joint")
+    try results.compare(with: "balgrad")
+    #expect(results.baseline == "balgrad" && Findings(results).leaning.hasPrefix("balgrad leans on text"))
+    #expect(results.tests(against: "balgrad", "full").count == 2)
+    // It is kept in the file, and older files have none.
+    let again = try ComparisonResults(json: results.json())
+    #expect(again == results && again.comparedWith == "balgrad")
+    let none = #expect(throws: Diagnosis.self) { try results.compare(with: "nobody") }
+    #expect(none?.what == "there is no row 'nobody' to compare with")
+    #expect(none?.remedy == "there are joint, balgrad, ogm-ge")
+  }
+
   @Test("where nothing is known of what is given away, the verdict is what the baseline leans on")
   func leaning() {
     let found = Headline(Fixture.results([Fixture.joint, Fixture.narrower]), data: "cats", titles: [:])

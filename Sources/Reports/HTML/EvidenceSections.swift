@@ -33,7 +33,7 @@ struct RowEvidence {
 }
 
 extension HTMLReport {
-  private var evidence: [RowEvidence] {
+  var evidence: [RowEvidence] {
     rowsByInterest.compactMap { row in
       let found = contents.runs(of: row.name).compactMap(\.evidence)
       guard let first = found.first else { return nil }

@@ -121,7 +121,8 @@ public struct HTMLReport {
           diagnosed("believed", "Its confidence, and other splits", ["Trust", "Splits"]), tests(), notes(),
           try calibration(), data(), auditUntold(),
         ]),
-      QuestionView("samples-and-classes", "Which samples?", isOpen: isAudit, [samples(), try confusion()]),
+      QuestionView(
+        "samples-and-classes", "Which samples?", isOpen: isAudit, [samples(), try relianceBySample(), try confusion()]),
       QuestionView("made", "How was it made?", isOpen: false, [provenance(), methods()]),
     ].compactMap { $0 }
   }
@@ -223,7 +224,7 @@ public struct HTMLReport {
 
   /// What the others are compared with.
   var baseline: ComparisonResults.MethodRow? {
-    contents.results.method("joint") ?? contents.results.methods.first
+    contents.results.baseline.flatMap(contents.results.method)
   }
 
   /// The rows as figures show them: the baseline, what the preferences take, then the others.

@@ -54,6 +54,12 @@ struct Compare: ParsableCommand, Exemplified {
       valueName: "number"))
   var splits = 1
 
+  @Option(
+    help: ArgumentHelp(
+      "The row that others are compared with (default: joint, or the first where it is not there).", valueName: "method"
+    ))
+  var baseline: String?
+
   @Option(help: ArgumentHelp("The folder of runs and results (default: runs/compare-<data>).", valueName: "folder"))
   var out: String?
 
@@ -116,6 +122,7 @@ struct Compare: ParsableCommand, Exemplified {
     request.tuning = tune ?? 0
     request.specialists = specialists
     request.equalUpdates = equalUpdates
+    request.baseline = baseline
     try Comparison.run(request, recipe, splits: splits, prefer: prefer, json: json, output)
   }
 

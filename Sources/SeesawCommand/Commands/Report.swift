@@ -58,6 +58,12 @@ struct Report: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("Print one form of the table instead: markdown, latex or csv.", valueName: "form"))
   var print: Form?
 
+  @Option(
+    help: ArgumentHelp(
+      "The row that others are compared with (default: joint, or the first where it is not there).", valueName: "method"
+    ))
+  var baseline: String?
+
   @Option(help: ArgumentHelp("Print these methods only (markdown, latex).", valueName: "a,b"))
   var methods: String?
 
@@ -95,7 +101,8 @@ struct Report: ParsableCommand, Exemplified {
 
   func run() throws {
     let output = Output(talk)
-    let contents = try ReportContents(reading: folders.map { URL(filePath: $0) })
+    var contents = try ReportContents(reading: folders.map { URL(filePath: $0) })
+    if let baseline { try contents.results.compare(with: baseline) }
     if let print { return try output.data(print.text(contents, choice).trimmingSuffix("\n")) }
     let made = try ReportPage.write(contents, to: out.map { URL(filePath: $0) } ?? beside(folders[0]))
     if !made.hasPlotly { output.note(ReportPage.stillness) }

@@ -90,11 +90,11 @@ struct HTMLReportTests {
   @Test("every section has its evidence, and every figure valid JSON, a still picture and words")
   func sections() throws {
     let page = try HTMLReport(Self.contents(), cards: Self.cards, version: "9.9").html()
-    let ids = try all("<section id=\"([a-z]+)\"", in: page)
+    let ids = try all("<section id=\"([a-z-]+)\"", in: page)
     #expect(
       ids == [
         "reliance", "leaderboard", "scores", "robustness", "losses", "conflicts", "balance", "tests", "notes",
-        "calibration", "samples", "confusion", "provenance", "methods",
+        "calibration", "samples", "by-sample", "confusion", "provenance", "methods",
       ])
     let questions = try all("<details class=\"question\" id=\"([a-z-]+)\"", in: page)
     #expect(questions == ["lean", "cost", "why", "help", "trust", "samples-and-classes", "made"])
@@ -137,6 +137,13 @@ struct HTMLReportTests {
     ).text
     #expect(many.components(separatedBy: "<circle").count == 2 && many.contains(">alone</text>"))
     #expect(!many.contains("nan"))
+  }
+
+  @Test("what each sample leans on is a distribution that says in how many a modality works against the truth")
+  func bySample() throws {
+    let page = try HTMLReport(Self.contents(), cards: Self.cards).html()
+    let figure = try #require(all("id=\"by-sample-0\">(.*?)</figure>", in: page).first)
+    #expect(figure.contains("<figcaption>Joint training: against the truth, image in 0 % and text in 0 %"))
   }
 
   @Test("a comparison that has not ended says what is missing, and a page that follows it reads itself again")
