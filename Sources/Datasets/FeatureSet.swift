@@ -273,6 +273,6 @@ public struct FeatureSetError: Diagnosable, Equatable {
     return Diagnosis(
       faults.count == 1 ? "the data set cannot be used" : "the data set cannot be used, for \(faults.count) reasons",
       place: folder, found: shown,
-      remedy: "mend the files, or make them anew with seesaw encode or seesaw import", exitStatus: .input)
+      remedy: "correct the files, or make them anew with seesaw encode or seesaw import", exitStatus: .input)
   }
 }

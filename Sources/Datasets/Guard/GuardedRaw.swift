@@ -62,7 +62,7 @@ extension GuardedSamples.Channel {
         let rows = try Tensor(range.flatMap { prints[$0]?.steps ?? blank }, shape: [range.count, width])
         return try rows * rows.square().sum(1, keeping: true).clamped(min: 1e-24).reciprocalSquareRoot()
       }, width: width + 1, threshold: threshold, dimensions: .infinity,
-      words: "\(what) from afar) have a cosine of \(threshold) or more")
+      words: "\(what) at low resolution) have a cosine of \(threshold) or more")
   }
 
   fileprivate init(texts: [String?]) {

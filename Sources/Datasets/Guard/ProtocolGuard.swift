@@ -149,7 +149,7 @@ package struct ProtocolGuard {
           .testSamplesLeftOut, .grave,
           "\(tests.count) test \(tests.count == 1 ? "sample was" : "samples were") left out",
           words(tests),
-          remedy: "mend them: scores on what is easy to read are not scores on the test split", count: tests.count,
+          remedy: "correct them: scores on what is easy to read are not scores on the test split", count: tests.count,
           cases: cases(tests)))
     }
     let others = rows.filter { $0.split != .test }
@@ -159,7 +159,7 @@ package struct ProtocolGuard {
           .samplesLeftOut, .warning,
           "\(others.count) \(others.count == 1 ? "sample was" : "samples were") left out",
           words(others),
-          remedy: "mend them, or do without them", count: others.count, cases: cases(others)))
+          remedy: "correct them, or do without them", count: others.count, cases: cases(others)))
     }
   }
 

@@ -106,7 +106,7 @@ struct DataFiles {
     #else
       guard kind == .tables else { return [] }
       throw Diagnosis(
-        "this build reads nothing from afar", place: location.absoluteString, remedy: SampleReaders.noParquet,
+        "this build cannot read remote files", place: location.absoluteString, remedy: SampleReaders.noParquet,
         exitStatus: .input)
     #endif
   }

@@ -38,7 +38,7 @@ enum SampleReaders {
     guard location.isFileURL else {
       throw Diagnosis(
         "there are no Parquet or Arrow files here", place: location.absoluteString,
-        remedy: "only such files are read from afar; copy anything else to a folder", exitStatus: .input)
+        remedy: "only such files are read from remote storage; copy anything else to a folder", exitStatus: .input)
     }
     return nil
   }
