@@ -280,6 +280,11 @@ put("table", "lines", '{"classes":["a","b"],"modalities":["text","image"],"prior
     json.dumps({"id": str(i), "label": "ab"[i % 2], "group": "g", "full": [0.9, 0.1], "missing:image": {"b": 1, "a": 0},
                 "logits/only:text": [1, -1], "swap:text:0": [0.5, 0.5], "swap:text:0:index": 1 - i,
                 "grid": [[1, 0], [0.5, 0.5]]}) + "\n" for i in range(2)))
+put("table", "three", "".join(json.dumps({
+    "label": row % 2, "full": [0.5, 0.5], "missing:a": [1, 0], "only:b+c": [0, 1], "grid:partners": [row, 1 - row, row]}
+    | {f"logits/grid:{name}": [[0, row], [1, -1]] for name in "abc"}) + "\n" for row in range(2)))
+for name in ("lists", "structs", "columns", "predict-truth", "several"):
+    put("table", f"{name}.parquet", (root / f"Tests/Golden/predictions/{name}.parquet").read_bytes())
 put("table", "several", '{"classes":["a","b","c"]}\n{"label":["a","c"],"full":[0.9,0.2,1]}\n{"label":[],"full":[0,0,0]}\n')
 put("table", "tensors", tensors({
     "__metadata__": {"classes": '["a","b"]', "ids": '["x","y"]', "modalities": '["image","text"]'},

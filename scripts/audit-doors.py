@@ -194,6 +194,22 @@ def same(one, other, title):
     expect(len(names) > 5 and apart <= TOLERANCE, f"{title}: {len(names)} arrays, at most {apart:.1e} apart")
 
 
+def same_parts(one, other, title):
+    """Compares what words and patches of telling samples speak for."""
+    found = []
+    for folder in (one, other):
+        record = json.loads((folder / "audit.json").read_text())
+        found.append({s["id"]: s["parts"] for s in record["telling"] if "parts" in s})
+    alike = found[0].keys() == found[1].keys() and len(found[0]) > 0
+    apart = max((
+        abs(a - b)
+        for i in found[0] if alike
+        for a, b in zip(
+            [w["value"] for w in found[0][i]["words"]] + found[0][i]["patches"],
+            [w["value"] for w in found[1][i]["words"]] + found[1][i]["patches"])), default=1)
+    expect(alike and apart <= TOLERANCE, f"{title}: words and patches of {len(found[0])} samples, at most {apart:.1e} apart")
+
+
 def doors(folder):
     words = tokenizer(folder / "vocabulary")
     model = trained(CrossAttention(len(words), len(classes)), words, 12)
@@ -210,12 +226,14 @@ def doors(folder):
 
     result = seesaw.audit(predict, DATA, out=folder / "python", output="logits", batch=1, samples=64, swaps=2, grid=12, replicates=20, quiet=True)
     same(by_program, table(folder / "python"), "program and Python function")
+    same_parts(folder / "program", folder / "python", "program and Python function")
     # Tokens and pictures alike, but batches: the last digits may differ.
     module = folder / "model.pt"
     torch.jit.save(torch.jit.script(model), str(module))
     given = ["--input", "image=pixels:64", "--input", f"text=tokens:{folder / 'vocabulary'}", "--batch", "16"]
     command(DATA, "--module", module, *given, "--out", folder / "module", *ASKED)
     same(by_program, table(folder / "module"), "program and TorchScript module")
+    same_parts(folder / "program", folder / "module", "program and TorchScript module")
 
     if shutil.which("g++") or shutil.which("clang++"):
         length = torch.export.Dim("length", min=3, max=48)

@@ -12,9 +12,10 @@ import Records
 ///
 /// EMAP is the best additive model in squared error where the modalities are paired independently. Of probabilities their
 /// logarithms are taken. Rows of the grid are drawn anew along both axes together. (Hessel and Lee, EMNLP 2020, arXiv
-/// 2010.06572.) Where the logits are a sum by construction, the shares are of its parts, and nothing has to be measured.
+/// 2010.06572.) Of more than two modalities see ``PartneredGrids``. Where the logits are a sum by construction, the shares are of its parts, and nothing has to be measured.
 struct Additivity {
   private let grid: GridMeans?
+  private let grids: PartneredGrids?
   private let parts: (names: [String], values: [[Double]], classes: Int)?
   private let names: [String]
 
@@ -28,12 +29,29 @@ struct Additivity {
         names, names.map { name in given[name].map { Self.centred($0, several) } ?? [] }, any.classes
       )
       grid = nil
+      grids = nil
     } else if let found = audited.table.grid {
       grid = try GridMeans(audited, found)
+      grids = nil
+      parts = nil
+    } else if let found = audited.table.grids {
+      grid = nil
+      grids = try PartneredGrids(audited, found)
       parts = nil
     } else {
       return nil
     }
+  }
+
+  /// A score of additive logits.
+  ///
+  /// Sums of means are off in their last digits: what is equal must stay equal, as ties are broken by order.
+  static func score(_ audited: Audited, _ logits: [Double], _ rows: [Int]) throws -> WeightedScore? {
+    let several = audited.table.severalLabels
+    let scores = AnswerTable(
+      unchecked: logits.map { ($0 * 1e9).rounded() / 1e9 }, rows: rows.count, classes: audited.table.classes.count,
+      kind: .logits)
+    return try audited.score(scores.probabilities(severalLabels: several), rows: rows)
   }
 
   /// Logits whose mean over the classes is 0, as softmax does not see it; of several labels as they are.
@@ -48,12 +66,13 @@ struct Additivity {
     return values
   }
 
-  var measure: Measure { Measure(replicates: grid?.replicates) { values($0) } }
+  var measure: Measure { Measure(replicates: grid?.replicates ?? grids?.replicates) { values($0) } }
   var byConstruction: Bool { parts != nil }
-  var rows: Int? { grid?.count }
+  var rows: Int? { grid?.count ?? grids?.count }
 
   func values(_ weights: [Double]) -> [String: Double] {
     if let grid { return grid.values(weights, names) }
+    if let grids { return grids.values(weights, names) }
     guard let parts else { return [:] }
     let variances = parts.values.map { Self.variance($0, parts.classes, weights) }
     let total = variances.reduce(0, +)
@@ -90,121 +109,5 @@ struct Additivity {
       score: values["emap.score"], gap: values["emap.gap"],
       shares: byName(names + [AuditRecord.Additivity.together]) { values["emap.shares.\($0)"] },
       byConstruction: found.byConstruction, rows: found.rows)
-  }
-}
-
-/// A grid's means under weights.
-private struct GridMeans {
-  let count: Int
-  private let classes: Int
-  private let index: [Int]
-  /// n × n × classes.
-  private let cells: [Double]
-  /// ‖F‖² of each cell.
-  private let squares: [Double]
-  private let audited: Audited
-  /// The labels of the rows, as tables of predictions have them.
-  private let own: WeightedScore?
-
-  init(_ audited: Audited, _ grid: PredictionTable.Grid) throws {
-    let n = grid.index.count
-    let classes = grid.scores.classes
-    let cells = Additivity.centred(grid.scores, audited.table.severalLabels)
-    self.audited = audited
-    self.cells = cells
-    self.classes = classes
-    count = n
-    index = grid.index
-    squares = (0..<(n * n)).map { cell in
-      cells[(cell * classes)..<((cell + 1) * classes)].reduce(0) { $0 + $1 * $1 }
-    }
-    var diagonal: [Double] = []
-    for i in 0..<n {
-      let base = (i * n + i) * classes
-      diagonal += cells[base..<(base + classes)]
-    }
-    own = try Self.score(audited, diagonal, grid.index)
-  }
-
-  private static func score(_ audited: Audited, _ logits: [Double], _ rows: [Int]) throws -> WeightedScore? {
-    let several = audited.table.severalLabels
-    // Sums of means are off in their last digits: what is equal must stay equal, as ties are broken by order.
-    let scores = AnswerTable(
-      unchecked: logits.map { ($0 * 1e9).rounded() / 1e9 }, rows: rows.count, classes: audited.table.classes.count,
-      kind: .logits)
-    return try audited.score(scores.probabilities(severalLabels: several), rows: rows)
-  }
-
-  /// A draw costs 2 n² C multiplications.
-  var replicates: Int { max(50, min(1000, 2_000_000_000 / max(2 * cells.count, 1))) }
-
-  func values(_ all: [Double], _ names: [String]) -> [String: Double] {
-    let weights = index.map { all[$0] }
-    let total = weights.reduce(0, +)
-    guard total > 0 else { return [:] }
-    let n = count
-    var first = [Double](repeating: 0, count: n * classes)
-    var second = first
-    var square = 0.0
-    cells.withUnsafeBufferPointer { cells in
-      first.withUnsafeMutableBufferPointer { first in
-        second.withUnsafeMutableBufferPointer { second in
-          for i in 0..<n {
-            let wi = weights[i]
-            for j in 0..<n {
-              let wj = weights[j]
-              if wi == 0, wj == 0 { continue }
-              let cell = (i * n + j) * classes
-              for c in 0..<classes {
-                first[i * classes + c] += wj * cells[cell + c]
-                second[j * classes + c] += wi * cells[cell + c]
-              }
-              square += wi * wj * squares[i * n + j]
-            }
-          }
-        }
-      }
-    }
-    for place in first.indices {
-      first[place] /= total
-      second[place] /= total
-    }
-    var mean = [Double](repeating: 0, count: classes)
-    for i in 0..<n where weights[i] != 0 {
-      for c in 0..<classes { mean[c] += weights[i] * first[i * classes + c] / total }
-    }
-    func variance(_ means: [Double]) -> Double {
-      var sum = 0.0
-      for i in 0..<n where weights[i] != 0 {
-        for c in 0..<classes {
-          let off = means[i * classes + c] - mean[c]
-          sum += weights[i] * off * off
-        }
-      }
-      return sum / total
-    }
-    let (one, two) = (variance(first), variance(second))
-    let all = square / (total * total) - mean.reduce(0) { $0 + $1 * $1 }
-    // What is left by subtraction is nothing where it is no more than rounding.
-    let together = all - one - two > 1e-12 * max(all, 1) ? all - one - two : 0
-    var out: [String: Double] = [:]
-    let sum = one + two + together
-    if sum > 0 {
-      out["emap.shares.\(names[0])"] = one / sum
-      out["emap.shares.\(names[1])"] = two / sum
-      out["emap.shares.together"] = together / sum
-      addLeads("variance", names, to: &out) { $0 == names[0] ? one / sum : two / sum }
-    }
-    var additive = [Double](repeating: 0, count: n * classes)
-    for i in 0..<n {
-      for c in 0..<classes { additive[i * classes + c] = first[i * classes + c] + second[i * classes + c] - mean[c] }
-    }
-    if let own, let full = own(weights),
-      let score = (try? Self.score(audited, additive, index))??(weights)
-    {
-      out["emap.score"] = score
-      out["emap.gap"] = full - score
-    }
-    return out
   }
 }

@@ -26,21 +26,31 @@ public enum Audit {
   ///
   /// - Throws: ``Diagnosis`` where the metric does not fit the task.
   public static func measure(_ table: PredictionTable, options: AuditOptions = AuditOptions()) throws -> AuditRecord {
-    let audited = try Audited(table, metric: options.metric)
+    try measure([table], options: options)
+  }
+
+  /// The same of several models of one kind, such as those of several seeds, each with a table of the same rows.
+  ///
+  /// Numbers are means over the models. Their intervals are over models and rows: the percentiles of the means over rows that
+  /// are drawn anew, the same for all models, joined with Student's half width over the models as `Bootstrap` joins them. Of
+  /// one model they are of that model.
+  ///
+  /// - Throws: ``Diagnosis`` where the metric does not fit the task, or the tables are not of the same rows.
+  public static func measure(
+    _ tables: [PredictionTable], options: AuditOptions = AuditOptions()
+  ) throws -> AuditRecord {
+    guard let table = tables.first,
+      tables.allSatisfy({
+        $0.rows == table.rows && $0.labels == table.labels && $0.classes == table.classes
+          && $0.modalities == table.modalities
+      })
+    else { throw Diagnosis("tables of one audit have the same rows, classes and modalities", exitStatus: .input) }
     let names = table.modalities
-    let routing = Routing(audited)
-    let shares = try ModalityShares(audited)
-    let swaps = try names.map { try SwapTests(audited, $0) }
-    let additivity = try Additivity(audited)
-    let decomposing = Decomposing(audited)
-    let usable = UsableBits(audited)
-    let measures =
-      [
-        try ScoreMeasures(audited).measure, routing?.measure, shares?.measure, additivity?.measure,
-        decomposing?.measure,
-        usable?.measure,
-        SwapTests.measure(swaps.compactMap { $0 }, names),
-      ].compactMap { $0 }
+    let models = try tables.map { try MeasuredModel($0, metric: options.metric) }
+    let audited = models[0].audited
+    let swaps = names.indices.map { place in models.map { $0.swaps[place] } }
+    // What one model has and another has not cannot be averaged.
+    let measures = models[0].measures.indices.compactMap { place in Measure.mean(models.map { $0.measures[place] }) }
     let (values, intervals) = RowDraws(rows: table.rows, groups: table.groups)
       .numbers(of: measures, modalities: names.count, replicates: options.replicates, seed: options.seed)
 
@@ -67,9 +77,10 @@ public enum Audit {
     }
     record.routing = Routing.record(values, names)
     for (name, tests) in zip(names, swaps) { record.swap[name] = SwapTests.record(values, name, tests) }
-    record.emap = Additivity.record(values, names, additivity)
-    record.pid = decomposing?.record(values, permutations: options.permutations, seed: options.seed)
-    record.usable = usable?.record(values)
+    record.emap = Additivity.record(values, names, models[0].additivity)
+    record.pid = Decomposing.record(
+      models.compactMap(\.decomposing), values, permutations: options.permutations, seed: options.seed)
+    record.usable = UsableBits.record(models.compactMap(\.usable), values)
     record.shares = byName(names) { values["shares.\($0)"] }
     record.contributions = byName(names) { values["contributions.\($0)"] }
     record.cooperation = values["cooperation"]
@@ -78,5 +89,32 @@ public enum Audit {
     record.worstRegret = values["worstRegret"]
     record.untold = Needs(audited, record).untold
     return record
+  }
+}
+
+/// All measures of one model's table.
+private struct MeasuredModel {
+  let audited: Audited
+  /// By modality.
+  let swaps: [SwapTests?]
+  let additivity: Additivity?
+  let decomposing: Decomposing?
+  let usable: UsableBits?
+  /// Always in the same order; nil where the table has not what it needs.
+  let measures: [Measure?]
+
+  init(_ table: PredictionTable, metric: Metric) throws {
+    audited = try Audited(table, metric: metric)
+    let names = table.modalities
+    let routing = Routing(audited)
+    let shares = try ModalityShares(audited)
+    swaps = try names.map { [audited] in try SwapTests(audited, $0) }
+    additivity = try Additivity(audited)
+    decomposing = Decomposing(audited)
+    usable = UsableBits(audited)
+    measures = [
+      try ScoreMeasures(audited).measure, routing?.measure, shares?.measure, additivity?.measure,
+      decomposing?.measure, usable?.measure, SwapTests.measure(swaps.compactMap { $0 }, names),
+    ]
   }
 }

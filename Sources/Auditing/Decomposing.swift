@@ -271,20 +271,36 @@ struct Decomposing: Sendable {
     return judged
   }
 
-  func record(_ values: [String: Double], permutations: Int, seed: UInt64) -> AuditRecord.Decomposition? {
-    func unique(_ prefix: String) -> [String: Double] { byName(names) { values["\(prefix).unique.\($0)"] } }
-    guard let redundant = values["pid.redundant"] else { return nil }
-    let own = judged(pairs, permutations: permutations, seed: seed)
+  /// - Parameter models: one, or several whose values are averaged: synergy is told where it is of each.
+  static func record(
+    _ models: [Decomposing], _ values: [String: Double], permutations: Int, seed: UInt64
+  ) -> AuditRecord.Decomposition? {
+    guard let first = models.first, let redundant = values["pid.redundant"] else { return nil }
+    func unique(_ prefix: String) -> [String: Double] { byName(first.names) { values["\(prefix).unique.\($0)"] } }
+    func mean(_ synergies: [Double?]) -> Double? {
+      let told = synergies.compactMap { $0 }
+      return told.count == synergies.count ? told.reduce(0, +) / Double(told.count) : nil
+    }
+    let own = models.map { $0.judged($0.pairs, permutations: permutations, seed: seed) }
     let model = values["pid.model.redundant"].map { redundant in
       // Permutations say nothing more of the model's answers where synergy could not be told anyway.
-      let found =
-        ofModel.allSatisfy { $0.isLarge(rows) } ? judged(ofModel, permutations: permutations, seed: seed).synergy : nil
+      let found = mean(
+        models.map { model in
+          model.ofModel.allSatisfy { $0.isLarge(model.rows) }
+            ? model.judged(model.ofModel, permutations: permutations, seed: seed).synergy : nil
+        })
       return AuditRecord.Decomposition.Model(
         redundant: redundant, unique: unique("pid.model"), synergy: found, told: found != nil)
     }
+    let synergy = mean(own.map(\.synergy))
+    var chance: [String: Double] = [:]
+    if permutations > 1 {
+      for judged in own {
+        chance.merge(judged.unique.merging(["redundant": judged.redundant]) { one, _ in one }, uniquingKeysWith: max)
+      }
+    }
     return AuditRecord.Decomposition(
-      redundant: redundant, unique: unique("pid"), synergy: own.synergy, bound: own.bound, told: own.synergy != nil,
-      chance: permutations > 1 ? own.unique.merging(["redundant": own.redundant]) { first, _ in first } : [:],
-      model: model)
+      redundant: redundant, unique: unique("pid"), synergy: synergy, bound: own.map(\.bound).max() ?? 0,
+      told: synergy != nil, chance: chance, model: model)
   }
 }

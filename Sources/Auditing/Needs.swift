@@ -50,7 +50,7 @@ struct Needs {
       found.append(
         names.count == 2
           ? .init("emap", needs: ["grid", "grid:index"])
-          : .init("emap", why: "a grid has two modalities, and there are \(names.count)"))
+          : .init("emap", needs: names.map { "grid:\($0)" } + ["grid:index", "grid:partners"]))
     }
     add("pid", labels + alone, unless: record.pid != nil)
     if let pid = record.pid, !pid.told {

@@ -29,42 +29,22 @@ public struct PartShares: Equatable, Sendable {
     modalities: [String], seed: UInt64 = 0, stream: String, pairs most: Int = 10, tolerance: Double = 0.02,
     worth: ([[Bool]]) throws -> [Double]
   ) rethrows {
-    let count = modalities.count
-    var numbers = SeededNumbers(seed: seed, stream: "audit/parts/\(stream)")
-    var found: [[Double]] = []
-    while found.count < max(most, 1) {
-      let order = numbers.permutation(count)
-      let walks = [order, order.reversed()]
-      let worths = try worth(walks.flatMap { Self.sets($0) })
-      var values = [Double](repeating: 0, count: count)
-      for (number, walk) in walks.enumerated() {
-        let base = number * (count + 1)
-        for (step, part) in walk.enumerated() { values[part] += (worths[base + step + 1] - worths[base + step]) / 2 }
-      }
-      found.append(values)
-      if found.count >= 3, Self.shareError(found, modalities) < tolerance { break }
-    }
+    var walks = PartWalks(modalities: modalities, seed: seed, stream: stream, pairs: most, tolerance: tolerance)
+    while !walks.isOver { walks.take(try worth(walks.next())) }
+    self = walks.shares
+  }
+
+  fileprivate init(_ found: [[Double]], _ modalities: [String]) {
     let mean = Self.mean(found)
     values = mean
     let n = Double(found.count)
-    errors = (0..<count).map { part in
+    errors = modalities.indices.map { part in
       let squares = found.reduce(0) { $0 + ($1[part] - mean[part]) * ($1[part] - mean[part]) }
       return n > 1 ? (squares / (n * (n - 1))).squareRoot() : 0
     }
     shares = Self.shares(mean, modalities)
     shareError = Self.shareError(found, modalities)
     pairs = found.count
-  }
-
-  /// The sets that an order passes through, from nothing to everything.
-  private static func sets(_ order: [Int]) -> [[Bool]] {
-    var there = [Bool](repeating: false, count: order.count)
-    var found = [there]
-    for part in order {
-      there[part] = true
-      found.append(there)
-    }
-    return found
   }
 
   private static func mean(_ values: [[Double]]) -> [Double] {
@@ -81,7 +61,7 @@ public struct PartShares: Equatable, Sendable {
   }
 
   /// The jackknife's standard error over pairs.
-  private static func shareError(_ found: [[Double]], _ modalities: [String]) -> Double {
+  fileprivate static func shareError(_ found: [[Double]], _ modalities: [String]) -> Double {
     guard found.count > 1 else { return 0 }
     let without = found.indices.map { left in
       shares(mean(found.indices.filter { $0 != left }.map { found[$0] }), modalities)
@@ -92,5 +72,61 @@ public struct PartShares: Equatable, Sendable {
       let middle = values.reduce(0, +) / n
       return (values.reduce(0) { $0 + ($1 - middle) * ($1 - middle) } * (n - 1) / n).squareRoot()
     }.max() ?? 0
+  }
+}
+
+/// The walks behind ``PartShares``, a pair at a time, for whoever asks of many inputs at once.
+public struct PartWalks {
+  /// Of each part.
+  public let modalities: [String]
+  private let most: Int
+  private let tolerance: Double
+  private var numbers: SeededNumbers
+  /// The orders whose worths are waited for.
+  private var orders: [[Int]] = []
+  /// By pair, what each part spoke for.
+  private var found: [[Double]] = []
+
+  /// As ``PartShares/init(modalities:seed:stream:pairs:tolerance:worth:)``.
+  public init(modalities: [String], seed: UInt64 = 0, stream: String, pairs: Int = 10, tolerance: Double = 0.02) {
+    self.modalities = modalities
+    (most, self.tolerance) = (max(pairs, 1), tolerance)
+    numbers = SeededNumbers(seed: seed, stream: "audit/parts/\(stream)")
+  }
+
+  /// Whether no more pairs are needed.
+  public var isOver: Bool {
+    found.count >= most || found.count >= 3 && PartShares.shareError(found, modalities) < tolerance
+  }
+
+  /// The sets of the next pair of walks: whether each part is there.
+  public mutating func next() -> [[Bool]] {
+    let order = numbers.permutation(modalities.count)
+    orders = [order, order.reversed()]
+    return orders.flatMap(Self.sets)
+  }
+
+  /// Takes the worths of the sets that ``next()`` gave, in their order.
+  public mutating func take(_ worths: [Double]) {
+    var values = [Double](repeating: 0, count: modalities.count)
+    for (number, walk) in orders.enumerated() {
+      let base = number * (modalities.count + 1)
+      for (step, part) in walk.enumerated() { values[part] += (worths[base + step + 1] - worths[base + step]) / 2 }
+    }
+    found.append(values)
+  }
+
+  /// What the walks so far say.
+  public var shares: PartShares { PartShares(found, modalities) }
+
+  /// The sets that an order passes through, from nothing to everything.
+  private static func sets(_ order: [Int]) -> [[Bool]] {
+    var there = [Bool](repeating: false, count: order.count)
+    var found = [there]
+    for part in order {
+      there[part] = true
+      found.append(there)
+    }
+    return found
   }
 }

@@ -46,6 +46,22 @@ public struct PredictionTable: Sendable, Equatable {
     }
   }
 
+  /// Each modality of each of n rows with the others of n draws, where there are more than two modalities.
+  public struct Grids: Sendable, Equatable {
+    /// The rows of the table that take part, n.
+    public let index: [Int]
+    /// n draws, each a row of `index` for every modality, in the order of the modalities.
+    public let partners: [[Int]]
+    /// By modality n × n rows: row i·n + r is that modality of row `index[i]`, with every other as draw r has it.
+    public let scores: [String: AnswerTable]
+
+    public init(index: [Int], partners: [[Int]], scores: [String: AnswerTable]) {
+      self.index = index
+      self.partners = partners
+      self.scores = scores
+    }
+  }
+
   /// The same models on rows that were not audited, by which temperatures are fitted.
   public struct Validation: Sendable, Equatable {
     public let labels: Labels
@@ -73,6 +89,8 @@ public struct PredictionTable: Sendable, Equatable {
   public let conditions: [String: AnswerTable]
   public let swaps: [Swap]
   public let grid: Grid?
+  /// Of more than two modalities.
+  public let grids: Grids?
   /// A second model's answers, by condition.
   public let baseline: [String: AnswerTable]
   public let validation: Validation?
@@ -93,8 +111,8 @@ public struct PredictionTable: Sendable, Equatable {
   public init(
     ids: [String]? = nil, classes: [String], modalities: [String], labels: Labels?, task: PredictionTask? = nil,
     groups: [String]? = nil, conditions: [String: AnswerTable], swaps: [Swap] = [], grid: Grid? = nil,
-    baseline: [String: AnswerTable] = [:], validation: Validation? = nil, prior: [Double]? = nil,
-    parts: [String: AnswerTable]? = nil
+    grids: Grids? = nil, baseline: [String: AnswerTable] = [:], validation: Validation? = nil,
+    prior: [Double]? = nil, parts: [String: AnswerTable]? = nil
   ) throws {
     guard let full = conditions[Self.full] else {
       throw Diagnosis(
@@ -116,6 +134,7 @@ public struct PredictionTable: Sendable, Equatable {
     self.conditions = conditions
     self.swaps = swaps
     self.grid = grid
+    self.grids = grids
     self.baseline = baseline
     self.validation = validation
     self.prior = prior
@@ -166,6 +185,7 @@ extension PredictionTable {
     }
     for swap in swaps { try check(swap) }
     if let grid { try check(grid) }
+    if let grids { try check(grids) }
     if let validation { try check(validation) }
     if let prior {
       try count(prior.count, "prior", classes.count, of: "classes")
@@ -192,7 +212,9 @@ extension PredictionTable {
   private func check(_ grid: Grid) throws {
     guard modalities.count == 2 else {
       throw Diagnosis(
-        "a grid needs two modalities, and there are \(modalities.count)", place: "grid", exitStatus: .input)
+        "'grid' needs two modalities, and there are \(modalities.count)", place: "grid",
+        remedy: modalities.count > 2 ? "give 'grid:\(modalities[0])' and so on, with 'grid:partners'" : nil,
+        exitStatus: .input)
     }
     let n = grid.index.count
     if let place = grid.index.firstIndex(where: { !(0..<rows).contains($0) }) {
@@ -204,6 +226,45 @@ extension PredictionTable {
       throw Diagnosis(
         "'grid' has \(grid.scores.rows) cells of \(grid.scores.classes) classes, and 'grid:index' has \(n) rows",
         place: "grid", remedy: "give n × n × \(classes.count) numbers for n rows, at least 2", exitStatus: .input)
+    }
+  }
+
+  private func check(_ grids: Grids) throws {
+    func refusal(_ what: String, _ place: String, _ remedy: String? = nil) -> Diagnosis {
+      Diagnosis(what, place: place, remedy: remedy, exitStatus: .input)
+    }
+    guard modalities.count > 2 else {
+      throw refusal(
+        "grids of single modalities need more than two, and there are \(modalities.count)", "grid:partners",
+        "give one 'grid', of the first modality and the second")
+    }
+    let n = grids.index.count
+    if let place = grids.index.firstIndex(where: { !(0..<rows).contains($0) }) {
+      throw refusal(
+        "place \(place) of 'grid:index' is \(grids.index[place]), and there are \(rows) rows", "grid:index")
+    }
+    guard n > 1, Set(grids.index).count == n else {
+      throw refusal("'grid:index' needs two different rows, and none twice", "grid:index")
+    }
+    guard grids.partners.count == n, grids.partners.allSatisfy({ $0.count == modalities.count }) else {
+      throw refusal(
+        "'grid:partners' does not have \(n) draws of \(modalities.count) rows", "grid:partners",
+        "give a row for each modality in each of \(n) draws")
+    }
+    let known = Set(grids.index)
+    if let odd = grids.partners.joined().first(where: { !known.contains($0) }) {
+      throw refusal(
+        "'grid:partners' names the row \(odd), which is not in 'grid:index'", "grid:partners",
+        "draw from the rows of the index")
+    }
+    for name in grids.scores.keys.sorted() where !modalities.contains(name) { throw unknown("grid:\(name)") }
+    for name in modalities {
+      guard let scores = grids.scores[name] else { throw refusal("there is no 'grid:\(name)'", "grid:\(name)") }
+      guard scores.rows == n * n, scores.classes == classes.count else {
+        throw refusal(
+          "'grid:\(name)' has \(scores.rows) cells of \(scores.classes) classes, and 'grid:index' has \(n) rows",
+          "grid:\(name)", "give n × n × \(classes.count) numbers for n rows")
+      }
     }
   }
 

@@ -10,10 +10,62 @@ struct Measure: Sendable {
   let values: @Sendable (_ weights: [Double]) -> [String: Double]
   /// Paths whose interval would mislead, and is left out.
   var withoutInterval: Set<String> = []
+  /// By path the standard error over models; empty of one model.
+  var errorsOverModels: @Sendable (_ weights: [Double]) -> [String: Double] = { _ in [:] }
+  /// Of how many models it is the mean.
+  var models = 1
 
   init(replicates: Int? = nil, values: @escaping @Sendable (_ weights: [Double]) -> [String: Double]) {
     self.replicates = replicates
     self.values = values
+  }
+
+  /// The mean over models; nil where one of them does not have it.
+  static func mean(_ all: [Measure?]) -> Measure? {
+    let models = all.compactMap { $0 }
+    guard let first = models.first, models.count == all.count else { return nil }
+    guard models.count > 1 else { return first }
+    // A draw costs as many times as much.
+    var mean = Measure(replicates: first.replicates.map { max(40, $0 / models.count) }) { weights in
+      Self.joined(models.map { $0.values(weights) })
+    }
+    mean.withoutInterval = models.reduce(into: []) { $0.formUnion($1.withoutInterval) }
+    mean.models = models.count
+    // The jackknife's, which for means is s/√S.
+    mean.errorsOverModels = { weights in
+      let known = models.map { $0.values(weights) }
+      let without = known.indices.map { left in Self.joined(known.indices.filter { $0 != left }.map { known[$0] }) }
+      let count = Double(known.count)
+      var errors: [String: Double] = [:]
+      for path in without[0].keys {
+        let values = without.compactMap { $0[path] }
+        guard values.count == without.count else { continue }
+        let middle = values.reduce(0, +) / count
+        let squares = values.reduce(0) { $0 + ($1 - middle) * ($1 - middle) }
+        errors[path] = (squares * (count - 1) / count).squareRoot()
+      }
+      return errors
+    }
+    return mean
+  }
+
+  /// The mean of numbers that all models have; of what is a ratio or the largest, that of the means.
+  private static func joined(_ models: [[String: Double]]) -> [String: Double] {
+    guard let first = models.first else { return [:] }
+    var out: [String: Double] = [:]
+    for path in first.keys {
+      let values = models.compactMap { $0[path] }.filter(\.isFinite)
+      if values.count == models.count { out[path] = values.reduce(0, +) / Double(values.count) }
+    }
+    for path in first.keys where path.hasPrefix("usable.usedShare.") {
+      let name = path.dropFirst("usable.usedShare.".count)
+      guard let used = out["usable.used.\(name)"], let extra = out["usable.extra.\(name)"], extra != 0 else { continue }
+      out[path] = used / extra
+    }
+    if out["worstRegret"] != nil, let worst = out.filter({ $0.key.hasPrefix("regret.") }).values.max() {
+      out["worstRegret"] = worst
+    }
+    return out
   }
 }
 
@@ -75,15 +127,28 @@ struct RowDraws {
     let leading = 0.05 / Double(max(modalities, 2))
     for measure in measures {
       let drawn = min(measure.replicates ?? replicates, replicates)
+      let errors = measure.errorsOverModels(ones)
       for path in measure.values(ones).keys {
         // A number that most draws cannot give has no interval.
         guard let drawnValues = found[path]?.sorted(), drawnValues.count * 2 > drawn, drawn > 1 else { continue }
         let tail = path.hasPrefix("leaning.") ? leading : 0.025
-        intervals[path] = Interval(
+        let interval = Interval(
           low: Self.quantile(drawnValues, tail), high: Self.quantile(drawnValues, 1 - tail))
+        intervals[path] = Self.joined(interval, at: values[path], errors[path], models: measure.models, tail: tail)
       }
     }
     return (values, intervals)
+  }
+
+  /// An interval over rows with that over models, as two independent errors on each side of the value.
+  private static func joined(
+    _ interval: Interval, at value: Double?, _ error: Double?, models: Int, tail: Double
+  ) -> Interval {
+    guard let value, let error, models > 1 else { return interval }
+    let half = StudentT(degreesOfFreedom: Double(models - 1)).quantile(1 - tail) * error
+    let (below, above) = (max(0, value - interval.low), max(0, interval.high - value))
+    return Interval(
+      low: value - (below * below + half * half).squareRoot(), high: value + (above * above + half * half).squareRoot())
   }
 
   /// Between the two nearest of sorted values.

@@ -220,8 +220,10 @@ struct SwapTests {
     return out
   }
 
-  static func record(_ values: [String: Double], _ name: String, _ tests: SwapTests?) -> AuditRecord.Swap? {
-    guard let tests else { return nil }
+  /// - Parameter models: the tests of each.
+  static func record(_ values: [String: Double], _ name: String, _ models: [SwapTests?]) -> AuditRecord.Swap? {
+    let tests = models.compactMap { $0 }
+    guard tests.count == models.count, !tests.isEmpty else { return nil }
     var found = AuditRecord.Swap()
     func value(_ key: String) -> Double? { values["swap.\(name).\(key)"] }
     found.drop = value("drop")
@@ -232,7 +234,10 @@ struct SwapTests {
     found.lean = value("lean")
     found.bothInTopTwo = value("bothInTopTwo")
     found.divergence = value("divergence")
-    if found.follow != nil { (found.pairs, found.decidable) = (tests.pairs, tests.decidable) }
+    if found.follow != nil {
+      found.pairs = tests.reduce(0) { $0 + $1.pairs } / tests.count
+      found.decidable = tests.allSatisfy(\.decidable)
+    }
     return found
   }
 }

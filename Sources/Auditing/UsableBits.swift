@@ -101,8 +101,11 @@ struct UsableBits {
     return out
   }
 
-  func record(_ values: [String: Double]) -> AuditRecord.Usable {
-    var found = AuditRecord.Usable(calibrated: calibrated)
+  /// - Parameter models: one, or several whose values are averaged.
+  static func record(_ models: [UsableBits], _ values: [String: Double]) -> AuditRecord.Usable? {
+    guard let first = models.first else { return nil }
+    let names = first.names
+    var found = AuditRecord.Usable(calibrated: models.allSatisfy(\.calibrated))
     func table(_ key: String) -> [String: Double] { byName(names) { values["usable.\(key).\($0)"] } }
     found.available = table("available")
     found.together = values["usable.together"]
@@ -112,8 +115,10 @@ struct UsableBits {
     found.embedded = table("embedded")
     found.lostInEncoder = table("lostInEncoder")
     found.beyond = values["usable.beyond"]
-    found.clipped = clipped
-    found.suspicious = suspicious.map { audited.table.ids[$0] }
+    found.clipped = models.reduce(into: [:]) { $0.merge($1.clipped, uniquingKeysWith: max) }
+    // By all of them.
+    let suspicious = models.dropFirst().reduce(Set(first.suspicious)) { $0.intersection($1.suspicious) }
+    found.suspicious = suspicious.sorted().map { first.audited.table.ids[$0] }
     return found
   }
 }

@@ -1,37 +1,41 @@
 import Auditing
 import Datasets
 import Evaluation
-public import Foundation
+import Foundation
 import Multimodal
 public import Records
 
 extension Experiment {
-  /// The samples that show best what an audited model leans on, with their pictures and texts where they can be found again.
+  /// What a page shows of an audit's telling samples, with their pictures and texts where they are at hand.
   ///
-  /// - Parameters:
-  ///   - subject: what was audited: a file of predictions, a folder of samples, or a feature set that says where they lie.
-  ///   - limit: samples of each kind.
   /// - Returns: nil where there are no labels, or no sample tells anything.
-  public static func evidence(of summary: AuditSummary, subject: URL, limit: Int = 2) throws -> RunEvidence? {
+  public static func evidence(of summary: AuditSummary, named name: String) throws -> RunEvidence? {
+    guard let telling = summary.record.telling, !telling.isEmpty else { return nil }
     let table = try PredictionTable(at: summary.table, needsLabels: false)
     guard let answers = try TableAnswers(table) else { return nil }
-    let telling = TellingSamples(
-      conditions: answers.conditions, alone: answers.alone, weak: summary.record.weakest, classes: table.classes
-    ).clearest(limit)
-    guard !telling.isEmpty else { return nil }
-    let raw = RawOrigins(of: subject, wanted: Set(telling.map { table.ids[$0.row] }))
     return RunEvidence(
-      dataset: subject.lastPathComponent, task: table.task.rawValue, metric: summary.record.metric, samples: table.rows,
+      dataset: name, task: table.task.rawValue, metric: summary.record.metric, samples: table.rows,
       classes: table.classes, modalities: table.modalities,
       conditions: answers.conditions.sorted { $0.key < $1.key }.map { name, predictions in
         predictions.evidence(name, score: summary.record.scores[answers.names[name] ?? name]?.value ?? 0)
-      }, alone: answers.isTrainedAlone ? .trainedAlone : .onlyPresent,
-      telling: telling.map { sample in
-        var sample = sample
-        sample.id = table.ids[sample.row]
-        if let origin = raw?.byID[table.ids[sample.row]] { sample.show(origin) }
-        return sample
-      }, raw: raw?.folder.path(percentEncoded: false))
+      }, alone: answers.isTrainedAlone ? .trainedAlone : .onlyPresent, telling: telling, raw: summary.record.raw)
+  }
+
+  /// The samples of a table that show best what the model leans on.
+  ///
+  /// - Parameters:
+  ///   - weak: the modality that is leaned on least.
+  ///   - limit: samples of each kind.
+  /// - Returns: nil without labels.
+  static func telling(_ table: PredictionTable, weak: String?, limit: Int) throws -> [TellingSample]? {
+    guard let answers = try TableAnswers(table) else { return nil }
+    return TellingSamples(
+      conditions: answers.conditions, alone: answers.alone, weak: weak, classes: table.classes
+    ).clearest(limit).map { sample in
+      var sample = sample
+      sample.id = table.ids[sample.row]
+      return sample
+    }
   }
 }
 
@@ -85,28 +89,26 @@ private struct TableAnswers {
   }
 }
 
-/// The raw samples behind a subject, by id; where they are not to be had, a page does without pictures.
-private struct RawOrigins {
+/// Where the pictures and texts of samples come from.
+struct RawOrigins {
+  /// What the paths of pictures are meant from.
   let folder: URL
   let byID: [String: SampleOrigin]
 
-  init?(of subject: URL, wanted: Set<String>) {
-    let files = FileManager.default
-    var isFolder: ObjCBool = false
-    guard files.fileExists(atPath: subject.path, isDirectory: &isFolder) else { return nil }
-    var found: [SampleOrigin] = []
-    if files.fileExists(atPath: subject.appending(path: "dataset.json").path) {
-      guard let set = try? FeatureSet(at: subject), let raw = set.rawFolder, let origins = try? set.origins(of: "test")
-      else { return nil }
-      folder = raw
-      found = origins.filter { wanted.contains($0.id) }
-    } else {
-      guard let data = try? RawDataset(at: subject, for: .asking), data.samples.count > 0 else { return nil }
-      folder = data.samples[0].folder
-      for place in 0..<data.samples.count where wanted.contains(data.samples[place].id) {
-        found.append(SampleOrigin(data.samples[place]))
-      }
-    }
-    byID = Dictionary(found.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+  /// Of the samples that a model was asked about.
+  init?(_ source: RawAuditSource, rows: [Int]) {
+    guard let folder = source.folder else { return nil }
+    self.folder = folder
+    byID = Dictionary(
+      rows.map { (source.samples.ids[$0], source.origin(of: $0)) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// Of a feature set that says where they lie.
+  init?(features: URL, wanted: Set<String>) {
+    guard let set = try? FeatureSet(at: features), let raw = set.rawFolder, let origins = try? set.origins(of: "test")
+    else { return nil }
+    folder = raw
+    byID = Dictionary(
+      origins.filter { wanted.contains($0.id) }.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
   }
 }

@@ -41,16 +41,20 @@ struct ModelTable {
 
   private var names: [String] { trial.modalities.map(\.name) }
 
-  /// What the model takes of what the data hold.
-  ///
-  /// - Parameter seeds: how many models were diagnosed, of which this is the first.
-  func audited(seeds: Int, replicates: Int?) throws -> AuditRecord {
-    let (table, notes) = try made()
-    var options = AuditOptions(metric: trial.set.manifest.metric)
+  /// What models of all seeds take of what the data hold.
+  static func audited(_ models: [ModelTable], replicates: Int?) throws -> AuditRecord {
+    let made = try models.map { try $0.made() }
+    guard let first = models.first else { throw MetricError.noSamples }
+    var options = AuditOptions(metric: first.trial.set.manifest.metric)
     if let replicates { options.replicates = min(replicates, options.replicates) }
-    var record = try Audit.measure(table, options: options)
-    record.notes = notes
-    if seeds > 1 { record.notes.append("the audit is of the model of seed \(trial.builder.configuration.seed)") }
+    var record = try Audit.measure(made.map { $0.table }, options: options)
+    record.notes = made[0].notes
+    if models.count > 1 {
+      let seeds = models.map { "\($0.trial.builder.configuration.seed)" }.joined(separator: ", ")
+      record.notes.append(
+        "the audit's numbers are means over \(models.count) models (seeds \(seeds)), its intervals over models and samples"
+      )
+    }
     return record
   }
 
@@ -85,6 +89,8 @@ struct ModelTable {
       groups: hasGroups ? rows.map { origins?[$0].group ?? "row \($0)" } : nil, conditions: conditions,
       swaps: model.swaps(Self.swaps),
       grid: parts == nil && names.count == 2 ? model.grid(try gridRows(rows.count, classes.count)) : nil,
+      grids: parts == nil && names.count > 2
+        ? model.grids(try gridRows(rows.count, names.count * classes.count)) : nil,
       validation: validation(), prior: set.constant().shares, parts: parts)
     var notes: [String] = []
     if rows.count < test.count {
@@ -216,6 +222,20 @@ private struct EmbeddedModel {
     let first = rows.flatMap { i in rows.map { _ in i } }
     let second = rows.flatMap { _ in rows }
     return PredictionTable.Grid(index: rows, scores: try logits([first, second], rows.count * rows.count))
+  }
+
+  /// Each modality of each of these rows with the others of as many draws.
+  func grids(_ rows: [Int]) throws -> PredictionTable.Grids {
+    let names = trial.modalities.map(\.name)
+    let partners = AuditPartners.draws(rows, modalities: names, seed: 0)
+    let scores = try names.enumerated().map { place, name in
+      let sources = names.indices.map { other in
+        rows.flatMap { row in partners.map { other == place ? row : $0[other] } }
+      }
+      return (name, try logits(sources, rows.count * rows.count))
+    }
+    return PredictionTable.Grids(
+      index: rows, partners: partners, scores: Dictionary(scores, uniquingKeysWith: { first, _ in first }))
   }
 
   /// What each modality adds to the logits, where the model is such a sum by construction; nil where it is not.

@@ -328,13 +328,16 @@ private struct DiagnosisWork {
       notes: notes)
     try checkStop()
     events(.phase("Auditing", "swapped inputs, sums of what each modality says, bits that each holds"))
-    found.audit = try ModelTable(
-      trial: trials[0],
-      alone: zip(aloneModels, alone).compactMap { models, answers in
-        guard let model = models.first, let answer = answers.first else { return nil }
-        return ModelTable.Alone(trial: model, predictions: answer)
-      }, probes: probes.compactMap(\.first)
-    ).audited(seeds: trials.count, replicates: request.replicates)
+    found.audit = try ModelTable.audited(
+      trials.enumerated().map { place, trial in
+        ModelTable(
+          trial: trial,
+          alone: zip(aloneModels, alone).compactMap { models, answers in
+            // Of a run that is diagnosed there may be more models of one modality than of all.
+            guard models.indices.contains(place), answers.indices.contains(place) else { return nil }
+            return ModelTable.Alone(trial: models[place], predictions: answers[place])
+          }, probes: probes.compactMap { $0.indices.contains(place) ? $0[place] : nil })
+      }, replicates: request.replicates)
     if let parts = try TellingParts(trials[0], warn: { events(.warning($0)) }) {
       found.evidence.telling = parts.explained(found.evidence.telling)
     }

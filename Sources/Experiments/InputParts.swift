@@ -40,6 +40,27 @@ struct InputParts {
     mean = sums.map { UInt8(($0 + count / 2) / count) }
   }
 
+  /// How many parts such a text has, and a picture beside it at most.
+  static func counts(ofText text: String) -> (words: Int, patches: Int) {
+    let all = text.split(whereSeparator: \.isWhitespace).count
+    let run = max(1, Int((Double(all) / Double(mostWords)).rounded(.up)))
+    let words = (all + run - 1) / run
+    let along = min(max(2, Int(Double(words).squareRoot().rounded(.up))), mostAlong)
+    return (words, along * along)
+  }
+
+  /// Parts of one side as bits, the first the lowest: there are at most ``mostAlong``² of either.
+  static func bits(_ there: ArraySlice<Bool>) -> UInt64 {
+    there.enumerated().reduce(0) { $1.element ? $0 | 1 << UInt64($1.offset) : $0 }
+  }
+
+  private static func flags(_ bits: UInt64, _ count: Int) -> ArraySlice<Bool> {
+    (0..<count).map { bits >> UInt64($0) & 1 == 1 }[...]
+  }
+
+  func text(bits: UInt64) -> String { text(Self.flags(bits, words.count)) }
+  func picture(bits: UInt64) -> RGBImage { picture(Self.flags(bits, grid * grid)) }
+
   var allWords: ArraySlice<Bool> { words.map { _ in true }[...] }
   var allPatches: ArraySlice<Bool> { [Bool](repeating: true, count: grid * grid)[...] }
 

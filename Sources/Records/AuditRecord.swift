@@ -249,6 +249,11 @@ public struct AuditRecord: Codable, Equatable, Sendable {
   public var words: [String] = []
   /// What a reader must know.
   public var notes: [String]
+  /// Samples that show best what the model leans on, the first with their words and patches where those were asked about; nil
+  /// without labels, and in the audit of a diagnosis, which has its own.
+  public var telling: [TellingSample]?
+  /// The folder that pictures of ``telling`` lie in; nil where it is not known.
+  public var raw: String?
 
   public init(samples: Int, classes: [String], modalities: [String], metric: String, task: String) {
     self.samples = samples
@@ -275,7 +280,8 @@ public struct AuditRecord: Codable, Equatable, Sendable {
     "used", "usedShare", "embedded", "lostInEncoder", "beyond", "calibrated", "clipped", "suspicious", "shares",
     "byConstruction", "rows",
     "contributions", "cooperation", "utilisation", "regret", "worstRegret", "untold", "measure", "needs", "why",
-    "interval95", "notes",
+    "interval95", "notes", "raw", "telling", "kind", "row", "id", "truth", "answers", "alone", "image", "text", "parts",
+    "answer", "words", "grid", "patches",
   ]
 
   /// The file's text.

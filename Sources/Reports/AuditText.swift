@@ -19,7 +19,7 @@ public struct AuditText: Equatable, Sendable {
   /// What it is about, as `accuracy in % · 317 samples, 6 classes · image and text`.
   public var heading: String {
     "\(metricTitle(record.metric)) in % · \(counted(record.samples, "sample")), \(record.classes.count) classes · "
-      + record.modalities.joined(separator: " and ")
+      + record.modalities.joined(separator: record.modalities.count > 2 ? ", " : " and ")
   }
 
   /// The answer, then the evidence, for a terminal.
@@ -49,7 +49,7 @@ public struct AuditText: Equatable, Sendable {
 
   /// The evidence, in the order of the answer.
   var tables: [DiagnosisText.Table] {
-    [scoreTable, bitsTable, routingTable, swapTable, shareTable].compactMap { $0 }
+    [scoreTable, bitsTable, routingTable, swapTable, shareTable, partTable].compactMap { $0 }
   }
 
   var scoreTable: DiagnosisText.Table? {
@@ -154,6 +154,27 @@ public struct AuditText: Equatable, Sendable {
     return DiagnosisText.Table(
       title: "Shares in %" + (more.isEmpty ? "" : "; \(more.joined(separator: ", "))"),
       header: ["share"] + record.modalities + ["together"], rows: rows)
+  }
+
+  /// Of the samples whose words and patches were left out, what each modality speaks for, and the words that speak most.
+  var partTable: DiagnosisText.Table? {
+    let known = (record.telling ?? []).compactMap { sample in sample.parts.map { (sample, $0) } }
+    guard !known.isEmpty else { return nil }
+    func most(_ parts: TellingSample.Parts, _ sign: Double) -> String {
+      let found = parts.words.filter { sign * $0.value > 0.005 }.sorted { sign * $0.value > sign * $1.value }
+      let words = found.prefix(3).map { "\($0.text.shown.clipped(24)) \(signed($0.value))" }
+      return words.isEmpty ? "–" : words.joined(separator: ", ")
+    }
+    return DiagnosisText.Table(
+      title:
+        "Single samples: shares of what moves the answer when words and patches are left out, in %; words in points",
+      header: ["sample", "answer"] + record.modalities + ["for it", "against it"],
+      rows: known.map { sample, parts in
+        [(sample.id ?? "\(sample.row)").shown.clipped(32), parts.answer.shown.clipped(32)]
+          + record.modalities.map { name in
+            parts.shares[name].map { "\(fixed(100 * $0, 0)) ± \(fixed(100 * parts.error, 0))" } ?? "–"
+          } + [most(parts, 1), most(parts, -1)]
+      })
   }
 
   private func share(_ path: String, _ value: Double?, signed isSigned: Bool = false) -> String {

@@ -72,8 +72,8 @@ struct AuditWords {
       let moved = record.swap[name]?.divergence ?? 0
       out.append(
         moved == 0
-          ? "It ignores \(name): a \(name) from another sample changes no answer."
-          : "It ignores \(name): a \(name) from another sample moves its answers by \(bits(moved)).")
+          ? "It ignores \(name): that of another sample changes no answer."
+          : "It ignores \(name): that of another sample moves its answers by \(bits(moved)).")
     }
     for name in names where findings.contains(.unused(name)) {
       out.append("What \(name) alone holds lies mostly unused.")
@@ -96,6 +96,7 @@ struct AuditWords {
     func each(_ value: (String) -> Double?, _ show: (Double) -> String) -> String {
       joined(names.compactMap { name in value(name).map { "\(show($0)) \(name)" } })
     }
+    let together = names.count == 2 ? "of both together" : "of several together"
     let text: String =
       switch measure {
       case .conflict: conflict
@@ -114,7 +115,7 @@ struct AuditWords {
           + joined(
             (names + [AuditRecord.Additivity.together]).compactMap { name in
               record.emap?.shares[name].map {
-                "\(percent($0)) % is \(name == AuditRecord.Additivity.together ? "of both together" : "\(name)'s")"
+                "\(percent($0)) % is \(name == AuditRecord.Additivity.together ? together : "\(name)'s")"
               }
             })
       case .missing:
@@ -320,6 +321,11 @@ struct AuditWords {
             + "(probe:\(name)) would tell whether the encoder or the classifier is to blame.")
       }
     }
+    for name in names where findings.contains(.ignores(name)) && record.usable?.available[name] == nil {
+      out.append(
+        "Whether \(name) holds what the rest does not is not known: a model of it alone would tell (--alone, or an array "
+          + "alone:\(name)).")
+    }
     if let weak = hopeless, out.isEmpty {
       out.append("Balanced training will not help with everything there; a better encoder of \(weak) may.")
     }
@@ -367,7 +373,10 @@ struct AuditWords {
     case "usable.extra": "bits that each adds"
     default:
       measure.hasPrefix("swap.")
-        ? "swapped \(measure.dropFirst(5).replacing(".follow", with: " in conflicts"))" : measure
+        ? "swapped "
+          + measure.dropFirst(5).replacing(".follow", with: " in conflicts").replacing(
+            ".decidable", with: " in conflicts where each side is right on its own"
+          ).replacing(".drop", with: "'s score") : measure
     }
   }
 

@@ -220,7 +220,7 @@ public enum HostileParser: String, CaseIterable, Sendable {
 
   /// A file of predictions, as each of its kinds.
   private func table(_ bytes: Data, _ folder: URL) throws {
-    for ending in ["jsonl", "safetensors", "npz"] {
+    for ending in ["jsonl", "safetensors", "npz", "parquet"] {
       let url = try file(bytes, "predictions.\(ending)", folder)
       defer { try? FileManager.default.removeItem(at: url) }
       for needsLabels in [true, false] {

@@ -140,6 +140,11 @@
       isNull(row) ? nil : String(validating: bytes(row), as: UTF8.self)
     }
 
+    /// A number, or 0 and 1 of a yes or no.
+    func number(_ row: Int) -> Double {
+      kind == CARROW_DOUBLE ? carrow_double(handle, Int64(row)) : Double(carrow_int(handle, Int64(row)))
+    }
+
     /// The bytes of a value, without a copy.
     func data(_ row: Int) -> Data {
       let bytes = bytes(row)

@@ -20,14 +20,15 @@ final class AnswerStore: @unchecked Sendable {
   /// - Parameters:
   ///   - keys: of each request.
   ///   - folder: where answers are kept.
-  init(_ keys: [RowKey], classes: Int, folder: URL) throws {
+  ///   - form: in which the model has answered others; nil before it has.
+  init(_ keys: [RowKey], classes: Int, folder: URL, form: AnswerForm? = nil) throws {
     self.keys = keys
     self.classes = classes
     let cache = try FeatureCache(folder, width: 1 + 2 * classes)
     self.cache = cache
     values = [Double](repeating: .nan, count: keys.count * classes)
     isKnown = [Bool](repeating: false, count: keys.count)
-    var found: AnswerForm?
+    var found = form
     var row = [Float](repeating: 0, count: cache.width)
     var known = 0
     for (request, key) in keys.enumerated() where cache.count > 0 {

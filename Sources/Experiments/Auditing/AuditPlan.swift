@@ -5,7 +5,7 @@ import Records
 struct AuditConditions: Sendable {
   /// Permutations of each modality among all rows; half as many again keep the class.
   var swaps = 10
-  /// Rows whose modalities are all paired with each other, where there are two; 0 leaves the grid out.
+  /// Rows whose modalities are all paired with each other, of more than two with as many draws of the others; 0 leaves it out.
   var grid = 100
   /// Where partners and rows of the grid are drawn from.
   var seed: UInt64 = 0
@@ -40,11 +40,21 @@ struct AuditPlan: Sendable {
     let requests: [Int32]
   }
 
+  /// Each modality of each of some rows with the others of some draws, of more than two modalities.
+  struct Grids: Sendable {
+    let index: [Int]
+    /// n draws of a row for each modality.
+    let partners: [[Int]]
+    /// By modality, row-major.
+    let requests: [[Int32]]
+  }
+
   /// The source's rows that take part, in their order.
   let rows: [Int]
   private(set) var columns: [Column] = []
   private(set) var swaps: [Swap] = []
   private(set) var grid: Grid?
+  private(set) var grids: Grids?
   /// What each request shows of each modality, one request after the other.
   private var cells: [AuditCell] = []
   /// The first place of the table that a request was made for.
@@ -62,7 +72,27 @@ struct AuditPlan: Sendable {
     for modality in modalities.indices where rows.count > 1 {
       addSwaps(of: modality, source.samples, conditions, &known)
     }
-    if modalities.count == 2, conditions.grid > 1, rows.count > 1 { addGrid(source.samples, conditions, &known) }
+    guard conditions.grid > 1, rows.count > 1 else { return }
+    if modalities.count == 2 { addGrid(source.samples, conditions, &known) }
+    if modalities.count > 2 { addGrids(source.samples, conditions, &known) }
+  }
+
+  /// Requests that stand in no column, such as those of words and patches.
+  ///
+  /// - Parameters:
+  ///   - rows: of the source, those that the requests are made for.
+  ///   - condition: what they are called.
+  init(_ source: some AuditSource, rows: [Int], as condition: String) {
+    self.rows = rows
+    modalities = source.modalities
+    keys = [condition]
+  }
+
+  /// Adds requests of a row, in a plan that was made for such.
+  ///
+  /// - Returns: their numbers; what was asked for before has the number that it has.
+  mutating func add(_ shown: [[AuditCell]], for row: Int, _ known: inout [[AuditCell]: Int32]) -> [Int32] {
+    shown.map { request($0, for: row, &known) }
   }
 
   /// What a request shows of each modality.
@@ -149,12 +179,17 @@ struct AuditPlan: Sendable {
     }
   }
 
+  /// The places among the rows of those that are paired with each other.
+  private func gridIndex(_ samples: AuditSamples, _ conditions: AuditConditions) -> [Int] {
+    var numbers = SeededNumbers(seed: conditions.seed, stream: "audit/grid")
+    let drawn = Set(numbers.permutation(samples.count).filter(Set(rows).contains).prefix(conditions.grid))
+    return rows.indices.filter { drawn.contains(rows[$0]) }
+  }
+
   private mutating func addGrid(
     _ samples: AuditSamples, _ conditions: AuditConditions, _ known: inout [[AuditCell]: Int32]
   ) {
-    var numbers = SeededNumbers(seed: conditions.seed, stream: "audit/grid")
-    let drawn = Set(numbers.permutation(samples.count).filter(Set(rows).contains).prefix(conditions.grid))
-    let index = rows.indices.filter { drawn.contains(rows[$0]) }
+    let index = gridIndex(samples, conditions)
     keys.append(AuditKeys.grid)
     var requests: [Int32] = []
     for one in index {
@@ -163,6 +198,28 @@ struct AuditPlan: Sendable {
       }
     }
     grid = Grid(index: index, requests: requests)
+  }
+
+  /// A grid for each modality: its rows with draws of the others, each modality's drawn by itself.
+  private mutating func addGrids(
+    _ samples: AuditSamples, _ conditions: AuditConditions, _ known: inout [[AuditCell]: Int32]
+  ) {
+    let index = gridIndex(samples, conditions)
+    let partners = AuditPartners.draws(index, modalities: modalities, seed: conditions.seed)
+    var requests: [[Int32]] = []
+    for (place, name) in modalities.enumerated() {
+      keys.append(AuditKeys.grid(name))
+      var own: [Int32] = []
+      for one in index {
+        for draw in partners {
+          own.append(
+            request(
+              modalities.indices.map { Self.cell(rows[$0 == place ? one : draw[$0]], .own) }, for: rows[one], &known))
+        }
+      }
+      requests.append(own)
+    }
+    grids = Grids(index: index, partners: partners, requests: requests)
   }
 }
 
@@ -192,6 +249,15 @@ enum AuditPartners {
     return partners
   }
 
+  /// As many draws as there are rows: of each modality every row once, in an order of its own.
+  static func draws(_ index: [Int], modalities: [String], seed: UInt64) -> [[Int]] {
+    let orders = modalities.map { name in
+      var numbers = SeededNumbers(seed: seed, stream: "audit/grid/\(name)")
+      return numbers.permutation(index.count)
+    }
+    return index.indices.map { draw in orders.map { index[$0[draw]] } }
+  }
+
   /// The same among some of the samples: whoever's partner is not there has the partner's partner.
   ///
   /// - Returns: for each of the rows the place of its partner among them.
@@ -210,6 +276,10 @@ enum AuditPartners {
 enum AuditKeys {
   static let full = "full"
   static let grid = "grid"
+  /// Of more than two modalities.
+  static func grid(_ modality: String) -> String { "grid:\(modality)" }
+  /// Words and patches left out.
+  static let parts = "parts"
   /// The model with nothing there.
   static let none = "none"
   static func missing(_ modality: String) -> String { "missing:\(modality)" }

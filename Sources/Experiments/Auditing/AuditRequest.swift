@@ -57,8 +57,10 @@ public struct AuditRequest: Sendable {
   public var samples = 0
   /// Permutations of each modality; half as many again keep the class.
   public var swaps = 10
-  /// Rows of which each modality is paired with each other's, where there are two; 0 leaves that out.
+  /// Rows of which each modality is paired with each other's, of more than two with draws of the others; 0 leaves that out.
   public var grid = 100
+  /// Telling samples at most whose words and patches are left out one after the other; 0 takes none apart.
+  public var parts = 4
   /// Besides noise: `blur=5,typos=0.2`.
   public var impairments = ""
   /// The classes in the model's order; empty takes the data's.

@@ -13,6 +13,8 @@ enum AuditView: Hashable, Sendable {
   case missing
   /// Under the source's impairment of that number.
   case impaired(Int)
+  /// Some of its words or patches, as bits: the others are left out.
+  case parts(UInt64)
 }
 
 /// The samples of an audit, and all that a model can be shown of them.
@@ -49,6 +51,9 @@ protocol AuditSource: Sendable {
 struct AuditCell: Hashable, Sendable {
   var row: Int32
   var view: AuditView
+
+  /// Whether it shows some words or patches alone.
+  var isOfParts: Bool { if case .parts = view { true } else { false } }
 }
 
 /// What is known of the samples of an audit.

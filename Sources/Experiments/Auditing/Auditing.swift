@@ -70,7 +70,7 @@ extension PredictionTable {
 }
 
 /// One call of `audit`.
-private struct AuditWork {
+struct AuditWork {
   let request: AuditRequest
   let stop: StopFlag
   let events: EventSink
@@ -92,7 +92,7 @@ private struct AuditWork {
   private static func check(_ request: AuditRequest) throws {
     for (name, number, least) in [
       ("--jobs", request.jobs, 1), ("--window", request.window, 1), ("--swaps", request.swaps, 0),
-      ("--grid", request.grid, 0), ("--samples", request.samples, 0),
+      ("--grid", request.grid, 0), ("--samples", request.samples, 0), ("--parts", request.parts, 0),
     ] where number < least {
       throw Diagnosis("\(name) is \(number), must be at least \(least)", exitStatus: .usage)
     }
@@ -106,12 +106,14 @@ private struct AuditWork {
     case .file:
       let table = try PredictionTable(at: request.subject, needsLabels: !request.unlabelled)
       tell(table)
-      return try measured(table, notes: [], asked: 0, known: 0)
+      return try measured(table, notes: [], asked: 0, known: 0) { try seen(before: $0) }
     case .program(let command):
       let settings = ProgramSettings(
         command: command, jobs: request.jobs, window: request.window, timeout: request.timeout)
+      let pool = ProgramPool()
+      defer { pool.end() }
       return try asking(settings.identity(request.stamp), declaresAbsence: true) { source, plan, store, classes in
-        try ProgramDoor(source, plan, store, classes, settings, stop: stop, events: events).run()
+        try ProgramDoor(source, plan, store, classes, settings, pool: pool, stop: stop, events: events).run()
       }
     case .module(let module):
       let settings = try ModuleDoor.Settings(module)
@@ -126,7 +128,7 @@ private struct AuditWork {
     case .endpoint(let endpoint):
       let settings = try EndpointDoor.Settings(endpoint, jobs: request.jobs, timeout: request.timeout)
       return try asking(
-        settings.identity(request.stamp), declaresAbsence: true, noAnswer: EndpointDoor.noAnswer
+        settings.identity(request.stamp), declaresAbsence: true, noAnswer: EndpointDoor.noAnswer, pairs: 3
       ) { source, plan, store, classes in
         try EndpointDoor(settings, source, classes: classes.names).run(plan, store, stop: stop, events: events)
         return []
@@ -142,8 +144,12 @@ private struct AuditWork {
           + table.modalities.joined(separator: ", ")))
   }
 
-  private func measured(
-    _ table: PredictionTable, notes: [String], asked: Int, known: Int
+  /// Measures a table, which is kept first.
+  ///
+  /// - Parameter explain: what is known besides of the telling samples: their pictures and texts, and what their parts speak for.
+  func measured(
+    _ table: PredictionTable, notes: [String], asked: Int, known: Int,
+    _ explain: ([TellingSample]) throws -> Explained
   ) throws -> AuditSummary {
     let url = request.out.appending(path: PredictionTable.fileName)
     // The table of an audit that is looked at again is the one that lies there.
@@ -156,208 +162,50 @@ private struct AuditWork {
     if let replicates = request.replicates { options.replicates = replicates }
     var record = try Audit.measure(table, options: options)
     record.notes += notes
-    return AuditSummary(record: record, table: url, asked: asked, known: known)
+    // Two of each kind, of which there are at least four.
+    let limit = max(2, (request.parts + 3) / 4)
+    guard let telling = try Experiment.telling(table, weak: record.weakest, limit: limit) else {
+      return AuditSummary(record: record, table: url, asked: asked, known: known)
+    }
+    let explained = try explain(telling)
+    record.telling = explained.samples
+    record.raw = explained.raw
+    record.notes += explained.notes
+    return AuditSummary(
+      record: record, table: url, asked: asked + explained.asked, known: known + explained.known)
   }
 
-  // MARK: Asking
+  /// Telling samples, and what became known of them.
+  struct Explained {
+    var samples: [TellingSample]
+    var raw: String?
+    var notes: [String] = []
+    var asked = 0
+    var known = 0
 
-  private var answers: URL { request.out.appending(path: "answers") }
-  /// Where impaired inputs lie while they are needed.
-  private var inputs: URL { request.out.appending(path: "inputs") }
-
-  private func source() throws -> (source: any AuditSource, prior: [Double]?) {
-    var sampling = AuditSampling()
-    guard let split = RawSplit(rawValue: request.split) else {
-      throw Diagnosis(
-        "there is no split '\(request.split.shown.clipped(40))'", place: "--split",
-        found: ["there are train, validation and test"], exitStatus: .usage)
-    }
-    sampling.split = split
-    sampling.most = request.samples
-    sampling.impairments = request.impairments
-    sampling.settings.seed = request.seed
-    sampling.classes = request.classes
-    sampling.needsLabels = !request.unlabelled
-    if FileManager.default.fileExists(atPath: request.subject.appending(path: "dataset.json").path) {
-      let source = try FeatureAuditSource(at: request.subject, sampling)
-      return (source, source.prior)
-    }
-    let source = try RawAuditSource(
-      at: request.subject, sampling, data: rawSettings, folder: inputs, stop: stop, events: events)
-    return (source, source.prior)
-  }
-
-  /// Asks a model about everything that is not known, and measures its answers.
-  ///
-  /// - Parameters:
-  ///   - model: names the model and its state.
-  ///   - noAnswer: a class of its own for answers that are none.
-  ///   - ask: asks, and says which samples could not be answered for.
-  private func asking(
-    _ model: String, declaresAbsence: Bool, noAnswer: String? = nil,
-    _ ask: (any AuditSource, AuditPlan, AnswerStore, AnswerClasses) throws -> [LeftOut]
-  ) throws -> AuditSummary {
-    let files = FileManager.default
-    try Diagnosis.placing(request.out) {
-      if request.again, files.fileExists(atPath: answers.path) { try files.removeItem(at: answers) }
-      // What a killed process had left.
-      if files.fileExists(atPath: inputs.path) { try files.removeItem(at: inputs) }
-      try files.createDirectory(at: inputs, withIntermediateDirectories: true)
-    }
-    defer { try? files.removeItem(at: inputs) }
-    let (source, prior) = try source()
-    let samples = source.samples
-    guard source.modalities.count > 1 else {
-      throw Diagnosis(
-        "the data has one modality, and nothing else to lean on", place: request.subject.relativePath,
-        found: ["it is '\(source.modalities.first ?? "none")'"], exitStatus: .usage)
-    }
-    events(
-      .phase(
-        "Data",
-        "\(source.name) · \(grouped(samples.count)) samples, \(samples.classes.count) classes, "
-          + source.modalities.joined(separator: ", ")))
-    let conditions = AuditConditions(
-      swaps: request.swaps, grid: request.grid, seed: request.seed, declaresAbsence: declaresAbsence)
-    let classes = AnswerClasses(
-      samples.classes + (noAnswer.map { [$0] } ?? []), isMultiLabel: samples.isMultiLabel)
-    var rows = Array(0..<samples.count)
-    var leftOut: [LeftOut] = []
-    var first: (plan: Int, known: Int)?
-    while true {
-      let plan = AuditPlan(source, rows: rows, conditions)
-      let store = try AnswerStore(
-        keys(plan, source, "\(model)\n\(samples.classes.joined(separator: "\n"))"), classes: classes.count,
-        folder: answers)
-      if first == nil {
-        first = (plan.count, store.knownBefore)
-        let known = store.knownBefore > 0 ? ", \(grouped(store.knownBefore)) answered before" : ""
-        events(.phase("Requests", "\(grouped(plan.count))\(known)"))
+    /// Shows pictures and texts where they are to be had; else a page does without.
+    mutating func show(_ origins: RawOrigins?) {
+      guard let origins else { return }
+      raw = origins.folder.path(percentEncoded: false)
+      for place in samples.indices {
+        if let id = samples[place].id, let origin = origins.byID[id] { samples[place].show(origin) }
       }
-      let failed = try ask(source, plan, store, classes)
-      if failed.isEmpty {
-        var notes = source.notes
-        if store.form == .label {
-          notes.append(
-            "the model answers with labels alone, which stand here as probabilities of 0 and 1: bits and divergences "
-              + "say little of it")
-        }
-        notes += try told(leftOut)
-        let without = noAnswer == nil ? 0 : try unanswered(plan, store, classes.count)
-        if without > 0 {
-          notes.append(
-            "\(grouped(without)) of \(grouped(plan.count)) answers are no class: they count as wrong, under "
-              + "'\(noAnswer ?? "")'")
-        }
-        let names = without > 0 ? classes.names : samples.classes
-        let alone = try request.alone ? alone(source.samples.rows(plan.rows), source.modalities, names) : nil
-        if let alone { notes.append(alone.note) }
-        let table = try table(
-          plan, source, store, names, width: classes.count, prior, alone: alone?.probabilities ?? [:])
-        let known = first?.known ?? 0
-        return try measured(table, notes: notes, asked: store.answered - known, known: known)
-      }
-      leftOut += failed
-      let out = Set(failed.map(\.row))
-      rows.removeAll(where: out.contains)
     }
   }
 
-  /// What models of one modality say of the same samples.
-  private func alone(_ samples: AuditSamples, _ modalities: [String], _ classes: [String]) throws -> AloneModels.Answers
-  {
-    let models = AloneModels(
-      folder: request.out.appending(path: "alone"), jobs: 0, stop: stop, events: events)
-    return try models.answers(
-      for: request.subject, modalities: modalities, ids: samples.ids, classes: classes, settings: rawSettings,
-      encoders: request.usualEncoders)
-  }
-
-  private var rawSettings: RawDatasetSettings {
-    var settings = RawDatasetSettings()
-    settings.followLinks = request.followLinks
-    settings.layout = request.layout ?? ""
-    settings.variant = request.variant ?? ""
-    return settings
-  }
-
-  private func keys(_ plan: AuditPlan, _ source: any AuditSource, _ model: String) throws -> [RowKey] {
-    let model = FileDigest.sha256(of: model)
-    return try parallelMap(plan.count) { request in
-      var bytes: [UInt8] = []
-      try source.identify(plan.shown(request), into: &bytes)
-      return RowKey(InputDigest(of: bytes), condition: model)
+  /// What an audit that is looked at again knew of its samples.
+  private func seen(before samples: [TellingSample]) throws -> Explained {
+    var explained = Explained(samples: samples)
+    guard let earlier = try? AuditRecord.read(from: request.subject), let telling = earlier.telling else {
+      return explained
     }
-  }
-
-  /// A list of what the program died at, and a sentence.
-  private func told(_ leftOut: [LeftOut]) throws -> [String] {
-    let url = request.out.appending(path: "left-out.jsonl")
-    guard !leftOut.isEmpty else {
-      try? FileManager.default.removeItem(at: url)
-      return []
+    explained.raw = earlier.raw
+    let byRow = Dictionary(telling.map { ($0.row, $0) }, uniquingKeysWith: { first, _ in first })
+    for place in samples.indices {
+      guard let known = byRow[samples[place].row], known.id == samples[place].id else { continue }
+      (explained.samples[place].image, explained.samples[place].text) = (known.image, known.text)
+      explained.samples[place].parts = known.parts
     }
-    let lines = leftOut.map { out in
-      let tree: Tree = ["id": .string(out.id), "condition": .string(out.condition), "reason": .string(out.reason)]
-      return tree.json(order: ["id"])
-    }
-    try AtomicFile.write(Data((lines.joined(separator: "\n") + "\n").utf8), to: url)
-    return [
-      "\(leftOut.count == 1 ? "1 sample is" : "\(leftOut.count) samples are") left out, at which the program died twice: "
-        + "left-out.jsonl lists \(leftOut.count == 1 ? "it" : "them")"
-    ]
-  }
-
-  /// How many answers are no class.
-  private func unanswered(_ plan: AuditPlan, _ store: AnswerStore, _ width: Int) throws -> Int {
-    let values = store.scores(of: (0..<plan.count).map(Int32.init))
-    return (0..<plan.count).count { values[($0 + 1) * width - 1] > 0.5 }
-  }
-
-  /// - Parameters:
-  ///   - names: of the classes, the first of those that answers are about.
-  ///   - width: the numbers of an answer.
-  private func table(
-    _ plan: AuditPlan, _ source: any AuditSource, _ store: AnswerStore, _ names: [String], width: Int,
-    _ prior: [Double]?, alone: [String: [Double]]
-  ) throws -> PredictionTable {
-    let samples = source.samples.rows(plan.rows)
-    let classes = names.count
-    func scores(_ requests: [Int32], _ name: String) throws -> AnswerTable {
-      var values = store.scores(of: requests)
-      if classes < width { values = values.enumerated().filter { $0.offset % width < classes }.map(\.element) }
-      return try AnswerTable(
-        rows: requests.count, classes: classes, kind: store.form == .logits ? .logits : .probabilities,
-        values: values, severalLabels: samples.isMultiLabel, name: name)
-    }
-    var conditions = Dictionary(
-      uniqueKeysWithValues: try plan.columns.map { ($0.key, try scores($0.requests, $0.key)) })
-    for (name, values) in alone {
-      let key = AuditKeys.alone(name)
-      conditions[key] = try AnswerTable(
-        rows: samples.count, classes: classes, values: values, severalLabels: samples.isMultiLabel, name: key)
-    }
-    let labels = samples.labels.map { labels -> PredictionTable.Labels in
-      guard samples.isMultiLabel else { return .classes(labels.map { $0.first ?? 0 }) }
-      return .several(labels.flatMap { own in (0..<classes).map(own.contains) })
-    }
-    return try PredictionTable(
-      ids: samples.ids, classes: names, modalities: source.modalities, labels: labels,
-      task: samples.isMultiLabel ? .multiLabel : nil, groups: samples.groups.map(Self.unique),
-      conditions: conditions,
-      swaps: plan.swaps.map { swap in
-        let name = source.modalities[swap.modality]
-        return .init(
-          modality: name, k: swap.number, index: swap.index,
-          scores: try scores(swap.requests, AuditKeys.swap(name, swap.number)))
-      },
-      grid: plan.grid.map { .init(index: $0.index, scores: try scores($0.requests, AuditKeys.grid)) },
-      prior: samples.labels == nil
-        ? nil : prior.map { $0 + [Double](repeating: 0, count: classes - $0.count) })
-  }
-
-  /// Groups where every sample has one: whoever belongs to nobody stands alone.
-  private static func unique(_ groups: [String]) -> [String] {
-    groups.enumerated().map { $1.isEmpty ? "\u{1}\($0)" : $1 }
+    return explained
   }
 }

@@ -133,7 +133,8 @@ struct FeatureAuditSource: AuditSource {
   private func values(_ cell: AuditCell, _ modality: Int) -> ArraySlice<Float>? {
     switch cell.view {
     case .absent: nil
-    case .own: features[modality][Int(cell.row)]
+    // Features have no parts.
+    case .own, .parts: features[modality][Int(cell.row)]
     case .missing: missing[modality][0]
     case .impaired(let number): impaired[modality][number][Int(cell.row)]
     }

@@ -44,6 +44,10 @@ final class ProgramDoor: Sendable {
   let classes: AnswerClasses
   let settings: ProgramSettings
   let stop: StopFlag
+  /// Processes of this program, and of the requests asked of it before.
+  let pool: ProgramPool
+  /// What the first request is called.
+  let first: Int
   private let events: EventSink
   private let state: Mutex<Shared>
 
@@ -60,7 +64,7 @@ final class ProgramDoor: Sendable {
 
   init(
     _ source: any AuditSource, _ plan: AuditPlan, _ store: AnswerStore, _ classes: AnswerClasses,
-    _ settings: ProgramSettings, stop: StopFlag, events: @escaping EventSink
+    _ settings: ProgramSettings, pool: ProgramPool, stop: StopFlag, events: @escaping EventSink
   ) {
     self.source = source
     self.plan = plan
@@ -68,6 +72,8 @@ final class ProgramDoor: Sendable {
     self.classes = classes
     self.settings = settings
     self.stop = stop
+    self.pool = pool
+    first = pool.numbers(plan.count)
     let lock = NSLock()
     self.events = { event in lock.withLock { events(event) } }
     state = Mutex(Shared(wanted: store.unanswered))
@@ -148,11 +154,19 @@ final class ProgramDoor: Sendable {
       shared.barrenStarts += 1
       return shared.barrenStarts
     }
-    guard let words, starts > 3 * max(1, settings.jobs), store.answered == store.knownBefore else { return }
+    // One that dies at left-out words or patches has answered before: each sample may end it.
+    let most = 3 * max(1, settings.jobs) + (isOfParts ? 3 * plan.rows.count : 0)
+    guard let words, starts > most, store.answered == store.knownBefore else { return }
     throw Diagnosis(
       "the program ends before it answers anything", place: settings.command, found: words,
       remedy: "it is to read a JSON object a line and to write one a line, until its input ends")
   }
+
+  /// Whether requests are about words and patches.
+  private var isOfParts: Bool { plan.count > 0 && plan.condition(0) == AuditKeys.parts }
+
+  /// What deaths are counted by: the request, or for words and patches their sample.
+  func suspect(_ request: Int32) -> Int32 { isOfParts ? Int32(plan.owner(Int(request))) : request }
 
   /// Puts a sample aside.
   func leaveOut(_ request: Int32, _ words: [String]) throws {
@@ -166,8 +180,9 @@ final class ProgramDoor: Sendable {
       shared.rowsOut.insert(Int32(row))
       return shared.leftOut.count
     }
-    source.release(plan.shown(Int(request)))
-    events(.note("sample '\(place.shown.clipped(80))' is left out: the program died at it twice (\(out.condition))"))
+    let named = "sample '\(place.shown.clipped(80))'"
+    let what = out.condition == AuditKeys.parts ? "words and patches of \(named) are" : "\(named) is"
+    events(.note("\(what) left out: the program died at it twice (\(out.condition))"))
     guard count <= max(10, plan.rows.count / 10) else {
       throw Diagnosis(
         "the program died at \(count) samples of \(plan.rows.count), more than may be left out",

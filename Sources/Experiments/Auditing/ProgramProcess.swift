@@ -1,5 +1,6 @@
 import Foundation
 import Records
+import Synchronization
 
 /// Whoever answers lines: descriptors to write requests to and to read answers from.
 ///
@@ -195,5 +196,37 @@ final class ProgramProcess: @unchecked Sendable {
         String($0).shown.clipped(200)
       }
     }
+  }
+}
+
+/// Processes of one program that wait for more requests, so that a model is loaded once however often it is asked.
+final class ProgramPool: Sendable {
+  private let state = Mutex<(idle: [ProgramProcess], requests: Int)>(([], 0))
+
+  /// One that waits; nil where none does.
+  func take() -> ProgramProcess? {
+    state.withLock { state in
+      while let process = state.idle.popLast() {
+        if !process.hasEnded { return process }
+      }
+      return nil
+    }
+  }
+
+  /// Takes one that has answered everything.
+  func give(_ process: ProgramProcess) { state.withLock { $0.idle.append(process) } }
+
+  /// The first of so many numbers of requests, none of which were given before.
+  func numbers(_ count: Int) -> Int {
+    state.withLock { state in
+      defer { state.requests += count }
+      return state.requests
+    }
+  }
+
+  /// Ends those that wait, since nothing is left to ask.
+  func end() {
+    for process in state.withLock({ $0.idle }) { process.endGently() }
+    state.withLock { $0.idle = [] }
   }
 }

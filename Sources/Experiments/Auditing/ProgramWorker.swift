@@ -32,7 +32,7 @@ final class ProgramWorker {
   init(_ door: ProgramDoor) throws {
     self.door = door
     try door.begin(after: nil)
-    process = try Self.start(door)
+    process = try door.pool.take() ?? Self.start(door)
     patience = clock.now
   }
 
@@ -44,14 +44,16 @@ final class ProgramWorker {
 
   /// Asks until nothing is left to ask.
   func run() throws {
-    defer { process.end() }
+    var isWell = false
+    defer { if !isWell { process.end() } }
     while true {
       try door.check()
       // What is quickly made is made until the window is full.
       let deadline = clock.now + .milliseconds(2)
       while try fill(), clock.now < deadline {}
       if waiting == 0, isExhausted, suspects.isEmpty {
-        process.endGently()
+        isWell = true
+        door.pool.give(process)
         return
       }
       try wait()
@@ -91,7 +93,7 @@ final class ProgramWorker {
       first = 0
     }
     for request in some {
-      requests += Array("{\"id\":\"\(request)\"".utf8)
+      requests += Array("{\"id\":\"\(door.first + Int(request))\"".utf8)
       try door.source.write(door.plan.shown(Int(request)), into: &requests)
       requests += [UInt8(ascii: "}"), UInt8(ascii: "\n")]
       outstanding.append(request)
@@ -203,10 +205,10 @@ final class ProgramWorker {
     let answer = try ModelAnswer(line, door.classes)
     guard waiting > 0 else { throw order(answer.id) }
     let request = outstanding[first]
-    guard Int32(answer.id) == request else { throw order(answer.id) }
+    guard Int(answer.id) == door.first + Int(request) else { throw order(answer.id) }
     first += 1
     lastAnswered = request
-    deaths[request] = nil
+    deaths[door.suspect(request)] = nil
     taken.append((Int(request), answer.scores))
   }
 
@@ -215,18 +217,21 @@ final class ProgramWorker {
   /// What is wrong with an answer that is not the next.
   private func order(_ id: String) -> Diagnosis {
     let shown = id.shown.clipped(60)
-    guard let number = Int32(id), number >= 0, Int(number) < door.plan.count else {
+    guard let called = Int(id), called >= 0, called < door.first + door.plan.count else {
       return Diagnosis("the program answered the request '\(shown)', which was never made")
     }
-    if number == lastAnswered || outstanding[..<first].contains(number) || door.store.isAnswered(Int(number)) {
-      faulty = number
+    let number = Int32(called - door.first)
+    if number < 0 || number == lastAnswered || outstanding[..<first].contains(number)
+      || door.store.isAnswered(Int(number))
+    {
+      faulty = number < 0 ? nil : number
       return Diagnosis("the program answered the request '\(shown)' twice")
     }
     guard outstanding[first...].contains(number), waiting > 0 else {
       return Diagnosis("the program answered the request '\(shown)', which it was not asked")
     }
     return Diagnosis(
-      "the program answered the request '\(shown)' before '\(outstanding[first])'",
+      "the program answered the request '\(shown)' before '\(door.first + Int(outstanding[first]))'",
       remedy: "answers come in the order of the requests")
   }
 
@@ -262,9 +267,12 @@ final class ProgramWorker {
         remedy: "what was answered is kept")
     }
     let words = process.lastWords
+    // They are made again when they are asked again.
+    for request in asked { door.source.release(door.plan.shown(Int(request))) }
     if asked.count == 1, let request = asked.first, lastAnswered == nil {
-      deaths[request, default: 0] += 1
-      if deaths[request, default: 0] > 1 {
+      let suspect = door.suspect(request)
+      deaths[suspect, default: 0] += 1
+      if deaths[suspect, default: 0] > 1 {
         try door.leaveOut(request, words)
       } else {
         door.tell(words, at: request)

@@ -58,8 +58,9 @@ struct RawAuditSource: AuditSource {
   private let digests: [[InputDigest]]
   private let damage: [[(name: String, impairment: any RawImpairment)]]
   private let seed: UInt64
-  /// Where impaired files lie while they are needed.
-  private let folder: URL
+  /// Impaired pictures and sounds, while they are needed.
+  private let made: MadeInputs
+  private let taken = SampleParts()
 
   /// Reads samples and every file of theirs.
   ///
@@ -87,7 +88,7 @@ struct RawAuditSource: AuditSource {
     }
     chosen = usable
     digests = files
-    self.folder = folder
+    made = MadeInputs(folder)
     name = data.name
     kinds = RawInput.Kind.allCases.filter { kind in usable.contains { $0.has(kind) } }
     modalities = kinds.map(\.rawValue)
@@ -117,11 +118,6 @@ struct RawAuditSource: AuditSource {
       isMultiLabel: data.isMultiLabel,
       groups: usable.contains { $0.group != nil } ? usable.map { $0.group ?? "" } : nil)
     prior = Self.prior(data.samples(in: .train), classes: classes.count, places)
-    for kind in kinds where kind != .text {
-      // Which several threads would else write at a time.
-      let look = RawLook(sample: usable[0], kind: kind, number: 0)
-      try Self.write(.missing(kind), to: made(look, AuditCell(row: -1, view: .missing)))
-    }
   }
 
   /// The shares of classes among the samples of training; nil where there are none.
@@ -204,7 +200,7 @@ struct RawAuditSource: AuditSource {
     switch cell.view {
     case .absent: return nil
     case .missing: return [RawLook(sample: chosen[0], kind: kind, number: 0)]
-    case .own, .impaired:
+    case .own, .impaired, .parts:
       let sample = chosen[Int(cell.row)]
       return sample.has(kind) ? RawLook.all(of: sample, kind) : nil
     }
@@ -240,6 +236,9 @@ struct RawAuditSource: AuditSource {
 
   private func input(_ look: RawLook, _ cell: AuditCell) throws -> RawInput {
     if cell.view == .missing { return .missing(look.kind) }
+    if case .parts(let bits) = cell.view, let parts = try parts(of: cell.row) {
+      return look.kind == .text ? .text(parts.text(bits: bits)) : .image(parts.picture(bits: bits))
+    }
     let plain = try look.path == nil ? .text(look.text ?? "") : look.decoded(look.read())
     guard case .impaired(let number) = cell.view, let place = kinds.firstIndex(of: look.kind) else { return plain }
     let (name, impairment) = damage[place][number]
@@ -249,52 +248,80 @@ struct RawAuditSource: AuditSource {
 
   /// The path of a picture or sound as a cell shows it.
   private func path(_ look: RawLook, _ cell: AuditCell) throws -> String {
-    let name = look.path ?? ""
-    if cell.view == .own, !look.sample.isStored(name) { return look.sample.url(name).path }
-    let url = made(look, cell)
-    guard !FileManager.default.fileExists(atPath: url.path) else { return url.path }
-    if cell.view == .own {
-      try Diagnosis.placing(url) { try look.read().write(to: url) }
-    } else {
-      try Self.write(input(look, cell), to: url)
-    }
-    return url.path
-  }
-
-  /// Not forced to the disk: it is gone as soon as the model has answered.
-  private static func write(_ input: RawInput, to url: URL) throws {
-    try Diagnosis.placing(url) {
-      switch input {
-      case .image(let image): try image.png().write(to: url)
-      case .audio(let sound): try sound.wave().write(to: url)
-      case .text: break
+    guard let name = madeName(look, cell) else { return look.sample.url(look.path ?? "").path }
+    return try made.path(name) {
+      if cell.view == .own { return try look.read() }
+      switch try input(look, cell) {
+      case .image(let image): return try image.png()
+      case .audio(let sound): return sound.wave()
+      case .text(let text): return Data(text.utf8)
       }
     }
   }
 
-  /// Where an impaired input is written.
-  private func made(_ look: RawLook, _ cell: AuditCell) -> URL {
+  /// What an input is called that is made for a request; nil for a file of the data's own.
+  private func madeName(_ look: RawLook, _ cell: AuditCell) -> String? {
+    let (kind, row, number) = (look.kind.rawValue, cell.row, look.number)
     let ending = look.kind == .image ? "png" : "wav"
-    if cell.view == .own {
+    switch cell.view {
+    case .own, .absent:
+      guard look.sample.isStored(look.path ?? "") else { return nil }
       // As it is, in whatever format: models look at the bytes.
       let own = look.path.map { URL(filePath: $0).pathExtension } ?? ""
       let plain = own.count < 6 && !own.isEmpty && own.allSatisfy { $0.isLetter || $0.isNumber }
-      return folder.appending(
-        path: "\(look.kind.rawValue)-own-\(cell.row)-\(look.number).\(plain ? own : ending)")
+      return "\(kind)-own-\(row)-\(number).\(plain ? own : ending)"
+    case .missing: return "\(kind)-missing.\(ending)"
+    case .impaired(let place): return "\(kind)-\(place)-\(row)-\(number).\(ending)"
+    case .parts(let bits): return "\(kind)-parts-\(row)-\(String(bits, radix: 16)).\(ending)"
     }
-    guard case .impaired(let number) = cell.view else { return folder.appending(path: "missing.\(ending)") }
-    return folder.appending(path: "\(look.kind.rawValue)-\(number)-\(cell.row)-\(look.number).\(ending)")
   }
 
   func release(_ shown: [AuditCell]) {
-    for (kind, cell) in zip(kinds, shown) where kind != .text {
+    // What stands for every missing input stays.
+    for (kind, cell) in zip(kinds, shown) where kind != .text && cell.view != .missing {
       for look in (try? looks(cell, kind)) ?? [] {
-        switch cell.view {
-        case .impaired: unlink(made(look, cell).path)
-        case .own where look.sample.isStored(look.path ?? ""): unlink(made(look, cell).path)
-        default: break
-        }
+        if let name = madeName(look, cell) { made.release(name) }
       }
+    }
+  }
+
+  // MARK: Words and patches
+
+  /// Words and patches of a sample; nil where it has not one picture and a text, or the data holds something besides.
+  func parts(of row: Int32) throws -> InputParts? {
+    guard let text = parted(row), let look = RawLook.all(of: chosen[Int(row)], .image).first else { return nil }
+    return try taken.parts(of: row) {
+      guard case .image(let picture) = try look.decoded(look.read()) else {
+        throw Diagnosis("the picture cannot be read", place: look.path, exitStatus: .input)
+      }
+      return InputParts(
+        picture: picture, text: text, imageName: RawInput.Kind.image.rawValue, textName: RawInput.Kind.text.rawValue)
+    }
+  }
+
+  /// What paths of pictures are meant from.
+  var folder: URL? { chosen.first?.folder }
+
+  func origin(of row: Int) -> SampleOrigin { SampleOrigin(chosen[row]) }
+
+  /// The text of a sample that can be taken apart; nil where it cannot.
+  func parted(_ row: Int32) -> String? {
+    let sample = chosen[Int(row)]
+    guard Set(kinds) == [.image, .text], sample.has(.image), sample.has(.text), sample.frames.isEmpty,
+      let text = sample.text, !text.allSatisfy(\.isWhitespace)
+    else { return nil }
+    return text
+  }
+
+  /// What shows some parts of a row: what shows all of them is the row's own.
+  func cells(_ parts: InputParts, _ row: Int32, _ there: [Bool]) -> [AuditCell] {
+    let (words, patches) = (there[..<parts.words.count], there[parts.words.count...])
+    return kinds.map { kind in
+      let own = kind == .text ? words : patches
+      guard own.contains(false) else { return AuditCell(row: row, view: .own) }
+      // An empty text is what a missing one is, too.
+      if kind == .text, !own.contains(true) { return AuditCell(row: -1, view: .missing) }
+      return AuditCell(row: row, view: .parts(InputParts.bits(own)))
     }
   }
 
@@ -308,14 +335,23 @@ struct RawAuditSource: AuditSource {
       }
       for look in looks {
         if let text = look.text {
+          let text = try partText(text, cell)
           bytes += Array("text \(text.utf8.count) ".utf8) + Array(text.utf8)
         } else {
           bytes += Array(RowKey(digests[Int(cell.row)][look.fileNumber], condition: "file").words.utf8)
+        }
+        if case .parts(let bits) = cell.view, kind == .image, let parts = try parts(of: cell.row) {
+          bytes += Array(" \(parts.grid) × \(parts.grid) patches \(bits)".utf8)
         }
         guard case .impaired(let number) = cell.view else { continue }
         let (name, impairment) = damage[place][number]
         bytes += Array(" \(kind.rawValue)-\(name)/\(look.stream) \(seed) \(impairment)".utf8)
       }
     }
+  }
+
+  private func partText(_ text: String, _ cell: AuditCell) throws -> String {
+    guard case .parts(let bits) = cell.view else { return text }
+    return try parts(of: cell.row)?.text(bits: bits) ?? text
   }
 }

@@ -8,6 +8,8 @@ struct TableArrays {
   /// Where they were read, for errors.
   let place: String
   let names: [String]
+  /// What is said where labels are needed, and there are none; nil says the usual.
+  var withoutLabels: Diagnosis?
   private let loaders: [String: () throws -> TableArray]
 
   init(_ arrays: [(name: String, load: () throws -> TableArray)], place: String) {
@@ -24,6 +26,7 @@ struct TableArrays {
     switch url.pathExtension.lowercased() {
     case "safetensors": try self.init(safetensors: SafeTensors(reading: url), place: url.relativePath)
     case "jsonl", "ndjson": self = try TableLines(reading: url).arrays
+    case "parquet", "arrow", "feather": self = try TableFrame(ColumnFile(at: url), place: url.relativePath).arrays()
     case "npz", "npy":
       let file = try NumPyFile(at: url)
       try file.requireRoom()
@@ -39,7 +42,7 @@ struct TableArrays {
         }, place: url.relativePath)
     case let ending:
       throw Diagnosis(
-        "files of predictions are .npz, .safetensors or .jsonl\(ending.isEmpty ? "" : ", not .\(ending.clipped(20))")",
+        "files of predictions are .npz, .safetensors, .jsonl or .parquet\(ending.isEmpty ? "" : ", not .\(ending.clipped(20))")",
         place: url.relativePath, remedy: "seesaw audit --template shows how to write one", exitStatus: .input)
     }
   }
@@ -143,7 +146,9 @@ struct TableArray {
 enum TableNames {
   /// Those that hold names.
   static let texts: Set = ["ids", "classes", "modalities", "groups", "labels"]
-  static let single = ["labels", "ids", "classes", "modalities", "groups", "grid", "grid:index", "prior"]
+  static let single = ["labels", "ids", "classes", "modalities", "groups", "grid", "grid:index", partners, "prior"]
+  /// Which rows the draws of grids of single modalities are of.
+  static let partners = "grid:partners"
 
   /// An array's name taken apart: `logits/baseline/full`.
   struct Parts {
@@ -183,6 +188,15 @@ enum TableNames {
       }
       return (String(words[1]), number)
     }
+
+    /// `image` of `grid:image`, which more than two modalities have.
+    var grid: String? {
+      guard rest.hasPrefix("grid:"), !TableNames.single.contains(rest), rest.count > 5 else { return nil }
+      return String(rest.dropFirst(5))
+    }
+
+    /// Whether only the rows of a grid have it.
+    var isOfGrid: Bool { rest == "grid" || rest == TableNames.partners || grid != nil }
 
     /// `("missing", "image")` of `missing:image`.
     var condition: (kind: String, modalities: String)? {

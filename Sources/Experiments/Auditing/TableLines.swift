@@ -46,16 +46,18 @@ struct TableLines {
     let keys = first.table.keys.sorted()
     let classes = try head["classes"].map { try Self.texts($0, "classes", place) }
     var arrays: [TableArray] = []
-    for key in keys where key != "grid" && key != "logits/grid" {
+    for key in keys where !TableNames.Parts(key).isOfGrid {
       arrays.append(try Self.column(key, rows, classes, place))
     }
     for row in rows {
-      guard let other = row.table.keys.first(where: { !keys.contains($0) && !$0.hasSuffix("grid") }) else { continue }
+      guard let other = row.table.keys.first(where: { !keys.contains($0) && !TableNames.Parts($0).isOfGrid }) else {
+        continue
+      }
       throw Diagnosis(
         "'\(other.shown.clipped(60))' is in this line and not in the first", place: "\(place):\(row.line)",
         remedy: "give every row the same keys", exitStatus: .input)
     }
-    if let grid = try Self.grid(rows, place) { arrays += grid }
+    arrays += try Self.grids(rows, place)
     if let classes { arrays.append(Self.names("classes", classes)) }
     if let tree = head["modalities"] {
       arrays.append(Self.names("modalities", try Self.texts(tree, "modalities", place)))
@@ -180,34 +182,61 @@ struct TableLines {
     return TableArray(name: "labels", shape: [values.count, classes.count], content: .numbers(all, isWhole: true))
   }
 
-  /// The grid, whose rows are in the lines of the rows that take part.
-  private static func grid(_ rows: [(line: Int, table: [String: Tree])], _ place: String) throws -> [TableArray]? {
-    let key = rows.contains { $0.table["logits/grid"] != nil } ? "logits/grid" : "grid"
-    let index = rows.indices.filter { rows[$0].table[key] != nil }
-    guard !index.isEmpty else { return nil }
+  /// The grid, or one for each modality, whose rows are in the lines of the rows that take part.
+  private static func grids(_ rows: [(line: Int, table: [String: Tree])], _ place: String) throws -> [TableArray] {
+    let keys = Set(rows.flatMap(\.table.keys)).filter { TableNames.Parts($0).isOfGrid }.sorted()
+    let index = rows.indices.filter { row in keys.contains { rows[row].table[$0] != nil } }
+    guard !index.isEmpty else { return [] }
+    let arrays = try keys.map { key in
+      let own = try index.map { row -> (tree: Tree, at: String) in
+        let at = "\(place):\(rows[row].line)"
+        guard let tree = rows[row].table[key] else {
+          throw Diagnosis(
+            "'\(key.shown.clipped(60))' is not in this line, and in others of the grid", place: at, exitStatus: .input)
+        }
+        return (tree, at)
+      }
+      return TableNames.Parts(key).rest == TableNames.partners ? try partners(own, key) : try grid(own, key)
+    }
+    return arrays + [
+      TableArray(name: "grid:index", shape: [index.count], content: .numbers(index.map(Double.init), isWhole: true))
+    ]
+  }
+
+  /// One list of rows, by modality, in each line.
+  private static func partners(_ own: [(tree: Tree, at: String)], _ key: String) throws -> TableArray {
+    let lists = try own.map { try numbers($0.tree, key, $0.at) }
+    let width = lists.first?.count ?? 0
+    if let odd = lists.firstIndex(where: { $0.count != width }) {
+      throw Diagnosis(
+        "'\(key)' has \(lists[odd].count) rows, and \(width) in the first", place: own[odd].at, exitStatus: .input)
+    }
+    return TableArray(
+      name: key, shape: [lists.count, width], content: .numbers(lists.flatMap { $0 }, isWhole: true))
+  }
+
+  /// As many cells in each line as there are lines, each a list of scores.
+  private static func grid(_ own: [(tree: Tree, at: String)], _ key: String) throws -> TableArray {
     var all: [Double] = []
     var classes = 0
-    for row in index {
-      let at = "\(place):\(rows[row].line)"
-      let cells = rows[row].table[key]?.listValue ?? []
-      guard cells.count == index.count else {
+    for (tree, at) in own {
+      let cells = tree.listValue ?? []
+      guard cells.count == own.count else {
         throw Diagnosis(
-          "'\(key)' has \(cells.count) cells, and \(index.count) rows have one", place: at, exitStatus: .input)
+          "'\(key.shown.clipped(60))' has \(cells.count) cells, and \(own.count) rows have one", place: at,
+          exitStatus: .input)
       }
       for cell in cells {
         let values = try numbers(cell, key, at)
         if all.isEmpty { classes = values.count }
         guard values.count == classes, classes > 0 else {
           throw Diagnosis(
-            "a cell of '\(key)' has \(values.count) numbers, and \(classes) in the first", place: at, exitStatus: .input
-          )
+            "a cell of '\(key.shown.clipped(60))' has \(values.count) numbers, and \(classes) in the first", place: at,
+            exitStatus: .input)
         }
         all += values
       }
     }
-    return [
-      TableArray(name: key, shape: [index.count, index.count, classes], content: .numbers(all, isWhole: false)),
-      TableArray(name: "grid:index", shape: [index.count], content: .numbers(index.map(Double.init), isWhole: true)),
-    ]
+    return TableArray(name: key, shape: [own.count, own.count, classes], content: .numbers(all, isWhole: false))
   }
 }

@@ -47,6 +47,7 @@ private struct TableReader {
     }
     let labels = try arrays.array("labels")
     guard labels != nil || !needsLabels else {
+      if let own = arrays.withoutLabels { throw own }
       throw refusal(
         "there is no array 'labels'", found: ["arrays: " + listed(arrays.names)],
         remedy: "add one class number a row; --unlabelled audits predictions without labels")
@@ -62,7 +63,9 @@ private struct TableReader {
     var swaps: [PredictionTable.Swap] = []
     for name in arrays.names.sorted() {
       let known = TableNames.Parts(name)
-      guard !TableNames.single.contains(known.rest), !known.rest.hasSuffix(":index") else { continue }
+      guard !TableNames.single.contains(known.rest), !known.rest.hasSuffix(":index"), known.grid == nil else {
+        continue
+      }
       if let (modality, number) = known.swap {
         guard let index = try arrays.array("\(known.rest):index")?.indices(in: place) else {
           throw refusal(
@@ -83,7 +86,7 @@ private struct TableReader {
       labels: labels.map { try reader.labels($0, classes) }, task: reader.task(classes),
       groups: arrays.array("groups")?.words(in: place), conditions: conditions,
       swaps: swaps.sorted { ($0.modality, $0.k) < ($1.modality, $1.k) }, grid: reader.grid(classes.count),
-      baseline: baseline,
+      grids: reader.grids(classes.count, modalities), baseline: baseline,
       validation: held.isEmpty
         ? nil
         : .init(labels: reader.validationLabels(classes), conditions: held),
@@ -108,7 +111,7 @@ private struct TableReader {
       let isIndex = parts.rest.hasSuffix(":index") && TableNames.Parts(String(parts.rest.dropLast(6))).swap != nil
       let isKnown =
         TableNames.single.contains(parts.rest) || isIndex || parts.rest == PredictionTable.full || parts.rest == "none"
-        || parts.swap != nil || parts.condition != nil || parts.side == .parts
+        || parts.swap != nil || parts.condition != nil || parts.grid != nil || parts.side == .parts
       guard isKnown else {
         let near = nearest(
           to: parts.rest, in: TableNames.single + ["full", "none", "missing:image", "absent:image", "only:text"])
@@ -131,6 +134,7 @@ private struct TableReader {
       let parts = TableNames.Parts(name)
       if parts.side == .parts { found.insert(parts.rest) }
       if let swap = parts.swap { found.insert(swap.modality) }
+      if let grid = parts.grid { found.insert(grid) }
       if let condition = parts.condition, !parts.rest.hasSuffix(":index") {
         found.formUnion(condition.modalities.split(separator: "+").map(String.init))
       }
@@ -181,23 +185,63 @@ private struct TableReader {
 
   private func grid(_ classes: Int) throws -> PredictionTable.Grid? {
     guard let array = try given("grid") else {
-      guard try arrays.array("grid:index") == nil else { throw refusal("'grid:index' is there, and no 'grid'") }
+      let isOther = arrays.names.contains { TableNames.Parts($0).grid != nil }
+      guard try isOther || arrays.array("grid:index") == nil else {
+        throw refusal("'grid:index' is there, and no 'grid'")
+      }
       return nil
     }
+    let index = try gridIndex(of: array.name)
+    return .init(index: index, scores: try cells(array, index.count, classes))
+  }
+
+  private func gridIndex(of name: String) throws -> [Int] {
     guard let index = try arrays.array("grid:index")?.indices(in: place) else {
-      throw refusal("'grid' has no 'grid:index': which rows its two sides are")
+      throw refusal("'\(name)' has no 'grid:index': which rows its sides are")
     }
+    return index
+  }
+
+  /// The cells of a grid, row by row.
+  private func cells(_ array: TableArray, _ count: Int, _ classes: Int) throws -> AnswerTable {
     let shape = array.shape
-    guard (2...3).contains(shape.count), shape[0] == index.count, shape[1] == index.count else {
+    guard (2...3).contains(shape.count), shape[0] == count, shape[1] == count else {
       throw refusal(
-        "'\(array.name)' has the shape \(array.words), and 'grid:index' names \(index.count) rows",
+        "'\(array.name)' has the shape \(array.words), and 'grid:index' names \(count) rows",
         remedy: "give rows × rows × classes")
+    }
+    return try scores(
+      array, TableNames.Parts(array.name).isLogits, rows: shape[0] * shape[1], width: shape.count == 3 ? shape[2] : 1,
+      classes)
+  }
+
+  private func grids(_ classes: Int, _ modalities: [String]) throws -> PredictionTable.Grids? {
+    let names = arrays.names.filter { TableNames.Parts($0).grid != nil }
+    guard let first = names.first else { return nil }
+    let index = try gridIndex(of: first)
+    guard let partners = try arrays.array(TableNames.partners) else {
+      throw refusal(
+        "'\(first)' has no '\(TableNames.partners)': which rows the other modalities are of",
+        remedy: "give n × \(modalities.count) rows, one for each modality in each of n draws")
+    }
+    let rows = try TableArray(
+      name: partners.name, shape: [partners.shape.reduce(1, *)], content: partners.content
+    ).indices(in: place)
+    guard partners.shape == [index.count, modalities.count] else {
+      throw refusal(
+        "'\(partners.name)' has the shape \(partners.words), and \(index.count) draws of \(modalities.count) rows were expected"
+      )
+    }
+    var scores: [String: AnswerTable] = [:]
+    for name in names {
+      guard let array = try arrays.array(name), let modality = TableNames.Parts(name).grid else { continue }
+      scores[modality] = try cells(array, index.count, classes)
     }
     return .init(
       index: index,
-      scores: try scores(
-        array, TableNames.Parts(array.name).isLogits, rows: shape[0] * shape[1], width: shape.count == 3 ? shape[2] : 1,
-        classes))
+      partners: stride(from: 0, to: rows.count, by: modalities.count).map {
+        Array(rows[$0..<($0 + modalities.count)])
+      }, scores: scores)
   }
 
   // MARK: Labels

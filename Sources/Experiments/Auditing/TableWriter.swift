@@ -38,6 +38,15 @@ extension PredictionTable {
       try add(AuditKeys.grid, grid.scores, [n, n, classes.count])
       tensors.append(("\(AuditKeys.grid):index", try Tensor(grid.index, shape: [n])))
     }
+    if let grids {
+      let n = grids.index.count
+      for (name, scores) in grids.scores.sorted(by: { $0.key < $1.key }) {
+        try add(AuditKeys.grid(name), scores, [n, n, classes.count])
+      }
+      tensors.append(("\(AuditKeys.grid):index", try Tensor(grids.index, shape: [n])))
+      tensors.append(
+        (TableNames.partners, try Tensor(grids.partners.flatMap { $0 }, shape: [n, modalities.count])))
+    }
     for (name, scores) in baseline.sorted(by: { $0.key < $1.key }) { try add("baseline/\(name)", scores) }
     for (name, scores) in (parts ?? [:]).sorted(by: { $0.key < $1.key }) { try add("parts/\(name)", scores) }
     if let validation {

@@ -160,7 +160,8 @@ struct AuditCommand: ParsableCommand, Exemplified {
     let page = try ReportPage.write(
       ReportContents(
         audit: summary.record, name: Self.name(of: subject),
-        evidence: try Experiment.evidence(of: summary, subject: subject)), to: target.appending(path: "report"),
+        evidence: try Experiment.evidence(of: summary, named: Self.name(of: subject))),
+      to: target.appending(path: "report"),
       markdown: text.markdown)
     if !page.hasPlotly { output.note(ReportPage.stillness) }
     let seconds = (ContinuousClock.now - begun) / .seconds(1)
@@ -265,8 +266,15 @@ struct AuditAskingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Rows whose image is paired with each other's text, which tells addition from interaction.", valueName: "number"))
+      "Rows whose image is paired with each other's text, which tells addition from interaction; 0 leaves that out.",
+      valueName: "number"))
   var grid = 100
+
+  @Option(
+    help: ArgumentHelp(
+      "Telling samples at most of which words and patches are left out, to see which of them speak for the answer.",
+      valueName: "number"))
+  var parts = 4
 
   @Option(help: ArgumentHelp("What else to do to the inputs: blur=5,typos=0.2.", valueName: "list"))
   var impairments = ""
@@ -301,6 +309,7 @@ struct AuditAskingOptions: ParsableArguments {
     request.split = split
     request.swaps = swaps
     request.grid = grid
+    request.parts = parts
     request.impairments = impairments
     request.classes = classes.map(Listed.words) ?? []
     request.stamp = stamp

@@ -58,6 +58,24 @@ struct AuditPlanTests {
     #expect(plan.grid == nil)
   }
 
+  @Test(
+    "more than two modalities have a grid each: a row's own with the others of draws that are the same for all rows")
+  func grids() throws {
+    let plan = AuditPlan(
+      source(8, modalities: ["image", "text", "audio"]), rows: Array(0..<8), AuditConditions(swaps: 0, grid: 5))
+    let grids = try #require(plan.grids)
+    #expect(grids.index.count == 5 && grids.partners.count == 5 && grids.requests.map(\.count) == [25, 25, 25])
+    for modality in 0..<3 { #expect(grids.partners.map { $0[modality] }.sorted() == grids.index) }
+    for (modality, requests) in grids.requests.enumerated() {
+      for (cell, request) in requests.enumerated() {
+        let shown = plan.shown(Int(request)).map { Int($0.row) }
+        var expected = grids.partners[cell % 5]
+        expected[modality] = grids.index[cell / 5]
+        #expect(shown == expected)
+      }
+    }
+  }
+
   @Test("partners are a permutation without fixed points; those that keep the class keep it")
   func partners() {
     let samples = source(90).samples

@@ -1,4 +1,5 @@
 import Auditing
+import Datasets
 import Encoders
 import Foundation
 import Multimodal
@@ -249,6 +250,83 @@ struct ProgramDoorTests {
       let summary = try Experiment.audit(request(data, out, three) { $0.classes = ["cow", "cat", "dog"] })
       #expect(summary.record.classes == ["cow", "cat", "dog"])
       #expect(summary.record.scores["full"]?.value == 1)
+    }
+  }
+
+  @Test("words and patches of telling samples are left out one after the other, told beforehand, and not asked twice")
+  func parts() throws {
+    try withData { data, out in
+      let phases = Mutex<[String]>([])
+      let request = try request(data, out, Self.script())
+      let summary = try Experiment.audit(request) { event in
+        if case .phase(let title, let words) = event { phases.withLock { $0.append("\(title) \(words)") } }
+      }
+      #expect(
+        phases.withLock { $0 }.contains {
+          $0.hasPrefix("Requests") && $0.contains("more for words and patches (--parts)")
+        })
+      let telling = try #require(summary.record.telling)
+      #expect(summary.record.raw?.hasSuffix("/data/") == true || summary.record.raw?.hasSuffix("/data") == true)
+      #expect(telling.count == 4 && telling.allSatisfy { $0.parts != nil })
+      let apart = telling.filter { $0.kind == .removalFlips }
+      #expect(apart.count == 2 && apart.allSatisfy { $0.modality == "text" })
+      for sample in apart {
+        let parts = try #require(sample.parts)
+        #expect(parts.answer == "cat" && parts.words.map(\.text).prefix(3) == ["a", "cat", "number"])
+        #expect(parts.words.map { ($0.value * 1e9).rounded() / 1e9 } == [0, 0.7, 0, 0])
+        // Two pixels side by side: a patch each.
+        #expect(parts.grid == 1 && parts.patches.allSatisfy { $0 == 0 })
+        #expect(parts.shares == ["text": 1, "image": 0] && parts.error == 0 && parts.pairs == 3)
+      }
+      let again = try Experiment.audit(request)
+      #expect(again.asked == 0 && again.known == summary.asked && again.record.telling == telling)
+      // A look at the folder keeps what was known of samples.
+      let folder = AuditRequest(subject: out, out: out)
+      try summary.record.write(to: out)
+      #expect(try Experiment.audit(folder).record.telling == telling)
+      let without = try Experiment.audit(self.request(data, out, Self.script()) { $0.parts = 0 })
+      #expect(without.record.telling?.allSatisfy { $0.parts == nil } == true && without.asked == 0)
+    }
+  }
+
+  @Test("a program that dies at left-out patches loses that sample's words and patches, and nothing else")
+  func partsLost() throws {
+    try withData { data, out in
+      let script = Self.script().replacing(
+        "case \"$line\" in",
+        with: "case \"$line\" in *image-parts-0-*) echo 'no such picture' >&2; exit 3 ;; esac\n  case \"$line\" in")
+      let summary = try Experiment.audit(request(data, out, script))
+      #expect(summary.record.samples == 12 && summary.record.scores["full"]?.value == 1)
+      let telling = try #require(summary.record.telling)
+      #expect(telling.first { $0.id == "s0" }?.parts == nil)
+      #expect(telling.contains { $0.parts != nil })
+      #expect(summary.record.notes.contains { $0.contains("words and patches are left out of 's0'") })
+      #expect(!FileManager.default.fileExists(atPath: out.appending(path: "left-out.jsonl").path))
+    }
+  }
+
+  @Test(
+    "pictures that lie in a table are files for as long as a request with them is not answered",
+    .enabled(if: ReadableFiles.arrow != nil))
+  func storedPictures() throws {
+    try withTemporaryFolder { folder in
+      let file = folder.appending(path: "program.sh")
+      try Data(
+        """
+        while IFS= read -r line; do
+          id=${line#*\\"id\\":\\"}; id=${id%%\\"*}
+          image=${line#*\\"image\\":\\"}; image=${image%%\\"*}
+          case "$line" in *'"image":null'*) ;; *) [ -f "$image" ] || { echo "$image is not there" >&2; exit 1; } ;; esac
+          echo "{\\"id\\":\\"$id\\",\\"probabilities\\":[0.2,0.8]}"
+        done
+        """.utf8
+      ).write(to: file)
+      var request = AuditRequest(
+        subject: Conditions.golden("tables/image-text"), out: folder.appending(path: "out"))
+      request.door = .program("sh \(file.path)")
+      (request.swaps, request.grid, request.replicates) = (2, 3, 2)
+      let summary = try Experiment.audit(request)
+      #expect(summary.record.samples > 1 && summary.asked > 0)
     }
   }
 

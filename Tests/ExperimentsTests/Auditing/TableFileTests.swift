@@ -67,6 +67,26 @@ struct TableFileTests {
     }
   }
 
+  @Test("grids of three modalities stand in the lines of their rows, and are read as they were written")
+  func threeModalities() throws {
+    let lines = (0..<3).map { row in
+      let grid =
+        row == 1 ? "" : (["a", "b", "c"].map { #", "grid:\#($0)": [[1, 0], [0.\#(row)5, 0.\#(9 - row)5]]"# }).joined()
+      let partners = row == 1 ? "" : #", "grid:partners": [\#(row), \#(2 - row), \#(row)]"#
+      return #"{"label": \#(row % 2), "full": [0.5, 0.5]\#(grid)\#(partners)}"#
+    }
+    let table = try read(lines.joined(separator: "\n") + "\n")
+    #expect(table.modalities == ["a", "b", "c"] && table.grid == nil)
+    let grids = try #require(table.grids)
+    #expect(grids.index == [0, 2] && grids.partners == [[0, 2, 0], [2, 0, 2]])
+    #expect(grids.scores["b"]?.values == [1, 0, 0.05, 0.95, 1, 0, 0.25, 0.75])
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: PredictionTable.fileName)
+      try table.write(to: url)
+      #expect(try PredictionTable(reading: url) == table)
+    }
+  }
+
   @Test("several labels a row, as a matrix and as names, are the same")
   func severalLabels() throws {
     let table = try read(
@@ -153,6 +173,13 @@ struct TableFileTests {
     Malformed(
       lines: #"{"label": 0, "full": [1, 0], "missing:image": [1, 0], "grid": [[1, 0], [1, 0]]}"#,
       words: "'grid' has 2 cells, and 1 rows have one"),
+    Malformed(
+      lines: #"{"label": 0, "full": [1, 0], "missing:a": [1, 0], "missing:b": [1, 0], "grid:c": [[1, 0]]}"#,
+      words: "'grid:c' has no 'grid:partners'"),
+    Malformed(
+      lines: #"{"label": 0, "full": [1, 0], "missing:c": [1, 0], "grid:a": [[1, 0]], "grid:b": [[1, 0]], "#
+        + #""grid:partners": [0, 0]}"#,
+      words: "'grid:partners' has the shape [1, 2]"),
     Malformed(
       lines: #"{"modalities": ["text"]}"# + "\n" + #"{"label": 0, "full": [1, 0], "missing:image": [1, 0]}"#,
       words: "'missing:image' names a modality that is not there"),
