@@ -104,8 +104,14 @@ extension Headline {
 
   // MARK: Of an audit
 
-  init(_ record: AuditRecord) {
+  /// - Parameter command: the one that made the audit, as a shell takes it; nil where that is not known.
+  init(_ record: AuditRecord, command: String? = nil) {
     verdict = AuditWords(record).headline
+    if let command, record.worstRegret != nil {
+      next = Command(
+        why: "Next: let continuous integration fail where a condition costs more than 5 points",
+        text: "\(command) --fail-on 'worst_regret>0.05'")
+    }
     let name = { (condition: String) in conditionWords(condition, modalities: record.modalities) }
     var numbers: [Number] = []
     let full = record.scores[Condition.full]

@@ -129,7 +129,7 @@ public struct HTMLReport {
 
   private var headline: Headline {
     if let diagnosis = contents.diagnosis { return Headline(diagnosis, titles: titles) }
-    if let audit = contents.audit { return Headline(audit) }
+    if let audit = contents.audit { return Headline(audit, command: contents.command) }
     let run = contents.runs.count == 1 ? contents.runs.first?.folder.relativePath : nil
     return Headline(
       contents.results, data: contents.runs.first.map { PageText.quoted($0.record.data.path) },
@@ -148,7 +148,7 @@ public struct HTMLReport {
         .map { AnswerView(about: $0.heading, words: $0.text) } + verdict
     }
     if let audit = contents.audit {
-      return AuditText(audit).paragraphs.filter { $0.heading != "Untold" }.map {
+      return AuditText(audit).paragraphs.filter { ["Verdict", "Advice"].contains($0.heading) }.map {
         AnswerView(about: $0.heading, words: $0.text)
       }
     }

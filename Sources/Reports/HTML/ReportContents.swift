@@ -37,6 +37,8 @@ public struct ReportContents: Sendable {
   public var diagnosis: ModelDiagnosis?
   /// Of a model that nobody diagnosed.
   public var audit: AuditRecord?
+  /// The command that made it, as a shell takes it.
+  public var command: String?
   /// What such a page is called.
   public var name = ""
   /// Telling samples of no run.
@@ -72,12 +74,14 @@ public struct ReportContents: Sendable {
   /// - Parameters:
   ///   - name: of what was audited.
   ///   - evidence: its telling samples, where inputs are known.
-  public init(audit: AuditRecord, name: String, evidence: RunEvidence? = nil) {
+  ///   - command: the one that made it, as a shell takes it.
+  public init(audit: AuditRecord, name: String, evidence: RunEvidence? = nil, command: String? = nil) {
     self.init(
       results: ComparisonResults(
         dataset: name, metric: audit.metric, modalities: audit.modalities, conditions: [], methods: []))
     self.audit = audit
     self.name = name
+    self.command = command
     self.evidence = evidence
   }
 

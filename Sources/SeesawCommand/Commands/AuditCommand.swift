@@ -160,7 +160,8 @@ struct AuditCommand: ParsableCommand, Exemplified {
     let page = try ReportPage.write(
       ReportContents(
         audit: summary.record, name: Self.name(of: subject),
-        evidence: try Experiment.evidence(of: summary, named: Self.name(of: subject))),
+        evidence: try Experiment.evidence(of: summary, named: Self.name(of: subject)),
+        command: Self.command(CommandLine.arguments)),
       to: target.appending(path: "report"),
       markdown: text.markdown)
     if !page.hasPlotly { output.note(ReportPage.stillness) }
@@ -170,6 +171,24 @@ struct AuditCommand: ParsableCommand, Exemplified {
       Words.made(
         [target.appending(path: AuditRecord.fileName), page.page].map(\.relativePath), seconds: seconds))
     try judge(try Tree(encoding: summary.record, keys: .asNamed), bounds, name: Self.name(of: subject))
+  }
+
+  /// The command as it was given, without bounds and without what it prints.
+  static func command(_ arguments: [String]) -> String {
+    var words = ["seesaw"]
+    var isValue = false
+    for word in arguments.dropFirst() {
+      if isValue {
+        isValue = false
+      } else if ["--fail-on", "--junit"].contains(word) {
+        isValue = true
+      } else if !["--json", "-q", "--quiet", "-v", "--verbose"].contains(word), !word.hasPrefix("--fail-on="),
+        !word.hasPrefix("--junit=")
+      {
+        words.append(Place.quoted(word))
+      }
+    }
+    return words.joined(separator: " ")
   }
 
   /// A name for what is made of a file or a folder: `predictions` of `predictions.npz`.

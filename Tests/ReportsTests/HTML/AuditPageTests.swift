@@ -43,7 +43,8 @@ struct AuditPageTests {
 
   @Test("the verdict comes first, then data, model, place and advice, each with what it rests on")
   func order() throws {
-    let html = try HTMLReport(ReportContents(audit: Self.record(), name: "their model")).html()
+    let html = try HTMLReport(ReportContents(audit: Self.record(), name: "their model", command: "seesaw audit p.npz"))
+      .html()
     let parts = [
       "their model · ", "<h1>The model leans on text.</h1>", "With everything there",
       "Verdict</b> Leans on text: where modalities of different classes",

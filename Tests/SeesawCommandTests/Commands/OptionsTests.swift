@@ -131,4 +131,13 @@ struct OptionsTests {
       #expect(Self.words { _ = try demo.locate() } == "there is no emoji data in '\(root.path)'")
     }
   }
+
+  @Test("the command of an audit is repeated as a shell takes it, without its bounds")
+  func auditCommand() {
+    let given = [
+      "/usr/bin/seesaw", "audit", "my data", "--command", "python3 p.py", "--fail-on", "full<0.5", "--junit=a.xml",
+      "-q",
+    ]
+    #expect(AuditCommand.command(given) == "seesaw audit 'my data' --command 'python3 p.py'")
+  }
 }
