@@ -39,7 +39,7 @@ public struct AUG: AddsParameters, ActsBetweenEpochs, Checkpointed, AnswersAbsen
     stage: .feedForward,
     summary:
       "Gives the weaker modality one more small classifier whenever it lags, on what the ones before leave over.",
-    needs: ["embeddings of one width", "an update for each modality and batch"],
+    needs: ["an update for each modality and batch"],
     departures: [
       "Stages that are added are trained, as the paper has it; the authors' code never gives them to the optimizer, and they "
         + "stay as drawn (`stages=frozen`).",
@@ -77,11 +77,11 @@ public struct AUG: AddsParameters, ActsBetweenEpochs, Checkpointed, AnswersAbsen
 
   private var most: Int { max(configuration.maxStages, configuration.first) }
 
+  func count(_ modality: Modality) -> Int { memory.stages[modality.name] ?? configuration.first }
+
   public func addParameters(_ scope: Scope, for model: MultimodalModel) throws {
     try ClassifierStacks.make(scope, for: model, hidden: configuration.hidden, stages: most)
   }
-
-  func count(_ modality: Modality) -> Int { memory.stages[modality.name] ?? configuration.first }
 
   public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
     defer { memory.confidence = [:] }
@@ -103,8 +103,8 @@ public struct AUG: AddsParameters, ActsBetweenEpochs, Checkpointed, AnswersAbsen
     var report = StepReport(losses: [:])
     var answers: [(Modality, Tensor)] = []
     for modality in model.modalities.sorted(by: { $0.name < $1.name }) {
-      let stages = try ClassifierStacks.answers(
-        modality, session.feature(modality, batch), model, stages: count(modality))
+      let feature = try session.feature(modality, batch)
+      let stages = try ClassifierStacks.answers(modality, feature, model, stages: count(modality))
       let whole = try Tensor.total(stages)
       var loss = try session.loss(whole, batch)
       report.losses[modality.name] = try loss.scalar()
@@ -118,10 +118,7 @@ public struct AUG: AddsParameters, ActsBetweenEpochs, Checkpointed, AnswersAbsen
       }
       var direction = try session.gradients(of: loss)
       if configuration.stages == .frozen {
-        direction = direction.within(
-          direction.presentIndices.filter {
-            (ClassifierStacks.stage(of: model.store.parameters[$0].path) ?? 0) < configuration.first
-          })
+        direction = ClassifierStacks.leavingOut(stagesFrom: configuration.first, of: direction, model.store)
       }
       try session.update(along: direction)
       answers.append((modality, try whole.detached()))
@@ -131,7 +128,7 @@ public struct AUG: AddsParameters, ActsBetweenEpochs, Checkpointed, AnswersAbsen
       for (modality, logits) in answers {
         memory.confidence[modality.name, default: 0] += try task.trueProbability(logits, batch.labels).sum().scalar()
       }
-      report.losses["fused"] = try session.loss(weighted(answers), batch).scalar()
+      report.losses["fused"] = try session.loss(weightedMean(answers, memory.weights), batch).scalar()
     }
     return report
   }
@@ -139,21 +136,12 @@ public struct AUG: AddsParameters, ActsBetweenEpochs, Checkpointed, AnswersAbsen
   public func logits(_ outputs: Outputs, absent: Set<Modality>) throws -> Tensor {
     let all = try Array(stacks(outputs))
     let present = all.filter { !absent.contains($0.0) }
-    return try weighted(present.isEmpty ? all : present)
+    return try weightedMean(present.isEmpty ? all : present, memory.weights)
   }
 
   /// Fₘ, [B, C] each.
   private func stacks(_ outputs: Outputs) throws -> PerModality<Tensor> {
-    try outputs.features.map {
-      try .total(ClassifierStacks.answers($0, $1, outputs.model, stages: count($0)))
-    }
-  }
-
-  private func weighted(_ answers: [(Modality, Tensor)]) throws -> Tensor {
-    let weights = answers.map { memory.weights[$0.0.name] ?? 1 }
-    let sum = weights.reduce(0, +)
-    return try .total(
-      zip(answers, weights).map { try $0.1 * (sum > 0 ? $1 / sum : 1 / Double(answers.count)) })
+    try outputs.features.map { try .total(ClassifierStacks.answers($0, $1, outputs.model, stages: count($0))) }
   }
 
   // MARK: State

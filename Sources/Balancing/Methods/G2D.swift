@@ -70,15 +70,7 @@ public struct G2D: PreparesBeforeTraining, Checkpointed, AnswersAbsence, TrainsU
     guard configuration.distil || configuration.prioritised > 0 else { return }
     let model = try trainedUnimodally(lab, epochs: configuration.teacherEpochs, keepingBest: true)
     teachers = try UnimodalTeachers(model)
-    var sums: [String: Double] = [:]
-    try withoutGradients {
-      try lab.forEachBatch(of: lab.training) { batch in
-        for (modality, logits) in try model(batch.inputs).unimodal() {
-          sums[modality.name, default: 0] += try model.task.trueProbability(logits, batch.labels).sum().scalar()
-        }
-      }
-    }
-    scores = sums.mapValues { $0 / Double(max(lab.training.count, 1)) }
+    scores = try truthScores(model, lab)
   }
 
   /// The modalities whose branches wait in the epoch under way, and the number of its phase from 0, the last being that of all.
@@ -147,9 +139,7 @@ public struct G2D: PreparesBeforeTraining, Checkpointed, AnswersAbsence, TrainsU
   // MARK: State
 
   public func state() throws -> MethodState {
-    MethodState(
-      numbers: .table(["scores": try Tree(encoding: scores ?? [:])]),
-      tensors: teachers.tensors)
+    MethodState(numbers: .table(["scores": try Tree(encoding: scores ?? [:])]), tensors: teachers.tensors)
   }
 
   public mutating func restore(_ state: MethodState) throws {

@@ -28,7 +28,12 @@ public struct MCR: ObjectiveMethod, PreparesBeforeTraining, AddsParameters, Trai
     public var pretraining = 0
     public init() {}
   }
-  public enum Strategy: String, Choice { case greedy, independent, collaborative }
+  public enum Strategy: String, Choice {
+    case greedy, independent, collaborative
+
+    /// k.
+    var factor: Double { self == .greedy ? -1 : self == .independent ? 0 : 1 }
+  }
   public enum Rows: String, Choice {
     case all
     case otherLabel = "other_label"
@@ -102,7 +107,6 @@ public struct MCR: ObjectiveMethod, PreparesBeforeTraining, AddsParameters, Trai
     }
     if configuration.game > 0 { total = try total + game(features, batch, session, &report) * configuration.game }
     if configuration.contrast > 0 {
-      try checkWidths(features)
       let contrast = try labelledContrast(features, batch.labelRows(), temperature: configuration.temperature)
       report.scalars["contrast"] = try contrast.scalar()
       total = try total + contrast * configuration.contrast
@@ -116,7 +120,7 @@ public struct MCR: ObjectiveMethod, PreparesBeforeTraining, AddsParameters, Trai
     return try total + bottleneck * configuration.bottleneck
   }
 
-  /// What has the gradient of the game and no meaning else: Σₘ ⟨cₘ, eₘ⟩, cₘ = ∂(−Dₘ − k/(M−1) Σⱼ≠ₘ Dⱼ)/∂eₘ.
+  /// What has the gradient of R/λ_M, and no meaning else.
   private func game(
     _ features: PerModality<Tensor>, _ batch: Batch, _ session: TrainingSession, _ report: inout StepReport
   ) throws -> Tensor {
@@ -129,36 +133,10 @@ public struct MCR: ObjectiveMethod, PreparesBeforeTraining, AddsParameters, Trai
       case .moved: row != other
       }
     }
-    let none = try features.values[0].sum() * 0
-    for modality in features.modalities { report.scalars["method.divergence.\(modality)"] = 0 }
-    guard !pairs.isEmpty else { return none }
-    // Of copies, so that nothing reaches the fusion.
-    let copies = try features.map { try $1.detached().cloned().requiringGradient() }
-    let divergences = try Influence.divergences(
-      copies, session.model, rows: pairs.map(\.offset), others: pairs.map(\.element))
-    let k: Double =
-      switch configuration.strategy {
-      case .greedy: -1
-      case .independent: 0
-      case .collaborative: 1
-      }
-    return try divergences.reduce(none) { total, entry in
-      let (player, divergence) = entry
-      report.scalars["method.divergence.\(player)"] = try divergence.scalar()
-      let slopes = try gradients(of: divergence, withRespectTo: copies.values, keepingGraph: true)
-      return try zip(features, slopes).reduce(total) { total, part in
-        guard let slope = part.1 else { return total }
-        let factor = part.0.0 == player ? 1 : k / Double(features.count - 1)
-        return try total - (slope * part.0.1).sum() * factor
-      }
-    }
-  }
-
-  private func checkWidths(_ features: PerModality<Tensor>) throws {
-    let widths = features.values.map { $0.shape[1] }
-    guard Set(widths).count > 1 else { return }
-    throw Diagnosis(
-      "mcr's contrast needs embeddings of one width", found: [widths.map(String.init).joined(separator: ", ")],
-      remedy: "--set contrast=0", exitStatus: .usage)
+    let (loss, divergences) = try Influence.game(
+      features, session.model, rows: pairs.map(\.offset), others: pairs.map(\.element),
+      factor: configuration.strategy.factor)
+    for (modality, value) in divergences { report.scalars["method.divergence.\(modality)"] = value }
+    return loss
   }
 }

@@ -35,8 +35,13 @@ enum ClassifierStacks {
     }
   }
 
-  /// The number of the stage that a parameter belongs to; nil where it belongs to none.
-  static func stage(of path: ParameterPath) -> Int? {
-    path.isWithin("method.stage") && path.components.count > 3 ? Int(path.components[3]) : nil
+  /// A direction without the stages from some number on.
+  static func leavingOut(stagesFrom first: Int, of direction: Gradients, _ store: ParameterStore) -> Gradients {
+    direction.within(
+      direction.presentIndices.filter { index in
+        let path = store.parameters[index].path
+        guard path.isWithin("method.stage"), path.components.count > 3 else { return true }
+        return Int(path.components[3]).map { $0 < first } ?? true
+      })
   }
 }

@@ -1,4 +1,5 @@
 import Multimodal
+import Records
 import Torch
 import TorchNN
 
@@ -38,6 +39,32 @@ enum Influence {
       return task == .multiLabel ? try divergence / Double(own.shape[1]) : divergence
     }
   }
+
+  /// What has the gradient of a game for influence and no meaning else, Σₘ ⟨cₘ, eₘ⟩ with cₘ = ∂(−Dₘ − k/(M−1) Σⱼ≠ₘ Dⱼ)/∂eₘ;
+  /// and D of each modality.
+  ///
+  /// D is taken of copies of the features, so that nothing of it reaches the fusion.
+  ///
+  /// - Parameters:
+  ///   - rows, others: as in ``divergences(_:_:rows:others:)``; where there are none, all D are 0.
+  ///   - factor: k.
+  static func game(
+    _ features: PerModality<Tensor>, _ model: MultimodalModel, rows: [Int], others: [Int], factor: Double
+  ) throws -> (loss: Tensor, divergences: PerModality<Double>) {
+    var loss = try features.values[0].sum() * 0
+    guard !rows.isEmpty else { return (loss, features.map { _, _ in 0 }) }
+    let copies = try features.map { try $1.detached().cloned().requiringGradient() }
+    let found = try divergences(copies, model, rows: rows, others: others)
+    for (player, divergence) in found {
+      let slopes = try gradients(of: divergence, withRespectTo: copies.values, keepingGraph: true)
+      for ((modality, feature), slope) in zip(features, slopes) {
+        guard let slope else { continue }
+        let share = modality == player ? 1 : factor / Double(features.count - 1)
+        loss = try loss - (slope * feature).sum() * share
+      }
+    }
+    return (loss, try found.map { try $1.scalar() })
+  }
 }
 
 /// How hard it is to tell, among another modality's features, those of samples with the same labels.
@@ -50,6 +77,12 @@ enum Influence {
 func labelledContrast(
   _ features: PerModality<Tensor>, _ labels: [[Int]], temperature: Double
 ) throws -> Tensor {
+  let widths = features.values.map { $0.shape[1] }
+  guard Set(widths).count == 1 else {
+    throw Diagnosis(
+      "the contrast between modalities needs embeddings of one width",
+      found: [widths.map(String.init).joined(separator: ", ")], remedy: "--set contrast=0", exitStatus: .usage)
+  }
   let units = try features.values.map { try $0.unitRows() }
   let alike = labels.map { own in labels.map { $0 == own ? 1.0 : 0 } }
   let shares = alike.flatMap { row in row.map { $0 / row.reduce(0, +) } }

@@ -142,3 +142,16 @@ struct UnimodalTeachers {
     }
   }
 }
+
+/// The mean probability that each unimodal classifier gives the truth over the training split, by modality.
+func truthScores(_ model: MultimodalModel, _ lab: Lab) throws -> [String: Double] {
+  var sums: [String: Double] = [:]
+  try withoutGradients {
+    try lab.forEachBatch(of: lab.training) { batch in
+      for (modality, logits) in try model(batch.inputs).unimodal() {
+        sums[modality.name, default: 0] += try model.task.trueProbability(logits, batch.labels).sum().scalar()
+      }
+    }
+  }
+  return sums.mapValues { $0 / Double(max(lab.training.count, 1)) }
+}

@@ -38,3 +38,10 @@ func validationWeights(
   }
   return Dictionary(zip(modalities.map(\.name), counts.map { $0 / 10 }), uniquingKeysWith: { $1 })
 }
+
+/// The mean of some logits by weights over their sum; all weigh alike where nothing else is said, or where the sum is 0.
+func weightedMean(_ logits: [(Modality, Tensor)], _ weights: [String: Double]) throws -> Tensor {
+  let own = logits.map { weights[$0.0.name] ?? 1 }
+  let sum = own.reduce(0, +)
+  return try .total(zip(logits, own).map { try $0.1 * (sum > 0 ? $1 / sum : 1 / Double(own.count)) })
+}

@@ -70,7 +70,9 @@ struct MCRTests {
     let features = try session.forward(SyntheticData().whole()).features
     let found = try divergences(session, features, others: (0..<26).map { ($0 + 1) % 26 })
     #expect(found.values.allSatisfy { $0 > -1e-6 && $0 < log(2) + 1e-5 } && found.slopes.joined().allFinite)
-    #expect(found.values.contains { $0 > 0.1 })
+    // Every row whose prediction changes adds log 2 / B.
+    let rows = found.values.map { $0 * 26 / log(2) }
+    #expect(rows.allSatisfy { abs($0 - $0.rounded()) < 0.01 } && rows.contains { $0 > 0.99 })
   }
 
   @Test("the game moves branches and nothing else", arguments: ["greedy", "independent", "collaborative"])
@@ -162,7 +164,9 @@ struct MCRTests {
     let session = try example.session()
     var method = MCR(.init())
     let error = try #require(throws: Diagnosis.self) { try method.step(example.examples(), session) }
-    #expect(error.what == "mcr's contrast needs embeddings of one width" && error.remedy == "--set contrast=0")
+    #expect(
+      error.what == "the contrast between modalities needs embeddings of one width"
+        && error.remedy == "--set contrast=0")
     var without = MCR.Configuration()
     without.contrast = 0
     method = MCR(without)
