@@ -110,6 +110,13 @@ struct PlainModel {
     }
   }
 
+  /// The logits of its own classifier.
+  func own(_ m: Int) -> Rows {
+    let bias = weights["\(modalities[m]).head.bias"] ?? []
+    let weight = Self.rows(weights["\(modalities[m]).head.weight"] ?? [], features(m)[0].count)
+    return features(m).map { e in bias.indices.map { c in bias[c] + total(e.count) { e[$0] * weight[c][$0] } } }
+  }
+
   /// The fused logits with the inputs outside `present` at zero.
   func fused(_ present: Set<Int>) -> Rows {
     let joined = modalities.indices.map { features($0, blank: !present.contains($0)) }

@@ -300,7 +300,9 @@ struct ComparisonTests {
       let settings = ["--methods", "all", "--seeds", "1", "--no-specialists", "--set", "training.epochs=1"]
       let answer = try Seesaw.run(["compare", "data", "--out", "c", "--json"] + settings, in: folder)
       #expect(answer.status == 0, "\(answer.error)")
-      #expect(try answer.json()[path: "methods"]?.listValue?.count == 39)
+      let listed = try #require(try Seesaw.run(["methods", "--json"], in: folder).json().listValue?.count)
+      #expect(listed > 30)
+      #expect(try answer.json()[path: "methods"]?.listValue?.count == listed)
 
       try FileManager.default.removeItem(at: folder.appending(path: "data/validation.safetensors"))
       let fewer = try Seesaw.run(["compare", "data", "--out", "d", "--json"] + settings, in: folder)
@@ -308,7 +310,7 @@ struct ComparisonTests {
       for name in ["mslr", "g-blending", "relearning"] {
         #expect(fewer.error.contains("'\(name)' is left out: it needs a validation split"))
       }
-      #expect(try fewer.json()[path: "methods"]?.listValue?.count == 30)
+      #expect(try fewer.json()[path: "methods"]?.listValue?.count == listed - 3)
     }
   }
 }

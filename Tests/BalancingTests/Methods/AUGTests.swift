@@ -76,6 +76,29 @@ struct AUGTests {
     }
   }
 
+  @Test("a modality's loss is what plain loops through its stages find")
+  func loops() throws {
+    let bench = try Bench("aug", ["hidden": 5, "first": 2])
+    let session = try bench.session()
+    let taken = try StepTaken(session, bench.method(), bench.data.whole())
+    let plain = try PlainModel(session, taken.batch)
+    func layer(_ name: String, _ rows: [[Double]]) throws -> [[Double]] {
+      let bias = try #require(plain.weights["method.\(name).bias"])
+      let weight = PlainModel.rows(try #require(plain.weights["method.\(name).weight"]), rows[0].count)
+      return rows.map { x in bias.indices.map { k in bias[k] + total(x.count) { x[$0] * weight[k][$0] } } }
+    }
+    for (m, name) in ["image", "text"].enumerated() {
+      let stages = try (0..<2).map { stage in
+        try layer("output", layer("stage.\(name).\(stage)", plain.features(m)).map { $0.map { max($0, 0) } })
+      }
+      let loss = Loops.mean(plain.losses(zip(stages[0], stages[1]).map { zip($0, $1).map { $0 + $1 } }))
+      #expect(allClose([try #require(taken.report.losses[name])], [loss], relative: 1e-5), "\(name)")
+      let known = plain.truth(stages[0])
+      let residual = Loops.mean(zip(known, plain.losses(stages[1])).map { (1 - 0.5 * $0) * $1 })
+      #expect(allClose([try #require(taken.report.scalars["residual.\(name)"])], [residual], relative: 1e-5), "\(name)")
+    }
+  }
+
   @Test("with γ = 0 the residual is a plain loss, and with γ = 1 nothing is left of what the old stages know")
   func residual() throws {
     for task in PredictionTask.allCases {

@@ -22,6 +22,21 @@ struct DGLTests {
   @Test("losses and direction are PyTorch's, to 1e-9", arguments: cases, [GradientPath.factored, .autograd])
   func golden(_ example: ListedStep, _ path: GradientPath) throws { try example.check(path) }
 
+  @Test("the losses are those of each part of the fused logits with the whole bias, by loops", arguments: [2, 3])
+  func loops(_ count: Int) throws {
+    let names: [Modality] = ["image", "text", "audio"]
+    let taken = try StepTaken(Bench("dgl", data: SyntheticData(modalities: Array(names.prefix(count)))))
+    let plain = try PlainModel(taken.session, taken.batch)
+    let rest = try #require(plain.weights["fusion.classifier.bias"]).map { $0 * (1 - 1 / Double(count)) }
+    for m in 0..<count {
+      let alone = plain.part(m).map { zip($0, rest).map { $0 + $1 } }
+      let expected = Loops.mean(plain.losses(alone))
+      #expect(allClose([try #require(taken.report.losses[names[m].name])], [expected], relative: 1e-5))
+    }
+    let fused = Loops.mean(plain.losses(plain.fused(Set(0..<count))))
+    #expect(allClose([try #require(taken.report.losses["fused"])], [fused], relative: 1e-5))
+  }
+
   @Test("a branch's direction does not depend on what the fusion makes of the other modality")
   func branches() throws {
     let bench = try Bench("dgl")

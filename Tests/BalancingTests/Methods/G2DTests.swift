@@ -110,6 +110,31 @@ struct G2DTests {
     }
   }
 
+  @Test("the distances from a teacher are what plain loops find")
+  func loops() throws {
+    let bench = try Bench("g2d", ["teacher_epochs": 1])
+    let (method, session) = try prepared(bench)
+    let batch = try bench.data.whole()
+    let taken = try StepTaken(session, method, batch)
+    let student = try PlainModel(session, batch)
+    let first = try session.model.store.snapshot()
+    for (name, tensor) in try method.state().tensors {
+      try withoutGradients { try session.model.store[ParameterPath(name)]?.tensor.copy(from: tensor) }
+    }
+    let teacher = try PlainModel(session, batch)
+    try session.model.store.restore(first)
+    let z = zip(student.own(0), student.own(1)).map { zip($0, $1).map { ($0 + $1) / 2 } }
+    for (m, name) in ["image", "text"].enumerated() {
+      let gaps = zip(student.features(m), teacher.features(m)).flatMap { zip($0, $1).map { ($0 - $1) * ($0 - $1) } }
+      let divergences = zip(teacher.own(m), z).map { Loops.divergence(Loops.softmax($0), Loops.softmax($1)) }
+      let found = taken.report.scalars
+      #expect(allClose([try #require(found["distance.\(name)"])], [Loops.mean(gaps)], relative: 1e-4))
+      #expect(
+        allClose([try #require(found["divergence.\(name)"])], [Loops.mean(divergences)], relative: 1e-3, absolute: 1e-6)
+      )
+    }
+  }
+
   @Test("a student of one modality that is its teacher has nothing to distil, and no branch to wait for")
   func itself() throws {
     let bench = try Bench("g2d", data: SyntheticData(modalities: ["image"]))

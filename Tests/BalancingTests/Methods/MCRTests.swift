@@ -37,6 +37,29 @@ struct MCRTests {
     )
   }
 
+  @Test("a modality's influence is what plain loops find")
+  func loops() throws {
+    let taken = try StepTaken(Bench("mcr", ["shuffle": "rotation", "permutations": 1]))
+    /// The batch with the rows of one modality moved on by one.
+    func moved(_ modality: Modality) throws -> Batch {
+      let next = try Tensor((0..<26).map { ($0 + 1) % 26 })
+      return Batch(
+        samples: taken.batch.samples,
+        inputs: try taken.batch.inputs.map { $0 == modality ? try $1.indexed(0, by: next) : $1 },
+        labels: taken.batch.labels)
+    }
+    let before = try PlainModel(taken.session, taken.batch).fused([0, 1]).map(Loops.softmax)
+    for modality in ["image", "text"] as [Modality] {
+      let after = try PlainModel(taken.session, moved(modality)).fused([0, 1]).map(Loops.softmax)
+      let divergences = zip(before, after).map { p, q in
+        let middle = zip(p, q).map { ($0 + $1) / 2 }
+        return (Loops.divergence(p, middle) + Loops.divergence(q, middle)) / 2
+      }
+      let found = try #require(taken.report.scalars["method.divergence.\(modality)"])
+      #expect(allClose([found], [Loops.mean(divergences)], relative: 1e-3, absolute: 1e-6), "\(modality)")
+    }
+  }
+
   @Test("a modality whose features are all alike has no influence, and nothing to gain", arguments: [true, false])
   func constant(_ isSum: Bool) throws {
     let data = SyntheticData()

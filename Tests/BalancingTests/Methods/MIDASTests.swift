@@ -48,6 +48,40 @@ struct MIDASTests {
     for (name, alpha) in example.alphas { #expect(allClose([after[name] ?? 1], [alpha]), "\(name)") }
   }
 
+  @Test("the loss on mixed rows is what plain loops find")
+  func loops() throws {
+    let taken = try StepTaken(Bench("midas", ["warmup": 0.0, "shuffle": "rotation"]))
+    /// The batch with the rows of one modality moved on by one.
+    func moved(_ modality: Modality) throws -> Batch {
+      let next = try Tensor((0..<26).map { ($0 + 1) % 26 })
+      return Batch(
+        samples: taken.batch.samples,
+        inputs: try taken.batch.inputs.map { $0 == modality ? try $1.indexed(0, by: next) : $1 },
+        labels: taken.batch.labels)
+    }
+    let plain = try PlainModel(taken.session, taken.batch)
+    let labels = plain.labels.map { $0[0] }
+    let sure = (0..<2).map { plain.truth(plain.own($0)) }
+    func cosine(_ m: Int, _ i: Int, _ j: Int) -> Double {
+      let (a, b) = (plain.features(m)[i], plain.features(m)[j])
+      func dot(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+      return dot(a, b) / (dot(a, a) * dot(b, b)).squareRoot()
+    }
+    var terms: [Double] = []
+    for (m, modality) in (["image", "text"] as [Modality]).enumerated() {
+      let mixed = try PlainModel(taken.session, moved(modality)).fused([0, 1])
+      for i in 0..<26 where labels[i] != labels[(i + 1) % 26] {
+        let source = (0..<2).map { $0 == m ? (i + 1) % 26 : i }
+        let mass = sure[0][source[0]] + sure[1][source[1]]
+        let loss = (0..<2).reduce(0.0) {
+          $0 + sure[$1][source[$1]] / mass * Loops.crossEntropy(mixed[i], labels[source[$1]])
+        }
+        terms.append((1.5 + cosine(m, i, (i + 1) % 26) / 2) * loss)
+      }
+    }
+    #expect(allClose([try #require(taken.report.scalars["mixed"])], [Loops.mean(terms)], relative: 1e-5))
+  }
+
   @Test("shares are confidences over their sum")
   func shares() throws {
     let found = try values(MIDAS.shares(.of([0.4, 0.4, 0.9, 0.3, 1, 0, 0, 0], [4, 2])))

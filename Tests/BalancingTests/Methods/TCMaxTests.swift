@@ -25,6 +25,19 @@ struct TCMaxTests {
     [GradientPath.factored, .autograd])
   func golden(_ example: ListedStep, _ path: GradientPath) throws { try example.check(path) }
 
+  @Test("the loss is what plain loops over all pairs of samples find")
+  func loops() throws {
+    let taken = try StepTaken(Bench("tcmax"))
+    let plain = try PlainModel(taken.session, taken.batch)
+    let (image, text, truths) = (plain.part(0), plain.part(1), plain.labels.map { $0[0] })
+    let sum = image.reduce(0.0) { sum, a in
+      text.reduce(sum) { sum, b in zip(a, b).reduce(sum) { $0 + exp($1.0 + $1.1) } }
+    }
+    let own = Loops.mean(truths.indices.map { image[$0][truths[$0]] + text[$0][truths[$0]] })
+    let expected = log(sum / Double(26 * 26 * 3)) - own
+    #expect(allClose([-(try #require(taken.report.scalars["method.bound"]))], [expected], relative: 1e-5))
+  }
+
   @Test("with one modality the loss is the log-mean-exp over samples and classes less the mean score of the truth")
   func one() throws {
     let bench = try Bench("tcmax", data: SyntheticData(modalities: ["image"]))
