@@ -98,6 +98,20 @@ struct ListedStep: Decodable, Sendable, CustomTestStringConvertible {
   }
 }
 
+/// The fusion that a case names; bilinear with the three products of the reference scripts.
+func listedFusion(
+  _ name: String, _ scope: Scope, _ widths: [Int], _ classes: Int
+) throws(TorchError) -> any Fusion {
+  switch name {
+  case "addition": try Addition(scope, widths: widths, classes: classes)
+  case "attention": try AttentionFusion(scope, widths: widths, classes: classes)
+  case "cross_attention": try CrossAttentionFusion(scope, widths: widths, classes: classes)
+  case "gated": try GatedFusion(scope, widths: widths, classes: classes)
+  case "bilinear": try BilinearFusion(scope, widths: widths, classes: classes, rank: 3)
+  default: try Concatenation(scope, widths: widths, classes: classes)
+  }
+}
+
 /// Softmax, losses and other things that a formula is written out with.
 enum Loops {
   static func softmax(_ z: [Double]) -> [Double] {

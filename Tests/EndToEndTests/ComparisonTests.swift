@@ -274,7 +274,7 @@ struct ComparisonTests {
       let settings = ["--methods", "all", "--seeds", "1", "--no-specialists", "--set", "training.epochs=1"]
       let answer = try Seesaw.run(["compare", "data", "--out", "c", "--json"] + settings, in: folder)
       #expect(answer.status == 0, "\(answer.error)")
-      #expect(try answer.json()[path: "methods"]?.listValue?.count == 33)
+      #expect(try answer.json()[path: "methods"]?.listValue?.count == 38)
 
       try FileManager.default.removeItem(at: folder.appending(path: "data/validation.safetensors"))
       let fewer = try Seesaw.run(["compare", "data", "--out", "d", "--json"] + settings, in: folder)

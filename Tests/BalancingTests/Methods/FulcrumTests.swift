@@ -25,16 +25,6 @@ struct FulcrumStep: Decodable, Sendable, CustomTestStringConvertible {
 
   static let all =
     (try? JSONDecoder().decode(File.self, from: Data(contentsOf: Conditions.golden("fulcrum.json"))).cases) ?? []
-
-  func fusion(_ scope: Scope, _ widths: [Int], _ classes: Int) throws(TorchError) -> any Fusion {
-    switch fusion {
-    case "addition": try Addition(scope, widths: widths, classes: classes)
-    case "attention": try AttentionFusion(scope, widths: widths, classes: classes)
-    case "cross_attention": try CrossAttentionFusion(scope, widths: widths, classes: classes)
-    case "gated": try GatedFusion(scope, widths: widths, classes: classes)
-    default: try Concatenation(scope, widths: widths, classes: classes)
-    }
-  }
 }
 
 @Suite("Fulcrum")
@@ -43,7 +33,7 @@ struct FulcrumTests {
 
   @Test("the golden steps are there, for every fusion, every task and two to five modalities")
   func complete() {
-    #expect(Set(FulcrumStep.all.map(\.fusion)).count == 5)
+    #expect(Set(FulcrumStep.all.map(\.fusion)).count == 6)
     #expect(Set(FulcrumStep.all.map(\.step.task)).count == 3)
     #expect(Set(FulcrumStep.all.map(\.step.modalities.count)) == [2, 3, 5])
   }
@@ -56,7 +46,7 @@ struct FulcrumTests {
     Conditions.prepare()
     var method = try MethodRegistry.entry("fulcrum")(step.tree())
     let session = try step.session(path, missing: true) { (scope, widths, classes) throws(TorchError) in
-      try example.fusion(scope, widths, classes)
+      try listedFusion(example.fusion, scope, widths, classes)
     } adding: { model in
       try (method as? any AddsParameters)?.addParameters(model.store.root / "method", for: model)
     }
