@@ -35,7 +35,7 @@ public struct Remix: PlansSampling, TrainsUnimodalClassifiers {
       "The warm-up is a share of training, not ten of sixty epochs.",
       "Batches of the modalities come in mixed order, as in the paper; the authors' code takes all of one, then all of the "
         + "other.",
-      "What is left of the sets shares the epoch's last batches; the authors' code trains on smaller batches.",
+      "What is left of the sets after whole batches shares the epoch's last batches, row by row.",
       "A modality that a sample is not given to updates no running statistics, as it does in the authors' code.",
       "Of equally sure modalities the first by name is given the sample, in the authors' code the second.",
       "With several labels, the divergence is the mean over labels of that of yes and no.",
