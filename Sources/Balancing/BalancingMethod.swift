@@ -24,6 +24,8 @@ public struct MethodRequirements: Equatable, Sendable {
   public var concatenation = false
   /// The fusion must let the modalities attend to each other with queries and keys: cross attention.
   public var attentionFusion = false
+  /// The loss is the method's own and built on cross-entropy, so that no other can take its place.
+  public var crossEntropy = false
   /// Scales gradients by a factor: an optimizer that divides by their size cancels what stays the same.
   public var scalesGradients = false
   /// The paper trains the encoders; on frozen features only the embedding layers are left to act on.
@@ -35,12 +37,13 @@ public struct MethodRequirements: Equatable, Sendable {
 
   public init(
     additiveFusion: Bool = false, concatenation: Bool = false, attentionFusion: Bool = false,
-    scalesGradients: Bool = false,
+    crossEntropy: Bool = false, scalesGradients: Bool = false,
     trainedEncoders: Bool = false, validation: Bool = false, validationByDefault: Bool = false
   ) {
     self.additiveFusion = additiveFusion
     self.concatenation = concatenation
     self.attentionFusion = attentionFusion
+    self.crossEntropy = crossEntropy
     self.scalesGradients = scalesGradients
     self.trainedEncoders = trainedEncoders
     self.validation = validation

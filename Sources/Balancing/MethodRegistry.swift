@@ -79,6 +79,18 @@ public enum MethodRegistry {
     .init(MCR.self),
     .init(G2D.self),
     .init(AUG.self),
+    .init(Remix.self),
+    .init(CGGM.self),
+    .init(MASAM.self),
+    .init(IPRM.self),
+    .init(CRMT.self),
+  ]
+
+  /// Published methods that are not here, by name, and why.
+  static let leftOut: [String: String] = [
+    "arl":
+      "ARL (Wei et al., ICCV 2025) is left out: its public code never assigns the weights that it computes, and an "
+      + "independent replication does not reach its results"
   ]
 
   public static var names: [String] { entries.map(\.card.name) }
@@ -98,6 +110,13 @@ public struct UnknownMethod: Diagnosable, Equatable {
   public let name: String
 
   public var diagnosis: Diagnosis {
+    if let why = MethodRegistry.leftOut.first(where: { $0.key.tolerantKey == name.tolerantKey })?.value {
+      return Diagnosis(
+        "no method is called '\(name)'", found: [why],
+        remedy:
+          "'ogm' and 'agm' scale gradients of the modalities too (seesaw methods lists all \(MethodRegistry.names.count))",
+        exitStatus: .usage)
+    }
     let near = nearest(to: name, in: MethodRegistry.names).map { "did you mean '\($0)'?  " } ?? ""
     return Diagnosis(
       "no method is called '\(name)'",

@@ -51,6 +51,8 @@ public final class TrainingSession {
   public package(set) var clock: TrainingClock { didSet { if clock.step != oldValue.step { passes = 0 } } }
   /// The weight of each class in losses, [C]; nil where all count alike.
   public let classWeights: Tensor?
+  /// γ of the focal loss; 0: cross-entropy.
+  public let focus: Double
   /// What an input looks like where its modality is missing, [1, …] each; nil: zeros.
   public let missing: PerModality<Tensor>?
 
@@ -78,11 +80,13 @@ public final class TrainingSession {
   ///   - gradientClip: the longest direction that is followed as it is; longer ones are shortened to it. 0: no limit.
   ///   - path: how gradients are taken.
   ///   - dropout: p at every place where an encoder has dropout, 0: nowhere; nil: as each encoder says.
+  ///   - focus: γ of the focal loss; 0: cross-entropy.
   public init(
     _ model: MultimodalModel, optimizer: any Optimizer, learningRate: LearningRate, clock: TrainingClock,
     random: RandomSource, classWeights: Tensor? = nil, gradientClip: Double = 0, path: GradientPath = .factored,
-    dropout: Double? = 0, missing: PerModality<Tensor>? = nil
+    dropout: Double? = 0, missing: PerModality<Tensor>? = nil, focus: Double = 0
   ) {
+    self.focus = focus
     self.dropout = dropout
     self.missing = missing
     self.model = model
@@ -186,7 +190,7 @@ public final class TrainingSession {
 
   /// The task's loss of logits on a batch.
   public func loss(_ logits: Tensor, _ batch: Batch) throws -> Tensor {
-    try model.task.loss(logits, batch.labels, classWeights: classWeights)
+    try model.task.loss(logits, batch.labels, classWeights: classWeights, focus: focus)
   }
 
   /// What a batch counts in a mean of losses over several: its samples' weights by class together, or how many they are.

@@ -50,7 +50,7 @@ extension Experiment {
       learningRate: RunBuilder.learningRate(configuration.optimizer), clock: clock,
       random: RandomSource(seed: request.seed), classWeights: try classWeights(configuration, model, elementType),
       gradientClip: configuration.optimizer.gradientClip, path: configuration.training.gradients,
-      missing: try missingInputs(reading: request.batch, model, elementType))
+      missing: try missingInputs(reading: request.batch, model, elementType), focus: configuration.training.focus)
     let (report, inspection) = try session.inspecting { try method.step(batch, session) }
 
     let update = try inspection.updates.dropFirst().reduce(
@@ -140,7 +140,7 @@ extension Experiment {
     let model = try MultimodalModel(
       modalities: modalities, inputWidths: embeddings.map { $0[1] }, embeddingWidths: embeddings.map { $0[0] },
       classes: classes, task: task, store: store, encoders: encoders,
-      fusion: RunBuilder.fusion(configuration.model.fusion))
+      fusion: RunBuilder.fusion(configuration.model))
     try RunBuilder.addParameters(of: method, to: model)
     try model.store.load(weights)
     return model

@@ -88,7 +88,7 @@ public final class Predictor {
       model = try MultimodalModel(
         modalities: modalities, inputWidths: shapes.map { $0[1] }, embeddingWidths: shapes.map { $0[0] },
         classes: record.data.classes.count, task: task, store: store,
-        encoders: trained.mapValues(TrainedNetwork.init), fusion: RunBuilder.fusion(configuration.model.fusion))
+        encoders: trained.mapValues(TrainedNetwork.init), fusion: RunBuilder.fusion(configuration.model))
       let fresh = try MethodRegistry.entry(configuration.methodName)(configuration.methodSettings)
       try RunBuilder.addParameters(of: fresh, to: model)
       try model.store.load(weights)

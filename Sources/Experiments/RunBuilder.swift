@@ -131,6 +131,12 @@ struct RunBuilder {
         "'\(entry.card.name)' turns the queries of a fusion by cross attention",
         found: ["the fusion is '\(fusion.rawValue)'"], remedy: "--set model.fusion=cross_attention", exitStatus: .usage)
     }
+    if entry.requirements.crossEntropy, configuration.training.loss != .crossEntropy {
+      throw Diagnosis(
+        "'\(entry.card.name)' has a loss of its own, which is built on cross-entropy",
+        found: ["training.loss is '\(configuration.training.loss.rawValue)'"],
+        remedy: "--set training.loss=cross_entropy, or another method", exitStatus: .usage)
+    }
     if entry.requirements.validation, data.set.validation == nil {
       throw Diagnosis(
         "'\(entry.card.name)' measures on a validation split, and there is none",
@@ -177,7 +183,7 @@ struct RunBuilder {
     let model = try MultimodalModel(
       modalities: set.modalities, inputWidths: set.widths,
       embeddingWidths: set.widths.map { _ in configuration.model.embeddingWidth }, classes: set.manifest.classes.count,
-      task: set.manifest.task, store: store, encoders: encoders, fusion: Self.fusion(configuration.model.fusion))
+      task: set.manifest.task, store: store, encoders: encoders, fusion: Self.fusion(configuration.model))
     try Self.addParameters(of: method(), to: model)
     try freeze(in: store)
     try setLearningRates(in: store)
@@ -193,15 +199,17 @@ struct RunBuilder {
 
   /// How a fusion is made, by its name.
   static func fusion(
-    _ form: FusionForm
+    _ settings: ModelSettings
   ) -> (Scope, [Int], Int) throws(TorchError) -> any Fusion {
     { (scope, widths, classes) throws(TorchError) in
-      switch form {
+      switch settings.fusion {
       case .concatenation: try Concatenation(scope, widths: widths, classes: classes)
       case .addition: try Addition(scope, widths: widths, classes: classes)
       case .attention: try AttentionFusion(scope, widths: widths, classes: classes)
       case .crossAttention: try CrossAttentionFusion(scope, widths: widths, classes: classes)
       case .gated: try GatedFusion(scope, widths: widths, classes: classes)
+      case .bilinear:
+        try BilinearFusion(scope, widths: widths, classes: classes, rank: settings.fusionRank)
       }
     }
   }
@@ -220,7 +228,7 @@ struct RunBuilder {
       model, optimizer: try Self.optimizer(settings, model.store), learningRate: Self.learningRate(settings),
       clock: clock, random: random, classWeights: try classWeights(), gradientClip: settings.gradientClip,
       path: configuration.training.gradients, dropout: dropout == "0" ? 0 : configuration.training.dropoutShare,
-      missing: try missingInputs())
+      missing: try missingInputs(), focus: configuration.training.focus)
   }
 
   /// What is shown of each modality where it is missing, [1, …] each.

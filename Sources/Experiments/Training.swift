@@ -190,7 +190,8 @@ extension RunConfiguration {
   /// Settings that came later than the first runs, and what these had instead.
   private static let later: [(path: String, value: Tree)] = [
     ("model.encoders", [:]), ("optimizer.learning_rates", []), ("training.frozen", []),
-    ("training.crop", 1.0), ("training.dropout", "0"),
+    ("training.crop", 1.0), ("training.dropout", "0"), ("model.fusion_rank", .int(ModelSettings().fusionRank)),
+    ("training.loss", .string(LossForm.crossEntropy.rawValue)), ("training.focal_gamma", .number(2)),
     // The table last: it is left out once nothing is left in it.
     ("data.modalities", []), ("data.view", ""), ("data.scale", .string(DataSettings.noScale)), ("data", [:]),
   ]

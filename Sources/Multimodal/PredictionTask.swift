@@ -11,7 +11,13 @@ public enum PredictionTask: String, CaseIterable, Codable, Sendable {
   case multiLabel = "multi-label"
 
   /// The mean loss of logits [B, C] over samples, and over classes for several labels.
-  public func loss(_ logits: Tensor, _ labels: Tensor, classWeights: Tensor? = nil) throws(TorchError) -> Tensor {
+  ///
+  /// - Parameter focus: γ of the focal loss −(1 − p)^γ log p, where p is what the truth is given (Lin et al., ICCV 2017,
+  ///   eq. 4); 0 is cross-entropy.
+  public func loss(
+    _ logits: Tensor, _ labels: Tensor, classWeights: Tensor? = nil, focus: Double = 0
+  ) throws(TorchError) -> Tensor {
+    if focus > 0 { return try focalLoss(logits, labels, classWeights, focus) }
     switch self {
     case .singleLabel, .binary:
       return try logits.crossEntropy(labels, classWeights: classWeights)
@@ -19,6 +25,25 @@ public enum PredictionTask: String, CaseIterable, Codable, Sendable {
       let targets = try labels.to(logits.elementType)
       guard let classWeights else { return try logits.binaryCrossEntropy(targets) }
       return try (logits.binaryCrossEntropy(targets, mean: false) * classWeights).mean()
+    }
+  }
+
+  private func focalLoss(
+    _ logits: Tensor, _ labels: Tensor, _ classWeights: Tensor?, _ focus: Double
+  ) throws(TorchError) -> Tensor {
+    // 1 − p by its logarithm, so that its power has a slope where p is 1.
+    switch self {
+    case .singleLabel, .binary:
+      let truth = try labels.oneHot(logits.shape[1]).greater(than: 0)
+      let missed = try logits.maskedFill(truth, -1e30).logSumExp(1) - logits.logSumExp(1)
+      let losses = try (missed * focus).exp() * logits.crossEntropy(labels, mean: false)
+      guard let weights = try classWeights?.indexed(0, by: labels) else { return try losses.mean() }
+      return try (losses * weights).sum() / weights.sum()
+    case .multiLabel:
+      let targets = try labels.to(logits.elementType)
+      let missed = try (logits * (1 - targets * 2)).logSigmoid()
+      let losses = try (missed * focus).exp() * logits.binaryCrossEntropy(targets, mean: false)
+      return try (classWeights.map { (weights) throws(TorchError) in try losses * weights } ?? losses).mean()
     }
   }
 

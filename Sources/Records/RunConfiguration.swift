@@ -51,6 +51,8 @@ public enum FusionForm: String, Choice {
   case crossAttention = "cross_attention"
   /// One feature opens and closes the elements of another.
   case gated
+  /// As concatenation, with a low-rank product of all features beside them: it can combine modalities.
+  case bilinear
 }
 
 /// The model over the features, or over pixels and tokens.
@@ -59,6 +61,8 @@ public struct ModelSettings: Settings {
   /// Of every modality's embedding.
   public var embeddingWidth = 256
   public var fusion = FusionForm.concatenation
+  /// Of `bilinear`: how many products of the features there are.
+  public var fusionRank = 32
   /// Encoders that are trained with the model, by modality: the name of an architecture or a checkpoint's folder, or a
   /// table of `name` and `pooling`.
   public var encoders: Tree = [:]
@@ -173,6 +177,14 @@ public enum ClassWeights: String, Choice {
   case balanced
 }
 
+/// What training descends.
+public enum LossForm: String, Choice {
+  /// Of softmax, or of a sigmoid for each of several labels.
+  case crossEntropy = "cross_entropy"
+  /// The same times (1 − p)^γ, where p is what the truth is given: what is right already counts less.
+  case focal
+}
+
 /// What is looked at while training, without taking part in it.
 public enum ProbeForm: String, Choice {
   case none
@@ -212,6 +224,9 @@ public struct TrainingSettings: Settings {
   /// What trained encoders leave out: `checkpoint`, as each one's `config.json` says, or a share for all their places.
   public var dropout = Self.checkpoint
   public var classWeights = ClassWeights.none
+  public var loss = LossForm.crossEntropy
+  /// γ, of the focal loss; 0 is cross-entropy.
+  public var focalGamma = 2.0
   /// Paths of parameters that stay as they begin: `encoder.image`, `encoder.text.embeddings`.
   public var frozen: [String] = []
   public var probe = ProbeSettings()
@@ -221,6 +236,9 @@ public struct TrainingSettings: Settings {
 extension TrainingSettings {
   /// The word for what each encoder's checkpoint says.
   public static let checkpoint = "checkpoint"
+
+  /// γ of the loss as it is; 0: cross-entropy.
+  public var focus: Double { loss == .focal ? focalGamma : 0 }
 
   /// ``dropout`` as a number; nil: as each encoder says.
   public var dropoutShare: Double? { Double(dropout).flatMap { (0..<1).contains($0) ? $0 : nil } }
@@ -246,6 +264,7 @@ extension RunConfiguration {
       "seed": .range(.nonNegative),
       "model.embedding_width": .range(.atLeast(1)),
       "model.fusion": .oneOf(FusionForm.allowed),
+      "model.fusion_rank": .range(.atLeast(1)),
       "optimizer.name": .oneOf(OptimizerName.allowed),
       "optimizer.learning_rate": .range(.positive),
       "optimizer.weight_decay": .range(.nonNegative),
@@ -269,6 +288,8 @@ extension RunConfiguration {
       "training.crop": .range(SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)),
       "training.checkpoint_seconds": .range(.nonNegative),
       "training.class_weights": .oneOf(ClassWeights.allowed),
+      "training.loss": .oneOf(LossForm.allowed),
+      "training.focal_gamma": .range(.nonNegative),
       "training.probe.form": .oneOf(ProbeForm.allowed),
       "training.probe.every": .range(.atLeast(1)),
       "evaluation.batch_size": .range(.atLeast(1)),

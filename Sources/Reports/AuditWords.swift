@@ -305,7 +305,8 @@ struct AuditWords {
     var out: [String] = []
     if findings.contains(.lostInFusion) {
       out.append(
-        "Change the fusion, not the method: one that can combine (gated, attention), and no gradients cut apart.")
+        "Change the fusion, not the method: one that can combine (--set model.fusion=bilinear, or gated or attention), and "
+          + "no gradients cut apart.")
     }
     for name in names where findings.contains(.unused(name)) {
       if findings.contains(.lostInEncoder(name)) {

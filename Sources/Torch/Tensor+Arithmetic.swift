@@ -126,6 +126,8 @@ extension Tensor {
     try made("reciprocal", [self]) { ctorch_reciprocal(handle, $0) }
   }
   public func sine() throws(TorchError) -> Tensor { try made("sin", [self]) { ctorch_sin(handle, $0) } }
+  /// The angle of each cosine, from 0 to π; its slope is infinite at ±1.
+  public func arccosine() throws(TorchError) -> Tensor { try made("acos", [self]) { ctorch_acos(handle, $0) } }
   public func tanh() throws(TorchError) -> Tensor { try made("tanh", [self]) { ctorch_tanh(handle, $0) } }
   public func sigmoid() throws(TorchError) -> Tensor { try made("sigmoid", [self]) { ctorch_sigmoid(handle, $0) } }
   public func logSigmoid() throws(TorchError) -> Tensor {

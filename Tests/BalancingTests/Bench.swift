@@ -24,6 +24,8 @@ struct Bench {
   var embeddingWidth = 4
   /// Of each class in losses.
   var classWeights: [Double]?
+  /// γ of the focal loss; 0: cross-entropy.
+  var focus = 0.0
   /// Trained with the model, and what they are shown of the data.
   var encoders: [Modality: any TrainedEncoder] = [:]
   var showing: (SyntheticData) -> any BatchSource = { $0 }
@@ -68,7 +70,7 @@ struct Bench {
     return TrainingSession(
       model, optimizer: optimizer, learningRate: LearningRate(learningRate),
       clock: TrainingClock(steps: trainer.steps(over: data.count), epochs: epochs), random: RandomSource(seed: seed),
-      classWeights: try classWeights.map { try .of($0) })
+      classWeights: try classWeights.map { try .of($0) }, focus: focus)
   }
 
   func lab(_ session: TrainingSession) -> Lab {

@@ -15,6 +15,8 @@ private struct Draw {
   let data: SyntheticData
   let width: Int
   let weighsClasses: Bool
+  /// γ of the focal loss; 0: cross-entropy.
+  let focus: Double
   let elementType: ElementType
   let words: String
 
@@ -37,13 +39,14 @@ private struct Draw {
       seed: UInt64(seed), elementType: elementType)
     width = passesOver ? number(150...180) : isWide ? number(30...40) : number(2...8)
     weighsClasses = numbers.chance(0.3)
+    focus = numbers.chance(0.3) && !entry.requirements.crossEntropy ? 1.5 : 0
     self.entry = entry
     self.settings = settings ?? entry.defaults
     self.fusion = fusion
     self.elementType = elementType
     words =
       "\(entry.card.name) by \(fusion.rawValue), \(task.rawValue), widths \(data.widths) to \(width), "
-      + "\(data.count) samples, \(classes) classes, \(elementType)"
+      + "\(data.count) samples, \(classes) classes, \(elementType), γ \(focus)"
   }
 
   /// Two steps, the first of which is followed, taken apart.
@@ -89,6 +92,7 @@ private struct Draw {
       case .attention: try AttentionFusion(scope, widths: widths, classes: classes)
       case .crossAttention: try CrossAttentionFusion(scope, widths: widths, classes: classes)
       case .gated: try GatedFusion(scope, widths: widths, classes: classes)
+      case .bilinear: try BilinearFusion(scope, widths: widths, classes: classes, rank: 5)
       }
     }
     if let adding = try entry(settings) as? any AddsParameters {
@@ -99,7 +103,8 @@ private struct Draw {
       weighsClasses ? try Tensor((0..<data.classes).map { 0.5 + Double($0 % 3) * 0.5 }).to(elementType) : nil
     return TrainingSession(
       model, optimizer: try SGD(store, momentum: 0.9), learningRate: LearningRate(0.05),
-      clock: TrainingClock(steps: 1000, epochs: 10), random: RandomSource(seed: 3), classWeights: weights, path: path)
+      clock: TrainingClock(steps: 1000, epochs: 10), random: RandomSource(seed: 3), classWeights: weights, path: path,
+      focus: focus)
   }
 
   /// Holds both paths against each other.

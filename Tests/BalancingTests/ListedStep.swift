@@ -50,16 +50,6 @@ struct ListedStep: Decodable, Sendable, CustomTestStringConvertible {
     return tree
   }
 
-  private func fusion(_ scope: Scope, _ widths: [Int], _ classes: Int) throws(TorchError) -> any Fusion {
-    switch fusion {
-    case "addition": try Addition(scope, widths: widths, classes: classes)
-    case "attention": try AttentionFusion(scope, widths: widths, classes: classes)
-    case "cross_attention": try CrossAttentionFusion(scope, widths: widths, classes: classes)
-    case "gated": try GatedFusion(scope, widths: widths, classes: classes)
-    default: try Concatenation(scope, widths: widths, classes: classes)
-    }
-  }
-
   /// A session over the case's weights, a method's own parameters among them.
   ///
   /// - Parameter missing: whether the batch holds what stands for missing modalities.
@@ -72,7 +62,9 @@ struct ListedStep: Decodable, Sendable, CustomTestStringConvertible {
       embeddingWidths: names.map { try weight("\($0).embedding.weight").shape[0] },
       classes: weight("fusion.classifier.weight").shape[0], task: task,
       store: ParameterStore(random: RandomSource(seed: 0), elementType: .float64)
-    ) { scope, widths, classes throws(TorchError) in try self.fusion(scope, widths, classes) }
+    ) { scope, widths, classes throws(TorchError) in
+      try listedFusion(fusion ?? "concatenation", scope, widths, classes)
+    }
     if let method = try MethodRegistry.entry(method)(tree()) as? any AddsParameters {
       try method.addParameters(model.store.root / "method", for: model)
     }
@@ -103,6 +95,20 @@ struct ListedStep: Decodable, Sendable, CustomTestStringConvertible {
       let name = parameter.path.description
       #expect(allClose(own, expected[name] ?? zeros, relative: 1e-9, absolute: 1e-11), "\(name)")
     }
+  }
+}
+
+/// The fusion that a case names; bilinear with the three products of the reference scripts.
+func listedFusion(
+  _ name: String, _ scope: Scope, _ widths: [Int], _ classes: Int
+) throws(TorchError) -> any Fusion {
+  switch name {
+  case "addition": try Addition(scope, widths: widths, classes: classes)
+  case "attention": try AttentionFusion(scope, widths: widths, classes: classes)
+  case "cross_attention": try CrossAttentionFusion(scope, widths: widths, classes: classes)
+  case "gated": try GatedFusion(scope, widths: widths, classes: classes)
+  case "bilinear": try BilinearFusion(scope, widths: widths, classes: classes, rank: 3)
+  default: try Concatenation(scope, widths: widths, classes: classes)
   }
 }
 

@@ -371,6 +371,15 @@ struct MethodRegistryTests {
     for entry in MethodRegistry.entries { #expect(try MethodRegistry.entry(entry.card.name).card == entry.card) }
   }
 
+  @Test(
+    "a published method that is left out is answered with the reason, however it is spelt", arguments: ["arl", "ARL"])
+  func leftOut(_ name: String) throws {
+    let error = try #require(throws: UnknownMethod.self) { try MethodRegistry.entry(name) }
+    #expect(error.diagnosis.what == "no method is called '\(name)'")
+    #expect(error.diagnosis.found.contains { $0.contains("never assigns the weights") })
+    #expect(error.diagnosis.exitStatus == .usage)
+  }
+
   @Test("a name that nobody has gets the nearest")
   func unknown() throws {
     let error = try #require(throws: UnknownMethod.self) { try MethodRegistry.entry("balgard") }

@@ -312,7 +312,7 @@ struct EncodingTests {
       #expect(summary[path: "widths"] == ["image": 6, "text": 4])
       let manifest = try manifest("data", in: folder)
       #expect(manifest[path: "name"] == "clip" && manifest[path: "modalities"] == ["image", "text"])
-      let trained = try Seesaw.run(["train", "data", "--out", "r", "-q"] + quick, in: folder)
+      let trained = try Seesaw.run(["train", "data", "--out", "r"] + quick, in: folder)
       #expect(trained.status == 0, "\(trained.error)")
       #expect(trained.out.contains("zero") || trained.out.contains("zeros"), "a missing modality was made up")
 

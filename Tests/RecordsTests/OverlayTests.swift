@@ -221,7 +221,7 @@ struct OverlayTests {
       ("optimizer.learning_rate=[1]", "a number is needed, found a list"),
       ("training.drop_last=1", "true or false is needed, found '1'"),
       ("dataset={a: 1}", "a text is needed, found a table"),
-      ("model=big", "a table (embedding_width, encoders, fusion) is needed, found 'big'"),
+      ("model=big", "a table (embedding_width, encoders, fusion, fusion_rank) is needed, found 'big'"),
       (
         "optimizer=[1]",
         "a table (beta1, beta2, epsilon, gradient_clip, learning_rate, learning_rates, momentum, name, nesterov, "

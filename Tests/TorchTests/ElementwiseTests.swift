@@ -24,6 +24,7 @@ struct UnaryCase: Sendable, CustomTestStringConvertible {
       range: 0.1...4),
     UnaryCase(name: "square", tensor: { try $0.square() }, number: { $0 * $0 }),
     UnaryCase(name: "reciprocal", tensor: { try $0.reciprocal() }, number: { 1 / $0 }, range: 0.5...4),
+    UnaryCase(name: "arccosine", tensor: { try $0.arccosine() }, number: { Foundation.acos($0) }, range: -0.9...0.9),
     UnaryCase(name: "tanh", tensor: { try $0.tanh() }, number: { Foundation.tanh($0) }),
     UnaryCase(name: "sigmoid", tensor: { try $0.sigmoid() }, number: { 1 / (1 + Foundation.exp(-$0)) }),
     UnaryCase(

@@ -13,7 +13,7 @@ from torch.nn.functional import log_softmax, logsigmoid, softmax
 from .common import GOLDEN, versions, write_json
 from .steps import CLASSES, INPUTS, PAIR, TRIO, Named, branch, case, features, gradient, leaves, loss_of, make_batch, own
 
-WIDTH = 4
+WIDTH, RANK = 4, 3
 FIVE = ["image", "text", "audio", "depth", "touch"]
 DEFAULTS = {"subsets": 1.0, "distillation": 0.5, "unimodal": 1.0, "gate": 0.0, "projection": False}
 FUSIONS = ["concatenation", "addition", "attention", "cross_attention", "gated"]
@@ -41,8 +41,12 @@ def make(modalities: list[str], fusion: str, gate: bool, seed: int) -> Named:
         linear("fusion.gate", WIDTH, WIDTH)
         if count == 2:
             linear("fusion.value", WIDTH, WIDTH)
+    elif fusion == "bilinear":
+        for place in range(count):
+            linear(f"fusion.factor.{place}", RANK, WIDTH)
     one = fusion in ("addition", "cross_attention") or (fusion == "gated" and count == 2)
-    linear("fusion.classifier", CLASSES, WIDTH if one else WIDTH * count)
+    products = RANK if fusion == "bilinear" else 0
+    linear("fusion.classifier", CLASSES, (WIDTH if one else WIDTH * count) + products)
     if gate:
         linear("method.gate", count, WIDTH * count)
     return weights
@@ -57,6 +61,15 @@ def classify(w: Named, e: list[Tensor], fusion: str) -> Tensor:
         return layer("classifier", torch.cat(e, 1))
     if fusion == "addition":
         return layer("classifier", sum(e[1:], e[0]))
+    if fusion == "bilinear":
+        joint = torch.stack([
+            torch.stack([
+                torch.prod(torch.stack([w[f"fusion.factor.{m}.weight"][r] @ e[m][i] + w[f"fusion.factor.{m}.bias"][r] for m in range(count)]))
+                for r in range(RANK)
+            ])
+            for i in range(len(e[0]))
+        ])
+        return layer("classifier", torch.cat([*e, joint], 1))
     if fusion == "attention":
         q = [torch.relu(layer("query", x)) for x in e]
         k = [torch.relu(layer("key", x)) for x in e]
@@ -153,6 +166,9 @@ def main() -> None:
     ]:
         plan += [(f"{name}-{len(m)}", m, "single-label", "concatenation", settings) for m in (PAIR, TRIO)]
     plan += [("five", FIVE, "single-label", "concatenation", {}), ("five-attention", FIVE, "multi-label", "attention", {})]
+    # Last, so that the seeds of those before stay.
+    plan += [(f"bilinear-{len(m)}-{task}{'-whole' if settings else ''}", m, task, "bilinear", settings)
+             for settings in ({}, whole) for m in (PAIR, TRIO) for task in ("single-label", "binary", "multi-label")]
     for seed, (name, modalities, task, fusion, settings) in enumerate(plan):
         for attempt in range(500):
             weights = make(modalities, fusion, (DEFAULTS | settings)["gate"] > 0, 1000 * attempt + seed)

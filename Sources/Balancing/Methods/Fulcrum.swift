@@ -130,7 +130,8 @@ public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpa
         if counted.isEmpty { continue }
         let index = try Tensor(counted).to(on: own.device)
         loss = try session.model.task.loss(
-          own.indexed(0, by: index), batch.labels.indexed(0, by: index), classWeights: session.classWeights)
+          own.indexed(0, by: index), batch.labels.indexed(0, by: index), classWeights: session.classWeights,
+          focus: session.focus)
       } else {
         loss = try session.loss(own, batch)
       }

@@ -33,7 +33,7 @@ public struct Logistic: BalancingMethod, FitsBeforeTraining {
       SettingNote("strength", "λ, of the square of the weights; 0: chosen on the validation split", range: .nonNegative)
     ]))
 
-  public static let requirements = MethodRequirements(additiveFusion: true)
+  public static let requirements = MethodRequirements(additiveFusion: true, crossEntropy: true)
 
   private let configuration: Configuration
 

@@ -64,7 +64,7 @@ public struct ReconBoost: ObjectiveMethod, AddsParameters, AnswersAbsence {
       SettingNote("rate", "ρ at the start; it is trained", range: .positive),
     ]))
 
-  public static let requirements = MethodRequirements(trainedEncoders: true)
+  public static let requirements = MethodRequirements(crossEntropy: true, trainedEncoders: true)
 
   private let configuration: Configuration
 

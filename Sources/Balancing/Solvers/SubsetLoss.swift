@@ -38,7 +38,9 @@ struct SubsetLoss {
   ///   - labels: [R] or [R, C].
   private func loss(_ others: Tensor, _ logits: Tensor, _ labels: Tensor, _ report: inout StepReport) throws -> Tensor {
     let task = session.model.task
-    if task == .multiLabel || session.classWeights != nil { return try apart(others, logits, labels, &report) }
+    if task == .multiLabel || session.classWeights != nil || session.focus > 0 {
+      return try apart(others, logits, labels, &report)
+    }
     // Both terms are linear in log p_S, so that one product with the labels and β p_all together has them all.
     let target = try logits.logSoftmax(-1)
     let p = try target.exp()
@@ -59,7 +61,8 @@ struct SubsetLoss {
     let (task, shape) = (session.model.task, others.shape)
     let labels = try Tensor.cat(Array(repeating: labels, count: shape[0]), 0)
     let fit = try task.loss(
-      others.reshaped([shape[0] * shape[1], shape[2]]), labels, classWeights: session.classWeights)
+      others.reshaped([shape[0] * shape[1], shape[2]]), labels, classWeights: session.classWeights,
+      focus: session.focus)
     report.losses["subsets"] = try fit.scalar()
     guard distillation > 0 else { return fit }
     let target = try task.logProbabilities(logits)

@@ -5,7 +5,7 @@
 
 // tensor -> tensor
 #define CTORCH_UNARY(X) \
-  X(abs) X(neg) X(exp) X(expm1) X(log) X(log1p) X(sqrt) X(rsqrt) X(square) X(reciprocal) X(sin) X(cos) X(tanh) \
+  X(abs) X(neg) X(exp) X(expm1) X(log) X(log1p) X(sqrt) X(rsqrt) X(square) X(reciprocal) X(sin) X(cos) X(acos) X(tanh) \
   X(sigmoid) X(relu) X(relu6) X(silu) X(erf) X(sign) X(floor) X(ceil) X(round) X(isfinite) X(isnan) X(logical_not) X(detach) \
   X(clone) X(log_sigmoid)
 

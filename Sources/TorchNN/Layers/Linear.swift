@@ -5,9 +5,10 @@ public struct Linear {
   public let weight: Parameter
   public let bias: Parameter
 
-  public init(_ scope: Scope, in inputs: Int, out outputs: Int) throws(TorchError) {
+  /// - Parameter start: how the bias begins; nil: as PyTorch's.
+  public init(_ scope: Scope, in inputs: Int, out outputs: Int, bias start: Initializer? = nil) throws(TorchError) {
     weight = try scope.parameter("weight", [outputs, inputs], .uniform(fanIn: inputs))
-    bias = try scope.parameter("bias", [outputs], .uniform(fanIn: inputs))
+    bias = try scope.parameter("bias", [outputs], start ?? .uniform(fanIn: inputs))
   }
 
   /// y; its product is taken in the store's product type where a graph is recorded.
