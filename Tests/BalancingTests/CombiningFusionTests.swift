@@ -7,7 +7,7 @@ import Torch
 import TorchNN
 
 /// Two modalities of one sign each, and the class that says whether the signs differ: neither modality tells anything.
-private struct ExclusiveOr: BatchSource {
+private struct ExclusiveOrRows: BatchSource {
   let count: Int
   let seed: UInt64
 
@@ -35,7 +35,7 @@ struct CombiningFusionTests {
   private func accuracy(_ method: String, _ form: FusionForm) throws -> Double {
     Conditions.prepare()
     let entry = try MethodRegistry.entry(method)
-    let (training, test) = (ExclusiveOr(count: 160, seed: 1), ExclusiveOr(count: 200, seed: 2))
+    let (training, test) = (ExclusiveOrRows(count: 160, seed: 1), ExclusiveOrRows(count: 200, seed: 2))
     func session() throws -> TrainingSession {
       let store = ParameterStore(random: RandomSource(seed: 1), elementType: .float64)
       let model = try MultimodalModel(
@@ -56,7 +56,7 @@ struct CombiningFusionTests {
     }
     let made = try session()
     let lab = Lab(
-      session: made, training: training, validation: ExclusiveOr(count: 60, seed: 3), batchSize: 32,
+      session: made, training: training, validation: ExclusiveOrRows(count: 60, seed: 3), batchSize: 32,
       random: RandomSource(seed: 1), makeSession: session)
     var trained = try entry(entry.defaults)
     var position = Trainer.Position()
