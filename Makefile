@@ -4,7 +4,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help libtorch arrow openvino plotly weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
+.PHONY: help libtorch arrow openvino video plotly weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
   browser-test tables-test example bench bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors clean
 
 PYTHON ?= python3
@@ -29,6 +29,9 @@ arrow: ## fetch Arrow into .arrow, which reads and writes Parquet (nothing to do
 
 openvino: ## fetch OpenVINO into .openvino, which runs ONNX models that are audited (nothing to do if OPENVINO names one)
 	@scripts/openvino.sh
+
+video: ## install FFmpeg's libraries, which read video and further sounds
+	@SEESAW_VIDEO=1 scripts/system-libraries.sh
 
 plotly: ## fetch Plotly.js into .plotly, for the figures of reports
 	@scripts/plotly.sh

@@ -68,6 +68,29 @@ let soundTargets: [Target] =
 let sounds: [Target.Dependency] = hasSndFile ? ["CLibSndFile"] : []
 let heard: [SwiftSetting] = hasSndFile ? [.define("READS_SOUNDS")] : []
 
+// FFmpeg's libraries, which read video and the sounds that libsndfile does not; Debian keeps headers by architecture.
+let hasVideo =
+  ["x86_64-linux-gnu", "aarch64-linux-gnu", ""].map { "/usr/include/\($0)" }.contains {
+    FileManager.default.fileExists(atPath: "\($0)/libavformat/avformat.h")
+  }
+  || ["/usr/local/include", "/opt/homebrew/include"].contains {
+    FileManager.default.fileExists(atPath: "\($0)/libavformat/avformat.h")
+  }
+let videoTargets: [Target] =
+  hasVideo
+  ? [
+    .systemLibrary(
+      name: "CLibAV", pkgConfig: "libavformat",
+      providers: [
+        .apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libswresample-dev"]), .brew(["ffmpeg"]),
+      ]),
+    .target(
+      name: "CVideo", dependencies: ["CLibAV"], cSettings: strictness.isEmpty ? [] : [.unsafeFlags(strictness)],
+      linkerSettings: ["avformat", "avcodec", "avutil", "swscale", "swresample"].map { .linkedLibrary($0) }),
+  ] : []
+let clips: [Target.Dependency] = hasVideo ? ["CVideo"] : []
+let seen: [SwiftSetting] = hasVideo ? [.define("READS_VIDEO")] : []
+
 // libhdf5, which reads arrays in HDF5 files; Debian keeps its header in a folder of its own.
 let hasHDF5 = ["/usr/include", "/usr/include/hdf5/serial", "/usr/local/include", "/opt/homebrew/include"].contains {
   FileManager.default.fileExists(atPath: "\($0)/hdf5.h")
@@ -165,9 +188,11 @@ let package = Package(
       cSettings: pictures.isEmpty ? [] : [.unsafeFlags(pictures)],
       linkerSettings: ["jpeg", "png", "webp", "webpdemux", "gif", "tiff"].map { .linkedLibrary($0) }
         + (giflib.isEmpty ? [] : [.unsafeFlags(giflib.map { "-L\($0)/lib" })])),
-    target("Encoders", ["CImage", "Records", "Torch", "TorchNN", "Multimodal"] + sounds, hurried + heard),
     target(
-      "Datasets", ["CLibArchive", "CZlib", "Records", "Torch", "Multimodal", "Evaluation"] + readers + arrays,
+      "Encoders", ["CImage", "Records", "Torch", "TorchNN", "Multimodal"] + sounds + clips, hurried + heard + seen),
+    target(
+      "Datasets",
+      ["CLibArchive", "CZlib", "Records", "Torch", "Multimodal", "Encoders", "Evaluation"] + readers + arrays,
       hurried + read + stored),
 
     // Methods and measures
@@ -225,8 +250,8 @@ let package = Package(
         "Balancing", "Datasets", "Experiments", "Records", "Reports", "SeesawCommand",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    tests("EndToEndTests", ["Datasets", "Records", "Torch"]),
-  ] + arrowTargets + soundTargets + arrayTargets + modelTargets,
+    tests("EndToEndTests", ["Datasets", "Encoders", "Records", "Torch"]),
+  ] + arrowTargets + soundTargets + videoTargets + arrayTargets + modelTargets,
   cxxLanguageStandard: .cxx20
 )
 
@@ -240,7 +265,8 @@ if part == "fuzz" {
 if part == "sanitize" {
   let kept: Set = [
     "CTorch", "Torch", "TorchNN", "Multimodal", "CLibCrypto", "Records", "CLibJPEG", "CLibPNG", "CLibWebP", "CLibGIF",
-    "CLibTIFF", "CImage", "CLibSndFile", "Encoders", "TestSupport", "TorchTests", "TorchNNTests", "EncodersTests",
+    "CLibTIFF", "CImage", "CLibSndFile", "CLibAV", "CVideo", "Encoders", "TestSupport", "TorchTests", "TorchNNTests",
+    "EncodersTests",
   ]
   package.products = []
   package.targets.removeAll { !kept.contains($0.name) }

@@ -78,6 +78,13 @@ put("hdf5", "cut", (arrays / "regression.h5").read_bytes()[:-100])
 put("hdf5", "signature", b"\x89HDF\r\n\x1a\n")
 put("hdf5", "no-end", b"\x89HDF\r\n\x1a\n" + bytes(5) + b"\x08\x08\0\x04\0\x10\0" + b"\xff" * 64)
 
+# Clips and sounds: what ffmpeg wrote for tests, whole, cut off, and a list that names another file.
+clips = root / "Tests/Golden/clips"
+for name in ["colours.mp4", "colours.webm", "silent.avi", "turned.mp4", "tone.wma", "tone.aac", "list.mp4"]:
+    put("clip", name, (clips / name).read_bytes())
+put("clip", "cut", (clips / "colours.webm").read_bytes()[:-3000])
+put("clip", "no-index", (clips / "turned.mp4").read_bytes()[:1000])
+
 
 def tar(*members, cut=None, kind=tarfile.USTAR_FORMAT):
     data = io.BytesIO()

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs what reads pictures (JPEG, PNG, WebP, GIF, TIFF), archives, sounds and HDF5 files and, on Linux, what computes SHA-256, where it is missing.
+# SEESAW_VIDEO=1 adds FFmpeg's libraries, which read video and are many.
 set -euo pipefail
 
 say() { printf 'system libraries: %s\n' "$1"; }
@@ -13,6 +14,13 @@ fail() {
 libraries=(libjpeg libpng libwebp libwebpdemux libgif libtiff-4 zlib libarchive sndfile hdf5)
 # macOS has CryptoKit.
 [ "$(uname -s)" = Darwin ] || libraries+=(libcrypto)
+
+debian=() brewed=()
+if [ -n "${SEESAW_VIDEO:-}" ]; then
+  libraries+=(libavformat libavcodec libswscale libswresample)
+  debian=(libavformat-dev libavcodec-dev libswscale-dev libswresample-dev)
+  brewed=(ffmpeg)
+fi
 
 # giflib brings a file for pkg-config on some systems only.
 there() {
@@ -43,13 +51,13 @@ fi
 case "$(uname -s)" in
   Darwin)
     command -v brew >/dev/null \
-      || fail "missing: $lacking" "install Homebrew, then: brew install pkgconf jpeg-turbo libpng webp giflib libtiff libarchive libsndfile hdf5"
-    brew install --quiet pkgconf jpeg-turbo libpng webp giflib libtiff libarchive libsndfile hdf5
+      || fail "missing: $lacking" "install Homebrew, then: brew install pkgconf jpeg-turbo libpng webp giflib libtiff libarchive libsndfile hdf5 ${brewed[*]-}"
+    brew install --quiet pkgconf jpeg-turbo libpng webp giflib libtiff libarchive libsndfile hdf5 ${brewed[@]+"${brewed[@]}"}
     # Homebrew links no pkg-config file of what macOS has of its own.
     export PKG_CONFIG_PATH="$(brew --prefix libarchive)/lib/pkgconfig:${PKG_CONFIG_PATH:-}"
     ;;
   Linux)
-    wanted="pkg-config libpng-dev libwebp-dev libgif-dev libtiff-dev zlib1g-dev libarchive-dev libsndfile1-dev libhdf5-dev libssl-dev and libjpeg62-turbo-dev (Debian) or libjpeg-turbo8-dev (Ubuntu)"
+    wanted="pkg-config libpng-dev libwebp-dev libgif-dev libtiff-dev zlib1g-dev libarchive-dev libsndfile1-dev libhdf5-dev libssl-dev and libjpeg62-turbo-dev (Debian) or libjpeg-turbo8-dev (Ubuntu) ${debian[*]-}"
     command -v apt-get >/dev/null || fail "missing: $lacking" \
       "install pkg-config and the development packages of libjpeg-turbo, libpng, libwebp, giflib, libtiff, zlib, libarchive, libsndfile, libhdf5 and OpenSSL"
     root=()
@@ -70,7 +78,7 @@ case "$(uname -s)" in
     done
     ${root[@]+"${root[@]}"} env DEBIAN_FRONTEND=noninteractive \
       apt-get -qq install -y --no-install-recommends pkg-config "$jpeg" libpng-dev libwebp-dev libgif-dev libtiff-dev zlib1g-dev \
-      libarchive-dev libsndfile1-dev libhdf5-dev libssl-dev \
+      libarchive-dev libsndfile1-dev libhdf5-dev libssl-dev ${debian[@]+"${debian[@]}"} \
       >/dev/null \
       || fail "apt-get could not install them" "by hand: apt-get install $wanted"
     ;;

@@ -213,8 +213,10 @@ struct RawChecks {
 
   /// What is wrong with the path of a picture or sound, which may not leave the folder, nor by a symbolic link unless links
   /// may be followed.
-  private func fault(_ path: String, _ noun: String) -> Fault? {
-    if samples.store?.inputs.holds(path) == true { return nil }
+  private func fault(_ name: String, _ noun: String) -> Fault? {
+    let clip = VideoClips.clip(of: name)
+    let (path, noun) = (clip ?? name, clip == nil ? noun : "clip")
+    if clip == nil, samples.store?.inputs.holds(path) == true { return nil }
     guard folder.isFileURL else { return Fault(reason: "'\(path)' is a path, and the data is not on this machine") }
     if path.contains("://") { return Fault(reason: "'\(path)' is an address; \(noun)s are read from files") }
     if path.hasPrefix("/") || path.hasPrefix("~") {

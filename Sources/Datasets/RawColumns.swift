@@ -85,11 +85,15 @@ struct RawColumns {
           root = RawRows.trimmed(value)
           continue
         }
-        guard let role = RawRole(rawValue: name) else {
+        // A clip is its pictures and its sound.
+        let roles = name == "video" ? [.image, .audio] : RawRole(rawValue: name).map { [$0] } ?? []
+        guard !roles.isEmpty else {
           throw Self.wrong(
-            "'\(name)' is not one of \(RawRole.allCases.map(\.rawValue).joined(separator: ", ")), image-root")
+            "'\(name)' is not one of \(RawRole.allCases.map(\.rawValue).joined(separator: ", ")), video, image-root")
         }
-        columns[role, default: []] += Self.parts(value, "+").map(RawRows.trimmed).filter { !$0.isEmpty }
+        for role in roles {
+          columns[role, default: []] += Self.parts(value, "+").map(RawRows.trimmed).filter { !$0.isEmpty }
+        }
       }
     }
 
@@ -142,6 +146,7 @@ struct RawColumns {
     for role in [RawRole.label, .image, .text, .audio, .split] where columns[role] == nil {
       findByOtherNames(role, names, head, finder)
     }
+    findVideo(choice, names)
     if needsLabels, self[.label].isEmpty,
       !faults.contains(where: { if case .severalColumns = $0 { true } else { false } }),
       !faults.contains(where: { if case .noSuchColumn = $0 { true } else { false } })
@@ -152,6 +157,21 @@ struct RawColumns {
     }
     unused = names.filter { !isTaken($0) && !$0.isEmpty }
   }
+
+  /// Takes a column of clips for pictures and sounds where the table has no other input, and nobody said otherwise.
+  private mutating func findVideo(_ choice: Choice, _ names: [String]) {
+    guard [RawRole.image, .text, .audio].allSatisfy({ self[$0].isEmpty && choice.columns[$0] == nil }) else { return }
+    let found = names.filter { Self.videoNames.contains(Self.key($0)) && !isTaken($0) }
+    guard found.count == 1, let name = found.first else { return }
+    columns[.image] = [name]
+    columns[.audio] = [name]
+    notes.append(
+      "the column '\(name)' is taken for clips, their pictures and their sound; --columns video=… names another")
+  }
+
+  private static let videoNames: Set<String> = [
+    "video", "videos", "videopath", "videofile", "videoname", "videofilename", "clippath", "clipfile", "movie", "film",
+  ]
 
   /// The column that is meant: of that name, of the same letters, or the only one that begins so.
   private static func named(_ name: String, in names: [String]) -> String? {

@@ -172,7 +172,8 @@ public enum RawDatasetFault: Equatable, Sendable {
         + (role == "text" ? ", or several: --columns text=\(names.prefix(2).joined(separator: "+"))" : "")
         + "; --columns \(role)= does without"
     case .picturesUnread(let name, let root, _):
-      "--columns image=\(name)\(root.isEmpty ? "" : ",image-root=\(root)") reads them; --columns image= does without pictures"
+      "--columns image=\(name)\(root.isEmpty ? "" : ",image-root=\(root)") reads them (video=\(name) of clips, their sound too); "
+        + "--columns image= does without pictures"
     case .numberedSplits:
       "0, 1 and 2 are taken for training, validation and testing; of others name which is which: "
         + "--split-names train=0+1+2,validation=3,test=4"

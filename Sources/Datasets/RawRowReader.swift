@@ -1,3 +1,4 @@
+import Encoders
 import Foundation
 import Multimodal
 import Records
@@ -19,6 +20,8 @@ struct RowReader {
   let settings: RawDatasetSettings
   /// What gives the bytes of pictures and sounds that are written as base64; nil where no line can be read again.
   let lines: LineInputs?
+  /// What gives the frames of clips.
+  let clips: VideoClips
 
   func isUsed(_ name: String) -> Bool { columns.columns.values.contains { $0.contains(name) } }
 
@@ -50,8 +53,11 @@ struct RowReader {
     }
     readPictures(record, &row)
     if let name = columns[.audio].first {
-      row.audio = RawRows.present(row.text(record.cells[name], name).map(RawRows.trimmed)).map { path in
-        EncodedInput.isOne(path) ? encoded(record, name, nil, &row) : located(path, .audio, &row)
+      row.audio = RawRows.present(row.text(record.cells[name], name).map(RawRows.trimmed)).flatMap { path in
+        if EncodedInput.isOne(path) { return encoded(record, name, nil, &row) }
+        let file = located(path, .audio, &row)
+        // A clip without sound is a sample without one.
+        return isClip(file) && !clips.streams(of: file).hasSound ? nil : file
       }
     }
     readText(record, &row)
@@ -81,6 +87,22 @@ struct RowReader {
     return found.path
   }
 
+  /// Whether a path is of a video file that may be read.
+  private func isClip(_ path: String) -> Bool { VideoLibrary.isVideo(path) && mayRead(path, in: files) }
+
+  /// Whether a file lies where files may.
+  private func mayRead(_ path: String, in finder: RawFileFinder) -> Bool {
+    let url = finder.folder.appending(path: path)
+    return !RawFileFinder.leadsOut(path) && FileManager.default.fileExists(atPath: url.path(percentEncoded: false))
+      && (settings.followLinks || RawChecks.truePath(url).hasPrefix(RawChecks.truePath(finder.folder) + "/"))
+  }
+
+  /// A picture, or the frames of a clip.
+  private func pictures(of path: String) -> [String] {
+    guard isClip(path) else { return [path] }
+    return clips.streams(of: path).hasPictures ? VideoClips.frames(of: path, settings.frames) : []
+  }
+
   private func readPictures(_ record: RawRecord, _ row: inout RawRows.Row) {
     var paths: [String] = []
     for name in columns[.image] {
@@ -92,11 +114,11 @@ struct RowReader {
         if EncodedInput.isOne(path) {
           paths.append(encoded(record, name, list == nil ? nil : number, &row))
         } else if settings.pictureSeparator.isEmpty {
-          paths.append(located(path, .image, &row))
+          paths += pictures(of: located(path, .image, &row))
         } else {
           paths += path.split(separator: settings.pictureSeparator).compactMap { part in
             RawRows.present(RawRows.trimmed(String(part))).map { located($0, .image, &row) }
-          }
+          }.flatMap(pictures)
         }
       }
     }

@@ -68,7 +68,9 @@ struct RawRows {
     roles = work.roles
     isComposed = isComposed || work.readsTexts
     guessedEncoding = work.guessedEncoding
-    if !work.lines.isEmpty { store = InputStore(inputs: work.lines) }
+    if let note = work.clips.note { notes.append(note) }
+    let inputs: [any StoredInputs] = (work.lines.isEmpty ? [] : [work.lines]) + (work.clips.isEmpty ? [] : [work.clips])
+    if let first = inputs.first { store = InputStore(inputs: inputs.count == 1 ? first : JoinedInputs(inputs)) }
   }
 
   static func trimmed(_ text: String) -> String { text.trimmingCharacters(in: .whitespacesAndNewlines) }
@@ -109,6 +111,8 @@ private struct RawReading {
   private var isJSON = false
   /// Gives the bytes of what is written as base64.
   let lines = LineInputs()
+  /// Gives the frames of clips.
+  let clips: VideoClips
 
   /// Records that tell which column is what.
   private static let head = 200
@@ -119,6 +123,7 @@ private struct RawReading {
     self.source = source
     self.settings = settings
     self.needsLabels = needsLabels
+    clips = VideoClips(source.folder)
     choice = try RawColumns.Choice(settings.columns)
     if let url = source.labels { labels = try LabelsFile(url, settings) }
   }
@@ -167,7 +172,7 @@ private struct RawReading {
     if let column = form.idColumn { wanted.insert(column) }
     let reader = RowReader(
       columns: columns, form: form, files: files, texts: texts, table: place, settings: settings,
-      lines: table.form == .lines && !table.isRecoded ? lines : nil)
+      lines: table.form == .lines && !table.isRecoded ? lines : nil, clips: clips)
     unclosed = table.read(columns: wanted) { record in add(reader.row(record), record, reader) }
     if let unclosed { faults.append(.unclosedQuote(line: unclosed)) }
     if let failure = table.failure { throw failure }

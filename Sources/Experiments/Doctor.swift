@@ -36,12 +36,14 @@ extension Experiment {
     let sounds = SoundLibrary.version.map { "FLAC, Ogg and MP3 by \($0)" } ?? "of sounds WAVE alone"
     let tables = ReadableFiles.arrow.map { "Parquet and Arrow files by Arrow \($0)" } ?? "no Parquet or Arrow files"
     let arrays = HDF5File.version.map { "HDF5 by libhdf5 \($0)" } ?? "no HDF5"
+    let clips = VideoLibrary.version.map { "video by \($0)" } ?? "no video"
     var remedies: [String] = []
     if ReadableFiles.arrow == nil { remedies.append("'make arrow' and a build add Parquet") }
     if SoundLibrary.version == nil { remedies.append("libsndfile's development files and a build add sounds") }
     if HDF5File.version == nil { remedies.append("libhdf5's development files and a build add HDF5") }
+    if VideoLibrary.version == nil { remedies.append("'make video' and a build add video, M4A and WMA") }
     return Finding(
-      "readers", .good, "\(tables), \(archives), \(sounds), \(arrays)",
+      "readers", .good, "\(tables), \(archives), \(sounds), \(arrays), \(clips)",
       remedy: remedies.isEmpty ? nil : remedies.joined(separator: "; "))
   }
 

@@ -1,4 +1,5 @@
 import Datasets
+import Encoders
 import Foundation
 import Records
 import TestSupport
@@ -76,6 +77,41 @@ struct ReadersTests {
       #expect(told.count == 12 && told[5][path: "id"] == "5", "\(again.error)")
       let wrong = try Seesaw.run(["predict", "run", table, "--out", "p.csv"], in: place)
       #expect(wrong.status == 64 && wrong.error.contains("ends in .jsonl or .parquet"), "\(wrong.error)")
+    }
+  }
+
+  @Test(
+    "clips become pictures and sounds, the same bits each time; a table of other clips is predicted",
+    .enabled(if: VideoLibrary.version != nil))
+  func clips() throws {
+    try withTemporaryFolder { place in
+      let raw = place.appending(path: "raw")
+      try FileManager.default.createDirectory(at: raw, withIntermediateDirectories: true)
+      let names = ["colours.mp4", "lying.mp4"]
+      var rows = "id,video,label,split\n"
+      for number in 0..<12 {
+        let name = "\(number)-\(names[number % 2])"
+        try FileManager.default.copyItem(
+          at: Conditions.golden("clips/\(names[number % 2])"), to: raw.appending(path: name))
+        rows +=
+          "\(number),\(name),\(number % 2 == 0 ? "a" : "b"),\(number < 8 ? "train" : number < 10 ? "validation" : "test")\n"
+      }
+      try Data(rows.utf8).write(to: raw.appending(path: "samples.csv"))
+      let own = ["--frames", "2", "--image-encoder", "hog-colour"]
+      for out in ["a", "b"] {
+        let made = try Seesaw.run(["encode", "raw", "--out", out, "--cache", "\(out)-kept"] + own, in: place)
+        #expect(made.status == 0, "\(made.error)")
+      }
+      let bytes = try ["a", "b"].map { try Data(contentsOf: place.appending(path: "\($0)/train.safetensors")) }
+      #expect(bytes[0] == bytes[1])
+      let manifest = try Tree(json: String(contentsOf: place.appending(path: "a/dataset.json"), encoding: .utf8))
+      #expect(manifest[path: "modalities"] == ["image", "audio"])
+      let notes = manifest[path: "about.notes"]?.listValue?.compactMap(\.stringValue) ?? []
+      #expect(notes.contains { $0.hasPrefix("12 clips, 6 of them without sound, decoded by FFmpeg ") }, "\(notes)")
+      let trained = try Seesaw.run(["train", "a", "--out", "run", "--method", "joint"] + quick, in: place)
+      #expect(trained.status == 0, "\(trained.error)")
+      let asked = try Seesaw.run(["predict", "run", "raw/samples.csv"], in: place)
+      #expect(asked.status == 0 && asked.out.split(separator: "\n").count == 12, "\(asked.error)")
     }
   }
 }

@@ -13,7 +13,7 @@ import Torch
 /// Shared by the tests, which feed the corpus and mutations of it, and by the fuzzer, which searches for more.
 public enum HostileParser: String, CaseIterable, Sendable {
   case safetensors, json, yaml, csv, jsonl, npy, npz, picture, sound, text, predict, records, table, answer
-  case parquet, arrow, tar, hdf5
+  case parquet, arrow, tar, hdf5, clip
   /// Folders, whose files stand one after the other, each after a line `==> name`.
   case tokenizer, checkpoint, dataset, report
 
@@ -47,6 +47,7 @@ public enum HostileParser: String, CaseIterable, Sendable {
     case .arrow: try samples(bytes, "a.arrow", folder)
     case .tar: try samples(bytes, "a.tar", folder)
     case .hdf5: try hdf5(bytes, folder)
+    case .clip: try clip(bytes, folder)
     case .tokenizer: try tokenizer(bytes, folder)
     case .checkpoint: try checkpoint(bytes, folder)
     case .dataset: try dataset(bytes, folder)
@@ -176,6 +177,22 @@ public enum HostileParser: String, CaseIterable, Sendable {
       let file = try HDF5File(at: url, limit: 1 << 24)
       for array in file.arrays.prefix(64) { try refusing { _ = try array.whole() } }
     }
+  }
+
+  private func clip(_ bytes: Data, _ folder: URL) throws {
+    let url = try file(bytes, "a.mp4", folder)
+    try refusing {
+      let clip = try VideoClip(at: url)
+      for number in 0..<2 {
+        try refusing {
+          let image = try clip.frame(number, of: 2, pixelLimit: 1 << 18)
+          guard image.pixels.count == image.width * image.height * 3 else {
+            throw Fault(description: "clip: \(image.pixels.count) bytes of \(image.width) x \(image.height) pixels")
+          }
+        }
+      }
+    }
+    try refusing { _ = try Waveform(decoding: bytes) }
   }
 
   private func picture(_ bytes: Data) throws {

@@ -23,14 +23,17 @@ package enum StoredInput {
       guard let file = inside(String(name[..<mark])) else { continue }
       let holder = DataFiles.File(
         name: String(name[..<mark]), place: file.path, split: nil, stamp: FileStamp(file.path).words)
-      if let inputs = inputs(in: holder, named: name), inputs.holds(name) {
+      if let inputs = inputs(in: holder, named: name, below: root), inputs.holds(name) {
         return try inputs.bytes(of: name, limit: BoundedFile.largestPicture)
       }
     }
     throw Diagnosis("there is no such picture or sound any more", place: name, exitStatus: .input)
   }
 
-  private static func inputs(in file: DataFiles.File, named name: String) -> (any StoredInputs)? {
+  private static func inputs(
+    in file: DataFiles.File, named name: String, below folder: URL
+  ) -> (any StoredInputs)? {
+    if VideoClips.clip(of: name) == file.name { return VideoClips(folder) }
     if DataFiles.Kind.archives.has(file.name) {
       return ArchiveMembers([file], compressed: file.name.lowercased().hasSuffix(".tar") ? [] : [file.name])
     }

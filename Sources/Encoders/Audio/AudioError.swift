@@ -17,6 +17,7 @@ public enum AudioError: Diagnosable, Equatable {
     switch self {
     case .notWAVE:
       "not a WAVE file" + (SoundLibrary.version == nil ? "" : ", nor FLAC, Ogg, MP3, AIFF or CAF")
+        + (VideoLibrary.version == nil ? "" : ", nor one of FFmpeg's")
     case .damaged(let detail): "a damaged sound file: \(detail)"
     case .unsupported(let kind): "\(kind), which is not read"
     case .empty: "a sound file without samples"

@@ -15,8 +15,7 @@ extension Waveform {
     func number(_ place: Int, _ count: Int) -> Int { (0..<count).reduce(0) { $0 | Int(bytes[place + $1]) << (8 * $1) } }
     func name(_ place: Int) -> String { String(decoding: bytes[place..<place + 4], as: UTF8.self) }
     guard bytes.count >= 12, name(0) == "RIFF", name(8) == "WAVE" else {
-      guard let kind = SoundLibrary.kind(of: bytes) else { throw .notWAVE }
-      self = try SoundLibrary.decoded(bytes, kind: kind, longest: Self.longest)
+      self = try Self.byLibraries(bytes)
       return
     }
     var format: (code: Int, channels: Int, rate: Int, bits: Int)?
@@ -47,6 +46,22 @@ extension Waveform {
       place = start + length + length % 2
     }
     throw format == nil ? .damaged("it has no format") : .empty
+  }
+
+  /// A sound of another format: by libsndfile, and what that does not read by FFmpeg.
+  private static func byLibraries(_ bytes: [UInt8]) throws(AudioError) -> Waveform {
+    guard let kind = SoundLibrary.kind(of: bytes) else {
+      guard let kind = VideoLibrary.kind(of: bytes) else { throw .notWAVE }
+      return try VideoLibrary.sound(bytes, kind: kind, longest: longest)
+    }
+    guard SoundLibrary.version != nil || VideoLibrary.version == nil else {
+      return try VideoLibrary.sound(bytes, kind: kind, longest: longest)
+    }
+    do { return try SoundLibrary.decoded(bytes, kind: kind, longest: longest) } catch {
+      // Ogg is a container of many kinds.
+      guard kind == "Ogg", let sound = try? VideoLibrary.sound(bytes, kind: kind, longest: longest) else { throw error }
+      return sound
+    }
   }
 
   /// The least number that stands for a length that was not known.

@@ -56,9 +56,15 @@ struct LayoutOptions: ParsableArguments {
     help: ArgumentHelp("The sign between several pictures of a cell, as ';' in a.jpg;b.jpg.", valueName: "sign"))
   var pictureSeparator: String?
 
+  @Option(
+    help: ArgumentHelp("Of how many frames of a clip the features are averaged (default: 3).", valueName: "number"))
+  var frames: Int?
+
   /// As `--set` says it.
   var settings: [String] {
-    (map.map { ["data.map=\($0)"] } ?? []) + (pictureSeparator.map { ["data.picture_separator='\($0)'"] } ?? [])
+    (map.map { ["data.map=\($0)"] } ?? [])
+      + (pictureSeparator.map { ["data.picture_separator='\($0.replacing("'", with: "''"))'"] } ?? [])
+      + (frames.map { ["data.frames=\($0)"] } ?? [])
   }
 }
 

@@ -68,4 +68,38 @@ struct LineInputsTests {
       #expect(try RawDataset(at: folder, for: .asking).quarantined.map(\.row) == [2])
     }
   }
+
+  @Test(
+    "odd cells of several pictures: empty parts, signs alone, one that is not there, signs of several letters or a quote"
+  )
+  func oddCells() throws {
+    try withTemporaryFolder { folder in
+      for name in ["a.jpg", "b.jpg", "it's.jpg"] { try Data().write(to: folder.appending(path: name)) }
+      func pictures(_ cells: [String], _ sign: String) throws -> (found: [String: [String]], refused: [String: String])
+      {
+        let rows = cells.enumerated().map {
+          "{\"id\":\"\($0)\",\"image\":\"\($1)\",\"text\":\"t\($0)\",\"label\":\"x\"}"
+        }
+        try Data(rows.joined(separator: "\n").utf8).write(to: folder.appending(path: "samples.jsonl"))
+        var settings = RawDatasetSettings()
+        settings.pictureSeparator = sign
+        let data = try RawDataset(at: folder, settings: settings, for: .asking)
+        return (
+          Dictionary(uniqueKeysWithValues: data.samples.map { ($0.id, ($0.image.map { [$0] } ?? []) + $0.frames) }),
+          Dictionary(uniqueKeysWithValues: data.quarantined.map { ($0.id ?? "", $0.reason) })
+        )
+      }
+      let odd = try pictures(
+        [
+          ";a.jpg;;b.jpg; ", " ; ;", "a.jpg;none.jpg", "a.jpg;a.jpg", "nan;b.jpg", "data:image/png;base64,iVBORw0KGgo=",
+        ], ";")
+      #expect(odd.found["0"] == ["a.jpg", "b.jpg"] && odd.found["1"] == [] && odd.found["3"] == ["a.jpg", "a.jpg"])
+      #expect(odd.found["4"] == ["b.jpg"] && odd.refused == ["2": "there is no picture 'none.jpg'"])
+      // What is written as base64 is not taken apart.
+      #expect(odd.found["5"] == ["samples.jsonl:6:image"])
+      #expect(try pictures(["a.jpg || b.jpg"], "||").found["0"] == ["a.jpg", "b.jpg"])
+      #expect(try pictures(["a.jpg'b.jpg"], "'").found["0"] == ["a.jpg", "b.jpg"])
+      #expect(try pictures(["it's.jpg|b.jpg"], "|").found["0"] == ["it's.jpg", "b.jpg"])
+    }
+  }
 }
