@@ -15,14 +15,16 @@ extension HTMLReport {
       lead.isEmpty && blocks.isEmpty ? nil : SectionView(id: id, heading: heading, lead: lead, blocks: blocks)
     }
     let model = (contents.audit == nil ? words(["Verdict"]) : []) + words(["Model", "Disagree"])
+    // Without models of one modality the table only says what the model takes.
+    let isOfData = record.pid != nil || !(record.usable?.available.isEmpty ?? true)
     return [
       section(
         "audit-data", "What the data hold", words(["Data"]),
-        figures([bitsFigure(record)]) + blocks(text.bitsTable)),
+        isOfData ? figures([bitsFigure(record)]) + blocks(text.bitsTable) : []),
       section(
         "audit-model", "What the model takes", model,
-        figures([shareFigure(record), conflictFigure(record)]) + blocks(text.routingTable) + blocks(text.swapTable)
-          + blocks(text.shareTable)),
+        figures([shareFigure(record), conflictFigure(record)]) + (isOfData ? [] : blocks(text.bitsTable))
+          + blocks(text.routingTable) + blocks(text.swapTable) + blocks(text.shareTable)),
       section("audit-place", "Where it is lost, and what to do", words(["Place", "Advice"]), []),
       section(
         "audit-scores", "What it scores under each condition", [],
