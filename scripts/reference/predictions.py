@@ -85,7 +85,8 @@ structs = {
     for name, table in CONDITIONS.items()}
 structs["logits/only:text"] = pa.array([dict(zip(CLASSES, row)) for row in LOGITS], turned)
 modalities = {"modalities": beside["modalities"]}
-write("structs.parquet", {"full": structs.pop("full")} | head | structs | {"logits/grid": grid}, modalities)
+full = structs.pop("full")
+write("structs.parquet", head | structs | {"logits/grid": grid, "full": full}, modalities)
 
 # One column for each class, as a frame of pandas has them, with what pandas keeps of `frame.attrs` and of the index.
 wide = {f"{name}:{one}": [row[c] for row in table] for name, table in CONDITIONS.items() for c, one in enumerate(CLASSES)}

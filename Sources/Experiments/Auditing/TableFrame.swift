@@ -148,7 +148,7 @@ struct TableFrame {
 
   func arrays() throws -> TableArrays {
     var all: [(name: String, load: () throws -> TableArray)] = []
-    var order = classes
+    let order = try classes ?? fieldsOfFull()
     var index: TableArray?
     for (array, names) in columns {
       let parts = TableNames.Parts(array)
@@ -169,18 +169,12 @@ struct TableFrame {
       } else if array == "labels" {
         continue
       } else {
-        // The order of a struct's fields is that of classes, where nobody says another.
-        if order == nil, parts.rest == "full", case .rows(_, _, let fields?) = try file.values(names[0]) {
-          order = fields
-        }
-        let known = order
-        all.append((array, { try plain(array, names[0], known) }))
+        all.append((array, { try plain(array, names[0], order) }))
       }
     }
     if let index { all.append(("grid:index", { index })) }
     if let labels = columns.first(where: { $0.name == "labels" }) {
-      let known = order
-      all.append(("labels", { try self.labels(labels.columns[0], known) }))
+      all.append(("labels", { try self.labels(labels.columns[0], order) }))
     }
     if let order { all.append(("classes", { Self.names("classes", order) })) }
     if let names = try listed("modalities") { all.append(("modalities", { Self.names("modalities", names) })) }
@@ -196,6 +190,13 @@ struct TableFrame {
         remedy: "add the true class of each row: frame['truth'] = …")
     }
     return arrays
+  }
+
+  /// The order of a struct's fields is that of classes, where nobody says another.
+  private func fieldsOfFull() throws -> [String]? {
+    let full = columns.first { TableNames.Parts($0.name).rest == "full" && TableNames.Parts($0.name).side == .model }
+    guard let full, case .rows(_, _, let fields) = try file.values(full.columns[0]) else { return nil }
+    return fields
   }
 
   private static func names(_ name: String, _ texts: [String]) -> TableArray {

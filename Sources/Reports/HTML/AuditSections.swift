@@ -19,7 +19,7 @@ extension HTMLReport {
     guard let record = audited else { return nil }
     return section(
       "audit-data", "What the data hold", words(["Data"]),
-      figures([bitsFigure(record)]) + blocks(AuditText(record).bitsTable))
+      Self.isOfData(record) ? figures([bitsFigure(record)]) + blocks(AuditText(record).bitsTable) : [])
   }
 
   func auditModel() -> SectionView? {
@@ -28,8 +28,14 @@ extension HTMLReport {
     return section(
       "audit-model", "What the model takes",
       (contents.audit == nil ? words(["Verdict"]) : []) + words(["Model", "Disagree"]),
-      figures([shareFigure(record), conflictFigure(record)]) + blocks(text.routingTable) + blocks(text.swapTable)
+      figures([shareFigure(record), conflictFigure(record)])
+        + (Self.isOfData(record) ? [] : blocks(text.bitsTable)) + blocks(text.routingTable) + blocks(text.swapTable)
         + blocks(text.shareTable))
+  }
+
+  /// Without models of one modality the table of bits only says what the model takes.
+  private static func isOfData(_ record: AuditRecord) -> Bool {
+    record.pid != nil || !(record.usable?.available.isEmpty ?? true)
   }
 
   func auditPlace() -> SectionView? { section("audit-place", "Where it is lost", words(["Place"])) }

@@ -61,6 +61,17 @@ struct AuditPageTests {
     #expect(!html.contains("id=\"scores\"") && !html.contains("id=\"provenance\""))
   }
 
+  @Test("without models of one modality nothing is said of the data, and what the model takes stands with the model")
+  func withoutData() throws {
+    var record = Self.record()
+    record.pid = nil
+    record.usable?.available = [:]
+    let html = try HTMLReport(ReportContents(audit: record, name: "m")).html()
+    let table = try #require(html.range(of: "taken by the model"))
+    let model = try #require(html.range(of: "id=\"audit-model\""))
+    #expect(!html.contains("id=\"audit-data\"") && model.upperBound < table.lowerBound)
+  }
+
   @Test("names from the data are no markup, and bars are as long as their parts")
   func bars() throws {
     var record = Self.record()
