@@ -1,4 +1,3 @@
-import Foundation
 public import Multimodal
 public import Records
 public import Torch
@@ -15,7 +14,7 @@ public import TorchNN
 /// not normalised; of several labels each has its own q. All Kₘ begin at ``Configuration/first``. After the first epoch and then
 /// every tenth of the epochs, the modality with the least mean p(y) by Fₘ over the epoch before gets a stage if the largest mean
 /// is more than 1 + τ times as much. The prediction is Σₘ wₘ Fₘ of the modalities that are there, Σ w = 1. The turns go by
-/// name. All stages there may be are parameters `method.stage` from the start; none that is not begun is computed or moved.
+/// name. All stages there may be are parameters `method.stage` from the start; one that is not begun is neither computed nor moved.
 public struct AUG: AddsParameters, ActsBetweenEpochs, Checkpointed, AnswersAbsence {
   public struct Configuration: Settings {
     public var stages = Stages.trained
@@ -64,7 +63,6 @@ public struct AUG: AddsParameters, ActsBetweenEpochs, Checkpointed, AnswersAbsen
   private let configuration: Configuration
   private var memory = Memory()
 
-  /// By modality.
   struct Memory: Codable, Equatable {
     var stages: [String: Int] = [:]
     /// Σᵢ p(yᵢ) over the epoch so far.
@@ -93,8 +91,9 @@ public struct AUG: AddsParameters, ActsBetweenEpochs, Checkpointed, AnswersAbsen
   /// One stage more for the modality with the least confidence, where the others are too far ahead of it.
   mutating func grow(_ modalities: [Modality]) {
     let ranked = modalities.map { (memory.confidence[$0.name] ?? 0, $0.name) }.sorted(by: <)
-    guard let (least, weakest) = ranked.first, let (largest, _) = ranked.last else { return }
-    guard largest > (1 + configuration.threshold) * least else { return }
+    guard let (least, weakest) = ranked.first, let (largest, _) = ranked.last,
+      largest > (1 + configuration.threshold) * least
+    else { return }
     memory.stages[weakest] = min((memory.stages[weakest] ?? configuration.first) + 1, most)
   }
 
@@ -143,8 +142,6 @@ public struct AUG: AddsParameters, ActsBetweenEpochs, Checkpointed, AnswersAbsen
   private func stacks(_ outputs: Outputs) throws -> PerModality<Tensor> {
     try outputs.features.map { try .total(ClassifierStacks.answers($0, $1, outputs.model, stages: count($0))) }
   }
-
-  // MARK: State
 
   public func state() throws -> MethodState { MethodState(numbers: try Tree(encoding: memory)) }
 

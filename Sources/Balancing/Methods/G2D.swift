@@ -86,7 +86,9 @@ public struct G2D: PreparesBeforeTraining, Checkpointed, AnswersAbsence, TrainsU
   }
 
   private var unprepared: Diagnosis {
-    Diagnosis("g2d has no teachers", remedy: "let it prepare on the training data first", exitStatus: .usage)
+    Diagnosis(
+      "g2d has no teachers", found: ["they are trained when a run begins"],
+      remedy: "of a single step: --set distil=false --set prioritised=0", exitStatus: .usage)
   }
 
   public mutating func step(_ batch: Batch, _ session: TrainingSession) throws -> StepReport {
@@ -105,8 +107,8 @@ public struct G2D: PreparesBeforeTraining, Checkpointed, AnswersAbsence, TrainsU
     }
     if configuration.distil { total = try total + distillation(outputs, logits, batch, session, &report) }
     let waiting = Set(held.flatMap(model.branch))
-    let direction = try session.gradients(of: total)
-    try session.update(along: direction.within(direction.presentIndices.filter { !waiting.contains($0) }))
+    let moving = model.store.trainable.filter { !waiting.contains($0) }
+    try session.update(along: session.gradients(of: total).within(moving))
     return report
   }
 
@@ -135,8 +137,6 @@ public struct G2D: PreparesBeforeTraining, Checkpointed, AnswersAbsence, TrainsU
     let present = all.filter { !absent.contains($0.0) }.map(\.1)
     return try Tensor.stack(present.isEmpty ? all.values : present).mean(0)
   }
-
-  // MARK: State
 
   public func state() throws -> MethodState {
     MethodState(numbers: .table(["scores": try Tree(encoding: scores ?? [:])]), tensors: teachers.tensors)
