@@ -274,7 +274,8 @@ struct ComparisonTests {
       let settings = ["--methods", "all", "--seeds", "1", "--no-specialists", "--set", "training.epochs=1"]
       let answer = try Seesaw.run(["compare", "data", "--out", "c", "--json"] + settings, in: folder)
       #expect(answer.status == 0, "\(answer.error)")
-      #expect(try answer.json()[path: "methods"]?.listValue?.count == 38)
+      let known = try #require(Seesaw.run(["methods", "--json"], in: folder).json().listValue?.count)
+      #expect(try answer.json()[path: "methods"]?.listValue?.count == known)
 
       try FileManager.default.removeItem(at: folder.appending(path: "data/validation.safetensors"))
       let fewer = try Seesaw.run(["compare", "data", "--out", "d", "--json"] + settings, in: folder)
@@ -282,7 +283,7 @@ struct ComparisonTests {
       for name in ["mslr", "g-blending", "relearning"] {
         #expect(fewer.error.contains("'\(name)' is left out: it needs a validation split"))
       }
-      #expect(try fewer.json()[path: "methods"]?.listValue?.count == 30)
+      #expect(try fewer.json()[path: "methods"]?.listValue?.count == known - 3)
     }
   }
 }
