@@ -29,6 +29,8 @@ public struct AUG: AddsParameters, ActsBetweenEpochs, Checkpointed, AnswersAbsen
   public enum Stages: String, Choice { case trained, frozen }
   public enum Weights: String, Choice { case equal, validation }
 
+  public static let requirements = MethodRequirements(crossEntropy: true)
+
   public static let card = MethodCard(
     name: "aug", title: "AUG",
     citation: Citation(

@@ -21,6 +21,8 @@ public struct TCMax: ObjectiveMethod {
     public init() {}
   }
 
+  public static let requirements = MethodRequirements(crossEntropy: true)
+
   public static let card = MethodCard(
     name: "tcmax", title: "TCMax",
     citation: Citation(
