@@ -56,7 +56,9 @@ struct FusionAndLossRunTests {
     }
   }
 
-  @Test("methods whose loss is their own refuse another before training", arguments: ["logistic", "reconboost"])
+  @Test(
+    "methods whose loss is their own refuse another before training",
+    arguments: ["logistic", "reconboost", "tcmax", "aug"])
   func refused(_ method: String) throws {
     try withTemporaryFolder { folder in
       let data = folder.appending(path: "data")
