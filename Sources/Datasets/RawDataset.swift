@@ -42,6 +42,9 @@ public struct RawDataset: Sendable {
   /// Whether the digest of one file does not name all that was read.
   private let isComposed: Bool
 
+  /// How many frames stand for a clip; nil where there are no clips.
+  package var clipFrames: Int? { samples.store?.inputs.clipFrames }
+
   /// Of so many samples, given by their places, the places of those whose pictures or sounds are nearly the same, set by set.
   public typealias Likeness = (_ count: Int, _ sample: (Int) -> RawSample) throws -> [[Int]]
 

@@ -123,7 +123,7 @@ private struct RawReading {
     self.source = source
     self.settings = settings
     self.needsLabels = needsLabels
-    clips = VideoClips(source.folder)
+    clips = VideoClips(source.folder, frames: settings.frames)
     choice = try RawColumns.Choice(settings.columns)
     if let url = source.labels { labels = try LabelsFile(url, settings) }
   }

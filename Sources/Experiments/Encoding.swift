@@ -768,6 +768,7 @@ private final class EncodingWork {
             ? data.folder.standardizedFileURL.path(percentEncoded: false) : data.folder.absoluteString),
         "seesaw": .string(Experiment.version),
       ])
+    if let frames = data.clipFrames { manifest.about[path: "frames"] = .int(frames) }
     if !chosen.isEmpty {
       manifest.about[path: "conditions"] = .table(
         Dictionary(

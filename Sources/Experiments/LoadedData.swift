@@ -89,7 +89,7 @@ struct LoadedData {
     DataRecord(
       name: set.manifest.name, path: set.folder.standardizedFileURL.path, digests: digests,
       classes: set.manifest.classes, modalities: set.manifest.modalities, counts: set.counts,
-      leftOut: set.leftOut.isEmpty ? nil : set.leftOut)
+      leftOut: set.leftOut.isEmpty ? nil : set.leftOut, frames: set.manifest.about[path: "frames"]?.intValue)
   }
 
   /// The data in one line: emoji · 1,128 train, 156 validation, 317 test · image 128, text 384.

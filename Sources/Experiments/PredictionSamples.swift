@@ -23,10 +23,16 @@ public struct PredictionSamples {
   /// Reads a table of samples, or the table of a folder, as `encode` reads it; labels, splits and further columns are
   /// passed over.
   ///
-  /// - Parameter folder: what paths are relative to, where it is not the table's own.
+  /// - Parameters:
+  ///   - folder: what paths are relative to, where it is not the table's own.
+  ///   - frames: how many stand for a clip, as ``Predictor/clipFrames``; nil for as many as `encode` takes by itself.
   /// - Throws: a `Diagnosis` where it cannot be read.
-  public init(at location: URL, _ table: TableRequest = TableRequest(), folder: URL? = nil) throws {
-    rows = try TableRows(at: location, settings: table.over(RawDatasetSettings()), folder: folder)
+  public init(
+    at location: URL, _ table: TableRequest = TableRequest(), folder: URL? = nil, frames: Int? = nil
+  ) throws {
+    var settings = RawDatasetSettings()
+    if let frames { settings.frames = frames }
+    rows = try TableRows(at: location, settings: table.over(settings), folder: folder)
     notes = rows.notes
   }
 

@@ -14,6 +14,8 @@ public final class Predictor {
   private let method: any BalancingMethod
   /// The names of the classes, in the model's order.
   public let classes: [String]
+  /// How many frames stood for a clip in the data that it was trained on; nil where there were no clips.
+  public let clipFrames: Int?
   private let metric: String
   private let scores: [String: Double]
   private let calibration: [String: Calibration]
@@ -55,6 +57,7 @@ public final class Predictor {
         "the run is not finished: its status is '\(folder.status(of: record).rawValue)'", place: run.relativePath,
         remedy: "seesaw train --resume --out \(run.relativePath)", exitStatus: .input)
     }
+    clipFrames = record.data.frames
     let configuration = try RunConfiguration(recorded: record.configuration)
     let weights = try SafeTensors(reading: folder.weights)
     let modalities = record.data.modalities.map { Modality($0) }

@@ -43,11 +43,14 @@ public struct DataRecord: Codable, Equatable, Sendable {
   public var counts: [String: Int]
   /// The data set's modalities that the run was not shown; nil where it was shown all.
   public var leftOut: [String]?
+  /// How many frames stood for a clip; nil where there were no clips.
+  public var frames: Int?
 
   public init(
     name: String, path: String, digests: [String: String] = [:], classes: [String], modalities: [String],
-    counts: [String: Int], leftOut: [String]? = nil
+    counts: [String: Int], leftOut: [String]? = nil, frames: Int? = nil
   ) {
+    self.frames = frames
     self.name = name
     self.path = path
     self.digests = digests

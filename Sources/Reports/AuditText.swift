@@ -18,8 +18,9 @@ public struct AuditText: Equatable, Sendable {
 
   /// What it is about, as `accuracy in % · 317 samples, 6 classes · image and text`.
   public var heading: String {
-    "\(metricTitle(record.metric)) in % · \(counted(record.samples, "sample")), \(record.classes.count) classes · "
-      + record.modalities.joined(separator: record.modalities.count > 2 ? ", " : " and ")
+    let size = "\(counted(record.samples, "sample")), \(record.classes.count) classes"
+    let names = record.modalities.joined(separator: record.modalities.count > 2 ? ", " : " and ")
+    return ["\(metricTitle(record.metric)) in %", size, names].filter { !$0.isEmpty }.joined(separator: " · ")
   }
 
   /// The answer, then the evidence, for a terminal.

@@ -340,7 +340,8 @@ struct AuditWords {
         "Look at \(counted(odd.count, "label")) that every modality contradicts: \(shown)\(odd.count > 5 ? ", …" : "")."
       )
     }
-    return out.isEmpty ? ["Nothing to change by what these numbers can tell."] : out
+    guard out.isEmpty else { return out }
+    return record.leadingMeasures.isEmpty ? [] : ["Nothing to change by what these numbers can tell."]
   }
 
   /// What could not be said, by the array that would tell.

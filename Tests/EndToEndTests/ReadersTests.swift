@@ -112,6 +112,13 @@ struct ReadersTests {
       #expect(trained.status == 0, "\(trained.error)")
       let asked = try Seesaw.run(["predict", "run", "raw/samples.csv"], in: place)
       #expect(asked.status == 0 && asked.out.split(separator: "\n").count == 12, "\(asked.error)")
+      // As many frames are asked about as were trained on.
+      let record = try Tree(json: String(contentsOf: place.appending(path: "run/run.json"), encoding: .utf8))
+      #expect(manifest[path: "about.frames"] == 2 && record[path: "data.frames"] == 2)
+      var settings = RawDatasetSettings()
+      settings.frames = 2
+      let rows = try TableRows(at: raw.appending(path: "samples.csv"), settings: settings)
+      #expect(rows.count == 12 && (0..<12).allSatisfy { rows[$0].images.count == 2 })
     }
   }
 }

@@ -14,6 +14,12 @@ protocol StoredInputs: AnyObject, Sendable {
   func bytes(of name: String, limit: Int) throws -> Data
   /// What is different once the bytes may be: the size and time of the file that they are in.
   func stamp(of name: String) -> String
+  /// How many frames stand for a clip; nil where there are no clips.
+  var clipFrames: Int? { get }
+}
+
+extension StoredInputs {
+  var clipFrames: Int? { nil }
 }
 
 /// Where a sample's inputs are, if not in files of their own.

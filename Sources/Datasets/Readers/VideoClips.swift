@@ -19,7 +19,15 @@ final class VideoClips: StoredInputs, @unchecked Sendable {
     let hasSound: Bool
   }
 
-  init(_ folder: URL) { self.folder = folder }
+  private let count: Int
+
+  /// - Parameter count: of the frames that stand for a clip.
+  init(_ folder: URL, frames count: Int = 1) {
+    self.folder = folder
+    self.count = count
+  }
+
+  var clipFrames: Int? { isEmpty ? nil : count }
 
   /// Whether no clip was named.
   var isEmpty: Bool { lock.withLock { streams.isEmpty } }
@@ -103,4 +111,6 @@ final class JoinedInputs: StoredInputs {
   }
 
   func stamp(of name: String) -> String { owner(name)?.stamp(of: name) ?? "" }
+
+  var clipFrames: Int? { all.lazy.compactMap(\.clipFrames).first }
 }

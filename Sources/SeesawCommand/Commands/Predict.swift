@@ -105,7 +105,7 @@ struct Predict: ParsableCommand, Exemplified {
   private func answerAll(_ predictor: Predictor, _ output: Output) throws {
     var work = Answering(predictor: predictor, output: output)
     if let samples {
-      let found = try PredictionSamples(at: URL(dataAt: samples), table.request)
+      let found = try PredictionSamples(at: URL(dataAt: samples), table.request, frames: predictor.clipFrames)
       guard let out else {
         try answerTable(found, &work)
         return try work.end()
@@ -125,7 +125,7 @@ struct Predict: ParsableCommand, Exemplified {
     if isList || (!line.hasPrefix("{") && PredictionSamples.isHeader(line)) {
       try Self.withStandardInput(after: beginning, isList ? "json" : "csv") { file in
         let here = URL(filePath: FileManager.default.currentDirectoryPath)
-        try answerTable(PredictionSamples(at: file, table.request, folder: here), &work)
+        try answerTable(PredictionSamples(at: file, table.request, folder: here, frames: predictor.clipFrames), &work)
       }
       return try work.end()
     }
