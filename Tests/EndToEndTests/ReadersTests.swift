@@ -117,8 +117,8 @@ struct ReadersTests {
       #expect(manifest[path: "about.frames"] == 2 && record[path: "data.frames"] == 2)
       var settings = RawDatasetSettings()
       settings.frames = 2
-      let rows = try TableRows(at: raw.appending(path: "samples.csv"), settings: settings)
-      #expect(rows.count == 12 && (0..<12).allSatisfy { rows[$0].images.count == 2 })
+      let table = try TableRows(at: raw.appending(path: "samples.csv"), settings: settings)
+      #expect(table.count == 12 && (0..<12).allSatisfy { table[$0].images.count == 2 })
     }
   }
 }
