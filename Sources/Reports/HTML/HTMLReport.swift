@@ -106,12 +106,19 @@ public struct HTMLReport {
   /// Everything below the first screen, by what a reader asks; open is what most come for.
   private func questions() throws -> [QuestionView] {
     let isAudit = contents.audit != nil
+    let lean = QuestionView(
+      "lean", "What does it lean on?", isOpen: true,
+      [
+        diagnosed("says", "What its answers say", ["Says itself"]), auditData(), auditModel(), try reliance(),
+        additions(),
+      ])
+    let cost = QuestionView(
+      "cost", "What does it cost?", isOpen: true,
+      [leaderboard(), regret(), scores(), try sweep(), auditScores()])
+    // Of a comparison the first figure is of the method that the verdict names.
+    let isComparison = !isAudit && contents.diagnosis == nil && contents.results.methods.count > 1
     return [
-      QuestionView(
-        "lean", "What does it lean on?", isOpen: true, [auditData(), auditModel(), try reliance(), additions()]),
-      QuestionView(
-        "cost", "What does it cost?", isOpen: true,
-        [leaderboard(), regret(), scores(), try sweep(), auditScores()]),
+      isComparison ? cost : lean, isComparison ? lean : cost,
       QuestionView(
         "why", "Why?", isOpen: isAudit, [auditPlace(), diagnosis(), try losses(), try cosines()]),
       QuestionView("help", "What helps?", isOpen: isAudit, [auditAdvice(), balance()]),

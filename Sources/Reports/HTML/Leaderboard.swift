@@ -74,12 +74,18 @@ extension HTMLReport {
   private func finding(_ ranked: [ComparisonResults.MethodRow], _ kinds: [String]) -> String {
     func name(_ row: ComparisonResults.MethodRow) -> String { ComparisonTable.marked(title(row.name), row) }
     let what = kinds.isEmpty ? "with everything there" : "on average over impaired inputs"
-    guard let first = ranked.first, ranked.count > 1 else {
+    guard let highest = ranked.first, ranked.count > 1 else {
       return ranked.first.map { "\(name($0)) scores \(percent(rank($0, kinds))) % \(what)" } ?? ""
     }
-    let base = baseline.flatMap { $0.name == first.name ? nil : $0 } ?? ranked[1]
-    return "\(name(first)) scores highest \(what), \(percent(rank(first, kinds))) %; \(name(base)) "
-      + "\(percent(rank(base, kinds))) %"
+    func scored(_ row: ComparisonResults.MethodRow) -> String { "\(name(row)) \(percent(rank(row, kinds))) %" }
+    // What the verdict names comes first here too.
+    let best = StandingWords(contents.results, titles: titles).flatMap { contents.results.method($0.best) } ?? highest
+    let base = baseline.flatMap { $0.name == best.name ? nil : $0 } ?? ranked.first { $0.name != best.name }
+    let rest = base.map { "; \(scored($0))" } ?? ""
+    if best.name == highest.name {
+      return "\(name(best)) scores highest \(what), \(percent(rank(best, kinds))) %\(rest)"
+    }
+    return "\(scored(best)) \(what), where \(name(highest)) has the most, \(percent(rank(highest, kinds))) %\(rest)"
   }
 }
 

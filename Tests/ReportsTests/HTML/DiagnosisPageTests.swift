@@ -31,11 +31,14 @@ struct DiagnosisPageTests {
   @Test("answers with the diagnosis's own words, and shows its tables")
   func page() throws {
     var contents = HTMLReportTests.contents()
+    var diagnosis = diagnosis
+    diagnosis.reliance = ModelReliance(shares: ["full": ["image": 0.3, "text": 0.7]], deciding: [:])
     contents.diagnosis = diagnosis
     let page = try HTMLReport(contents, cards: HTMLReportTests.cards).html()
     let words = DiagnosisText(diagnosis, titles: ["joint": "Joint training", "balgrad": "BalGrad"]).paragraphs
     let first = try #require(words.first)
     #expect(page.contains("<b>\(first.heading)</b> \(PageText.escaped(first.text))"))
+    #expect(words.contains { $0.heading == "Says itself" })
     for one in words { #expect(page.contains(PageText.escaped(one.text)), "\(one.heading)") }
     #expect(page.contains("<section id=\"diagnosis\""))
     #expect(page.contains("&lt;b&gt;cat&lt;/b&gt;") && !page.contains("<b>cat</b>"))
