@@ -37,7 +37,7 @@ public struct TellingSamples {
         found.append(sample(kind, modality, row))
       }
     }
-    for (modality, _) in alone {
+    for modality in removable {
       guard let without = conditions["\(modality)-missing"] else { continue }
       take(.removalFlips, modality) { row in
         full.isRight(row) && !without.isRight(row) ? full.trueProbability(row) - without.trueProbability(row) : nil
@@ -50,6 +50,13 @@ public struct TellingSamples {
     }
     take(.disagreement, nil, disagreement)
     return found
+  }
+
+  /// The modalities that can be removed: a model need not have been asked about each alone.
+  private var removable: [String] {
+    let known = alone.map(\.modality)
+    let others = conditions.keys.filter { $0.hasSuffix("-missing") }.map { String($0.dropLast("-missing".count)) }
+    return known + others.filter { !known.contains($0) }.sorted()
   }
 
   /// How sure the less sure of the two surest opponents is; nil where all say the same.

@@ -83,6 +83,15 @@ struct TellingSamplesTests {
     #expect(telling.clearest(0).isEmpty)
   }
 
+  @Test("removals that flip an answer are found too where no modality was asked about alone")
+  func unasked() throws {
+    let (telling, conditions, _) = try bench()
+    let known = telling.clearest(2).filter { $0.kind == .removalFlips }
+    let found = TellingSamples(conditions: conditions, alone: [], weak: nil, classes: classes).clearest(2)
+    #expect(!found.isEmpty && found.allSatisfy { $0.kind == .removalFlips })
+    #expect(Set(found.map(\.row)) == Set(known.map(\.row)))
+  }
+
   @Test("of several labels a sample may have none, and an answer may name several")
   func several() throws {
     let full = try Predictions(
