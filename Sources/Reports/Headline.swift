@@ -72,19 +72,9 @@ extension Headline {
     let name = { (condition: String) in conditionWords(condition, modalities: diagnosis.modalities) }
     var numbers: [Number] = []
     let full = diagnosis.scores[Condition.full]
-    if let full {
-      numbers.append(
-        Number(
-          name: "With everything there", value: percent(full.value), unit: "%", range: Self.range(full),
-          note: "a constant prediction \(percent(diagnosis.chance)) %"))
-    }
+    if let full { numbers.append(Self.full(full, note: "a constant prediction \(percent(diagnosis.chance)) %")) }
     let impaired = diagnosis.scores.filter { $0.key != Condition.full && !$0.key.hasSuffix("-swapped") }
-    if let worst = impaired.min(by: { ($0.value.value, $0.key) < ($1.value.value, $1.key) }) {
-      numbers.append(
-        Number(
-          name: "Worst condition", value: percent(worst.value.value), unit: "%", range: Self.range(worst.value),
-          note: name(worst.key)))
-    }
+    if let worst = Self.worst(impaired) { numbers.append(Self.worst(worst.value, note: name(worst.key))) }
     let unused = diagnosis.worth.max { ($0.value.unused.value, $1.key) < ($1.value.unused.value, $0.key) }
     if let unused, diagnosis.modalities.count == 2 {
       let other = diagnosis.modalities.first { $0 != unused.key } ?? ""
@@ -93,7 +83,7 @@ extension Headline {
           name: "Given away", value: percent(unused.value.unused.value), unit: "points",
           range: Self.range(unused.value.unused),
           note: "without \(other): a model of \(unused.key) alone scores \(percent(unused.value.alone.value)) %"))
-    } else if let full, let worst = impaired.map(\.value.value).min() {
+    } else if let full, let worst = Self.worst(impaired)?.value.value {
       numbers.append(Number(name: "Most lost", value: percent(full.value - worst), unit: "points", note: "at worst"))
     }
     self.numbers = numbers
@@ -101,6 +91,18 @@ extension Headline {
   }
 
   private static func range(_ estimate: Estimate) -> String? { estimate.interval95.map(Measured.range) }
+
+  private static func full(_ score: Estimate, note: String) -> Number {
+    Number(name: "With everything there", value: percent(score.value), unit: "%", range: range(score), note: note)
+  }
+
+  private static func worst(_ score: Estimate, note: String) -> Number {
+    Number(name: "Worst condition", value: percent(score.value), unit: "%", range: range(score), note: note)
+  }
+
+  private static func worst(_ impaired: [String: Estimate]) -> (key: String, value: Estimate)? {
+    impaired.min { ($0.value.value, $0.key) < ($1.value.value, $1.key) }
+  }
 
   // MARK: Of an audit
 
@@ -117,19 +119,15 @@ extension Headline {
     let full = record.scores[Condition.full]
     if let full {
       numbers.append(
-        Number(
-          name: "With everything there", value: percent(full.value), unit: "%", range: Self.range(full),
-          note: record.chance.map { "a constant prediction \(percent($0)) %" } ?? metricTitle(record.metric)))
+        Self.full(
+          full, note: record.chance.map { "a constant prediction \(percent($0)) %" } ?? metricTitle(record.metric)))
     }
     let impaired = record.scores.filter { condition, _ in
       ["missing:", "absent:", "noisy:"].contains { condition.hasPrefix($0) }
         || ["-missing", "-absent", "-noisy"].contains { condition.hasSuffix($0) }
     }
-    if let worst = impaired.min(by: { ($0.value.value, $0.key) < ($1.value.value, $1.key) }) {
-      numbers.append(
-        Number(
-          name: "Worst condition", value: percent(worst.value.value), unit: "%", range: Self.range(worst.value),
-          note: name(worst.key)))
+    if let worst = Self.worst(impaired) {
+      numbers.append(Self.worst(worst.value, note: name(worst.key)))
       if let regret = record.worstRegret {
         let place = record.regret.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
         numbers.append(

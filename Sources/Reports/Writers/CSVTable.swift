@@ -9,14 +9,21 @@ public enum CSVTable {
   public static func text(_ results: ComparisonResults) -> String {
     var rows = [["dataset", "metric", "method", "quantity", "mean", "low95", "high95", "runs", "difference", "p"]]
     let base = results.tests.isEmpty ? nil : results.baseline
+    // Once for each quantity: correcting them goes through every test of the comparison.
+    var tests: [String: [String: ComparisonResults.Test]] = [:]
+    if let base {
+      for quantity in Set(results.tests.map(\.quantity)) {
+        for test in results.tests(against: base, quantity) {
+          if let name = test.methods.last { tests[quantity, default: [:]][name] = test }
+        }
+      }
+    }
     for method in results.methods {
       let known = results.conditions.filter { method.mean.scores[$0] != nil }
       for quantity in known + method.mean.names.filter({ method.mean.scores[$0] == nil }) {
         guard let mean = method.mean[quantity] else { continue }
         let interval = method.interval95[quantity]
-        let test = base.flatMap { base in
-          results.tests(against: base, quantity).first { $0.methods.last == method.name }
-        }
+        let test = tests[quantity]?[method.name]
         rows.append([
           results.dataset, results.metric, method.name, quantity, "\(mean)", interval.map { "\($0.low)" } ?? "",
           interval.map { "\($0.high)" } ?? "", "\(method.runs.count)", test.map { "\($0.difference)" } ?? "",
