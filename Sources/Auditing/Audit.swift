@@ -39,6 +39,13 @@ public enum Audit {
   public static func measure(
     _ tables: [PredictionTable], options: AuditOptions = AuditOptions()
   ) throws -> AuditRecord {
+    try measured(tables, options: options).record
+  }
+
+  /// The same, and the bits of every sample where those can be told.
+  package static func measured(
+    _ tables: [PredictionTable], options: AuditOptions = AuditOptions()
+  ) throws -> (record: AuditRecord, samples: SampleBits?) {
     guard let table = tables.first,
       tables.allSatisfy({
         $0.rows == table.rows && $0.labels == table.labels && $0.classes == table.classes
@@ -81,6 +88,8 @@ public enum Audit {
     record.pid = Decomposing.record(
       models.compactMap(\.decomposing), values, permutations: options.permutations, seed: options.seed)
     record.usable = UsableBits.record(models.compactMap(\.usable), values)
+    let samples = PointwiseBits.mean(models.compactMap(\.pointwise))
+    record.pointwise = PointwiseBits.record(samples)
     record.shares = byName(names) { values["shares.\($0)"] }
     record.contributions = byName(names) { values["contributions.\($0)"] }
     record.cooperation = values["cooperation"]
@@ -88,7 +97,7 @@ public enum Audit {
     record.regret = byName(table.conditions.keys.sorted()) { values["regret.\($0)"] }
     record.worstRegret = values["worstRegret"]
     record.untold = Needs(audited, record).untold
-    return record
+    return (record, samples)
   }
 }
 
@@ -100,6 +109,7 @@ private struct MeasuredModel {
   let additivity: Additivity?
   let decomposing: Decomposing?
   let usable: UsableBits?
+  let pointwise: PointwiseBits?
   /// Always in the same order; nil where the table has not what it needs.
   let measures: [Measure?]
 
@@ -112,6 +122,7 @@ private struct MeasuredModel {
     additivity = try Additivity(audited)
     decomposing = Decomposing(audited)
     usable = UsableBits(audited)
+    pointwise = try PointwiseBits(audited, usable)
     measures = [
       try ScoreMeasures(audited).measure, routing?.measure, shares?.measure, additivity?.measure,
       decomposing?.measure, usable?.measure, SwapTests.measure(swaps.compactMap { $0 }, names),

@@ -69,7 +69,24 @@ struct Needs {
       let rest = names.map(audited.others).filter { audited.alone($0) == nil }
       if names.count > 2 { add("usable.extra", rest.map { "alone:\(joined($0))" }, unless: rest.isEmpty) }
     }
+    if record.pointwise == nil {
+      if let why = noPointwise {
+        found.append(.init("pointwise", why: why))
+      } else {
+        let embeddings = names.filter { audited.table.embeddings[$0] == nil }.map { "embedding:\($0)" }
+        found.append(.init("pointwise", needs: labels + alone + embeddings))
+      }
+    }
     return found.filter { !$0.needs.isEmpty || $0.why != nil }
+  }
+
+  /// Why bits of single samples cannot be told by any array.
+  private var noPointwise: String? {
+    if names.count != 2 { return "they are defined for two modalities" }
+    if audited.table.severalLabels { return "they are defined for one label a sample" }
+    let rows = audited.table.rows
+    return rows < PointwiseBits.fewestRows
+      ? "\(rows) rows are too few for a density; \(PointwiseBits.fewestRows) are needed" : nil
   }
 
   private var probed: Bool { names.allSatisfy { audited.answers["probe:\($0)"] != nil } }

@@ -62,6 +62,20 @@ public struct PredictionTable: Sendable, Equatable {
     }
   }
 
+  /// What a modality's inputs are to models of it: a row of numbers for every row of the table.
+  public struct Embedding: Sendable, Equatable {
+    public let width: Int
+    /// rows × width, row by row.
+    public let values: [Float]
+
+    public var rows: Int { width > 0 ? values.count / width : 0 }
+
+    public init(width: Int, values: [Float]) {
+      self.width = width
+      self.values = values
+    }
+  }
+
   /// The same models on rows that were not audited, by which temperatures are fitted.
   public struct Validation: Sendable, Equatable {
     public let labels: Labels
@@ -98,6 +112,8 @@ public struct PredictionTable: Sendable, Equatable {
   public let prior: [Double]?
   /// What each modality adds to the model's logits, where they are such a sum by construction.
   public let parts: [String: AnswerTable]?
+  /// By modality, in which bits of single samples are told apart.
+  public let embeddings: [String: Embedding]
 
   public var rows: Int { ids.count }
   public var severalLabels: Bool { task == .multiLabel }
@@ -112,7 +128,7 @@ public struct PredictionTable: Sendable, Equatable {
     ids: [String]? = nil, classes: [String], modalities: [String], labels: Labels?, task: PredictionTask? = nil,
     groups: [String]? = nil, conditions: [String: AnswerTable], swaps: [Swap] = [], grid: Grid? = nil,
     grids: Grids? = nil, baseline: [String: AnswerTable] = [:], validation: Validation? = nil,
-    prior: [Double]? = nil, parts: [String: AnswerTable]? = nil
+    prior: [Double]? = nil, parts: [String: AnswerTable]? = nil, embeddings: [String: Embedding] = [:]
   ) throws {
     guard let full = conditions[Self.full] else {
       throw Diagnosis(
@@ -139,6 +155,7 @@ public struct PredictionTable: Sendable, Equatable {
     self.validation = validation
     self.prior = prior
     self.parts = parts
+    self.embeddings = embeddings
     try check()
   }
 
@@ -183,6 +200,9 @@ extension PredictionTable {
       try fits(scores, "parts/\(name)")
       if !modalities.contains(name) { throw unknown("parts:\(name)") }
     }
+    for (name, embedding) in embeddings.sorted(by: { $0.key < $1.key }) {
+      try check(embedding, "embedding:\(name)", name)
+    }
     for swap in swaps { try check(swap) }
     if let grid { try check(grid) }
     if let grids { try check(grids) }
@@ -206,6 +226,20 @@ extension PredictionTable {
       throw Diagnosis(
         "row \(row) of '\(name):index' is \(swap.index[row]), and there are \(rows) rows", place: "\(name):index",
         remedy: "the index names the row that the modality was taken from, from 0", exitStatus: .input)
+    }
+  }
+
+  private func check(_ embedding: Embedding, _ name: String, _ modality: String) throws {
+    if !modalities.contains(modality) { throw unknown(name) }
+    guard embedding.width > 0, embedding.values.count == rows * embedding.width else {
+      throw Diagnosis(
+        "'\(name)' has \(embedding.rows) rows, and \(rows) were expected", place: name,
+        remedy: "every array has the rows of 'full', in the same order", exitStatus: .input)
+    }
+    if let place = embedding.values.firstIndex(where: { !$0.isFinite }) {
+      throw Diagnosis(
+        "row \(place / embedding.width) of '\(name)' holds \(embedding.values[place])", place: name,
+        remedy: "give finite numbers, or leave the array out", exitStatus: .input)
     }
   }
 

@@ -14,8 +14,8 @@ struct UsableBits {
   private let names: [String]
   private let audited: Audited
   /// Bits of surprise of every decision, by condition; `prior` is a constant prediction's.
-  private let surprises: [String: [Double]]
-  private let prior: [Double]
+  let surprises: [String: [Double]]
+  let prior: [Double]
   private let without: [String: String]
   private let rest: [String: String]
   let calibrated: Bool

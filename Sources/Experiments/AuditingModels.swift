@@ -91,7 +91,8 @@ struct ModelTable {
       grid: parts == nil && names.count == 2 ? model.grid(try gridRows(rows.count, classes.count)) : nil,
       grids: parts == nil && names.count > 2
         ? model.grids(try gridRows(rows.count, names.count * classes.count)) : nil,
-      validation: validation(), prior: set.constant().shares, parts: parts)
+      validation: validation(), prior: set.constant().shares, parts: parts,
+      embeddings: embeddings(test, rows))
     var notes: [String] = []
     if rows.count < test.count {
       notes.append("measured on \(grouped(rows.count)) of the \(grouped(test.count)) test samples, evenly drawn")
@@ -100,6 +101,15 @@ struct ModelTable {
       notes.append("a label counts as predicted from a probability of one half up")
     }
     return (table, notes)
+  }
+
+  /// What models of one modality make of it.
+  private func embeddings(_ test: FeatureSplit, _ rows: [Int]) throws -> [String: PredictionTable.Embedding] {
+    guard alone.count == names.count else { return [:] }
+    return Dictionary(
+      uniqueKeysWithValues: try names.enumerated().map { place, name in
+        (name, try alone[place].trial.embedding(of: place, test, rows: rows))
+      })
   }
 
   private static func rows(of count: Int, classes: Int) -> [Int] {
@@ -160,6 +170,24 @@ struct ModelTable {
   }
 }
 
+extension ModelTrial {
+  /// What the model makes of each modality before it joins them, of some rows of a split: [rows, width] each.
+  fileprivate func embeddings(of split: FeatureSplit, rows: [Int]) throws -> [Tensor] {
+    let all = try builder.evaluator.allLogits(model, builder.prepared(split)) { outputs in
+      try modalities.map { try outputs.features[$0] }
+    }.logits
+    guard rows != Array(0..<split.count) else { return all }
+    let index = try Tensor(rows)
+    return try all.map { try $0.indexed(0, by: index) }
+  }
+
+  /// The same of one modality, for a table.
+  func embedding(of place: Int, _ split: FeatureSplit, rows: [Int]) throws -> PredictionTable.Embedding {
+    let found = try embeddings(of: split, rows: rows)[place].to(on: .cpu).to(.float32)
+    return .init(width: found.shape[1], values: try found.array())
+  }
+}
+
 /// A model whose embeddings of some test rows are known.
 private struct EmbeddedModel {
   private let trial: ModelTrial
@@ -173,13 +201,7 @@ private struct EmbeddedModel {
     self.portion = portion
     count = rows.count
     predict = prediction(of: trial.method)
-    let all = try trial.builder.evaluator.allLogits(trial.model, trial.builder.prepared(split)) { outputs in
-      try trial.modalities.map { try outputs.features[$0] }
-    }.logits
-    let index = try Tensor(rows)
-    features = try all.map {
-      try (rows.count == split.count ? $0 : $0.indexed(0, by: index)).to(on: trial.builder.device)
-    }
+    features = try trial.embeddings(of: split, rows: rows).map { try $0.to(on: trial.builder.device) }
   }
 
   /// What the model says where modality m of each row comes from `sources[m]`; nil is the row's own.

@@ -181,6 +181,41 @@ public struct AuditRecord: Codable, Equatable, Sendable {
     }
   }
 
+  /// Samples whose label is told in one way more than others', by bits of each single sample: a ranking, and no measure of totals.
+  public struct Pointwise: Codable, Equatable, Sendable {
+    /// A sample, and its bits of that kind.
+    public struct Sample: Codable, Equatable, Sendable {
+      public var id: String
+      public var bits: Double
+
+      public init(id: String, bits: Double) {
+        self.id = id
+        self.bits = bits
+      }
+    }
+
+    /// Told by both modalities alike, the most first.
+    public var redundant: [Sample]
+    /// Told by that modality alone.
+    public var unique: [String: [Sample]]
+    /// Told by the combination only.
+    public var synergy: [Sample]
+    /// Bits that were added to `redundant` and `synergy` of every sample, and taken from `unique`, so that no mean is below 0.
+    public var shift: Double
+    /// Principal directions of each embedding in which densities were estimated.
+    public var directions: Int
+
+    public init(
+      redundant: [Sample], unique: [String: [Sample]], synergy: [Sample], shift: Double, directions: Int
+    ) {
+      self.redundant = redundant
+      self.unique = unique
+      self.synergy = synergy
+      self.shift = shift
+      self.directions = directions
+    }
+  }
+
   /// What could not be said, and which array would tell.
   public struct Untold: Codable, Equatable, Sendable {
     /// As `routing`, or `swap.image`.
@@ -230,6 +265,7 @@ public struct AuditRecord: Codable, Equatable, Sendable {
   public var emap: Additivity?
   public var pid: Decomposition?
   public var usable: Usable?
+  public var pointwise: Pointwise?
   /// Of the predicted class's log-probability, by modality: how much of it each speaks for; label-free.
   public var shares: [String: Double]
   /// With its sign, bits: above 0 it speaks for what is predicted.
@@ -277,7 +313,9 @@ public struct AuditRecord: Codable, Equatable, Sendable {
     "routing", "both", "only", "some", "neither", "lean", "ceiling", "share", "right", "swap", "drop", "dropByModel",
     "dropWithinClass", "follow", "rest", "bothInTopTwo", "pairs", "decidable", "divergence", "emap", "score", "gap",
     "pid", "redundant", "unique", "synergy", "bound", "told", "model", "usable", "available", "together", "extra",
-    "used", "usedShare", "embedded", "lostInEncoder", "beyond", "calibrated", "clipped", "suspicious", "shares",
+    "used", "usedShare", "embedded", "lostInEncoder", "beyond", "calibrated", "clipped", "suspicious", "pointwise",
+    "bits", "shift",
+    "directions", "shares",
     "byConstruction", "rows",
     "contributions", "cooperation", "utilisation", "regret", "worstRegret", "untold", "measure", "needs", "why",
     "interval95", "notes", "raw", "telling", "kind", "row", "id", "truth", "answers", "alone", "image", "text", "parts",

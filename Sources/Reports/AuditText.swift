@@ -50,7 +50,7 @@ public struct AuditText: Equatable, Sendable {
 
   /// The evidence, in the order of the answer.
   var tables: [DiagnosisText.Table] {
-    [scoreTable, bitsTable, routingTable, swapTable, shareTable, partTable].compactMap { $0 }
+    [scoreTable, bitsTable, sampleTable, routingTable, swapTable, shareTable, partTable].compactMap { $0 }
   }
 
   var scoreTable: DiagnosisText.Table? {
@@ -61,6 +61,22 @@ public struct AuditText: Equatable, Sendable {
       header: ["condition", metricTitle(record.metric), "given away"],
       rows: order.map { [$0, share(record.scores[$0]), share("regret.\($0)", record.regret[$0], signed: true)] }
         + (record.chance.map { [["a constant prediction", percent($0), ""]] } ?? []))
+  }
+
+  /// Samples whose label is told in one way more than others'.
+  var sampleTable: DiagnosisText.Table? {
+    guard let pointwise = record.pointwise else { return nil }
+    func row(_ kind: String, _ samples: [AuditRecord.Pointwise.Sample]) -> [String]? {
+      samples.isEmpty
+        ? nil : [kind, samples.prefix(5).map { "\($0.id) (\(fixed($0.bits, 1)))" }.joined(separator: ", ")]
+    }
+    let rows =
+      [row("by both alike", pointwise.redundant)]
+      + record.modalities.map { row("by \($0) alone", pointwise.unique[$0] ?? []) }
+      + [row("only by both together", pointwise.synergy)]
+    return DiagnosisText.Table(
+      title: "Samples by what tells their label, bits (a ranking of samples)", header: ["told", "samples"],
+      rows: rows.compactMap { $0 })
   }
 
   var bitsTable: DiagnosisText.Table? {

@@ -367,6 +367,7 @@ struct AuditWords {
     case "emap": "whether it combines or adds up"
     case "pid": "what each modality alone holds"
     case "pid.synergy": "what only the combination holds"
+    case "pointwise": "bits of single samples"
     case "usable": "usable bits"
     case "usable.available": "bits in each modality"
     case "usable.used": "bits taken from each"

@@ -20,6 +20,8 @@ struct AloneModels {
   struct Answers {
     /// By modality, rows × classes.
     let probabilities: [String: [Double]]
+    /// By modality, of those models.
+    let embeddings: [String: PredictionTable.Embedding]
     let note: String
   }
 
@@ -61,6 +63,7 @@ struct AloneModels {
     let places = try rows(of: ids, in: set)
     let columns = set.manifest.classes.map { classes.firstIndex(of: $0) }
     var found: [String: [Double]] = [:]
+    var embeddings: [String: PredictionTable.Embedding] = [:]
     for (name, run) in zip(modalities, runs) {
       guard let place = set.manifest.modalities.firstIndex(of: name) else { continue }
       let trial = try Experiment.finishedTrial(run.folder, data: loaded, events: { _ in })
@@ -73,9 +76,10 @@ struct AloneModels {
         }
       }
       found[name] = values
+      if let test = set.test { embeddings[name] = try trial.embedding(of: place, test, rows: places) }
     }
     return Answers(
-      probabilities: found,
+      probabilities: found, embeddings: embeddings,
       note: isFeatures
         ? "models of one modality are classifiers that Seesaw trained on the training split's features"
         : "models of one modality are classifiers that Seesaw trained on the training split, on features of "

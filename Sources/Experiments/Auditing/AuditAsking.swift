@@ -102,7 +102,7 @@ extension AuditWork {
         let alone = try request.alone ? alone(source.samples.rows(plan.rows), source.modalities, names) : nil
         if let alone { notes.append(alone.note) }
         let table = try table(
-          plan, source, store, names, width: classes.count, prior, alone: alone?.probabilities ?? [:])
+          plan, source, store, names, width: classes.count, prior, alone: alone)
         let known = first?.known ?? 0
         return try measured(table, notes: notes, asked: store.answered - known, known: known) { telling in
           try explained(telling, source, plan, table, store, classes, pairs: pairs, model: model) {
@@ -207,7 +207,7 @@ extension AuditWork {
   ///   - width: the numbers of an answer.
   private func table(
     _ plan: AuditPlan, _ source: any AuditSource, _ store: AnswerStore, _ names: [String], width: Int,
-    _ prior: [Double]?, alone: [String: [Double]]
+    _ prior: [Double]?, alone: AloneModels.Answers?
   ) throws -> PredictionTable {
     let samples = source.samples.rows(plan.rows)
     let classes = names.count
@@ -220,7 +220,7 @@ extension AuditWork {
     }
     var conditions = Dictionary(
       uniqueKeysWithValues: try plan.columns.map { ($0.key, try scores($0.requests, $0.key)) })
-    for (name, values) in alone {
+    for (name, values) in alone?.probabilities ?? [:] {
       let key = AuditKeys.alone(name)
       conditions[key] = try AnswerTable(
         rows: samples.count, classes: classes, values: values, severalLabels: samples.isMultiLabel, name: key)
@@ -249,7 +249,8 @@ extension AuditWork {
             }))
       },
       prior: samples.labels == nil
-        ? nil : prior.map { $0 + [Double](repeating: 0, count: classes - $0.count) })
+        ? nil : prior.map { $0 + [Double](repeating: 0, count: classes - $0.count) },
+      embeddings: alone?.embeddings ?? [:])
   }
 
   /// Groups where every sample has one: whoever belongs to nobody stands alone.

@@ -102,6 +102,8 @@ public struct AuditSummary: Sendable {
   public var record: AuditRecord
   /// The file of the table, in the audit's folder.
   public var table: URL
+  /// Bits of every sample, as JSON lines; nil where they cannot be told.
+  public var samples: URL?
   /// Requests that were answered now, and before.
   public var asked: Int
   public var known: Int

@@ -160,19 +160,41 @@ struct AuditWork {
     events(.phase("Measuring", "\(table.conditions.count) conditions, \(table.swaps.count) swaps"))
     var options = AuditOptions(metric: try Experiment.auditMetric(request.metric, table), seed: request.seed)
     if let replicates = request.replicates { options.replicates = replicates }
-    var record = try Audit.measure(table, options: options)
+    var (record, bits) = try Audit.measured([table], options: options)
     record.notes += notes
+    let samples = try bits.map { try write($0) }
     // Two of each kind, of which there are at least four.
     let limit = max(2, (request.parts + 3) / 4)
     guard let telling = try Experiment.telling(table, weak: record.weakest, limit: limit) else {
-      return AuditSummary(record: record, table: url, asked: asked, known: known)
+      return AuditSummary(record: record, table: url, samples: samples, asked: asked, known: known)
     }
     let explained = try explain(telling)
     record.telling = explained.samples
     record.raw = explained.raw
     record.notes += explained.notes
     return AuditSummary(
-      record: record, table: url, asked: asked + explained.asked, known: known + explained.known)
+      record: record, table: url, samples: samples, asked: asked + explained.asked, known: known + explained.known)
+  }
+
+  private struct SampleLine: Encodable {
+    let id: String
+    let redundant: Double
+    let unique: [String: Double]
+    let synergy: Double
+  }
+
+  /// Writes a line a sample: `{"id":"7","redundant":0.4,"unique":{"image":1.2,"text":0},"synergy":0.1}`.
+  private func write(_ bits: SampleBits) throws -> URL {
+    let url = request.out.appending(path: "samples.jsonl")
+    let lines = try bits.ids.indices.map { row in
+      let line = SampleLine(
+        id: bits.ids[row], redundant: bits.redundant[row],
+        unique: Dictionary(uniqueKeysWithValues: zip(bits.modalities, bits.unique.map { $0[row] })),
+        synergy: bits.synergy[row])
+      return try Tree(encoding: line, keys: .asNamed).json(.compact, order: ["id", "redundant", "unique", "synergy"])
+    }
+    try AtomicFile.write(Data((lines.joined(separator: "\n") + "\n").utf8), to: url)
+    return url
   }
 
   /// Telling samples, and what became known of them.

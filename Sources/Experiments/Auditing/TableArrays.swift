@@ -149,6 +149,8 @@ enum TableNames {
   static let single = ["labels", "ids", "classes", "modalities", "groups", "grid", "grid:index", partners, "prior"]
   /// Which rows the draws of grids of single modalities are of.
   static let partners = "grid:partners"
+  /// Before a modality's name: its embedding, rows × any width.
+  static let embedding = "embedding:"
 
   /// An array's name taken apart: `logits/baseline/full`.
   struct Parts {
@@ -195,6 +197,14 @@ enum TableNames {
       return String(rest.dropFirst(5))
     }
 
+    /// `image` of `embedding:image`.
+    var embedding: String? {
+      guard side == .model, !isLogits, rest.hasPrefix(TableNames.embedding), rest != TableNames.embedding else {
+        return nil
+      }
+      return String(rest.dropFirst(TableNames.embedding.count))
+    }
+
     /// Whether only the rows of a grid have it.
     var isOfGrid: Bool { rest == "grid" || rest == TableNames.partners || grid != nil }
 
@@ -202,6 +212,7 @@ enum TableNames {
     var condition: (kind: String, modalities: String)? {
       let words = rest.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
       guard words.count == 2, !words[0].isEmpty, !words[1].isEmpty, words[0] != "swap", words[0] != "grid",
+        words[0] != "embedding",
         !words[1].contains(":")
       else { return nil }
       return (String(words[0]), String(words[1]))

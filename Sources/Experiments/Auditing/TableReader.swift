@@ -63,7 +63,9 @@ private struct TableReader {
     var swaps: [PredictionTable.Swap] = []
     for name in arrays.names.sorted() {
       let known = TableNames.Parts(name)
-      guard !TableNames.single.contains(known.rest), !known.rest.hasSuffix(":index"), known.grid == nil else {
+      guard !TableNames.single.contains(known.rest), !known.rest.hasSuffix(":index"), known.grid == nil,
+        known.embedding == nil
+      else {
         continue
       }
       if let (modality, number) = known.swap {
@@ -90,7 +92,19 @@ private struct TableReader {
       validation: held.isEmpty
         ? nil
         : .init(labels: reader.validationLabels(classes), conditions: held),
-      prior: arrays.array("prior")?.numbers(in: place), parts: parts.isEmpty ? nil : parts)
+      prior: arrays.array("prior")?.numbers(in: place), parts: parts.isEmpty ? nil : parts, embeddings: embeddings())
+  }
+
+  private func embeddings() throws -> [String: PredictionTable.Embedding] {
+    var found: [String: PredictionTable.Embedding] = [:]
+    for name in arrays.names {
+      guard let modality = TableNames.Parts(name).embedding, let array = try arrays.array(name) else { continue }
+      guard array.shape.count == 2, array.shape[1] > 0 else {
+        throw refusal("'\(name)' has the shape \(array.words), rows × width was expected")
+      }
+      found[modality] = .init(width: array.shape[1], values: try array.numbers(in: place).map(Float.init))
+    }
+    return found
   }
 
   private func task(_ classes: [String]) -> PredictionTask? { isMultiLabel ? .multiLabel : nil }
@@ -112,6 +126,7 @@ private struct TableReader {
       let isKnown =
         TableNames.single.contains(parts.rest) || isIndex || parts.rest == PredictionTable.full || parts.rest == "none"
         || parts.swap != nil || parts.condition != nil || parts.grid != nil || parts.side == .parts
+        || parts.embedding != nil
       guard isKnown else {
         let near = nearest(
           to: parts.rest, in: TableNames.single + ["full", "none", "missing:image", "absent:image", "only:text"])
@@ -135,6 +150,7 @@ private struct TableReader {
       if parts.side == .parts { found.insert(parts.rest) }
       if let swap = parts.swap { found.insert(swap.modality) }
       if let grid = parts.grid { found.insert(grid) }
+      if let embedding = parts.embedding { found.insert(embedding) }
       if let condition = parts.condition, !parts.rest.hasSuffix(":index") {
         found.formUnion(condition.modalities.split(separator: "+").map(String.init))
       }

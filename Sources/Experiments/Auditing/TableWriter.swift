@@ -49,6 +49,10 @@ extension PredictionTable {
     }
     for (name, scores) in baseline.sorted(by: { $0.key < $1.key }) { try add("baseline/\(name)", scores) }
     for (name, scores) in (parts ?? [:]).sorted(by: { $0.key < $1.key }) { try add("parts/\(name)", scores) }
+    for (name, embedding) in embeddings.sorted(by: { $0.key < $1.key }) {
+      tensors.append(
+        (TableNames.embedding + name, try Tensor(embedding.values, shape: [embedding.rows, embedding.width])))
+    }
     if let validation {
       try add("validation/labels", validation.labels)
       for (name, scores) in validation.conditions.sorted(by: { $0.key < $1.key }) {

@@ -19,7 +19,8 @@ extension HTMLReport {
     guard let record = audited else { return nil }
     return section(
       "audit-data", "What the data hold", words(["Data"]),
-      Self.isOfData(record) ? figures([bitsFigure(record)]) + blocks(AuditText(record).bitsTable) : [])
+      (Self.isOfData(record) ? figures([bitsFigure(record)]) + blocks(AuditText(record).bitsTable) : [])
+        + blocks(AuditText(record).sampleTable))
   }
 
   func auditModel() -> SectionView? {

@@ -169,7 +169,8 @@ struct AuditCommand: ParsableCommand, Exemplified {
     output.say(
       "Done",
       Words.made(
-        [target.appending(path: AuditRecord.fileName), page.page].map(\.relativePath), seconds: seconds))
+        ([target.appending(path: AuditRecord.fileName), page.page] + [summary.samples].compactMap { $0 })
+          .map(\.relativePath), seconds: seconds))
     try judge(try Tree(encoding: summary.record, keys: .asNamed), bounds, name: Self.name(of: subject))
   }
 

@@ -34,9 +34,11 @@ struct TableFileTests {
   private static let lines = """
     {"classes": ["cat", "dog"], "modalities": ["text", "image"], "prior": [0.6, 0.4]}
     {"id": "a", "label": "cat", "group": "g", "full": [0.9, 0.1], "missing:image": {"dog": 0.2, "cat": 0.8}, \
-    "swap:text:0": [0.5, 0.5], "swap:text:0:index": 1, "logits/only:text": [1, -1], "grid": [[1, 0], [0.5, 0.5]]}
+    "swap:text:0": [0.5, 0.5], "swap:text:0:index": 1, "logits/only:text": [1, -1], "grid": [[1, 0], [0.5, 0.5]], \
+    "embedding:image": [1, 2, 3]}
     {"id": "b", "label": "dog", "group": "h", "full": [0.3, 0.7], "missing:image": {"dog": 1, "cat": 0}, \
-    "swap:text:0": [0.1, 0.9], "swap:text:0:index": 0, "logits/only:text": [0, 2], "grid": [[0, 1], [0.25, 0.75]]}
+    "swap:text:0": [0.1, 0.9], "swap:text:0:index": 0, "logits/only:text": [0, 2], "grid": [[0, 1], [0.25, 0.75]], \
+    "embedding:image": [4, 5, 6.5]}
 
     """
 
@@ -54,6 +56,7 @@ struct TableFileTests {
     #expect(table.conditions["only:text"]?.kind == .logits)
     #expect(table.swaps.map(\.index) == [[1, 0]])
     #expect(table.grid?.index == [0, 1])
+    #expect(table.embeddings == ["image": .init(width: 3, values: [1, 2, 3, 4, 5, 6.5])])
     #expect(table.grid?.scores.values == [1, 0, 0.5, 0.5, 0, 1, 0.25, 0.75])
   }
 
