@@ -67,9 +67,10 @@ extension Experiment {
     var results = try results(of: Array(zip(plans.map(\.label), summaries)), rows(of: trained), data)
     results.notes += leftOut + equalized
     try measureRegret(&results, Array(zip(plans.map(\.label), summaries)), trained, data)
+    // Before the samples are tested: among many methods only the baseline is tested against.
+    if let baseline = request.baseline { try results.compare(with: baseline) }
     try testSamples(&results, Array(zip(plans.map(\.label), summaries)), data)
     if let tuning { tuning.enter(&results) }
-    if let baseline = request.baseline { try results.compare(with: baseline) }
     try enterConstant(&results, data.set)
     results.notes += findings.findings(.grave).map { "the data: \($0.what)" }
     try AtomicFile.write(Data((results.json() + "\n").utf8), to: request.out.appending(path: "results.json"))

@@ -316,7 +316,7 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     let missing = conditions.filter { !measured.contains($0) }
     if !missing.isEmpty { self.notes.append("not measured: \(missing.joined(separator: ", "))") }
     self.methods = methods.map { Self.row(of: $0, modalities: modalities, unimodal: unimodal, specialists) }
-    let tested = Self.tests(between: self.methods)
+    let tested = Self.tests(between: self.methods, against: Self.usualBaseline(self.methods))
     tests = tested.tests
     self.notes += tested.notes
     adjust()
@@ -325,10 +325,15 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
 
   /// What others are compared with: what was named, else `joint` where it is there, else the first.
   public var baseline: String? {
-    comparedWith.flatMap { method($0)?.name } ?? (method("joint") != nil ? "joint" : methods.first?.name)
+    comparedWith.flatMap { method($0)?.name } ?? Self.usualBaseline(methods)
   }
 
-  /// Compares the others with a row of one's choice, and corrects the tests for that.
+  static func usualBaseline(_ methods: [MethodRow]) -> String? {
+    (methods.first { $0.name == "joint" } ?? methods.first)?.name
+  }
+
+  /// Compares the others with a row of one's choice: what was not tested against it is tested over the seeds, and all tests are
+  /// corrected for that.
   ///
   /// - Throws: a ``Diagnosis`` where there is no such row.
   public mutating func compare(with name: String) throws {
@@ -338,7 +343,24 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
         exitStatus: .usage)
     }
     comparedWith = name
+    if methods.count > Self.mostMutuallyTested {
+      let known = Dictionary(
+        tests.map { (TestName($0), $0) }, uniquingKeysWith: { first, _ in first })
+      let tested = Self.tests(between: methods, against: name, overlap: splits?.overlap ?? 0)
+      tests = tested.tests.map { known[TestName($0)] ?? known[TestName($0.reversed)]?.reversed ?? $0 }
+      notes += tested.notes.filter { !notes.contains($0) }
+    }
     adjust()
+  }
+
+  private struct TestName: Hashable {
+    let methods: [String]
+    let quantity: String
+
+    init(_ test: Test) {
+      methods = test.methods
+      quantity = test.quantity
+    }
   }
 
   /// Corrects every test for the number of tests in its family, by Holm.
@@ -399,18 +421,18 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
       name: method.name, settings: method.settings, sees: method.sees, runs: runs, modalities: modalities)
   }
 
-  /// With more rows than this, tests are against the first row only.
+  /// With more rows than this, tests are against the baseline only.
   static let mostMutuallyTested = 6
 
   static func tests(
-    between methods: [MethodRow], overlap: Double = 0
+    between methods: [MethodRow], against baseline: String?, overlap: Double = 0
   ) -> (tests: [Test], notes: [String]) {
     var tests: [Test] = []
     var notes: [String] = []
-    // Among many rows each is tested against the first alone: hundreds of pairs would drown what somebody asked for.
-    let firsts = methods.count > mostMutuallyTested ? 1 : methods.count
-    for (i, first) in methods.prefix(firsts).enumerated() {
-      for second in methods[(i + 1)...] {
+    // Among many rows each is tested against the baseline alone: hundreds of pairs would drown what somebody asked for.
+    let isOfBaseline = methods.count > mostMutuallyTested
+    for (i, first) in methods.enumerated() where !isOfBaseline || first.name == baseline {
+      for second in isOfBaseline ? methods.filter({ $0.name != first.name }) : Array(methods[(i + 1)...]) {
         for quantity in testedQuantities {
           let others = Dictionary(
             second.runs.compactMap { run in run.quantities[quantity].map { (run.seed, $0) } },

@@ -56,7 +56,7 @@ extension ComparisonResults {
       found.interval95 = Statistics.interval95(runs.map(\.score), overlap: resampling.overlap)
       specialists[condition] = found
     }
-    let tested = Self.tests(between: methods, overlap: resampling.overlap)
+    let tested = Self.tests(between: methods, against: baseline, overlap: resampling.overlap)
     tests = tested.tests
     notes = tested.notes
     for note in parts.flatMap(\.notes) where !notes.contains(note) && !Self.isOfOneSplit(note) { notes.append(note) }

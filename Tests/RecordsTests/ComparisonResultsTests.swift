@@ -41,6 +41,39 @@ struct ComparisonResultsTests {
     #expect(joint.interval95["image-noisy"] == Interval(low: 0.6, high: 0.6))
   }
 
+  /// Seven rows, too many to test every pair.
+  private static let many = ComparisonResults(
+    dataset: "emoji", metric: "accuracy", modalities: ["image", "text"], conditions: conditions,
+    methods: ["first", "joint", "a", "b", "c", "d", "e"].enumerated().map { place, name in
+      MethodRuns(
+        name: name,
+        runs: (0..<4).map { seed in
+          let value = 0.5 + 0.03 * Double(place) + 0.01 * Double((seed * 7 + place) % 4)
+          return run(seed, [value, value, value, value, value])
+        })
+    })
+
+  @Test("among many rows each is tested against joint training, wherever it stands")
+  func manyRows() {
+    #expect(Self.many.tests(against: "joint", "full").count == 6)
+    #expect(Self.many.test("first", "a", "full") == nil)
+  }
+
+  @Test("among many rows another baseline has tests of its own, and those that were made stay")
+  func manyRowsAgainstAnother() throws {
+    var results = Self.many
+    let place = try #require(results.tests.firstIndex { $0.methods == ["joint", "a"] && $0.quantity == "full" })
+    let joint = SeedsAndSamples(
+      bySeed: [0.1, 0.2, 0.1, 0.3], replicates: (0..<100).map { 0.1 + 0.002 * Double($0) }, samples: 9)
+    results.tests[place].joint = joint
+    try results.compare(with: "a")
+    let found = results.tests(against: "a", "full")
+    #expect(found.count == 6 && found.allSatisfy { $0.family == 6 })
+    #expect(results.test("joint", "a", "full")?.joint?.p == joint?.p && joint != nil)
+    #expect(results.test("joint", "first", "full") == nil)
+    #expect(results.test("a", "b", "full")?.difference ?? 0 > 0.01)
+  }
+
   @Test("one seed has no interval and no test")
   func oneSeed() throws {
     let results = ComparisonResults(
