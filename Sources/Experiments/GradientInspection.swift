@@ -39,6 +39,14 @@ extension Experiment {
         place: request.weights.relativePath, exitStatus: .usage)
     }
     var method = try entry(configuration.methodSettings)
+    if let state = request.state {
+      guard let checkpointed = method as? any Checkpointed else {
+        throw Diagnosis(
+          "'\(entry.card.name)' remembers nothing from step to step", place: state.relativePath,
+          remedy: "leave --state out", exitStatus: .usage)
+      }
+      method = try ModelFile.restored(checkpointed, from: state, elementType: elementType)
+    }
     let model = try model(over: weights, modalities, task, configuration, method, elementType)
     let batch = try batch(reading: request.batch, model, elementType)
 

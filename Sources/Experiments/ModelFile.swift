@@ -33,7 +33,7 @@ enum ModelFile {
     if let state = try (method as? any Checkpointed)?.state() {
       let tensors = state.tensors.map { ($0.name, $0.tensor) }
       try SafeTensors.write(
-        tensors, metadata: ["state": state.numbers.json()], to: folder.url.appending(path: "method.safetensors"))
+        tensors, metadata: ["state": state.numbers.json()], to: folder.url.appending(path: stateName))
     }
     let missing = try builder.data.set.modalities.map { ($0.name, try builder.data.set.missingFeatures($0)) }
     try SafeTensors.write(missing, to: folder.url.appending(path: "missing.safetensors"))
@@ -66,11 +66,30 @@ enum ModelFile {
   }
 
   static func restored(_ method: any BalancingMethod, in folder: RunFolder) throws -> any BalancingMethod {
-    guard var checkpointed = method as? any Checkpointed else { return method }
-    let file = try SafeTensors(reading: folder.url.appending(path: "method.safetensors"))
-    let numbers = try Tree(json: file.metadata["state"] ?? "{}")
-    try checkpointed.restore(
-      MethodState(numbers: numbers, tensors: file.names.map { (name: $0, tensor: try file.tensor($0).cloned()) }))
-    return checkpointed
+    guard let checkpointed = method as? any Checkpointed else { return method }
+    return try restored(checkpointed, from: folder.url.appending(path: stateName))
+  }
+
+  /// What a run's method remembers.
+  private static let stateName = "method.safetensors"
+
+  /// The method with what a file says that it remembers: tensors by name, numbers as JSON under `state` in the header.
+  ///
+  /// - Parameter elementType: of its real tensors; nil leaves them as they are.
+  static func restored(
+    _ method: any Checkpointed, from url: URL, elementType: ElementType? = nil
+  ) throws -> any Checkpointed {
+    var method = method
+    let file = try SafeTensors(reading: url)
+    let numbers = try Tree(json: file.metadata["state"] ?? "{}", place: "\(url.relativePath): state")
+    try method.restore(
+      MethodState(
+        numbers: numbers,
+        tensors: file.names.map { name in
+          let tensor = try file.tensor(name)
+          let type = tensor.elementType.isFloatingPoint ? elementType : nil
+          return (name: name, tensor: try type.map { try tensor.to($0).cloned() } ?? tensor.cloned())
+        }))
+    return method
   }
 }

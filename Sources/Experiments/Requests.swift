@@ -265,6 +265,8 @@ public struct ImportRequest: Sendable {
 public struct GradientRequest: Sendable {
   public var weights: URL
   public var batch: URL
+  /// What the method remembers: the `method.safetensors` of a run, or a file like it; nil where it begins.
+  public var state: URL?
   public var method = "balgrad"
   public var settings: [String] = []
   public var files: [URL] = []

@@ -80,6 +80,33 @@ struct GradientInspectionTests {
     }
   }
 
+  @Test("a method's teachers are read from a file, in the precision of the step; without them it says which")
+  func state() throws {
+    try withRequest { request, folder in
+      request.method = "g2d"
+      let error = try #require(throws: Diagnosis.self) { try Experiment.gradients(request) }
+      #expect(error.what == "g2d has no teachers" && error.remedy?.contains("--state") == true)
+      // Teachers that are the model itself are at no distance from it.
+      let weights = try SafeTensors(reading: request.weights)
+      let state = folder.appending(path: "method.safetensors")
+      func write(shift: Double) throws {
+        let teachers = try weights.names.filter { !$0.hasPrefix("fusion") }.map { name in
+          (name, name.hasSuffix("embedding.bias") ? try weights.tensor(name) + shift : try weights.tensor(name))
+        }
+        try SafeTensors.write(
+          teachers, metadata: ["state": #"{"scores": {"image": 0.4, "text": 0.6}}"#], to: state)
+      }
+      try write(shift: 0)
+      request.state = state
+      let near = try Experiment.gradients(request)
+      #expect(near.scalars["distance.image"] == 0 && near.scalars["distance.text"] == 0)
+      try write(shift: 0.5)
+      #expect(try Experiment.gradients(request).scalars["distance.image"] ?? 0 > 0)
+      request.method = "joint"
+      #expect(throws: Diagnosis.self) { try Experiment.gradients(request) }
+    }
+  }
+
   @Test("an order of modalities that cannot be known is asked for, unless it decides nothing")
   func order() throws {
     try withRequest { request, folder in

@@ -88,7 +88,8 @@ public struct G2D: PreparesBeforeTraining, Checkpointed, AnswersAbsence, TrainsU
   private var unprepared: Diagnosis {
     Diagnosis(
       "g2d has no teachers", found: ["they are trained when a run begins"],
-      remedy: "of a single step: --set distil=false --set prioritised=0", exitStatus: .usage)
+      remedy: "of a single step: --state method.safetensors of a run, or --set distil=false --set prioritised=0",
+      exitStatus: .usage)
   }
 
   public mutating func step(_ batch: Batch, _ session: TrainingSession) throws -> StepReport {

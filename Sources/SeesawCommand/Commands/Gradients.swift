@@ -21,6 +21,12 @@ struct Gradients: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("Features by modality, and labels.", valueName: "file"))
   var batch: String
 
+  @Option(
+    help: ArgumentHelp(
+      "What the method remembers, such as teachers: the method.safetensors of a run, or a file like it.",
+      valueName: "file"))
+  var state: String?
+
   @Option(help: ArgumentHelp("The method; 'seesaw methods' lists them.", valueName: "name"))
   var method = RunConfiguration().methodName
 
@@ -57,6 +63,7 @@ struct Gradients: ParsableCommand, Exemplified {
   func run() throws {
     let output = Output(talk)
     var request = GradientRequest(weights: URL(filePath: weights), batch: URL(filePath: batch))
+    request.state = state.map { URL(filePath: $0) }
     request.method = method
     request.settings = configuration.settings
     request.files = configuration.urls
