@@ -237,7 +237,7 @@ class Harness:
                     self.fault(title, f"after {landed} kills: {fault}")
                 shutil.rmtree(out)
                 continue
-            if status not in (-signal.SIGKILL, 130, -signal.SIGINT, -signal.SIGTERM):
+            if status not in (-signal.SIGKILL, 75, 130, -signal.SIGINT, -signal.SIGTERM):
                 self.fault(title, f"ended with {status}: {errors}")
                 break
             for fault in whole(out) if out.exists() else []:

@@ -17,22 +17,9 @@ extension Experiment {
   public static func compare(
     _ request: CompareRequest, stop: StopFlag = StopFlag(), events: @escaping EventSink = { _ in }
   ) throws -> ComparisonResults {
-    guard request.seeds >= 1 else {
-      throw Diagnosis("the number of seeds is \(request.seeds), must be at least 1", exitStatus: .usage)
-    }
-    guard !request.rows.isEmpty else { throw Diagnosis("no method is named", exitStatus: .usage) }
-    try check(request.sweepRatios)
-    var plans = try plans(of: request)
-    let whole = try LoadedData(at: request.data, events: events)
-    let shown = Set(plans.map(\.configuration.data))
-    let data = try shown.count == 1 ? shown.first.map(whole.shown) ?? whole : whole
-    if let baseline = request.baseline, !plans.contains(where: { $0.label == baseline }) {
-      throw Diagnosis(
-        "there is no row '\(baseline)' to compare with",
-        remedy: "there are \(request.rows.map(\.label).joined(separator: ", "))",
-        exitStatus: .usage)
-    }
-    for plan in plans { _ = try RunBuilder(plan.configuration, data) }
+    let work = try ComparisonWork(request, events: events)
+    var plans = work.plans
+    let (whole, data) = (work.whole, work.data)
     events(.phase("Data", data.words))
     if request.tuning != 0 { try checkTuning(request, data) }
     let findings = try guardData(whole, events: events)
@@ -56,16 +43,23 @@ extension Experiment {
         "Comparing",
         "\(plans.count) \(plans.count == 1 ? "run" : "runs"): \(request.rows.map(\.label).joined(separator: ", ")) × \(request.seeds) "
           + (request.seeds == 1 ? "seed" : "seeds")))
-    let (planned, leftOut) = try specialists(of: request, plans, data, whole)
+    try plan(of: plans).write(to: request.out)
+    var joined: [String] = []
+    if request.joins { (plans, joined) = try finished(of: plans, whole, in: request.out) }
+    var (planned, leftOut) = try specialists(of: request, plans, data, whole)
+    if request.joins {
+      let (complete, notes) = try finished(of: planned, whole)
+      planned = complete
+      joined += notes
+    }
+    for note in joined { events(.note(note)) }
     if let words = cost(of: planned, besides: plans) { events(.phase("Specialists", words)) }
     for note in leftOut { events(.note(note)) }
     if let words = discernible(request, data) { events(.phase("Telling", words)) }
 
-    try plan(of: plans).write(to: request.out)
-
     let (summaries, trained) = try run(plans, planned, whole, request, stop: stop, events: events)
     var results = try results(of: Array(zip(plans.map(\.label), summaries)), rows(of: trained), data)
-    results.notes += leftOut + equalized
+    results.notes += joined + leftOut + equalized
     try measureRegret(&results, Array(zip(plans.map(\.label), summaries)), trained, data)
     // Before the samples are tested: among many methods only the baseline is tested against.
     if let baseline = request.baseline { try results.compare(with: baseline) }
@@ -111,7 +105,7 @@ extension Experiment {
   }
 
   /// What a report of the comparison finds missing until it has ended.
-  private static func plan(of plans: [PlannedRun]) -> ComparisonPlan {
+  static func plan(of plans: [PlannedRun]) -> ComparisonPlan {
     var rows: [ComparisonPlan.Row] = []
     for plan in plans {
       if rows.last?.name != plan.label { rows.append(ComparisonPlan.Row(name: plan.label, seeds: [])) }

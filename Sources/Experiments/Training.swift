@@ -142,6 +142,15 @@ extension Experiment {
     return RunSummary(folder: folder.url, record: found, evaluation: try folder.readEvaluation())
   }
 
+  /// A planned run where its folder holds it finished; nil where there is work to do.
+  ///
+  /// - Throws: a `Diagnosis` where the folder holds another run.
+  static func finishedRun(_ plan: PlannedRun, _ data: LoadedData) throws -> RunSummary? {
+    let builder = try RunBuilder(plan.configuration, data)
+    return try finished(
+      RunFolder(plan.folder), builder, plan.resolved, builder.digest(of: plan.resolved.tree), TrainRequest())
+  }
+
   /// What an unfinished run is gone on from; nil where it is begun anew.
   private static func checkpoint(in folder: RunFolder, _ digest: String, events: EventSink) throws -> Checkpoint? {
     guard folder.exists else { return nil }

@@ -14,6 +14,8 @@ public enum ExitStatus: Int32, Sendable, Codable, CaseIterable {
   case input = 66
   /// A defect of Seesaw's own.
   case defect = 70
+  /// Told to end by SIGTERM or SIGUSR1, as schedulers do, with a checkpoint left behind: try again later (EX_TEMPFAIL).
+  case preempted = 75
   /// Stopped from outside, with a checkpoint left behind.
   case interrupted = 130
 }

@@ -71,7 +71,7 @@ enum Door {
         if !answer.text.isEmpty {
           try handle.write(contentsOf: Data((Surroundings.current.last(answer.text.shown) + "\n").utf8))
         }
-        return answer.status
+        return answer.status == ExitStatus.interrupted.rawValue ? Interruption.status.rawValue : answer.status
       } catch {
         return isData ? ExitStatus.failed.rawValue : answer.status
       }

@@ -164,15 +164,16 @@ struct KillingTests {
   }
 
   @Test(
-    "a terminal that is gone and a wish to end are like Ctrl-C: a checkpoint is kept", arguments: [SIGTERM, SIGHUP])
-  func signals(_ number: Int32) throws {
+    "a terminal that is gone and a scheduler's wish to end are like Ctrl-C: a checkpoint is kept",
+    arguments: [(SIGTERM, 75), (SIGUSR1, 75), (SIGHUP, 130)] as [(Int32, Int32)])
+  func signals(_ number: Int32, _ status: Int32) throws {
     try withData { folder in
       let running = try Running(
         ["train", "data", "--out", "run", "--set", "training.epochs=3000"], in: folder, listening: true)
       try running.wait(for: " Training  epoch ")
       Foundation.kill(running.process.processIdentifier, number)
       let answer = try running.end()
-      #expect(answer.status == 130, "\(answer.error)")
+      #expect(answer.status == status, "\(answer.error)")
       #expect(FileManager.default.fileExists(atPath: folder.appending(path: "run/checkpoint.safetensors").path))
     }
   }

@@ -55,7 +55,7 @@ public struct Logistic: BalancingMethod, FitsBeforeTraining {
       return (try .cat(rows, 0), try .cat(labels, 0))
     }
     let (inputs, labels) = try standardized(lab.training)
-    let regression = LogisticRegression(
+    let regression = try LogisticRegression(
       task: model.task, classes: model.classes, inputs: inputs, labels: labels,
       classWeights: try lab.session.classWeights?.to(.float64).to(on: .cpu))
     let held = try configuration.strength == 0 ? lab.validation.map(standardized) : nil

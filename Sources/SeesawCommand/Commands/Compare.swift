@@ -11,7 +11,7 @@ struct Compare: ParsableCommand, Exemplified {
 
   static let examples = [
     "seesaw compare my-data --methods joint,uniform,balgrad --seeds 10 --jobs 4 --json > results.json",
-    "seesaw compare my-data --recipe ablation",
+    "seesaw compare my-data --recipe ablation --plan > jobs.txt",
   ]
 
   @Argument(help: "The folder of a feature set.")
@@ -63,6 +63,19 @@ struct Compare: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("The folder of runs and results (default: runs/compare-<data>).", valueName: "folder"))
   var out: String?
 
+  @Flag(
+    help: "Print what there is to do, a command for each run, the dearest first; those finished in --out are left out.")
+  var plan = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Do some of the runs and make no table: 3/40 is the third of forty shares, balgrad:3 a run, balgrad all its seeds.",
+      valueName: "share"))
+  var only: String?
+
+  @Flag(help: "Train nothing: make the table of the runs that are finished, and name the missing ones.")
+  var join = false
+
   @Option(help: ArgumentHelp("Runs at the same time (default: one a core).", valueName: "number"))
   var jobs: Int?
 
@@ -102,6 +115,14 @@ struct Compare: ParsableCommand, Exemplified {
     if splits > 1, sweep { throw ValidationError("--sweep is of one split; leave --splits out.") }
     if let tune, tune < 1 { throw ValidationError("--tune is \(tune); at least 1 is needed.") }
     if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs); at least 1 is needed.") }
+    let parts = [("--plan", plan), ("--only", only != nil), ("--join", join)].filter(\.1).map(\.0)
+    if parts.count > 1 { throw ValidationError("\(parts[0]) and \(parts[1]) do not go together.") }
+    if let part = parts.first {
+      let others = [("--splits", splits > 1), ("--tune", tune != nil), ("--equal-updates", equalUpdates)]
+      if let other = others.first(where: \.1) {
+        throw ValidationError("\(part) is of a comparison whose runs are known beforehand; leave \(other.0) out.")
+      }
+    }
     if recipe != nil, methods != nil { throw ValidationError("--recipe names the methods; leave --methods out.") }
   }
 
@@ -123,7 +144,34 @@ struct Compare: ParsableCommand, Exemplified {
     request.specialists = specialists
     request.equalUpdates = equalUpdates
     request.baseline = baseline
+    request.joins = join
+    if plan { return try printPlan(of: request, output) }
+    if let only { return try train(ComparisonShare(only), of: request, output) }
     try Comparison.run(request, recipe, splits: splits, prefer: prefer, json: json, output)
+  }
+
+  private func printPlan(of request: CompareRequest, _ output: Output) throws {
+    let jobs = try Experiment.jobs(of: request)
+    let open = jobs.filter { !$0.isDone }
+    let command = AuditCommand.command(CommandLine.arguments.filter { $0 != "--plan" })
+    if !open.isEmpty {
+      try output.data(open.map { "\(command) --only \(Place.quoted($0.name))" }.joined(separator: "\n"))
+    }
+    output.say("Plan", "\(open.count) of \(Words.plural(jobs.count, "run")) to do; --join makes the table")
+  }
+
+  private func train(_ share: ComparisonShare, of request: CompareRequest, _ output: Output) throws {
+    let begun = ContinuousClock.now
+    let (done, all): (Int, Int)
+    do {
+      (done, all) = try Experiment.compare(request, only: share, stop: Interruption.flag(), events: output.events)
+    } catch is CancellationError {
+      output.clear()
+      throw Comparison.interrupted(request.out.relativePath)
+    }
+    let seconds = (ContinuousClock.now - begun) / .seconds(1)
+    output.say(
+      "Done", Words.made(["\(done) of \(Words.plural(all, "run")) in \(request.out.relativePath)"], seconds: seconds))
   }
 
   private func rows(on folder: URL, _ output: Output) throws -> [ComparisonRow] {

@@ -1,13 +1,16 @@
 import Experiments
 import Foundation
+import Records
 import Synchronization
 
 /// Ctrl-C: once asks the work to stop at its next safe point, twice ends the process at once.
 ///
-/// A wish to end from elsewhere (SIGTERM), a terminal that is gone (SIGHUP) and a listener who is (SIGPIPE) are like
-/// Ctrl-C once.
+/// A wish to end from elsewhere (SIGTERM, and SIGUSR1 as schedulers send it), a terminal that is gone (SIGHUP) and a listener
+/// who is (SIGPIPE) are like Ctrl-C once; after the former two the process ends with a status of its own.
 enum Interruption {
   private static let stop = StopFlag()
+  /// The signal that came first; 0 before.
+  private static let cause = Atomic<Int32>(0)
   /// When it was pressed first, in nanoseconds; 0 before.
   private static let first = Atomic<Int64>(0)
   private static let words: StaticString = "\nstopping at the next safe point; once more stops at once\n"
@@ -17,6 +20,7 @@ enum Interruption {
     // Made before the handler can run, which must not make anything.
     let stop = Self.stop
     _ = first.load(ordering: .relaxed)
+    _ = cause.load(ordering: .relaxed)
     _ = words.utf8CodeUnitCount
     let handler: @convention(c) (Int32) -> Void = { signal in
       var time = timespec()
@@ -27,6 +31,7 @@ enum Interruption {
         if Interruption.isAgain(signal, after: now - begun) { _exit(130) }
         return
       }
+      Interruption.cause.store(signal, ordering: .relaxed)
       Interruption.stop.request()
       // Whoever does not listen needs no words.
       if signal == SIGPIPE { return }
@@ -35,12 +40,17 @@ enum Interruption {
     // Whoever started the process may have left these blocked or ignored.
     var signals = sigset_t()
     sigemptyset(&signals)
-    for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE] {
+    for number in [SIGINT, SIGTERM, SIGUSR1, SIGHUP, SIGPIPE] {
       signal(number, handler)
       sigaddset(&signals, number)
     }
     pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     return stop
+  }
+
+  /// What a process that was interrupted ends with: `ExitStatus.preempted` where a scheduler told it to.
+  static var status: ExitStatus {
+    [SIGTERM, SIGUSR1].contains(cause.load(ordering: .relaxed)) ? .preempted : .interrupted
   }
 
   /// What ends a process without a word becomes a sentence, or an error that becomes one.

@@ -33,7 +33,7 @@ struct LogisticTests {
       let task = try #require(PredictionTask(rawValue: c.task))
       let count = c.inputs.count / c.width
       let labels = try Tensor(c.labels, shape: task == .multiLabel ? [count, c.classes] : [count])
-      let regression = LogisticRegression(
+      let regression = try LogisticRegression(
         task: task, classes: c.classes, inputs: try Tensor(c.inputs, shape: [count, c.width]), labels: labels,
         classWeights: try c.classWeights.map { try Tensor($0) })
       let found = try regression.fitted(strength: c.strength, from: regression.start())
@@ -45,6 +45,24 @@ struct LogisticTests {
       let again = try regression.fitted(strength: c.strength, from: found * 3)
       #expect(allClose(try values(again), try values(found), relative: 1e-5, absolute: 1e-6), "\(c.name)")
     }
+  }
+
+  @Test("columns that say nearly the same, more of them than samples, still end at the bottom")
+  func nearlyEqualColumns() throws {
+    Conditions.prepare()
+    let (count, width, classes, strength) = (50, 80, 3, 1e-6)
+    let shared = numbers(count, seed: 4)
+    let noise = numbers(count * width, seed: 5)
+    let inputs = try Tensor(
+      (0..<count * width).map { shared[$0 / width] + 0.01 * noise[$0] }, shape: [count, width])
+    let labels = try Tensor((0..<count).map { ($0 * 7 + $0 / 3) % classes }, shape: [count])
+    let regression = try LogisticRegression(
+      task: .singleLabel, classes: classes, inputs: inputs, labels: labels, classWeights: nil)
+    let found = try regression.fitted(strength: strength, from: regression.start()).requiringGradient()
+    let loss = try PredictionTask.singleLabel.loss(regression.logits(inputs, found), labels)
+    let total = try loss + regression.matrix(found).square().sum() * (strength / 2)
+    let slope = try #require(try gradients(of: total, withRespectTo: [found])[0])
+    #expect(try slope.abs().max().scalar() < 1e-8)
   }
 
   /// The value of the objective and its gradient at the weights that a run leaves, in plain loops over all samples.
