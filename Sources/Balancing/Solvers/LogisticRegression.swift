@@ -10,9 +10,9 @@ import Torch
 /// another λ ended. (D. Liu, J. Nocedal, Mathematical Programming 45, 1989; steps are halved until Armijo's condition holds.)
 ///
 /// Columns that say nearly the same would take thousands of steps. So the steps are taken in the coordinates of the columns'
-/// principal axes, XᵀX/N = V diag(e) Vᵀ, where W = W′ Vᵀ has the same penalty, and begin with the inverse of the bound
-/// diag(e/2 + λ) of every Hessian (D. Böhning, Annals of the Institute of Statistical Mathematics 44, 1992). Axes along which
-/// nothing varies have no weight at the bottom, and are left out.
+/// principal axes, XᵀX/N = V diag(e) Vᵀ, where W = W′ Vᵀ has the same penalty, and begin with the inverse of what the Hessian of
+/// class c would be if all samples were as sure: diag(e · mean p(1 − p) + λ). Axes along which nothing varies have no weight at
+/// the bottom, and are left out.
 struct LogisticRegression {
   let task: PredictionTask
   let classes: Int
@@ -82,43 +82,57 @@ struct LogisticRegression {
     return try Tensor.cat([matrix(weights).matmul(axes).reshaped([-1]), intercept(weights)], 0)
   }
 
-  /// The inverse of the bound of every Hessian, entry by entry; nil without axes.
-  private func inverseBound(_ strength: Double) throws -> Tensor? {
+  /// The inverse of a diagonal that is near the Hessian's, entry by entry; nil without axes.
+  private func scales(_ answers: Tensor, _ strength: Double) throws -> Tensor? {
     guard let variances else { return nil }
-    let own = try (variances * 0.5 + strength).reciprocal()
-    return try Tensor.cat([own.expanded([classes, own.shape[0]]).reshaped([-1]), .full([classes], 2, .float64)], 0)
+    let doubt = try withoutGradients {
+      let p = try task.logProbabilities(answers.detached()).exp()
+      let own = try (p * (1 - p)).mean(0)
+      // Of several labels a class is a question of its own, and the loss a mean over them.
+      return try task == .multiLabel
+        ? own.narrowed(1, from: 0, length: 1) / Double(classes) : own.reshaped([classes, 1])
+    }
+    // Of samples that are all sure nothing but the penalty is left, and b has none.
+    let floored = try doubt.clamped(min: 1e-12)
+    let own = try (floored * variances.reshaped([1, -1]) + strength).reciprocal()
+    return try Tensor.cat([own.reshaped([-1]), floored.reshaped([-1]).reciprocal()], 0)
   }
 
   /// The best weights for λ, from others on.
   ///
   /// - Parameters:
-  ///   - tolerance: the largest entry of the gradient at which the fit has ended.
+  ///   - tolerance: the largest entry of the gradient at which the fit has ended; nil: where no weight is off by more than about
+  ///     1e-7, as no curvature is below λ.
   ///   - wantsStop: asked before every step.
   func fitted(
-    strength: Double, from start: Weights, tolerance: Double = 1e-9, wantsStop: () -> Bool = { false }
+    strength: Double, from start: Weights, tolerance: Double? = nil, wantsStop: () -> Bool = { false }
   ) throws -> Weights {
+    let tolerance = tolerance ?? min(1e-9, 1e-7 * strength)
     var weights = try turned(start, by: axes)
-    let bound = try inverseBound(strength)
-    var (value, gradient) = try objective(weights, strength)
+    var (value, gradient, scales) = try objective(weights, strength)
     var pairs: [(s: Tensor, y: Tensor, rho: Double)] = []
     for step in 0..<Self.mostSteps {
       if wantsStop() { throw TrainingStopped() }
       if try gradient.abs().max().scalar() <= tolerance { break }
-      var direction = try -descent(gradient, pairs, bound)
+      var direction = try -descent(gradient, pairs, scales)
       var slope = try direction.dot(gradient).scalar()
       if slope >= 0 {
         pairs = []
-        direction = try -descent(gradient, [], bound)
+        direction = try -descent(gradient, [], scales)
         slope = try direction.dot(gradient).scalar()
       }
-      // The first step knows no curvature where nothing bounds it.
-      var length = step == 0 && bound == nil ? min(1, 1 / (try gradient.norm().scalar())) : 1
-      var found: (weights: Tensor, value: Double, gradient: Tensor)?
+      // The first step knows no curvature where there are no axes.
+      var length = step == 0 && scales == nil ? min(1, 1 / (try gradient.norm().scalar())) : 1
+      var found: (weights: Tensor, value: Double, gradient: Tensor, scales: Tensor?)?
       for _ in 0..<40 {
         let tried = try weights.added(direction, scale: length)
-        let (triedValue, triedGradient) = try objective(tried, strength)
-        if triedValue.isFinite, triedValue <= value + 1e-4 * length * slope {
-          found = (tried, triedValue, triedGradient)
+        let (triedValue, triedGradient, triedScales) = try objective(tried, strength)
+        let goesDown = triedValue <= value + 1e-4 * length * slope
+        // Near the bottom values differ by rounding alone, and slopes tell (W. Hager, H. Zhang, SIAM J. Optim. 16, 2005).
+        let isFlat = triedValue <= value + 1e-12 * abs(value)
+        let triedSlope = isFlat && !goesDown ? try direction.dot(triedGradient).scalar() : 0
+        if triedValue.isFinite, goesDown || isFlat && triedSlope >= 0.9 * slope && triedSlope <= -0.8 * slope {
+          found = (tried, triedValue, triedGradient, triedScales)
           break
         }
         length /= 2
@@ -127,20 +141,24 @@ struct LogisticRegression {
       guard let found else { break }
       let (s, y) = (try found.weights - weights, try found.gradient - gradient)
       let curvature = try s.dot(y).scalar()
-      if curvature > 1e-14 {
+      if try curvature > 1e-12 * (s.norm().scalar() * y.norm().scalar()) {
         pairs.append((s, y, 1 / curvature))
         if pairs.count > Self.remembered { pairs.removeFirst() }
       }
-      (weights, value, gradient) = found
+      (weights, value, gradient, scales) = found
     }
-    return try turned(weights, by: axes?.transposed())
+    let found = try turned(weights, by: axes?.transposed())
+    if task == .multiLabel { return found }
+    // The same number on every class's b changes nothing in a softmax: their mean is 0.
+    let own = try intercept(found)
+    return try Tensor.cat([matrix(found).reshaped([-1]), own - own.mean()], 0)
   }
 
   /// H ∇, with the inverse Hessian that the last steps tell of.
   ///
-  /// - Parameter bound: what it begins with, but for a factor; nil is 1.
+  /// - Parameter scales: what it begins with, but for a factor; nil is 1.
   private func descent(
-    _ gradient: Tensor, _ pairs: [(s: Tensor, y: Tensor, rho: Double)], _ bound: Tensor?
+    _ gradient: Tensor, _ pairs: [(s: Tensor, y: Tensor, rho: Double)], _ scales: Tensor?
   ) throws -> Tensor {
     var q = gradient
     var factors: [Double] = []
@@ -149,10 +167,10 @@ struct LogisticRegression {
       factors.append(factor)
       q = try q.added(pair.y, scale: -factor)
     }
-    if let bound { q = try q * bound }
+    if let scales { q = try q * scales }
     if let last = pairs.last {
-      let bounded = try bound.map { try last.y * $0 } ?? last.y
-      q = try q * (1 / (last.rho * last.y.dot(bounded).scalar()))
+      let scaled = try scales.map { try last.y * $0 } ?? last.y
+      q = try q * (1 / (last.rho * last.y.dot(scaled).scalar()))
     }
     for (pair, factor) in zip(pairs, factors.reversed()) {
       q = try q.added(pair.s, scale: factor - pair.rho * pair.y.dot(q).scalar())
@@ -160,14 +178,14 @@ struct LogisticRegression {
     return q
   }
 
-  /// The value and its gradient.
-  private func objective(_ weights: Weights, _ strength: Double) throws -> (Double, Tensor) {
+  /// The value, its gradient, and what steps from there begin with.
+  private func objective(_ weights: Weights, _ strength: Double) throws -> (Double, Tensor, Tensor?) {
     let variable = try weights.detached().cloned().requiringGradient()
     let answers = try inputs.linear(matrix(variable), intercept(variable))
     let loss = try task.loss(answers, labels, classWeights: classWeights)
     let penalty = try matrix(variable).square().sum() * (strength / 2)
     let total = try loss + penalty
     let slope = try gradients(of: total, withRespectTo: [variable])[0]
-    return (try total.scalar(), try slope ?? .zeros(weights.shape, .float64))
+    return (try total.scalar(), try slope ?? .zeros(weights.shape, .float64), try scales(answers, strength))
   }
 }
