@@ -142,6 +142,13 @@ struct LookingTests {
     }
   }
 
+  /// The port that a command says it serves a page at.
+  private func servedPort(_ watch: Running) throws -> UInt16 {
+    try watch.wait(for: "/\n")
+    let said = try #require(watch.said.split(separator: "\n").first { $0.contains("Page  http://127.0.0.1:") })
+    return try #require(UInt16(said.split(separator: ":").last?.dropLast() ?? ""))
+  }
+
   @Test(
     "a page is served while runs train and grows with them; the last one reaches the browser before the command ends")
   func servedPage() throws {
@@ -160,9 +167,7 @@ struct LookingTests {
       let noBrowser = ["BROWSER": ""]
       let watch = try Running(["watch", "runs", "--open"], in: folder, environment: noBrowser, listening: true)
       defer { watch.process.terminate() }
-      try watch.wait(for: "/\n")
-      let said = try #require(watch.said.split(separator: "\n").first { $0.contains("Page  http://127.0.0.1:") })
-      let port = try #require(UInt16(said.split(separator: ":").last?.dropLast() ?? ""))
+      let port = try servedPort(watch)
       func page(_ path: String = "/", host: String = "localhost") throws -> LocalPage {
         try LocalPage(path, port: port, host: host)
       }
@@ -193,6 +198,27 @@ struct LookingTests {
     try withTemporaryFolder { folder in
       let answer = try Seesaw.run(["watch", "."] + options, in: folder)
       #expect(answer.status == 64 && answer.error.contains("--port is "), "\(answer.error)")
+    }
+  }
+
+  @Test("between two runs of a comparison it is not over")
+  func betweenRuns() throws {
+    try withTemporaryFolder { folder in
+      try TinyFeatures().write(to: folder.appending(path: "data"))
+      let train = ["train", "data", "--method", "joint", "--out", "runs/first"] + quick
+      #expect(try Seesaw.run(train, in: folder).status == 0)
+      let atWork = try FolderLock(inside: folder.appending(path: "runs")) { _ in }
+      let watch = try Running(
+        ["watch", "runs", "--open"], in: folder, environment: ["BROWSER": ""], listening: true)
+      defer { watch.process.terminate() }
+      let port = try servedPort(watch)
+      var page = try LocalPage("/", port: port)
+      while !page.body.contains("<html") { page = try LocalPage("/", port: port) }
+      #expect(page.body.contains("<meta name=\"live\"") && watch.process.isRunning)
+      atWork.release()
+      #expect(try watch.end().status == 0)
+      let kept = try String(contentsOf: folder.appending(path: "runs/report/index.html"), encoding: .utf8)
+      #expect(!kept.contains("<meta name=\"live\""))
     }
   }
 

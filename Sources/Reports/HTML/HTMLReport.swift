@@ -169,8 +169,9 @@ public struct HTMLReport {
     }
   }
 
-  /// What an audit says first. Where the diagnosis does not say that the model leans there, it is told by what was seen, so
-  /// that one page does not say two things.
+  /// What an audit says first.
+  ///
+  /// Where the diagnosis does not say that the model leans there, it is told by what was seen: one page says one thing.
   private func audited(_ words: String, _ diagnosis: ModelDiagnosis) -> String {
     let lead = "Leans on "
     let isSame = diagnosis.leaning.verdict == .leans && words.hasPrefix("\(lead)\(diagnosis.leaning.modality): ")

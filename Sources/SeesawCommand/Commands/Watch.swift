@@ -8,7 +8,7 @@ struct Watch: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract: "Watch a run while it trains: its curves as they grow.",
     discussion: """
-      Ends when the run has ended. A folder with several runs is shown as a table of them. On a pipe every epoch is a \
+      Ends when the run, or the comparison, has ended. A folder with several runs is shown as a table of them. On a pipe every epoch is a \
       line, once.
 
       --open serves the report's page at 127.0.0.1, to this machine alone, and opens it in the browser (BROWSER may name \
@@ -64,7 +64,8 @@ struct Watch: ParsableCommand, Exemplified {
         throw Diagnosis("there is no run in '\(folder)'", remedy: "seesaw runs ls lists the runs", exitStatus: .input)
       }
       try screen.show(views, isOne: RunFolder(root).exists, once: once)
-      let hasEnded = !views.isEmpty && views.allSatisfy(\.hasEnded)
+      // Between two runs of a comparison all that have begun have ended.
+      let hasEnded = !views.isEmpty && views.allSatisfy(\.hasEnded) && FolderLock.holder(inside: root) == nil
       try page?.grow(isLast: once || hasEnded, output)
       // A folder is empty until its first run begins.
       if once || hasEnded {
