@@ -23,7 +23,7 @@ public struct Findings: Equatable, Sendable {
   public init(_ results: ComparisonResults, baseline: String? = nil, titles: [String: String] = [:]) {
     let name = baseline ?? results.baseline ?? ""
     standing = StandingWords(results, baseline: name, titles: titles)?.sentences ?? []
-    guard let row = results.method(name), !row.runs.isEmpty else {
+    guard let row = results.method(name), !row.runs.isEmpty, !row.mean.scores.isEmpty else {
       leaning = "Nothing was measured to say which modality a model leans on."
       verdict = leaning
       narrowing = "No method can be compared."

@@ -167,4 +167,12 @@ struct FindingsTests {
 
   @Test("a baseline alone has nobody beside it")
   func alone() { #expect(findings([Fixture.joint]).narrowing == "No other method was compared on that gap.") }
+
+  @Test("a run that has begun and not ended says nothing of the leaning")
+  func nothingMeasured() {
+    let begun = MethodRuns(name: "joint", runs: [MeasuredRun(seed: 0, scores: [:], seconds: 1)])
+    #expect(
+      Findings(Fixture.results([begun], conditions: [])).leaning
+        == "Nothing was measured to say which modality a model leans on.")
+  }
 }

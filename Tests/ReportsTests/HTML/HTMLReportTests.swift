@@ -170,6 +170,8 @@ struct HTMLReportTests {
     contents.unfinished = .init(ended: 4, planned: 6, missing: ["balgrad, seed 2", "<b>, seed 3"])
     let page = try HTMLReport(contents, cards: Self.cards, live: 5).html()
     #expect(page.contains("Not finished: 4 of 6 runs have ended, and only those are shown. Missing: balgrad, seed 2;"))
+    contents.unfinished = .init(ended: 6, planned: 6, missing: [])
+    #expect(contents.unfinished?.words.hasPrefix("Not finished: all 6 runs of the methods have ended, and") == true)
     #expect(page.contains("<meta name=\"live\" content=\"5.0\">") && !page.contains("<b>, seed 3"))
   }
 
