@@ -55,10 +55,14 @@ let arrowTargets: [Target] =
 let readers: [Target.Dependency] = hasArrow ? ["CArrow"] : []
 let read: [SwiftSetting] = hasArrow ? [.define("READS_PARQUET")] : []
 
-// libsndfile, which reads FLAC, Ogg and MP3; without it WAVE is read.
-let hasSndFile = ["/usr/include", "/usr/local/include", "/opt/homebrew/include"].contains {
-  FileManager.default.fileExists(atPath: "\($0)/sndfile.h")
+/// Whether a library's header is where systems keep such; Debian keeps some in folders below the usual one.
+func hasHeader(_ name: String, debian folders: [String] = []) -> Bool {
+  let places = ["/usr/include", "/usr/local/include", "/opt/homebrew/include"] + folders.map { "/usr/include/\($0)" }
+  return places.contains { FileManager.default.fileExists(atPath: "\($0)/\(name)") }
 }
+
+// libsndfile, which reads FLAC, Ogg and MP3; without it WAVE is read.
+let hasSndFile = hasHeader("sndfile.h")
 let soundTargets: [Target] =
   hasSndFile
   ? [
@@ -69,13 +73,7 @@ let sounds: [Target.Dependency] = hasSndFile ? ["CLibSndFile"] : []
 let heard: [SwiftSetting] = hasSndFile ? [.define("READS_SOUNDS")] : []
 
 // FFmpeg's libraries, which read video and the sounds that libsndfile does not; Debian keeps headers by architecture.
-let hasVideo =
-  ["x86_64-linux-gnu", "aarch64-linux-gnu", ""].map { "/usr/include/\($0)" }.contains {
-    FileManager.default.fileExists(atPath: "\($0)/libavformat/avformat.h")
-  }
-  || ["/usr/local/include", "/opt/homebrew/include"].contains {
-    FileManager.default.fileExists(atPath: "\($0)/libavformat/avformat.h")
-  }
+let hasVideo = hasHeader("libavformat/avformat.h", debian: ["x86_64-linux-gnu", "aarch64-linux-gnu"])
 let videoTargets: [Target] =
   hasVideo
   ? [
@@ -92,9 +90,7 @@ let clips: [Target.Dependency] = hasVideo ? ["CVideo"] : []
 let seen: [SwiftSetting] = hasVideo ? [.define("READS_VIDEO")] : []
 
 // libhdf5, which reads arrays in HDF5 files; Debian keeps its header in a folder of its own.
-let hasHDF5 = ["/usr/include", "/usr/include/hdf5/serial", "/usr/local/include", "/opt/homebrew/include"].contains {
-  FileManager.default.fileExists(atPath: "\($0)/hdf5.h")
-}
+let hasHDF5 = hasHeader("hdf5.h", debian: ["hdf5/serial"])
 let arrayTargets: [Target] =
   hasHDF5
   ? [
@@ -142,6 +138,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 // CryptoKit is there elsewhere.
 let digests = Target.Dependency.target(name: "CLibCrypto", condition: .when(platforms: [.linux]))
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
+let sockets = Target.Dependency.product(name: "FlyingSocks", package: "FlyingFox")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -158,6 +155,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache.git", from: "2.1.1"),
+    .package(url: "https://github.com/swhitty/FlyingFox.git", from: "0.27.1"),
     .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
   ],
   targets: [
@@ -216,13 +214,15 @@ let package = Package(
     .executableTarget(
       name: "SeesawCommand",
       dependencies: [
-        "Datasets", "Seesaw", .product(name: "ArgumentParser", package: "swift-argument-parser"), logging,
+        "Datasets", "Seesaw", .product(name: "ArgumentParser", package: "swift-argument-parser"), logging, sockets,
+        .product(name: "FlyingFox", package: "FlyingFox"),
       ],
       swiftSettings: unhurried
     ),
 
     .target(
-      name: "TestSupport", dependencies: ["Multimodal", "Torch"], path: "Tests/TestSupport", swiftSettings: hurried),
+      name: "TestSupport", dependencies: ["Multimodal", "Torch", sockets], path: "Tests/TestSupport",
+      swiftSettings: hurried),
     .target(
       name: "HostileInput",
       dependencies: ["Auditing", "Datasets", "Encoders", "Experiments", "Multimodal", "Records", "Reports", "Torch"],

@@ -8,39 +8,18 @@
 set -euo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")/.."
 
-say() { printf 'browser test: %s\n' "$1"; }
-fail() {
-  printf 'browser test: %s\n' "$1" >&2
-  exit 1
-}
-
-seesaw="${SEESAW:-}"
-for candidate in .build/release/seesaw .build/debug/seesaw; do
-  [ -n "$seesaw" ] || { [ -x "$candidate" ] && seesaw="$candidate"; } || true
-done
-[ -x "$seesaw" ] || fail "the command is not built: make build"
+called="browser test"
+source scripts/prelude.sh
 
 browser="${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}"
 if [ -z "$browser" ]; then
-  command -v apt-get >/dev/null || fail "there is no Chromium; name one with CHROMIUM"
-  say "installing chromium"
-  root=()
-  [ "$(id -u)" -eq 0 ] || root=(sudo)
-  ${root[@]+"${root[@]}"} apt-get -qq update
-  ${root[@]+"${root[@]}"} env DEBIAN_FRONTEND=noninteractive \
-    apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core >/dev/null
+  debian "there is no Chromium; name one with CHROMIUM" chromium fonts-dejavu-core
   browser="$(command -v chromium)"
 fi
 
 work=.browser-test
 mkdir -p "$work"
-if [ ! -x "$work/venv/bin/python" ]; then
-  "${PYTHON:-python3}" -m venv "$work/venv"
-fi
-"$work/venv/bin/python" -c 'import playwright, axe_playwright_python' 2>/dev/null || {
-  say "installing playwright and axe-core from PyPI"
-  "$work/venv/bin/pip" install --quiet --disable-pip-version-check -r scripts/browser/requirements.txt
-}
+environment "$work/venv" playwright,axe_playwright_python -r scripts/browser/requirements.txt
 scripts/plotly.sh >/dev/null
 
 rm -rf "$work/runs" "$work/reports" "$work/shots"

@@ -6,34 +6,15 @@
 set -euo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")/.."
 
-say() { printf 'tables test: %s\n' "$1"; }
-fail() {
-  printf 'tables test: %s\n' "$1" >&2
-  exit 1
-}
-
-seesaw="${SEESAW:-}"
-for candidate in .build/release/seesaw .build/debug/seesaw; do
-  [ -n "$seesaw" ] || { [ -x "$candidate" ] && seesaw="$candidate"; } || true
-done
-[ -x "$seesaw" ] || fail "the command is not built: make build"
+called="tables test"
+source scripts/prelude.sh
 
 if ! command -v pdflatex >/dev/null || ! kpsewhich booktabs.sty >/dev/null; then
-  command -v apt-get >/dev/null || fail "there is no pdflatex with booktabs"
-  say "installing texlive-latex-recommended"
-  root=()
-  [ "$(id -u)" -eq 0 ] || root=(sudo)
-  ${root[@]+"${root[@]}"} apt-get -qq update
-  ${root[@]+"${root[@]}"} env DEBIAN_FRONTEND=noninteractive \
-    apt-get -qq install -y --no-install-recommends texlive-latex-base texlive-latex-recommended >/dev/null
+  debian "there is no pdflatex with booktabs" texlive-latex-recommended texlive-latex-base
 fi
 work=.tables-test
 mkdir -p "$work"
-[ -x "$work/venv/bin/python" ] || "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -c 'import pandas' 2>/dev/null || {
-  say "installing pandas from PyPI"
-  "$work/venv/bin/pip" install --quiet --disable-pip-version-check pandas
-}
+environment "$work/venv" pandas pandas
 
 rm -rf "$work/runs" "$work/reports"
 mkdir -p "$work/runs" "$work/reports"

@@ -91,7 +91,9 @@ struct AuditWords {
       lead.flatMap(\.interval95).map { interval in
         let scale = measure == .divergence ? 1.0 : 100
         let show = { (value: Double) in fixed(scale * value, measure == .divergence ? 2 : 1) }
-        return " (lead \(show(lead?.value ?? 0)), 95 % CI \(show(interval.low)) to \(show(interval.high)))"
+        // Pairs that follow neither say nothing of it, so it is more than the difference of the two shares.
+        let among = measure == .conflict && names.count == 2 ? "among those that follow one, " : ""
+        return " (\(among)lead \(show(lead?.value ?? 0)), 95 % CI \(show(interval.low)) to \(show(interval.high)))"
       } ?? ""
     func each(_ value: (String) -> Double?, _ show: (Double) -> String) -> String {
       joined(names.compactMap { name in value(name).map { "\(show($0)) \(name)" } })

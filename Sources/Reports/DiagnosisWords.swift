@@ -264,12 +264,7 @@ struct DiagnosisWords {
       diagnosis.modalities.count == 2
       ? "between them in this model" : "between \(gap.strong) and \(gap.weak) in this model"
     if gap.training.isAbove(0), gap.training.value >= ModelDiagnosis.smallestDifference {
-      guard gap.data.value > 0 else {
-        return [
-          "In this model \(gap.strong) by itself is \(points(gap.model.value)) ahead of \(gap.weak), and trained alone "
-            + "\(percent(-gap.data.value)) behind: training them together caused the whole gap, not the data."
-        ]
-      }
+      guard gap.data.value > 0 else { return [reversal(gap)] }
       return [
         "Of the \(points(gap.model.value)) \(between), \(percent(gap.data.value)) lie in the data and "
           + "\(percent(gap.training.value)) (\(range(gap.training))) in training them together."
@@ -286,22 +281,30 @@ struct DiagnosisWords {
     ]
   }
 
+  /// Trained alone the weaker one is at least as good.
+  private func reversal(_ gap: ModelDiagnosis.GapParts) -> String {
+    func both(_ score: KeyPath<ModelDiagnosis.Worth, Estimate>) -> String {
+      [gap.weak, gap.strong].map { diagnosis.worth[$0].map { share($0[keyPath: score]) } ?? "–" }
+        .joined(separator: " vs ")
+    }
+    let lead = gap.data.value < 0 ? "is the stronger input on its own" : "is as strong an input on its own"
+    return "\(gap.weak) \(lead) (\(both(\.alone))), but this model uses it worse than \(gap.strong) "
+      + "(\(both(\.only))): joint training caused that, not the data."
+  }
+
   private var unused: [String] {
     let names = diagnosis.problems.compactMap { problem -> String? in
       if case .unused(let name) = problem { name } else { nil }
     }.sorted { (diagnosis.worth[$0]?.unused.value ?? 0) > (diagnosis.worth[$1]?.unused.value ?? 0) }
     guard let name = names.first, let worth = diagnosis.worth[name] else { return [] }
     var text =
-      "With nothing but \(name) this model reaches \(share(worth.only)), \(points(worth.unused.value)) "
-      + "(\(range(worth.unused))) less than one of \(name) alone"
+      "Given only \(name), this model scores \(share(worth.only)); a model of \(name) alone scores \(share(worth.alone)) "
+      + "(\(signed(worth.unused.value)) points, CI \(range(worth.unused)))."
     if let probe = worth.probe, probe.value.isFinite {
       let isHeld = probe.value >= worth.alone.value - ModelDiagnosis.shortfall
       text +=
-        isHeld
-        ? ", although its embedding holds it (a linear probe reaches \(share(probe)))."
-        : "; its embedding holds less, too (a linear probe reaches \(share(probe)))."
-    } else {
-      text += "."
+        (isHeld ? " The information is there" : " Its embedding holds less, too")
+        + ": a linear probe gets \(share(probe))."
     }
     let others =
       names.dropFirst().prefix(3).compactMap { name in

@@ -6,7 +6,7 @@ public struct Findings: Equatable, Sendable {
   public let standing: [String]
   /// Which modality the baseline leans on, and by how much.
   public let leaning: String
-  /// Whether a method narrows the gap beyond noise, or that none does.
+  /// Whether a method reduced the gap, or that none did.
   public let narrowing: String
   /// The same as ``leaning`` in one short sentence.
   public let verdict: String
@@ -23,7 +23,7 @@ public struct Findings: Equatable, Sendable {
   public init(_ results: ComparisonResults, baseline: String? = nil, titles: [String: String] = [:]) {
     let name = baseline ?? results.baseline ?? ""
     standing = StandingWords(results, baseline: name, titles: titles)?.sentences ?? []
-    guard let row = results.method(name), !row.runs.isEmpty else {
+    guard let row = results.method(name), !row.runs.isEmpty, !row.mean.scores.isEmpty else {
       leaning = "Nothing was measured to say which modality a model leans on."
       verdict = leaning
       narrowing = "No method can be compared."
@@ -145,10 +145,10 @@ private struct Judge {
     if let best = narrower.first {
       let lead =
         switch narrower.count {
-        case 1 where others.count == 1: "\(title(best.method.name)) narrows that gap beyond noise"
-        case 1: "Of \(others.count) methods only \(title(best.method.name)) narrows that gap beyond noise"
+        case 1 where others.count == 1: "\(title(best.method.name)) reduced the gap"
+        case 1: "Of \(others.count) methods only \(title(best.method.name)) reduced the gap"
         default:
-          "\(joined(narrower.map { title($0.method.name) })) narrow that gap beyond noise, \(title(best.method.name)) most"
+          "\(joined(narrower.map { title($0.method.name) })) reduced the gap, \(title(best.method.name)) most"
         }
       return "\(lead): \(change(best.method, best.test)); \(price(of: best.method))."
     }
@@ -163,21 +163,21 @@ private struct Judge {
     if others.count == 1 {
       let (other, test) = tests[0]
       if clear[0] {
-        return "\(title(other.name)) widens that gap beyond noise: \(change(other, test)); \(price(of: other))."
+        return "\(title(other.name)) increased the gap: \(change(other, test)); \(price(of: other))."
       }
-      return "\(title(other.name)) does not narrow that gap beyond noise: \(change(other, test))."
+      return "\(title(other.name)) did not reduce the gap: \(change(other, test))."
     }
-    let wider = zip(tests, clear).filter { $1 }.map { title($0.0.method.name) }
-    let also = wider.isEmpty ? "" : ", and \(joined(wider)) \(wider.count == 1 ? "widens" : "widen") it"
     guard let nearest = tests.min(by: { $0.test.difference < $1.test.difference }) else { return "" }
-    let none = "None of \(others.count) methods narrows that gap beyond noise\(also)"
+    let none =
+      others.count == 2 ? "Neither method reduced the gap" : "None of the \(others.count) methods reduced the gap"
+    let wider = zip(tests, clear).filter { $1 }.map { title($0.0.method.name) }
+    let also = wider.isEmpty ? "" : ", and \(joined(wider)) increased it"
     // The smallest of gaps that are all wider is no merit.
-    if percent(nearest.test.difference) != percent(0), nearest.test.difference > 0 {
-      return "\(none); it is wider with each, least with \(title(nearest.method.name)): "
-        + "\(change(nearest.method, nearest.test))."
-    }
-    return "\(none); the smallest is \(title(nearest.method.name))'s"
-      + (hasLowerAverage(nearest.method) ? ", at lower scores" : "") + ": \(change(nearest.method, nearest.test))."
+    let isWider = percent(nearest.test.difference) != percent(0) && nearest.test.difference > 0
+    let what = isWider ? "the least increase" : "the smallest gap"
+    return "\(none)\(also); \(what) is \(title(nearest.method.name))'s"
+      + (!isWider && hasLowerAverage(nearest.method) ? ", at lower scores" : "")
+      + ": \(change(nearest.method, nearest.test))."
   }
 
   /// Whether a method's average over impaired modalities is below the baseline's.
@@ -205,20 +205,21 @@ private struct Judge {
         baseline.runs.filter { common.contains($0.seed) }.compactMap { $0.quantities[test.quantity] }) ?? .nan
     let interval =
       (test.joint?.interval95 ?? test.interval95)
-      .map { "95 % interval of the change \(percent($0.low)) to \(percent($0.high)), " } ?? ""
-    return "from \(points(before)) to \(points(before + test.difference)) (\(interval)\(testWords(test)))"
+      .map { "95 % CI of the change \(percent($0.low)) to \(percent($0.high)), " } ?? ""
+    let doubt = test.isBeyondNoise ? "" : ", not significant"
+    return "\(percent(before)) → \(points(before + test.difference))\(doubt) (\(interval)\(testWords(test)))"
   }
 
   /// What it does to the scores, so that a gap narrowed by spoiling the better side shows.
   func price(of method: ComparisonResults.MethodRow) -> String {
     var parts: [String] = []
     if let before = baseline.mean.scores[Condition.full], let after = method.mean.scores[Condition.full] {
-      parts.append("with everything there from \(percent(before)) % to \(percent(after)) %")
+      parts.append("from \(percent(before)) % to \(percent(after)) % with everything there")
     }
     if let before = baseline.mean.average[kind], let after = method.mean.average[kind] {
-      parts.append("averaged over \(kind) modalities from \(percent(before)) % to \(percent(after)) %")
+      parts.append("from \(percent(before)) % to \(percent(after)) % averaged over \(kind) modalities")
     }
-    return "its \(metric) goes \(parts.joined(separator: ", "))"
+    return "its \(metric) went \(joined(parts))"
   }
 
   /// `p = 0.012 corrected for 3 methods, 5 seeds and 317 test samples`.

@@ -75,9 +75,12 @@ final class Running {
     try talk?.fileHandleForWriting.close()
   }
 
+  /// What it has said so far, to somebody who listens.
+  var said: String { String(decoding: heard, as: UTF8.self) }
+
   /// Waits until the command has said something.
   func wait(for words: String) throws {
-    while !String(decoding: heard, as: UTF8.self).contains(words) {
+    while !said.contains(words) {
       let more = talk?.fileHandleForReading.availableData ?? Data()
       try #require(!more.isEmpty, "the command ended without saying '\(words)'")
       heard += more

@@ -142,6 +142,86 @@ struct LookingTests {
     }
   }
 
+  /// The port that a command says it serves a page at.
+  private func servedPort(_ watch: Running) throws -> UInt16 {
+    try watch.wait(for: "/\n")
+    let said = try #require(watch.said.split(separator: "\n").first { $0.contains("Page  http://127.0.0.1:") })
+    return try #require(UInt16(said.split(separator: ":").last?.dropLast() ?? ""))
+  }
+
+  @Test(
+    "a page is served while runs train and grows with them; the last one reaches the browser before the command ends")
+  func servedPage() throws {
+    try withTemporaryFolder { folder in
+      try TinyFeatures().write(to: folder.appending(path: "data"))
+      let train = ["train", "data", "--method", "joint"]
+      #expect(try Seesaw.run(train + ["--out", "runs/first"] + quick, in: folder).status == 0)
+      // It trains until it is told to stop.
+      let long = try Running(
+        train + ["--out", "runs/long"] + quick + ["--set", "training.epochs=1000000"], in: folder)
+      defer { long.process.terminate() }
+      while !FileManager.default.fileExists(atPath: folder.appending(path: "runs/long/run.json").path) {
+        try #require(long.process.isRunning)
+      }
+
+      let noBrowser = ["BROWSER": ""]
+      let watch = try Running(["watch", "runs", "--open"], in: folder, environment: noBrowser, listening: true)
+      defer { watch.process.terminate() }
+      let port = try servedPort(watch)
+      func page(_ path: String = "/", host: String = "localhost") throws -> LocalPage {
+        try LocalPage(path, port: port, host: host)
+      }
+      var live = try page()
+      while !live.body.contains("<html") { live = try page() }
+      #expect(live.body.contains("<meta name=\"live\" content=\"5.0\">") && live.body.contains("connect-src"))
+      #expect(live.headers["content-type"] == "text/html; charset=utf-8")
+      #expect(try page("/index.html", host: "rebound.example:\(port)").status == 403)
+      #expect(try page("/../first/run.json").status == 404 && page("/table.md").status == 200)
+      let taken = try Seesaw.run(
+        ["watch", "runs", "--open", "--port", "\(port)"], in: folder, environment: noBrowser)
+      #expect(taken.status == 64 && taken.error.contains("port \(port): another program listens on it"))
+
+      kill(long.process.processIdentifier, SIGINT)
+      _ = try long.end()
+      var last = live
+      while last.body.contains("<meta name=\"live\"") { last = try page() }
+      let end = try watch.end()
+      #expect(end.status == 0 && end.error.contains("Page  runs/report/index.html"), "\(end.error)")
+      let kept = try String(contentsOf: folder.appending(path: "runs/report/index.html"), encoding: .utf8)
+      #expect(last.body == kept && !kept.contains("connect-src"))
+    }
+  }
+
+  @Test(
+    "a port is of the page that is served, and is one", arguments: [["--port", "80"], ["--open", "--port", "70000"]])
+  func wrongPort(_ options: [String]) throws {
+    try withTemporaryFolder { folder in
+      let answer = try Seesaw.run(["watch", "."] + options, in: folder)
+      #expect(answer.status == 64 && answer.error.contains("--port is "), "\(answer.error)")
+    }
+  }
+
+  @Test("between two runs of a comparison it is not over")
+  func betweenRuns() throws {
+    try withTemporaryFolder { folder in
+      try TinyFeatures().write(to: folder.appending(path: "data"))
+      let train = ["train", "data", "--method", "joint", "--out", "runs/first"] + quick
+      #expect(try Seesaw.run(train, in: folder).status == 0)
+      let atWork = try FolderLock(inside: folder.appending(path: "runs")) { _ in }
+      let watch = try Running(
+        ["watch", "runs", "--open"], in: folder, environment: ["BROWSER": ""], listening: true)
+      defer { watch.process.terminate() }
+      let port = try servedPort(watch)
+      var page = try LocalPage("/", port: port)
+      while !page.body.contains("<html") { page = try LocalPage("/", port: port) }
+      #expect(page.body.contains("<meta name=\"live\"") && watch.process.isRunning)
+      atWork.release()
+      #expect(try watch.end().status == 0)
+      let kept = try String(contentsOf: folder.appending(path: "runs/report/index.html"), encoding: .utf8)
+      #expect(!kept.contains("<meta name=\"live\""))
+    }
+  }
+
   @Test("runs are removed only where that is meant: no other folder, none at work, and not without a yes")
   func remove() throws {
     try withTemporaryFolder { folder in

@@ -91,26 +91,26 @@ struct FindingsTests {
   func narrows() {
     #expect(
       findings([Fixture.joint, Fixture.narrower]).narrowing
-        == "balgrad narrows that gap beyond noise: from 30.4 points to 26.4 points (95 % interval of the change -4.4 to "
-        + "-3.7, p < 0.001, 4 seeds); its accuracy goes with everything there from 86.0 % to 86.3 %, averaged over "
-        + "missing modalities from 67.7 % to 71.0 %.")
+        == "balgrad reduced the gap: 30.4 → 26.4 points (95 % CI of the change -4.4 to -3.7, p < 0.001, 4 seeds); its "
+        + "accuracy went from 86.0 % to 86.3 % with everything there and from 67.7 % to 71.0 % averaged over missing "
+        + "modalities.")
   }
 
   @Test("a difference within noise is plainly none")
   func doesNotNarrow() {
     #expect(
       findings([Fixture.joint, Fixture.same]).narrowing
-        == "ogm-ge does not narrow that gap beyond noise: from 30.4 points to 30.4 points (95 % interval of the change "
-        + "-1.8 to 1.8, p = 0.967, 4 seeds).")
+        == "ogm-ge did not reduce the gap: 30.4 → 30.4 points, not significant (95 % CI of the change -1.8 to 1.8, "
+        + "p = 0.967, 4 seeds).")
   }
 
   @Test("a method that widens the gap is told so")
   func widens() {
     #expect(
       findings([Fixture.joint, Fixture.wider]).narrowing
-        == "agm widens that gap beyond noise: from 30.4 points to 36.4 points (95 % interval of the change 5.8 to 6.2, "
-        + "p < 0.001, 4 seeds); its accuracy goes with everything there from 86.0 % to 85.0 %, averaged over missing "
-        + "modalities from 67.7 % to 66.7 %.")
+        == "agm increased the gap: 30.4 → 36.4 points (95 % CI of the change 5.8 to 6.2, p < 0.001, 4 seeds); its "
+        + "accuracy went from 86.0 % to 85.0 % with everything there and from 67.7 % to 66.7 % averaged over missing "
+        + "modalities.")
   }
 
   @Test("of several methods those that narrow it are named, the best with numbers")
@@ -118,18 +118,18 @@ struct FindingsTests {
     let both = MethodRuns(name: "cml", runs: Fixture.narrower.runs)
     #expect(
       findings([Fixture.joint, Fixture.same, Fixture.narrower]).narrowing
-        .hasPrefix("Of 2 methods only balgrad narrows that gap beyond noise: from 30.4 points to 26.4 points ("))
+        .hasPrefix("Of 2 methods only balgrad reduced the gap: 30.4 → 26.4 points ("))
     #expect(
       findings([Fixture.joint, Fixture.narrower, both]).narrowing
-        .hasPrefix("balgrad and cml narrow that gap beyond noise, balgrad most: from 30.4 points to 26.4 points ("))
+        .hasPrefix("balgrad and cml reduced the gap, balgrad most: 30.4 → 26.4 points ("))
   }
 
   @Test("where none of several narrows it, that is said, and who widens it")
   func noneOfSeveral() {
     #expect(
       findings([Fixture.joint, Fixture.same, Fixture.wider]).narrowing
-        == "None of 2 methods narrows that gap beyond noise, and agm widens it; the smallest is ogm-ge's: from 30.4 "
-        + "points to 30.4 points (95 % interval of the change -1.8 to 1.8, p = 0.967 corrected for 2 methods, 4 seeds)."
+        == "Neither method reduced the gap, and agm increased it; the smallest gap is ogm-ge's: 30.4 → 30.4 points, not "
+        + "significant (95 % CI of the change -1.8 to 1.8, p = 0.967 corrected for 2 methods, 4 seeds)."
     )
   }
 
@@ -141,8 +141,8 @@ struct FindingsTests {
     let plain = ["a", "b"].map {
       Fixture.runs($0, [[0.9, 0.8, 0.51, 0, 0], [0.9, 0.8, 0.49, 0, 0], [0.9, 0.8, 0.50, 0, 0]])
     }
-    #expect(findings([base, lucky]).narrowing.hasPrefix("lucky narrows that gap beyond noise"))
-    #expect(findings([base, lucky] + plain).narrowing.hasPrefix("None of 3 methods narrows that gap beyond noise"))
+    #expect(findings([base, lucky]).narrowing.hasPrefix("lucky reduced the gap"))
+    #expect(findings([base, lucky] + plain).narrowing.hasPrefix("None of the 3 methods reduced the gap"))
   }
 
   @Test("one seed tells nothing from noise")
@@ -162,9 +162,17 @@ struct FindingsTests {
       ])
     #expect(
       findings([Fixture.joint, shifted]).narrowing
-        == "m does not narrow that gap beyond noise: from 30.4 points to 20.4 points (p = 1.000, 4 seeds).")
+        == "m did not reduce the gap: 30.4 → 20.4 points, not significant (p = 1.000, 4 seeds).")
   }
 
   @Test("a baseline alone has nobody beside it")
   func alone() { #expect(findings([Fixture.joint]).narrowing == "No other method was compared on that gap.") }
+
+  @Test("a run that has begun and not ended says nothing of the leaning")
+  func nothingMeasured() {
+    let begun = MethodRuns(name: "joint", runs: [MeasuredRun(seed: 0, scores: [:], seconds: 1)])
+    #expect(
+      Findings(Fixture.results([begun], conditions: [])).leaning
+        == "Nothing was measured to say which modality a model leans on.")
+  }
 }

@@ -6,8 +6,7 @@ extension HTMLReport {
 
   /// What an audit says under a heading of its.
   private func words(_ headings: [String]) -> [String] {
-    guard let record = audited else { return [] }
-    let paragraphs = AuditText(record).paragraphs
+    let paragraphs = auditText?.paragraphs ?? []
     return headings.flatMap { heading in paragraphs.filter { $0.heading == heading }.map(\.text) }
   }
 
@@ -19,13 +18,12 @@ extension HTMLReport {
     guard let record = audited else { return nil }
     return section(
       "audit-data", "What the data hold", words(["Data"]),
-      (Self.isOfData(record) ? figures([bitsFigure(record)]) + blocks(AuditText(record).bitsTable) : [])
-        + blocks(AuditText(record).sampleTable))
+      (Self.isOfData(record) ? figures([bitsFigure(record)]) + blocks(auditText?.bitsTable) : [])
+        + blocks(auditText?.sampleTable))
   }
 
   func auditModel() -> SectionView? {
-    guard let record = audited else { return nil }
-    let text = AuditText(record)
+    guard let record = audited, let text = auditText else { return nil }
     return section(
       "audit-model", "What the model takes",
       (contents.audit == nil ? words(["Verdict"]) : []) + words(["Model", "Disagree"]),
@@ -45,7 +43,11 @@ extension HTMLReport {
 
   func auditScores() -> SectionView? {
     guard let record = contents.audit else { return nil }
-    return section("audit-scores", "What it scores under each condition", [], blocks(AuditText(record).scoreTable))
+    let table = auditText?.scoreTable.map { table in
+      let rows = table.rows.map { [conditionWords($0[0], modalities: record.modalities)] + $0.dropFirst() }
+      return DiagnosisText.Table(title: table.title, header: table.header, rows: rows)
+    }
+    return section("audit-scores", "What it scores under each condition", [], blocks(table))
   }
 
   func auditUntold() -> SectionView? {

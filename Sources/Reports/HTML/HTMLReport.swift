@@ -15,6 +15,8 @@ public struct HTMLReport {
   let pictures: [URL: String]
   /// Seconds after which the page looks whether it has grown; nil where it is finished.
   let live: Double?
+  /// The audit that the page is of, or that of its diagnosis, in words.
+  let auditText: AuditText?
 
   /// - Parameters:
   ///   - cards: of the methods, by name.
@@ -30,6 +32,7 @@ public struct HTMLReport {
   ) {
     self.live = live
     self.contents = contents
+    auditText = (contents.audit ?? contents.diagnosis?.audit).map { AuditText($0) }
     self.cards = Dictionary(cards.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     self.version = version
     self.made = made
@@ -67,13 +70,14 @@ public struct HTMLReport {
 
   private static let script = String(decoding: PackageResources.page_js, as: UTF8.self)
 
-  /// What the page may do: its own script by digest, the file beside it, pictures of its folder, and nothing else.
-  private static var policy: String {
-    let digest = Data(SHA256.hash(data: Data(script.utf8)).bytes).base64EncodedString()
+  /// What the page may do: its own script by digest, the file beside it, pictures of its folder, and nothing else; one of
+  /// runs that still train may look whether it has grown.
+  private var policy: String {
+    let digest = Data(SHA256.hash(data: Data(Self.script.utf8)).bytes).base64EncodedString()
     return [
       "default-src 'none'", "script-src 'sha256-\(digest)' 'self' file:", "style-src 'unsafe-inline'",
       "img-src 'self' file: data: blob:", "base-uri 'none'", "form-action 'none'",
-    ].joined(separator: "; ")
+    ].joined(separator: "; ") + (live == nil ? "" : "; connect-src 'self'")
   }
 
   // MARK: What is on it
@@ -83,15 +87,14 @@ public struct HTMLReport {
     let headline = headline
     return PageView(
       title: results.dataset.isEmpty ? "Results" : results.dataset, description: headline.verdict,
-      policy: Self.policy, isStill: isStill, rawStyle: String(decoding: PackageResources.page_css, as: UTF8.self),
+      policy: policy, isStill: isStill, rawStyle: String(decoding: PackageResources.page_css, as: UTF8.self),
       rawScript: Self.script, subtitle: [results.dataset, subtitle].filter { !$0.isEmpty }.joined(separator: " · "),
-      verdict: headline.verdict,
+      verdict: PageText.typeset(headline.verdict),
       numbers: headline.numbers.map {
-        NumberView(
-          name: $0.name, value: $0.value, unit: $0.unit, aside: $0.range, note: $0.note.replacing(" %", with: "\u{A0}%")
-        )
+        NumberView(name: $0.name, value: $0.value, unit: $0.unit, aside: $0.range, note: PageText.typeset($0.note))
       },
-      numbersOf: headline.of, next: headline.next.map { CodeView(caption: $0.why, text: $0.text) }, answer: answer,
+      numbersOf: headline.of, next: headline.next.map { CodeView(caption: $0.why, text: $0.text) },
+      answer: answer.map { AnswerView(about: $0.about, words: PageText.typeset($0.words)) },
       notices: [contents.unfinished?.words, live == nil ? nil : "This page follows the runs while they train."]
         .compactMap { $0 },
       live: live.map { fixed($0, 1) },
@@ -150,12 +153,13 @@ public struct HTMLReport {
   private var answer: [AnswerView] {
     if let diagnosis = contents.diagnosis {
       let text = DiagnosisText(diagnosis, titles: titles)
-      let verdict = text.audit?.paragraphs.first.map { [AnswerView(about: "Audit", words: $0.text)] } ?? []
+      let verdict =
+        auditText?.paragraphs.first.map { [AnswerView(about: "Audit", words: audited($0.text, diagnosis))] } ?? []
       return text.paragraphs.filter { Self.firstHeadings.contains($0.heading) }
         .map { AnswerView(about: $0.heading, words: $0.text) } + verdict
     }
-    if let audit = contents.audit {
-      return AuditText(audit).paragraphs.filter { ["Verdict", "Advice"].contains($0.heading) }.map {
+    if contents.audit != nil, let auditText {
+      return auditText.paragraphs.filter { ["Verdict", "Advice"].contains($0.heading) }.map {
         AnswerView(about: $0.heading, words: $0.text)
       }
     }
@@ -163,6 +167,17 @@ public struct HTMLReport {
     return (contents.results.methods.count < 2 ? found.standing + [found.leaning] : found.sentences).map {
       AnswerView(words: $0)
     }
+  }
+
+  /// What an audit says first.
+  ///
+  /// Where the diagnosis does not say that the model leans there, it is told by what was seen: one page says one thing.
+  private func audited(_ words: String, _ diagnosis: ModelDiagnosis) -> String {
+    let lead = "Leans on "
+    let isSame = diagnosis.leaning.verdict == .leans && words.hasPrefix("\(lead)\(diagnosis.leaning.modality): ")
+    guard words.hasPrefix(lead), !isSame, let colon = words.firstRange(of: ": ") else { return words }
+    let seen = words[colon.upperBound...]
+    return seen.prefix(1).uppercased() + seen.dropFirst()
   }
 
   /// What methods are called.
@@ -185,7 +200,7 @@ public struct HTMLReport {
   }
 
   private var subtitle: String {
-    if let audit = contents.audit { return AuditText(audit).heading }
+    if contents.audit != nil, let auditText { return auditText.heading }
     let results = contents.results
     let seeds = results.methods.map(\.runs.count)
     var parts: [String] = []
@@ -204,7 +219,8 @@ public struct HTMLReport {
     return parts.joined(separator: " · ")
   }
 
-  /// The baseline and the row that gives away least, or else the best balanced, on their beams, where there are two modalities.
+  /// The baseline and the row that the answer names (what a diagnosis chose, what gives away least, else the best balanced),
+  /// on their beams, where there are two modalities.
   private func seesaws() -> [SeesawView] {
     let names = contents.modalities
     let results = contents.results
@@ -212,7 +228,10 @@ public struct HTMLReport {
     var rows = [baseline]
     let least = results.methods.filter { $0.worstRegret != nil }
       .min { ($0.worstRegret?.value ?? 0) < ($1.worstRegret?.value ?? 0) }
-    if let row = least ?? results.front?.pick(.balanced).flatMap({ results.method($0.name) }), row.name != baseline.name
+    // A diagnosis names what it tried, and chose by the validation split.
+    let chosen = contents.diagnosis?.trial?.chosen.flatMap { results.method($0) }
+    if let row = chosen ?? least ?? results.front?.pick(.balanced).flatMap({ results.method($0.name) }),
+      row.name != baseline.name
     {
       rows.append(row)
     }
@@ -222,7 +241,7 @@ public struct HTMLReport {
       // The side that is missed more is the heavier one.
       let tilt = min(max((first - second) * 40, -13), 13)
       return SeesawView(
-        name: title(row.name),
+        name: ComparisonTable.marked(title(row.name), row),
         words: "\(percent(first)) % without \(names[0]), \(percent(second)) % without \(names[1])",
         tilt: fixed(tilt, 1), left: names[0], right: names[1], leftToken: Ink.modality(0).token,
         rightToken: Ink.modality(1).token)

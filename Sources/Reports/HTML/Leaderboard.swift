@@ -44,9 +44,12 @@ extension HTMLReport {
     return SectionView(
       id: "leaderboard", heading: "Every method under every condition",
       lead: [
-        "A dot is a mean over seeds, its bar the 95 % interval"
+        (shown.allSatisfy { $0.runs.count < 2 }
+          ? "A dot is the score of one seed" : "A dot is a mean over seeds, its bar the 95 % interval")
           + (results.specialists.isEmpty ? "." : ", the dashed line a model that was trained for just that condition.")
-          + " All columns have the same scale. The table of scores below has the numbers."
+          + " All columns have the same scale. The table of scores below has the numbers"
+          + (ranked.count > shown.count
+            ? ", and the \(ranked.count - shown.count) methods that score lowest too." : ".")
       ], blocks: [BlockView(figures: FiguresView([figure]))])
   }
 
@@ -139,7 +142,11 @@ struct DotTable {
       out.box(x + 2, top, panel - 4, bottom - top, "outline")
       for tick in Self.ticks(low, low + span, count: 3) {
         out.line(at(tick), top, at(tick), bottom, "grid")
-        out.words(fixed(tick, span < 5 ? 1 : 0), at(tick), bottom + 15, "tick", anchor: "middle")
+        // One at the edge would run into the next column's.
+        let label = fixed(tick, span < 5 ? 1 : 0)
+        let reach = SVG.length(label) / 2 + 1
+        guard at(tick) - reach > x, at(tick) + reach < x + panel else { continue }
+        out.words(label, at(tick), bottom + 15, "tick", anchor: "middle")
       }
       if let line = column.line { out.line(at(line), top, at(line), bottom, "rule") }
       for (number, row) in rows.enumerated() {

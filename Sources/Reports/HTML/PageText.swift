@@ -85,6 +85,21 @@ enum PageText {
     return text.allSatisfy { "0.".contains($0) } ? text : "+" + text
   }
 
+  /// A sentence as it is set: a number stays with its per cent sign, and a minus is one.
+  static func typeset(_ sentence: String) -> String {
+    var out = ""
+    var before: Character = " "
+    let characters = Array(sentence.replacing(" %", with: "\u{A0}%"))
+    for (place, character) in characters.enumerated() {
+      let isMinus =
+        character == "-" && " (\u{A0}".contains(before) && place + 1 < characters.count
+        && characters[place + 1].isASCII && characters[place + 1].isNumber
+      out.append(isMinus ? "−" : character)
+      before = character
+    }
+    return out
+  }
+
   /// `a`, `a and b`, `a, b and c`.
   static func list(_ words: [String]) -> String {
     guard let last = words.last, words.count > 1 else { return words.first ?? "" }

@@ -53,7 +53,11 @@ struct QuestionView {
     self.id = id
     self.heading = heading
     self.isOpen = isOpen
-    self.parts = parts.compactMap { $0 }
+    self.parts = parts.compactMap { part in
+      guard var part else { return nil }
+      part.lead = part.lead.map(PageText.typeset)
+      return part
+    }
     gist = self.parts.map(\.heading).joined(separator: " · ")
     if self.parts.isEmpty { return nil }
   }

@@ -62,6 +62,11 @@ public struct ReportContents: Sendable {
 
     /// What is there and what is not.
     public var words: String {
+      if missing.isEmpty {
+        return
+          "Not finished: all \(counted(planned, "run")) of the methods have ended, and the comparison has not: models "
+          + "made for one condition, or the tests, are to come. The same command goes on from here."
+      }
       let shown = missing.prefix(6).joined(separator: "; ")
       let rest = missing.count > 6 ? "; and \(missing.count - 6) more" : ""
       return "Not finished: \(ended) of \(counted(planned, "run")) have ended, and only those are shown. Missing: "

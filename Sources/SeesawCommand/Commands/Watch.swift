@@ -8,11 +8,18 @@ struct Watch: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     abstract: "Watch a run while it trains: its curves as they grow.",
     discussion: """
-      Ends when the run has ended. A folder with several runs is shown as a table of them. On a pipe every epoch is a \
-      line, once. --open shows the report's page in the browser while it grows; it is a file, and nothing is served.
+      Ends when the run, or the comparison, has ended. A folder with several runs is shown as a table of them. On a pipe every epoch is a \
+      line, once.
+
+      --open serves the report's page at 127.0.0.1, to this machine alone, and opens it in the browser (BROWSER may name \
+      one; empty opens none). It grows with the runs; it is the file report/index.html, which stays. Where the runs are \
+      on another machine, name a port and forward it, on yours: ssh -L 8080:127.0.0.1:8080 THAT-MACHINE
       """)
 
-  static let examples = ["seesaw watch runs/first", "seesaw watch runs/compare-my-data --once"]
+  static let examples = [
+    "seesaw watch runs/first", "seesaw watch runs/compare-my-data --once",
+    "seesaw watch runs/compare-my-data --open --port 8080",
+  ]
 
   @Argument(help: "The folder of a run, or of several.")
   var folder: String
@@ -23,8 +30,11 @@ struct Watch: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("How often to look, in seconds.", valueName: "seconds"))
   var every = 1.0
 
-  @Flag(help: "Also open the page of the report in the browser, and write it anew while the runs train.")
+  @Flag(help: "Also serve the page of the report on localhost while the runs train, and open it in the browser.")
   var open = false
+
+  @Option(help: ArgumentHelp("The port that --open serves the page at; a free one by default.", valueName: "number"))
+  var port: Int?
 
   @OptionGroup var talk: TalkOptions
 
@@ -32,6 +42,9 @@ struct Watch: ParsableCommand, Exemplified {
     if !(every > 0) || every > 3600 {
       throw ValidationError("--every is \(every); above 0 and at most 3600 is needed.")
     }
+    guard let port else { return }
+    if !open { throw ValidationError("--port is where --open serves the page: give both, or neither.") }
+    if !(1...65_535).contains(port) { throw ValidationError("--port is \(port); 1 to 65535 is needed.") }
   }
 
   func run() throws {
@@ -42,17 +55,23 @@ struct Watch: ParsableCommand, Exemplified {
     }
     let stop = Interruption.flag()
     var screen = Screen(output, redraws: output.surroundings.redrawsData && !once)
-    var page = open ? LivePage(of: root, every: max(every, LivePage.leastSeconds)) : nil
+    var page =
+      open
+      ? try LivePage(of: root, every: max(every, LivePage.leastSeconds), port: UInt16(port ?? 0), output) : nil
     while true {
       let views = WatchedRun.below(root)
       guard !views.isEmpty || !once else {
         throw Diagnosis("there is no run in '\(folder)'", remedy: "seesaw runs ls lists the runs", exitStatus: .input)
       }
       try screen.show(views, isOne: RunFolder(root).exists, once: once)
-      let hasEnded = !views.isEmpty && views.allSatisfy(\.hasEnded)
+      // Between two runs of a comparison all that have begun have ended.
+      let hasEnded = !views.isEmpty && views.allSatisfy(\.hasEnded) && FolderLock.holder(inside: root) == nil
       try page?.grow(isLast: once || hasEnded, output)
       // A folder is empty until its first run begins.
-      if once || hasEnded { return }
+      if once || hasEnded {
+        try page?.finish(output, stop)
+        return
+      }
       let wake = ContinuousClock.now + .seconds(every)
       while ContinuousClock.now < wake {
         if stop.isRequested { return }
@@ -96,18 +115,25 @@ struct Watch: ParsableCommand, Exemplified {
   }
 }
 
-/// The page of a report, written anew while its runs train.
+/// The page of a report, written anew and served while its runs train.
 private struct LivePage {
   /// Writing a page takes a moment, and reading it too.
   static let leastSeconds = 5.0
 
-  let root: URL
-  let every: Double
+  private let root: URL
+  private let every: Double
+  private let server: PageServer
+  private let browser = Browser()
   private var written: ContinuousClock.Instant?
+  private var page: URL?
 
-  init(of root: URL, every: Double) {
+  init(of root: URL, every: Double, port: UInt16, _ output: Output) throws {
     self.root = root
     self.every = every
+    let folder = root.appending(path: "report")
+    server = try Waited { try await PageServer(folder, port: port) }.value()
+    output.say("Page", server.address)
+    if !browser.isThere { output.note("no browser can be opened from here: open the address by hand") }
   }
 
   mutating func grow(isLast: Bool, _ output: Output) throws {
@@ -115,27 +141,20 @@ private struct LivePage {
     if !isLast, let written, now - written < .seconds(every) { return }
     // Before a run has begun there is nothing to show; while one is being written it may not be whole.
     guard let contents = try? ReportContents(reading: [root]) else { return }
-    let folder = root.appending(path: "report")
-    let made = try ReportPage.write(contents, to: folder, live: isLast ? nil : every)
-    if written == nil { Browser.show(made.page, output) }
-    written = now
+    let made = try ReportPage.write(contents, to: root.appending(path: "report"), live: isLast ? nil : every)
+    server.begin()
+    if page == nil, browser.isThere, !browser.open(server.address) {
+      output.note("the browser could not be started: open the address by hand")
+    }
+    (written, page) = (now, made.page)
   }
-}
 
-/// The browser of whoever sits here.
-enum Browser {
-  private static let openers = ["/usr/bin/open", "/usr/bin/xdg-open", "/usr/local/bin/xdg-open"]
-
-  /// Opens a page, or says where it lies where no browser can be asked.
-  static func show(_ page: URL, _ output: Output) {
-    let opener = openers.first { FileManager.default.isExecutableFile(atPath: $0) }
+  /// Lets an open browser have the last page, and says where it stays.
+  func finish(_ output: Output, _ stop: StopFlag) throws {
+    guard let page else { return }
+    // A browser that shows the page asks every second whether it has grown; one that is being started takes longer.
+    try Waited { [server] in await server.finish(within: .seconds(5)) { stop.isRequested } }.value()
     output.say("Page", page.relativePath)
-    guard let opener else { return output.note("there is no xdg-open here: open the page by hand") }
-    let process = Process()
-    process.executableURL = URL(filePath: opener)
-    process.arguments = [page.path]
-    (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
-    do { try process.run() } catch { output.note("the browser could not be started: open the page by hand") }
   }
 }
 

@@ -37,9 +37,9 @@ struct DiagnosisPageTests {
     let page = try HTMLReport(contents, cards: HTMLReportTests.cards).html()
     let words = DiagnosisText(diagnosis, titles: ["joint": "Joint training", "balgrad": "BalGrad"]).paragraphs
     let first = try #require(words.first)
-    #expect(page.contains("<b>\(first.heading)</b> \(PageText.escaped(first.text))"))
+    #expect(page.contains("<b>\(first.heading)</b> \(PageText.escaped(PageText.typeset(first.text)))"))
     #expect(words.contains { $0.heading == "Says itself" })
-    for one in words { #expect(page.contains(PageText.escaped(one.text)), "\(one.heading)") }
+    for one in words { #expect(page.contains(PageText.escaped(PageText.typeset(one.text))), "\(one.heading)") }
     #expect(page.contains("<section id=\"diagnosis\""))
     #expect(page.contains("&lt;b&gt;cat&lt;/b&gt;") && !page.contains("<b>cat</b>"))
     for table in DiagnosisText(diagnosis).tables { #expect(page.contains(PageText.escaped(table.title))) }

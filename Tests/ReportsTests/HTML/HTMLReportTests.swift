@@ -115,7 +115,8 @@ struct HTMLReportTests {
   func firstScreen() throws {
     let page = try HTMLReport(Self.contents(), cards: Self.cards).html()
     let hero = try #require(all("<div class=\"hero\">(.*?)<details class=\"question\"", in: page).first)
-    #expect(hero.contains("<h1>Joint training leans on text: 52.4 % without text, 82.9 % without image.</h1>"))
+    let verdict = PageText.typeset("Joint training leans on text: 52.4 % without text, 82.9 % without image.")
+    #expect(hero.contains("<h1>\(verdict)</h1>"))
     #expect(try all("<span class=\"large\">(.*?)</span>", in: hero) == ["86.0", "52.4", "33.6"])
     #expect(hero.contains("<code>seesaw diagnose /data/emoji</code>"))
     let open = try all("<details class=\"question\" id=\"([a-z-]+)\" open>", in: page)
@@ -139,6 +140,23 @@ struct HTMLReportTests {
     #expect(!many.contains("nan"))
   }
 
+  @Test("labels of neighbouring columns keep apart, and what the leaderboard leaves to the table is counted")
+  func crowded() throws {
+    let rows = [0.0, 24].map { shift in
+      let marks = (0..<9).map { DotTable.Mark(value: 40 + 3.7 * Double($0) + shift) }
+      return DotTable.Row(title: "a", token: "m0", marks: marks)
+    }
+    let picture = DotTable(rows: rows, columns: (0..<9).map { DotTable.Column(title: "c\($0)") }).text
+    let labels = try all("<text x=\"([0-9.]+)\"[^>]*text-anchor=\"middle\">[0-9]+</text>", in: picture)
+      .compactMap(Double.init).sorted()
+    #expect(labels.count >= 9 && zip(labels, labels.dropFirst()).allSatisfy { $1 - $0 > 16 }, "\(labels)")
+
+    let many = (0..<43).map { Fixture.runs("m\($0)", [[0.9, 0.8, 0.5, 0.7, 0.7]]) }
+    let page = try HTMLReport(ReportContents(results: Fixture.results(many))).html()
+    #expect(page.contains("A dot is the score of one seed. All columns"))
+    #expect(page.contains("has the numbers, and the 3 methods that score lowest too."))
+  }
+
   @Test("what each sample leans on is a distribution that says in how many a modality works against the truth")
   func bySample() throws {
     let page = try HTMLReport(Self.contents(), cards: Self.cards).html()
@@ -152,6 +170,8 @@ struct HTMLReportTests {
     contents.unfinished = .init(ended: 4, planned: 6, missing: ["balgrad, seed 2", "<b>, seed 3"])
     let page = try HTMLReport(contents, cards: Self.cards, live: 5).html()
     #expect(page.contains("Not finished: 4 of 6 runs have ended, and only those are shown. Missing: balgrad, seed 2;"))
+    contents.unfinished = .init(ended: 6, planned: 6, missing: [])
+    #expect(contents.unfinished?.words.hasPrefix("Not finished: all 6 runs of the methods have ended, and") == true)
     #expect(page.contains("<meta name=\"live\" content=\"5.0\">") && !page.contains("<b>, seed 3"))
   }
 

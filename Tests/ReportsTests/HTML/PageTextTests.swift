@@ -58,4 +58,12 @@ struct PageTextTests {
     #expect(PageText.quoted("runs/a-b_1") == "runs/a-b_1")
     #expect(PageText.quoted("my runs/it's; rm") == "'my runs/it'\\''s; rm'")
   }
+
+  @Test("a sentence is set with minus signs that are some, and no number is parted from its per cent sign")
+  func typeset() {
+    #expect(
+      PageText.typeset("from 83.9 % by -0.5 to 3.9 (-2), with --alone, p-1 and a 0-shot run")
+        == "from 83.9\u{A0}% by −0.5 to 3.9 (−2), with --alone, p-1 and a 0-shot run")
+    #expect(PageText.typeset("-1.0") == "−1.0" && PageText.typeset("").isEmpty && PageText.typeset("a -") == "a -")
+  }
 }

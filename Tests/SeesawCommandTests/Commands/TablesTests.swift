@@ -56,7 +56,7 @@ struct TablesTests {
     let text = ComparisonPage(Self.results).text(width: 60)
     let paragraphs = text.split(separator: "\n\n")
     #expect(paragraphs[0].hasPrefix("Joint training leans on text"))
-    #expect(paragraphs[1].hasPrefix("BalGrad narrows that gap beyond noise"))
+    #expect(paragraphs[1].hasPrefix("BalGrad reduced the gap"))
     #expect(paragraphs[2] == "emoji · accuracy in % · 3 seeds")
     #expect(paragraphs[3].contains("Joint training") && paragraphs[3].contains("BalGrad"))
     #expect(text.split(separator: "\n").allSatisfy { $0.count <= 60 })

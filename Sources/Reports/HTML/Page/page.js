@@ -221,26 +221,50 @@
   };
   const closeAgain = () => opened.splice(0).forEach((one) => (one.open = false));
 
-  // A page of runs that still train is read again, with the same questions open.
+  // A page of runs that still train is read again, with the same questions open: from a file every so often, and where
+  // seesaw serves it, as soon as it is another.
+  const isServed = ["localhost", "127.0.0.1"].includes(location.hostname);
   const follow = () => {
+    // The server ends with the runs: what the page may want later is fetched while it is there.
+    if (isServed) {
+      document.querySelectorAll('img[loading="lazy"]').forEach((one) => (one.loading = "eager"));
+      if (!isStill()) plotly().catch(() => missing());
+    }
     const seconds = Number(document.querySelector('meta[name="live"]')?.content);
     const memory = "seesaw-open";
     const questions = [...document.querySelectorAll(".question")];
     try {
       const saved = JSON.parse(sessionStorage.getItem(memory) ?? "null");
-      if (seconds && saved) questions.forEach((one) => (one.open = saved.includes(one.id)));
+      if ((seconds || isServed) && saved) questions.forEach((one) => (one.open = saved.includes(one.id)));
     } catch {
       // A page opened from a file may have no memory.
     }
     if (!seconds) return;
-    setTimeout(() => {
+    const again = () => {
       try {
         sessionStorage.setItem(memory, JSON.stringify(questions.filter((one) => one.open).map((one) => one.id)));
       } catch {
         // Then the questions are open as at first.
       }
       location.reload();
-    }, seconds * 1000);
+    };
+    if (!isServed) return void setTimeout(again, seconds * 1000);
+    let before;
+    let isAlone = false;
+    const look = async () => {
+      try {
+        const text = await (await fetch(location.pathname, { cache: "no-cache" })).text();
+        // The last page is live no more.
+        const isLast = !/ name="live" content="[\d.]+"/.test(text);
+        if (isAlone || isLast || (before ?? text) !== text) return again();
+        before = text;
+      } catch {
+        if (!isAlone) notice("The command behind this page has ended. The page is also a file: report/index.html.");
+        isAlone = true;
+      }
+      setTimeout(look, 1000);
+    };
+    setTimeout(look, 1000);
   };
 
   // A figure as a file: its still picture with the page's colours in it, text as text.
@@ -357,7 +381,7 @@
       { rootMargin: "-15% 0px -75% 0px" });
     document.querySelectorAll("section[id]").forEach((section) => seen.observe(section));
 
-    if (document.querySelector('meta[name="figures"]')?.content === "still") return;
+    if (isStill()) return;
     const boxes = new Map([...document.querySelectorAll("[data-confusion]")].map((box) => [box, confusion(box)]));
     const near = new IntersectionObserver(
       (entries) => {
@@ -378,15 +402,22 @@
     document.querySelectorAll(".plot").forEach((plot) => near.observe(plot));
   };
 
+  const isStill = () => document.querySelector('meta[name="figures"]')?.content === "still";
+
+  const notice = (sentence) => {
+    const words = document.createElement("p");
+    words.className = "notice";
+    words.setAttribute("role", "status");
+    words.textContent = sentence;
+    document.querySelector(".hero").append(words);
+  };
+
   // The file beside this one is gone: what is drawn already stays, and stands still.
   let isSaid = false;
   const missing = () => {
     if (isSaid) return;
     isSaid = true;
-    const words = document.createElement("p");
-    words.className = "notice";
-    words.textContent = "plotly.min.js is not beside this page, so its figures stand still.";
-    document.querySelector(".hero").append(words);
+    notice("plotly.min.js is not beside this page, so its figures stand still.");
     document.querySelectorAll(".pickers").forEach((one) => (one.hidden = true));
   };
 
