@@ -107,18 +107,21 @@ public struct DiagnosisText: Equatable, Sendable {
   }
 
   private var scoreTable: Table {
+    let isCalibrated = !diagnosis.calibration.isEmpty
     let rows = diagnosis.conditions.map { name -> [String] in
       let condition = Condition(name, modalities: diagnosis.modalities)
       let calibration = diagnosis.calibration[name]
       return [
         condition.modality.map { "\($0) \(condition.kind)" } ?? name, share(diagnosis.scores[name]?.value),
         name == Condition.full ? "" : estimate(diagnosis.transfer.impaired[name], signed: true),
-        estimate(calibration?.overconfidence, signed: true), share(calibration?.error.value),
       ]
+        + (isCalibrated
+          ? [estimate(calibration?.overconfidence, signed: true), share(calibration?.error.value)] : [])
     }
     return Table(
-      title: "Scores and calibration by condition, in %",
-      header: ["condition", metricTitle(diagnosis.metric), "change", "too sure by", "ECE"], rows: rows)
+      title: "Scores\(isCalibrated ? " and calibration" : "") by condition, in %",
+      header: ["condition", metricTitle(diagnosis.metric), "change"] + (isCalibrated ? ["too sure by", "ECE"] : []),
+      rows: rows)
   }
 
   private var worthTable: Table {

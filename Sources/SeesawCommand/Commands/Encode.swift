@@ -130,7 +130,10 @@ struct Encode: ParsableCommand, Exemplified {
 
   @OptionGroup var table: TableOptions
 
-  @Option(help: ArgumentHelp("accuracy, auroc, macro-f1 or weighted-f1.", valueName: "metric"))
+  @Option(help: ArgumentHelp("\(TaskOption.help)", valueName: "task"))
+  var task: String?
+
+  @Option(help: ArgumentHelp("accuracy, auroc, macro-f1 or weighted-f1; of a regression r2.", valueName: "metric"))
   var metric: String?
 
   @Option(help: ArgumentHelp("What to call the data set (default: the name of the folder).", valueName: "name"))
@@ -171,6 +174,7 @@ struct Encode: ParsableCommand, Exemplified {
     request.layout = published.layout
     request.variant = published.variant
     request.table = table.request
+    request.table.task = try TaskOption.checked(task)
     request.allowLoss = allowLoss
     request.metric = metric
     request.name = name

@@ -59,10 +59,12 @@ struct Import: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("The names of the classes, in order of the labels.", valueName: "a,b"))
   var classes: String?
 
-  @Option(help: ArgumentHelp("single-label, multi-label or binary.", valueName: "task"))
+  @Option(
+    help: ArgumentHelp(
+      "single-label, multi-label, binary or regression (labels are numbers to predict).", valueName: "task"))
   var task: String?
 
-  @Option(help: ArgumentHelp("accuracy, auroc, macro-f1 or weighted-f1.", valueName: "metric"))
+  @Option(help: ArgumentHelp("accuracy, auroc, macro-f1 or weighted-f1; of a regression r2.", valueName: "metric"))
   var metric: String?
 
   @Option(help: ArgumentHelp("What to call the data set.", valueName: "name"))
