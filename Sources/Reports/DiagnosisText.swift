@@ -145,7 +145,7 @@ public struct DiagnosisText: Equatable, Sendable {
     guard let shapley = diagnosis.evidence.shapley, let full = diagnosis.evidence[Condition.full] else { return nil }
     let names = diagnosis.evidence.classes
     let scores = full.classScores
-    guard scores.count == names.count else { return nil }
+    guard scores.count == names.count, !names.isEmpty else { return nil }
     let shown = names.indices.sorted { (-scores[$0].count, $0) < (-scores[$1].count, $1) }.prefix(Self.mostClasses)
     let withouts = diagnosis.modalities.map { diagnosis.evidence["\($0)-missing"]?.classScores ?? [] }
     let values = diagnosis.modalities.map { shapley.classes[$0] ?? [] }
