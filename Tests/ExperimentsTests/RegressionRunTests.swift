@@ -254,3 +254,63 @@ struct RegressionRunTests {
     }
   }
 }
+
+@Suite("Steps of a regression taken apart by the command's own way")
+struct RegressionGradientsTests {
+  private struct Golden: Decodable {
+    struct Numbers: Decodable {
+      let shape: [Int]
+      let values: [Double]
+    }
+    struct Case: Decodable {
+      let name, method, fusion: String
+      let modalities: [String]
+      let settings: [String: Tree]
+      let weights, batch: [String: Numbers]
+      let expected: [String: [Double]]
+    }
+    let cases: [Case]
+  }
+
+  @Test("'seesaw gradients --task regression' gives PyTorch's direction, and refuses what does not fit")
+  func golden() throws {
+    let golden = try JSONDecoder().decode(Golden.self, from: Data(contentsOf: Conditions.golden("regression.json")))
+    #expect(golden.cases.count > 30)
+    try withTemporaryFolder { folder in
+      for example in golden.cases {
+        func write(_ numbers: [String: Golden.Numbers], _ name: String) throws -> URL {
+          let url = folder.appending(path: name)
+          let tensors = try numbers.sorted { $0.key < $1.key }.map {
+            ($0.key, try Tensor($0.value.values, shape: $0.value.shape))
+          }
+          try SafeTensors.write(tensors, metadata: ["modalities": example.modalities.joined(separator: ",")], to: url)
+          return url
+        }
+        var request = GradientRequest(
+          weights: try write(example.weights, "weights.safetensors"),
+          batch: try write(example.batch, "batch.safetensors"))
+        request.method = example.method
+        request.task = "regression"
+        request.settings =
+          ["model.fusion=\(example.fusion)"] + example.settings.map { "method.\($0.key)=\($0.value.json())" }
+        request.out = folder.appending(path: "out.safetensors")
+        _ = try Experiment.gradients(request)
+        let found = try SafeTensors(reading: folder.appending(path: "out.safetensors"))
+        for (name, numbers) in example.weights {
+          let zeros = [Double](repeating: 0, count: numbers.values.count)
+          let own: [Double] = found.entry(name) == nil ? zeros : try found.tensor(name).array()
+          #expect(
+            allClose(own, example.expected[name] ?? zeros, relative: 1e-9, absolute: 1e-11),
+            "\(name) of \(example.name)")
+        }
+        request.method = "ogm"
+        request.settings = ["model.fusion=\(example.fusion)"]
+        let error = try #require(throws: Diagnosis.self) { try Experiment.gradients(request) }
+        #expect(error.what.hasPrefix("'ogm' means nothing for a regression"))
+        request.method = "joint"
+        request.settings.append("training.loss=focal")
+        #expect(throws: Diagnosis.self) { try Experiment.gradients(request) }
+      }
+    }
+  }
+}

@@ -14,6 +14,7 @@ struct Encode: ParsableCommand, Exemplified {
       + "you like id, split and group; usual other names are taken, and --columns names any), or the table itself, or a "
       + "published data set as it comes ('seesaw datasets' lists them). "
       + "Several labels are a list, or separated by | (--label-separator). "
+      + "Numbers to predict: --columns label=price --task regression. "
       + "A sample that cannot be used is left out and listed in quarantine.jsonl, unless --strict; where more than 5 % of "
       + "the rows, a class or a modality would be lost, that is a failure, unless --allow-loss. "
       + "Where no encoder is named, the pretrained ones that 'make weights' fetched are taken, else those that come with "

@@ -10,7 +10,7 @@ struct Import: ParsableCommand, Exemplified {
       From one .npz, .safetensors or HDF5 file with everything in it, or from .npy or .csv files, one an array. Of one file \
       every array is a modality that can be: ids, index, mask, length and the like are left out with a note, and --modalities \
       chooses. Arrays that are named by split (X_train, X_test, y_train, train/vision) are put together. A row that cannot be used \
-      is left out and listed in quarantine.jsonl; --strict refuses instead.
+      is left out and listed in quarantine.jsonl; --strict refuses instead. Numbers to predict: --labels stars --task regression.
       """)
 
   static let examples = [
