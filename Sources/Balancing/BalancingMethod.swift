@@ -32,14 +32,18 @@ public struct MethodRequirements: Equatable, Sendable {
   public var trainedEncoders = false
   /// Measures on a validation split.
   public var validation = false
+  /// Why the method means nothing where a number is predicted, as the end of a sentence; nil where it means something.
+  public var needsClasses: String?
   /// Measures on a validation split unless its settings make that needless; the method itself refuses where there is none.
   public var validationByDefault = false
 
   public init(
     additiveFusion: Bool = false, concatenation: Bool = false, attentionFusion: Bool = false,
     crossEntropy: Bool = false, scalesGradients: Bool = false,
-    trainedEncoders: Bool = false, validation: Bool = false, validationByDefault: Bool = false
+    trainedEncoders: Bool = false, validation: Bool = false, validationByDefault: Bool = false,
+    needsClasses: String? = nil
   ) {
+    self.needsClasses = needsClasses
     self.additiveFusion = additiveFusion
     self.concatenation = concatenation
     self.attentionFusion = attentionFusion
@@ -48,6 +52,18 @@ public struct MethodRequirements: Equatable, Sendable {
     self.trainedEncoders = trainedEncoders
     self.validation = validation
     self.validationByDefault = validationByDefault
+  }
+}
+
+extension MethodRequirements {
+  /// Refuses a task that the method means nothing for.
+  ///
+  /// - Throws: a `Diagnosis`.
+  public func check(_ task: PredictionTask, method: String, place: String? = nil) throws {
+    guard !task.hasClasses, let needsClasses else { return }
+    throw Diagnosis(
+      "'\(method)' means nothing for a regression: \(needsClasses)", place: place,
+      remedy: "use another method; 'seesaw methods NAME' says of each what it predicts", exitStatus: .usage)
   }
 }
 

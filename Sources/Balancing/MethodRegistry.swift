@@ -15,8 +15,9 @@ public enum MethodRegistry {
     init<Method: BalancingMethod>(_ type: Method.Type) {
       var card = type.card
       card.cost = MethodCosts.measured[card.name]
-      self.card = card
       requirements = type.requirements
+      card.needsClasses = requirements.needsClasses
+      self.card = card
       defaults = (try? Tree(encoding: Method.Configuration())) ?? .table([:])
       capabilities = [
         type is any PreparesBeforeTraining.Type ? "prepares before training" : nil,

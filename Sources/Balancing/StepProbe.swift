@@ -95,10 +95,16 @@ public final class StepProbe {
     try headOptimizer.step(direction, learningRate: 1e-3)
   }
 
-  /// Σₘ ½ · mean over the others of D_KL(pⱼ ‖ pₘ), with fixed targets pⱼ: the divergence with equal weights.
+  /// Σₘ ½ · mean over the others of D_KL(pⱼ ‖ pₘ), with fixed targets pⱼ: the divergence with equal weights; of a regression
+  /// of (zⱼ − zₘ)².
   private func divergence(
     from targets: PerModality<Tensor>, to students: PerModality<Tensor>, _ task: PredictionTask
   ) throws -> Tensor {
+    guard task.hasClasses else {
+      guard students.count > 1 else { return try students.values[0].sum() * 0 }
+      let fixed = try targets.values.map { try $0.detached() }
+      return try Tensor.stack(meanSquaredDifferences(from: fixed, to: students.values)).sum() * 0.5
+    }
     let students = try students.values.map { try task.logProbabilities($0) }
     guard students.count > 1 else { return try students[0].sum() * 0 }
     let targets = try targets.values.map { try task.logProbabilities($0.detached()) }

@@ -9,6 +9,7 @@ public struct DatasetManifest: Codable, Equatable, Sendable {
   public var format = DatasetManifest.format
   public var name: String
   public var task: PredictionTask
+  /// Empty where a number is predicted.
   public var classes: [String]
   public var modalities: [String]
   public var metric: Metric
@@ -38,12 +39,24 @@ public struct DatasetManifest: Codable, Equatable, Sendable {
     about = try c.decodeIfPresent(Tree.self, forKey: .about) ?? [:]
   }
 
+  /// How many numbers a model says of a sample: one for each class, or the one that is predicted.
+  public var outputs: Int { task == .regression ? 1 : classes.count }
+
+  /// What is wrong with a metric that a task cannot be scored by at all; nil where it can be.
+  public static func fault(_ metric: Metric, of task: PredictionTask) -> String? {
+    guard (task == .regression) != (metric == .r2) else { return nil }
+    return task == .regression
+      ? "a regression is scored by r2, not by \(metric.rawValue), which needs classes"
+      : "the metric r2 is of a regression, the task is \(task.rawValue)"
+  }
+
   /// The metric that goes with a task where none is named.
   public static func usualMetric(_ task: PredictionTask) -> Metric {
     switch task {
     case .singleLabel: .accuracy
     case .binary: .auroc
     case .multiLabel: .macroF1
+    case .regression: .r2
     }
   }
 
@@ -58,7 +71,10 @@ public struct DatasetManifest: Codable, Equatable, Sendable {
     {
       faults.append("'\(name.clipped(100))' cannot be a modality's name")
     }
-    if classes.count < 2, task != .multiLabel {
+    if task == .regression, !classes.isEmpty {
+      faults.append("a regression has no classes, found \(classes.count)")
+    }
+    if classes.count < 2, task == .singleLabel || task == .binary {
       faults.append("\(classes.count) classes, at least two are needed")
     }
     if let name = classes.first(where: { $0.unicodeScalars.contains(where: \.isHidden) }) {
@@ -107,6 +123,7 @@ public struct DatasetManifest: Codable, Equatable, Sendable {
     if manifest.metric == .auroc, manifest.task == .singleLabel, manifest.classes.count != 2 {
       faults.append("dataset.json: AUROC needs two classes, found \(manifest.classes.count)")
     }
+    if let fault = fault(manifest.metric, of: manifest.task) { faults.append("dataset.json: \(fault)") }
     guard faults.isEmpty else { throw FeatureSetError(folder: folder.relativePath, faults: faults) }
     return manifest
   }

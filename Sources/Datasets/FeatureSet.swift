@@ -23,6 +23,9 @@ public final class FeatureSet {
   /// What the features in batches are multiplied by; everything else of the set is as it lies.
   public let scales: FeatureScales
 
+  /// The mean and the standard deviation of the training targets; nil where classes are predicted.
+  public let targets: TargetScale?
+
   let known = NSLock()
   private var conditionSplits: [String: (split: FeatureSplit, absent: Set<Modality>, zeroFeatures: Bool)] = [:]
   /// The validation split under conditions, once they were read.
@@ -37,6 +40,7 @@ public final class FeatureSet {
     var check = FeatureSetCheck(folder: folder, manifest: manifest)
     var splits = check.splits()
     if let train = splits["train"] { splits["train"] = train.flipping(check.flippedViews(of: train)) }
+    let targets = try splits["train"].flatMap { try check.targetScale($0) }
     guard check.faults.isEmpty, let train = splits["train"] else {
       throw FeatureSetError(folder: folder.relativePath, faults: check.faults)
     }
@@ -47,9 +51,10 @@ public final class FeatureSet {
         uniqueKeysWithValues: manifest.modalities.map {
           (Modality($0), folder.appending(path: "test@\($0)-missing.safetensors"))
         }), settings: Self.impairments(of: manifest), chosen: Self.chosen(in: manifest))
-    self.train = train.viewed(views)
-    validation = splits["validation"]
-    test = splits["test"]
+    self.train = try train.viewed(views).standardizing(by: targets)
+    validation = try splits["validation"]?.standardizing(by: targets)
+    test = try splits["test"]?.standardizing(by: targets)
+    self.targets = targets
     forms = Self.forms(of: train)
     view = nil
     leftOut = []
@@ -62,6 +67,7 @@ public final class FeatureSet {
     test: FeatureSplit?, view: String?, leftOut: [String], scales: FeatureScales
   ) {
     folder = whole.folder
+    targets = whole.targets
     self.manifest = manifest
     self.train = train
     self.validation = validation

@@ -35,6 +35,16 @@ struct FeatureSetCheck {
     return found
   }
 
+  /// The scale of the training targets; nil where classes are predicted.
+  mutating func targetScale(_ train: FeatureSplit) throws -> TargetScale? {
+    guard manifest.task == .regression else { return nil }
+    let scale = try TargetScale(of: train.labels.array())
+    if scale == nil {
+      faults.append("train.safetensors: the target is the same in every sample: there is nothing to predict")
+    }
+    return scale
+  }
+
   private mutating func split(_ name: String, _ file: SafeTensors) throws -> FeatureSplit? {
     let known = faults.count
     func fault(_ what: String) { faults.append("\(name).safetensors: \(what)") }
@@ -47,6 +57,11 @@ struct FeatureSetCheck {
     if manifest.task == .multiLabel {
       if shape.count != 2 || shape[1] != manifest.classes.count {
         fault("'labels' has the shape \(shape), expected [N, \(manifest.classes.count)]")
+      }
+    } else if manifest.task == .regression {
+      if shape.count != 1 {
+        fault(
+          "'labels' has the shape \(shape), expected one real number a sample, [N]; several targets are not predicted")
       }
     } else if shape.count != 1 || labelEntry.type.isFloatingPoint {
       fault("'labels' has the shape \(shape) and the type \(labelEntry.type), expected whole numbers of shape [N]")
@@ -77,8 +92,13 @@ struct FeatureSetCheck {
       let bad = try Self.rowsNotFinite(features, in: file.rows(modality.name))
       if !bad.isEmpty { fault("'\(modality)' is not finite (NaN or infinite) in \(Self.rows(bad))") }
     }
-    let labels = try file.tensor("labels")
-    if manifest.task == .multiLabel {
+    var labels = try file.tensor("labels")
+    if manifest.task == .regression {
+      labels = try labels.to(.float64)
+      let values: [Double] = try labels.array()
+      let bad = values.indices.filter { !values[$0].isFinite }
+      if !bad.isEmpty { fault("the target is not finite (NaN or infinite) in \(Self.rows(bad))") }
+    } else if manifest.task == .multiLabel {
       let values: [Double] = try labels.array()
       let bad = values.indices.filter { values[$0] != 0 && values[$0] != 1 }.map { $0 / manifest.classes.count }
       if !bad.isEmpty { fault("labels must be 0 or 1, found others in \(Self.rows(Array(Set(bad)).sorted()))") }
@@ -92,7 +112,8 @@ struct FeatureSetCheck {
     }
     guard faults.count == known else { return nil }
     return FeatureSplit(
-      inputs: inputs, labels: manifest.task == .multiLabel ? labels : try labels.to(.int64),
+      inputs: inputs,
+      labels: manifest.task == .multiLabel || manifest.task == .regression ? labels : try labels.to(.int64),
       stored: stored.count == inputs.count ? PerModality(inputs.modalities, stored) : nil)
   }
 
@@ -146,6 +167,7 @@ struct FeatureSetCheck {
   }
 
   private mutating func checkClasses(_ train: FeatureSplit, _ splits: [String: FeatureSplit]) {
+    guard manifest.task.hasClasses else { return }
     func counts(_ split: FeatureSplit) -> [Int] {
       if manifest.task == .multiLabel {
         return (try? split.labels.to(.float64).sum(0).array(of: Double.self).map(Int.init)) ?? []

@@ -7,8 +7,10 @@ public struct FeatureSplit: BatchSource {
   /// [N, Dₘ], or [1, Dₘ] where every sample has the same; pictures are [N, 3, H, W] bytes and texts [N, L] whole numbers
   /// (``InputForm``).
   public let inputs: PerModality<Tensor>
-  /// [N] int64, or [N, C] uint8.
+  /// [N] int64, or [N, C] uint8; of a regression [N] float64, in the target's own unit.
   public let labels: Tensor
+  /// The labels as batches have them: those of a regression are standardized.
+  public private(set) var batchLabels: Tensor
   public let count: Int
   /// Where the features lie in their file; nil where some do not.
   private(set) var stored: PerModality<StoredRows>?
@@ -29,6 +31,7 @@ public struct FeatureSplit: BatchSource {
   init(inputs: PerModality<Tensor>, labels: Tensor, stored: PerModality<StoredRows>? = nil) {
     self.inputs = inputs
     self.labels = labels
+    batchLabels = labels
     self.stored = stored
     count = labels.shape[0]
   }
@@ -38,6 +41,13 @@ public struct FeatureSplit: BatchSource {
     var copy = self
     copy.elementType = elementType
     copy.device = device
+    return copy
+  }
+
+  /// The same split, whose targets come standardized in batches; `labels` stay as they lie.
+  func standardizing(by scale: TargetScale?) throws -> FeatureSplit {
+    var copy = self
+    copy.batchLabels = try scale?.standardized(labels) ?? labels
     return copy
   }
 
@@ -124,6 +134,7 @@ public struct FeatureSplit: BatchSource {
   /// The same split with other features of one modality.
   package func replacing(_ modality: Modality, with features: Tensor) throws -> FeatureSplit {
     var copy = FeatureSplit(inputs: inputs.map { $0 == modality ? features : $1 }, labels: labels)
+    copy.batchLabels = batchLabels
     copy.owners = owners.filter { $0.key != modality }
     copy.elementType = elementType
     copy.device = device
@@ -136,6 +147,7 @@ public struct FeatureSplit: BatchSource {
   /// - Parameter rows: where they lie in their file; nil where they are one row for all.
   func viewing(_ modality: Modality, _ features: Tensor, _ rows: StoredRows?) -> FeatureSplit {
     var copy = FeatureSplit(inputs: inputs.map { $0 == modality ? features : $1 }, labels: labels)
+    copy.batchLabels = batchLabels
     if let stored, let rows { copy.stored = stored.map { $0 == modality ? rows : $1 } }
     copy.impaired = impaired
     copy.flipped = flipped
@@ -147,6 +159,7 @@ public struct FeatureSplit: BatchSource {
   /// The same split with some of its modalities.
   func restricted(to modalities: [Modality]) -> FeatureSplit {
     var copy = FeatureSplit(inputs: inputs.kept(modalities), labels: labels, stored: stored?.kept(modalities))
+    copy.batchLabels = batchLabels
     copy.impaired = impaired
     copy.owners = owners.filter { modalities.contains($0.key) }
     copy.flipped = flipped.filter { modalities.contains($0.key) }
@@ -188,7 +201,7 @@ public struct FeatureSplit: BatchSource {
       return try rows.to(on: device)
     }
     return Batch(
-      samples: samples, inputs: batchInputs, labels: try labels.indexed(0, by: index).to(on: device),
+      samples: samples, inputs: batchInputs, labels: try batchLabels.indexed(0, by: index).to(on: device),
       hidden: anyHidden ? visits.map(\.hidden) : [])
   }
 

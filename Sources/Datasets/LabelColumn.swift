@@ -73,10 +73,17 @@ struct LabelColumn {
     }
   }
 
+  /// Stands for a separator where each cell is a number that is predicted, and nothing is to be made of how cells look.
+  static let ofNumbers = "\0"
+
   /// Decides what the labels of all rows together mean; what a person should know of it, a sentence each.
   ///
   /// - Parameter separator: what stands between several labels of a cell; empty finds out, `none` is nothing.
   mutating func settle(separator: String) -> [String] {
+    if separator == Self.ofNumbers {
+      labelsOfCell = cells.names.map { [$0] }
+      return []
+    }
     var notes: [String] = []
     labelsOfCell = split(separator, &notes)
     for (number, labels) in labelsOfCell.enumerated() where labels.count > 1 {

@@ -18,6 +18,8 @@ struct RawChecks {
   var faults: [RawDatasetFault] = []
   private let rows: RawRows?
   private var needsLabels = true
+  /// Whether labels are numbers that are predicted.
+  private var isRegression = false
   private var splitNames: SplitNames?
   /// Whether rows of one id are several samples of a group, as in a table; else only the first is taken.
   private var numbersRepeats = false
@@ -53,6 +55,7 @@ struct RawChecks {
   ) throws {
     guard let rows else { return }
     needsLabels = purpose != .askingUnlabelled
+    isRegression = settings.isRegression
     numbersRepeats = isTable
     rowCount = rows.rows.count
     before.rows = rowCount
@@ -65,7 +68,7 @@ struct RawChecks {
     splitNames = names
     var owners: [UInt64: Int32] = [:]
     for (number, row) in rows.rows.enumerated() {
-      before.classes.formUnion(row.classNames.filter { !$0.isEmpty })
+      if !isRegression { before.classes.formUnion(row.classNames.filter { !$0.isEmpty }) }
       before.modalities.formUnion(row.modalities)
       switch check(row, number, &owners) {
       case .success(let split): samples.append(number, split)
@@ -111,7 +114,9 @@ struct RawChecks {
     }
     let splits = RawSplitting.splits(count: places.count, settings: settings) { index in
       let row = row(index)
-      return .init(id: row.sampleID, stratum: row.classNames.sorted().joined(separator: "|"), group: groups[index])
+      return .init(
+        id: row.sampleID, stratum: settings.isRegression ? "" : row.classNames.sorted().joined(separator: "|"),
+        group: groups[index])
     }
     return zip(places, splits)
   }
@@ -129,7 +134,8 @@ struct RawChecks {
       if split == .validation { count += 1 }
     }
     notes.append(
-      "\(Self.rows(count)) of training held out for validation, by class, with seed \(settings.splitSeed)")
+      "\(Self.rows(count)) of training held out for validation, \(isRegression ? "" : "by class, ")with seed \(settings.splitSeed)"
+    )
   }
 
   private struct Fault: Error {
@@ -196,7 +202,10 @@ struct RawChecks {
     guard row.image != nil || row.text != nil || row.audio != nil else {
       return refuse("has neither a picture nor a text")
     }
-    guard let labels = row.labels ?? (needsLabels ? nil : []) else { return refuse("has no label") }
+    guard let labels = row.labels ?? (needsLabels ? nil : []) else {
+      return refuse(isRegression ? "has no target" : "has no label")
+    }
+    if isRegression, needsLabels, case .refused(let reason) = TargetCell(labels) { return refuse(reason) }
     if labels.contains(where: \.isEmpty) { return refuse("has an empty label") }
     if labels.contains(where: { $0.unicodeScalars.contains(where: \.isHidden) }) {
       return refuse("has a control character in its label")
@@ -258,7 +267,7 @@ struct RawChecks {
       let grouped = seen.hasGroups ? ", each group whole" : ""
       let shares = [1 - validation - test, validation, test].map { "\(Int(($0 * 100).rounded()))" }
       notes.append(
-        "no column says which split a row belongs to: \(shares.joined(separator: "/")) % were drawn by class\(grouped), with seed "
+        "no column says which split a row belongs to: \(shares.joined(separator: "/")) % were drawn\(isRegression ? "" : " by class")\(grouped), with seed "
           + "\(settings.splitSeed)")
     } else if !samples.isEmpty, !samples.indices.contains(where: { samples.split(at: $0) == .validation }) {
       notes.append("no validation rows: nothing is selected, the last epoch counts")
@@ -279,6 +288,7 @@ struct RawChecks {
     if leaked > 0 {
       notes.append("\(Self.rows(leaked)) of the test split also in training, with the same picture and text")
     }
+    guard !isRegression else { return }
     let folded = Dictionary(grouping: seen.labels) { $0.lowercased() }.values.filter { $0.count > 1 }
     for names in folded.map({ $0.sorted() }).sorted(by: { $0[0] < $1[0] }) {
       notes.append("classes that differ only in case: \(names.map { "'\($0)'" }.joined(separator: ", "))")

@@ -27,6 +27,8 @@ public struct RawDataset: Sendable {
   private let order: [String]
   /// Whether some sample has no label or more than one, or the published task says so.
   public let isMultiLabel: Bool
+  /// Whether labels are numbers that are predicted; there are no classes then.
+  public let isRegression: Bool
   /// The rows left out, in the order of the file.
   public let quarantined: [Quarantined]
   /// What a person should know about how the data was read, a sentence each.
@@ -209,12 +211,15 @@ public struct RawDataset: Sendable {
         kinds.formUnion(RawInput.Kind.allCases.filter(sample.has))
         continue
       }
-      found.formUnion(sample.labels)
       kinds.formUnion(RawInput.Kind.allCases.filter(sample.has))
+      if settings.isRegression { continue }
+      found.formUnion(sample.labels)
       isMultiLabel = isMultiLabel || sample.labels.count != 1
     }
-    self.isMultiLabel = isMultiLabel
-    self.classes = order.isEmpty ? Self.ordered(found) : order.filter(found.contains)
+    isRegression = settings.isRegression
+    self.isMultiLabel = isMultiLabel && !settings.isRegression
+    self.classes =
+      order.isEmpty || settings.isRegression ? Self.ordered(found) : order.filter(found.contains)
     self.classNumbers = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, $0) })
     self.modalities = RawInput.Kind.allCases.filter(kinds.contains)
     let faults =
@@ -239,6 +244,12 @@ public struct RawDataset: Sendable {
   public func labelNumbers(of sample: RawSample) -> [Int] {
     sample.labels.compactMap { classNumbers[$0] }.sorted()
   }
+
+  /// The number that is to be predicted of a sample; nil where classes are.
+  public func target(of sample: RawSample) -> Double? { isRegression ? TargetCell(sample.labels).value : nil }
+
+  /// What is predicted, in words: `7 classes`, `a number`.
+  package var answerWords: String { isRegression ? "a number to predict" : "\(classes.count) classes" }
 
   /// The data set without the samples that a closer look refuses, such as those whose picture cannot be decoded.
   ///
@@ -327,9 +338,15 @@ public struct RawDataset: Sendable {
     if modalities.isEmpty { faults.append(.noInputColumn(found: [])) }
     if classes.count > Self.mostClasses { return faults + [.tooManyClasses(classes.count)] }
     guard purpose == .training else { return faults }
-    if classes.count == 1, !isMultiLabel { faults.append(.onlyOneClass(classes[0])) }
+    if !isRegression, classes.count == 1, !isMultiLabel { faults.append(.onlyOneClass(classes[0])) }
     for split in [RawSplit.train, .test] where !has(split) {
       faults.append(.emptySplit(split, hasColumn: hasSplitColumn))
+    }
+    if isRegression {
+      let targets = Set(
+        samples.indices.filter { samples.split(at: $0) == .train }.compactMap { target(of: samples[$0]) })
+      if let only = targets.first, targets.count == 1 { faults.append(.onlyOneTarget(only)) }
+      return faults
     }
     var trained: Set<String> = []
     for place in samples.indices where samples.split(at: place) == .train {

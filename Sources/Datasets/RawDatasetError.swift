@@ -68,6 +68,8 @@ public enum RawDatasetFault: Equatable, Sendable {
   /// Every row was left out.
   case nothingUsable(rows: Int)
   case onlyOneClass(String)
+  /// Of a regression: the target of every training row.
+  case onlyOneTarget(Double)
   case tooManyClasses(Int)
   case emptySplit(RawSplit, hasColumn: Bool)
   /// Classes of other splits that training never sees, with their first rows.
@@ -107,6 +109,7 @@ public enum RawDatasetFault: Equatable, Sendable {
     case .noRows: "there are no rows"
     case .nothingUsable(let rows): "not one of \(rows) rows can be used"
     case .onlyOneClass(let name): "every row has the label '\(name)'"
+    case .onlyOneTarget(let target): "every training row has the target \(target): there is nothing to predict"
     case .tooManyClasses(let count):
       "there are \(count) different labels, more than the \(RawDataset.mostClasses) that are read"
     case .emptySplit(let split, _): "there are no \(split.rawValue) rows"
@@ -182,7 +185,8 @@ public enum RawDatasetFault: Equatable, Sendable {
     case .noRows: nil
     case .nothingUsable: nil
     case .onlyOneClass: "there must be two classes to tell apart"
-    case .tooManyClasses: "is 'label' the column of the classes?"
+    case .onlyOneTarget: "is 'label' the column of the target?"
+    case .tooManyClasses: "is 'label' the column of the classes? --task regression predicts labels as numbers"
     case .emptySplit(let split, let hasColumn):
       hasColumn
         ? "write '\(split.rawValue)' in the column 'split' of some rows, or remove the column to have a split drawn"

@@ -61,7 +61,7 @@ struct RawRows {
       try work.read(table)
       guard work.faults.isEmpty else { break }
     }
-    work.finish(separator: settings.labelSeparator)
+    work.finish(separator: settings.cellSeparator)
     rows = work.rows
     notes += work.notes
     faults = work.faults

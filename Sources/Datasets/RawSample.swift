@@ -160,10 +160,20 @@ public struct RawDatasetSettings: Settings {
   public var pictureSeparator = ""
   /// What members of archives are by their endings, as `jpg=image,txt=text,cls=label`; empty takes the usual.
   public var map = ""
+  /// `regression` where labels are numbers that are predicted; empty: they are classes.
+  public var task = ""
   /// Takes samples of archives also where a member is lacking that others have; it is missing then.
   public var takeIncomplete = false
 
   public init() {}
+}
+
+extension RawDatasetSettings {
+  /// Whether labels are numbers that are predicted.
+  var isRegression: Bool { task.tolerantKey == PredictionTask.regression.rawValue.tolerantKey }
+
+  /// How cells hold several labels; a number is taken as it is.
+  var cellSeparator: String { isRegression ? LabelColumn.ofNumbers : labelSeparator }
 }
 
 extension RawRows.Row {

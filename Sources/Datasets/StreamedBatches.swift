@@ -67,7 +67,7 @@ final class StreamedBatches: BatchFeed {
       places: before..<(before + count), samples: read.samples,
       inputs: PerModality(
         stored.modalities, try zip(stored.values, read.buffers).map { try $1.tensor(count, of: $0) }),
-      labels: try split.labels.indexed(0, by: Tensor(read.samples)))
+      labels: try split.batchLabels.indexed(0, by: Tensor(read.samples)))
     current = loaded
     return loaded
   }

@@ -8,8 +8,11 @@ public struct Evaluator {
   public let task: PredictionTask
   public let metric: Metric
   public let batchSize: Int
+  /// Of a regression, the mean and the standard deviation that targets and outputs are standardized by.
+  public let targets: TargetScale?
 
-  public init(task: PredictionTask, metric: Metric, batchSize: Int = 1024) {
+  public init(task: PredictionTask, metric: Metric, batchSize: Int = 1024, targets: TargetScale? = nil) {
+    self.targets = targets
     self.task = task
     self.metric = metric
     self.batchSize = batchSize
@@ -49,6 +52,8 @@ public struct Evaluator {
 
   /// Every metric of logits [N, C] that the task has, by name; `loss` is the mean loss.
   ///
+  /// Of a regression `mae` and `rmse` are in the target's own unit, and `loss` is of the standardized target.
+  ///
   /// A metric that is not defined on these samples (AUROC with one class only) is left out, unless it is the one asked
   /// for: then its error is thrown.
   ///
@@ -56,6 +61,7 @@ public struct Evaluator {
   public func metrics(
     _ logits: Tensor, _ labels: Tensor, thresholds: [Double]? = nil
   ) throws -> [String: Double] {
+    guard task.hasClasses else { return try metrics(ofNumbers: logits, labels) }
     let classes = logits.shape[1]
     let probabilities: [Double] = try task.probabilities(logits.to(.float64)).array()
     let truth: [Int] = try labels.array()
@@ -80,6 +86,24 @@ public struct Evaluator {
         }
       }
     }
+    return found
+  }
+
+  private func metrics(ofNumbers outputs: Tensor, _ labels: Tensor) throws -> [String: Double] {
+    let (outputs, labels) = (try outputs.to(.float64), try labels.to(.float64))
+    let scale = targets ?? TargetScale(mean: 0, deviation: 1)
+    let predictions = try outputs.array(of: Double.self).map(scale.original)
+    let truth = try labels.array(of: Double.self).map(scale.original)
+    if let row = predictions.firstIndex(where: { !$0.isFinite }) { throw MetricError.notANumber(row: row) }
+    guard let r2 = Metrics.r2(targets: truth, predictions: predictions) else {
+      throw truth.first.map(MetricError.oneTargetOnly) ?? .noSamples
+    }
+    var found = [
+      "loss": try task.loss(outputs, labels).scalar(), Metric.r2.rawValue: r2,
+      "mae": try Metrics.meanAbsoluteError(targets: truth, predictions: predictions),
+      "rmse": try Metrics.rootMeanSquaredError(targets: truth, predictions: predictions),
+    ]
+    found["pearson"] = Metrics.pearson(targets: truth, predictions: predictions)
     return found
   }
 

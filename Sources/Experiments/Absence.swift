@@ -57,7 +57,7 @@ struct Absence {
       let present = all.filter { !absent.contains($0.0) }
       let calibrated = try (present.isEmpty ? all : present).map { modality, logits in
         let logits = try logits / temperatures[modality]
-        return model.task == .multiLabel ? logits : try logits.logSoftmax(-1)
+        return model.task == .multiLabel || !model.task.hasClasses ? logits : try logits.logSoftmax(-1)
       }
       return try Tensor.stack(calibrated).mean(0)
     }
@@ -73,7 +73,7 @@ struct Absence {
     self.method = method
     means = try Self.means(builder, model)
     var temperatures = model.modalities.map { _ in 1.0 }
-    if method is any TrainsUnimodalClassifiers, let validation = set.validation {
+    if method is any TrainsUnimodalClassifiers, set.manifest.task.hasClasses, let validation = set.validation {
       let (logits, labels) = try evaluator.allLogits(model, builder.prepared(validation)) {
         try $0.unimodal().values
       }

@@ -133,7 +133,7 @@ extension Experiment {
     let likeness = Likeness(
       prints: inputs, settings: settings.compare, threads: settings.threads, stop: stop, events: events)
     var data = try RawDataset(at: location, settings: settings.data, alike: likeness.function)
-    events(.phase("Data", "\(data.name) · \(grouped(data.samples.count)) samples, \(data.classes.count) classes"))
+    events(.phase("Data", "\(data.name) · \(grouped(data.samples.count)) samples, \(data.answerWords)"))
     let samples = data.samples
     var looks: [RawInput.Kind: [String: Result<GuardedSamples.Print, Diagnosis>]] = [:]
     for kind in data.modalities where kind != .text {

@@ -15,14 +15,16 @@ extension FeatureSet {
     return counts.map { Double($0) / Double(max(numbers.count, 1)) }
   }
 
-  /// The best constant prediction by the classes' shares in training.
+  /// The best constant prediction by the classes' shares in training, or by the targets' mean.
   func constant() throws -> ConstantPrediction {
-    ConstantPrediction(task: manifest.task, metric: manifest.metric, shares: try shares(of: train.labels))
+    if let targets { return ConstantPrediction(mean: targets.mean) }
+    return ConstantPrediction(task: manifest.task, metric: manifest.metric, shares: try shares(of: train.labels))
   }
 
   /// What it says of the test split.
   func constantPredictions() throws -> Predictions {
     guard let test else { throw MetricError.noSamples }
+    if targets != nil { return try constant().predictions(ofTargets: test.labels.array()) }
     return try constant().predictions(test.labels.array())
   }
 
@@ -31,6 +33,7 @@ extension FeatureSet {
   /// It is told where the best constant prediction by the test split's own shares would score 5 points more.
   func shiftNote() throws -> String? {
     guard let test else { return nil }
+    if let targets { return try shiftNote(targets, test) }
     let (own, other) = (try constant(), try shares(of: test.labels))
     let truth: [Int] = try test.labels.array()
     let best = ConstantPrediction(task: manifest.task, metric: manifest.metric, shares: other)
@@ -44,12 +47,24 @@ extension FeatureSet {
   }
 }
 
+extension FeatureSet {
+  /// The same of a regression, where the mean of the training targets has an R² below −5 %.
+  private func shiftNote(_ scale: TargetScale, _ test: FeatureSplit) throws -> String? {
+    guard let score = try constant().score(test.labels), score <= -0.05 else { return nil }
+    let mean = try test.labels.to(.float64).mean().scalar()
+    return
+      "the target is distributed differently in the test split: its mean is \(String(format: "%.4g", scale.mean)) in "
+      + "training and \(String(format: "%.4g", mean)) there. The constant prediction of the training split has an R² of "
+      + String(format: "%.1f %%", 100 * score)
+  }
+}
+
 extension Experiment {
   /// Enters the row of the constant prediction into a comparison, and what must be said of the classes' shares.
   static func enterConstant(_ results: inout ComparisonResults, _ set: FeatureSet) throws {
     guard let test = set.test else { return }
     let constant = try set.constant()
-    if let score = try constant.score(test.labels.array()) {
+    if let score = try constant.score(test.labels) {
       results.enter(Constant(score: score, says: constant.words(set.manifest.classes)))
     }
     if let note = try set.shiftNote() { results.notes.append(note) }

@@ -232,6 +232,7 @@ private struct DiagnosisWork {
     var bootstrap = Bootstrap(samples: samples)
     for condition in conditions {
       bootstrap.add("score:\(condition)", try trials.map { try $0.measure(under: condition) })
+      guard manifest.task.hasClasses else { continue }
       bootstrap.add(
         "error:\(condition)", try trials.map { try $0.predictions(under: condition).weightedCalibrationError() })
       bootstrap.add("sure:\(condition)", try trials.map { try $0.predictions(under: condition).weightedOverconfidence })
@@ -312,7 +313,7 @@ private struct DiagnosisWork {
       transfer: ModelDiagnosis.Transfer(
         impaired: byName(impaired, "transfer"), best: names[best], chosenBy: chosenBy, fused: estimate("fused")),
       calibration: Dictionary(
-        conditions.map { condition in
+        (manifest.task.hasClasses ? conditions : []).map { condition in
           (
             condition,
             ModelDiagnosis.Calibration(
@@ -322,10 +323,12 @@ private struct DiagnosisWork {
       gradients: ModelDiagnosis.Gradients(
         conflict: trainingMean("probe.conflict") ?? trainingMean("conflict"),
         cosine: trainingMean("probe.cosine") ?? trainingMean("cosine"), updates: updates),
-      reliance: try ModelReliance(trials, alone: Array(zip(names, alone))),
+      reliance: try ModelReliance(trials, alone: manifest.task.hasClasses ? Array(zip(names, alone)) : []),
       evidence: try trials[0].evidence(
         tables[0], parting: partings.first, alone: aloneNamed, samples: request.samples),
       notes: notes)
+    // Swaps, grids and bits are of class probabilities, and so are the parts of telling samples.
+    guard manifest.task.hasClasses else { return found }
     try checkStop()
     events(.phase("Auditing", "swapped inputs, sums of what each modality says, bits that each holds"))
     found.audit = try ModelTable.audited(
@@ -429,6 +432,11 @@ private struct DiagnosisWork {
     if let file = try? SafeTensors(reading: url), file.metadata["key"] == key, let test,
       hasValidation == (file.entry("validation") != nil)
     {
+      if set.targets != nil {
+        return ModelTable.Probed(
+          test: try Predictions(targets: test.labels.array(), answers: file.tensor("probabilities").array()),
+          validation: hasValidation ? try file.tensor("validation").array() : nil)
+      }
       return ModelTable.Probed(
         test: try Predictions(
           task: set.manifest.task, classes: set.manifest.classes.count, truth: test.labels.array(),
@@ -440,7 +448,7 @@ private struct DiagnosisWork {
     try Diagnosis.placing(folder) {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
-    let classes = set.manifest.classes.count
+    let classes = set.manifest.outputs
     try SafeTensors.write(
       [("probabilities", try Tensor(found.test.probabilities, shape: [found.test.count, classes]))]
         + (found.test.thresholds.map { [("thresholds", try Tensor($0))] } ?? [])

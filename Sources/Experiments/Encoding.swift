@@ -30,7 +30,7 @@ public struct EncodeSettings: Settings {
 
   private static let later = [
     "columns", "encoding", "delimiter", "label_separator", "labels", "split_names", "picture_separator", "map",
-    "take_incomplete",
+    "take_incomplete", "task",
   ].map { "data.\($0)" }
 }
 
@@ -178,7 +178,7 @@ private final class EncodingWork {
     if settings.threads > 0 { Runtime.setThreads(settings.threads) }
     let likeness = Likeness(settings: .init(), threads: settings.threads, stop: stop, events: events)
     var data = try RawDataset(at: request.raw, settings: settings.data, alike: likeness.function)
-    events(.phase("Data", "\(data.name) · \(grouped(data.samples.count)) samples, \(data.classes.count) classes"))
+    events(.phase("Data", "\(data.name) · \(grouped(data.samples.count)) samples, \(data.answerWords)"))
     if !request.allowLoss, let loss = data.loss { throw loss }
     try checkScore(of: data)
     guard !request.flip || data.modalities.contains(.image) else {
@@ -731,8 +731,15 @@ private final class EncodingWork {
     return manifest?.about[path: "key"]?.stringValue
   }
 
-  /// [N] int64, or [N, C] uint8.
+  /// [N] int64, or [N, C] uint8, or of a regression [N] float64.
   private func labels(_ samples: RawSamples, _ data: RawDataset) -> SafeTensors.Portions {
+    if data.isRegression {
+      return SafeTensors.Portions("labels", .float64, [samples.count]) { body in
+        for sample in samples {
+          try withUnsafeBytes(of: (data.target(of: sample) ?? .nan).bitPattern.littleEndian, body)
+        }
+      }
+    }
     let shape = [samples.count] + (data.isMultiLabel ? [data.classes.count] : [])
     return SafeTensors.Portions("labels", data.isMultiLabel ? .uint8 : .int64, shape) { body in
       for sample in samples {
@@ -787,6 +794,7 @@ private final class EncodingWork {
       }
       return metric
     }
+    if data.isRegression { return (.regression, asked ?? .r2) }
     let task: PredictionTask =
       data.isMultiLabel ? .multiLabel : (data.classes.count == 2 && asked == .auroc ? .binary : .singleLabel)
     return (task, asked ?? DatasetManifest.usualMetric(task))

@@ -103,10 +103,7 @@ extension Experiment {
         [try predict(outputs)] + (withHeads ? try outputs.unimodal().values : [])
       }
       metrics[name] = try scoring("the test split under '\(name)'", of: set) {
-        trial.keep(
-          try Predictions(
-            task: set.manifest.task, logits: logits[0], labels: labels, thresholds: builder.thresholds),
-          under: name)
+        trial.keep(try trial.predictions(logits[0], labels, of: split), under: name)
         var found = try evaluator.metrics(logits[0], labels, thresholds: builder.thresholds)
         scores[name] = try evaluator.score(found)
         for (modality, unimodal) in zip(model.modalities, logits.dropFirst()) {

@@ -31,6 +31,8 @@ extension Experiment {
     let (configuration, _) = try resolve(
       method: request.method, seed: request.seed, files: request.files, settings: request.settings)
     let entry = try MethodRegistry.entry(configuration.methodName)
+    try entry.requirements.check(task, method: entry.card.name)
+    try RunBuilder.checkLoss(configuration.training, task, place: nil)
     let weights = try SafeTensors(reading: request.weights)
     let modalities = try modalities(of: weights, asked: request.modalities, fusion: configuration.model.fusion)
     guard entry.card.modalities.admits(modalities.count) else {
@@ -197,6 +199,14 @@ extension Experiment {
         throw refuse("'labels' has the shape \(labels.shape), expected [\(count), \(model.classes)]")
       }
       return Batch(samples: Array(0..<count), inputs: inputs, labels: labels)
+    }
+    if model.task == .regression {
+      guard labels.shape == [count], model.classes == 1 else {
+        throw refuse(
+          "a regression has one output and 'labels' of shape [\(count)], there are \(model.classes) outputs and labels of "
+            + "shape \(labels.shape)")
+      }
+      return Batch(samples: Array(0..<count), inputs: inputs, labels: try labels.to(.float64))
     }
     let values: [Int] = try labels.array()
     guard labels.rank == 1, values.allSatisfy({ (0..<model.classes).contains($0) }) else {

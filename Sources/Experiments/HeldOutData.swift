@@ -10,7 +10,7 @@ import Torch
 /// The test split and its conditions are the same files. Which samples are held out depends on the labels and on nothing
 /// else, so that the same data gives the same split.
 enum HeldOutData {
-  /// Of each class, or of all samples where these have several labels.
+  /// Of each class, or of all samples where these have several labels, or a number.
   static let share = 0.15
 
   /// Makes the set in a folder, or finds it there.
@@ -52,7 +52,7 @@ enum HeldOutData {
   /// The numbers of the training samples that are held out, ascending.
   static func heldOut(_ set: FeatureSet) throws -> [Int] {
     let groups: [[Int]]
-    if set.manifest.task == .multiLabel {
+    if set.manifest.task == .multiLabel || !set.manifest.task.hasClasses {
       groups = [Array(0..<set.train.count)]
     } else {
       let labels: [Int] = try set.train.labels.array()

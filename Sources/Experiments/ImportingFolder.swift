@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import Multimodal
 import Records
 
 /// The folder that a feature set is made in.
@@ -61,7 +62,9 @@ struct ImportFolder {
     let modalities = earlier.modalities.joined(separator: ", ")
     throw Diagnosis(
       "the folder holds another import", place: out.relativePath,
-      found: ["'\(earlier.name)': \(modalities), \(earlier.classes.count) classes"],
+      found: [
+        "'\(earlier.name)': \(modalities), \(earlier.task.hasClasses ? "\(earlier.classes.count) classes" : earlier.task.rawValue)"
+      ],
       remedy: "choose another --out, or --again to replace it", exitStatus: .usage)
   }
 

@@ -11,6 +11,8 @@ struct ImportLabels {
     case one([Int])
     /// [N, C], row by row.
     case many([UInt8])
+    /// [N]: the target of each row.
+    case numbers([Double])
   }
 
   let task: PredictionTask
@@ -37,6 +39,16 @@ struct ImportLabels {
     count = array.shape.first ?? 0
     guard count > 0 else { throw reader.wrong("'\(array.name)' holds no labels") }
 
+    if given == .regression {
+      (task, classes, metric) = (.regression, [], asked ?? .r2)
+      values = .numbers(try Self.targets(array, reader))
+      if let fault = DatasetManifest.fault(metric, of: task) { throw Diagnosis(fault, exitStatus: .usage) }
+      guard request.classes.isEmpty else {
+        throw Diagnosis("a regression has no classes", remedy: "leave --classes out", exitStatus: .usage)
+      }
+      notes = reader.notes.filter { !$0.hasPrefix("the classes are named") }
+      return
+    }
     let isList = array.column.count == 1 && !(given == .multiLabel && array.shape.count == 2)
     if isList {
       guard given != .multiLabel else {
@@ -70,6 +82,10 @@ struct ImportLabels {
       }
     }
     metric = asked ?? DatasetManifest.usualMetric(task)
+    if let fault = DatasetManifest.fault(metric, of: task) {
+      throw Diagnosis(
+        fault, remedy: "--task regression predicts the labels as numbers", exitStatus: .usage)
+    }
     notes = reader.notes
     if task != .multiLabel, classes.count < 2 { throw reader.wrong("every row has the label '\(classes[0])'") }
     if task == .binary, classes.count != 2 {
@@ -86,10 +102,11 @@ struct ImportLabels {
     }
   }
 
-  /// The labels of some rows, [n] int64 or [n, C] uint8.
+  /// The labels of some rows, [n] int64 or [n, C] uint8, or targets [n] float64.
   func tensor(_ rows: [Int]) throws -> Tensor {
     switch values {
     case .one(let labels): try Tensor(rows.map { labels[$0] })
+    case .numbers(let targets): try Tensor(rows.map { targets[$0] })
     case .many(let table):
       try Tensor(
         rows.flatMap { table[$0 * classes.count..<($0 + 1) * classes.count] }, shape: [rows.count, classes.count])
@@ -114,15 +131,34 @@ struct ImportLabels {
     return (0..<count).map { row in labels(row).min { (counts[$0], $0) < (counts[$1], $1) } ?? classes.count }
   }
 
+  /// The target of a row; nil where it has classes.
+  func target(_ row: Int) -> Double? { if case .numbers(let targets) = values { targets[row] } else { nil } }
+
+  /// What each row of an array says where a number is predicted.
+  static func targetCells(_ array: ImportArray) throws -> [TargetCell] {
+    array.kind == .text ? try array.strings().map { TargetCell($0) } : try array.doubles().map { TargetCell($0) }
+  }
+
+  /// Those of rows that all have one.
+  private static func targets(_ array: ImportArray, _ reader: Reader) throws -> [Double] {
+    guard array.column.count == 1 else {
+      throw reader.wrong(
+        "the task regression predicts one number a sample, '\(array.name)' has the shape \(array.shape)",
+        remedy: "import one column of it")
+    }
+    return try targetCells(array).map { $0.value ?? .nan }
+  }
+
   /// The classes of a row.
   func labels(_ row: Int) -> [Int] {
     switch values {
     case .one(let labels): [labels[row]]
+    case .numbers: []
     case .many(let table): classes.indices.filter { table[row * classes.count + $0] == 1 }
     }
   }
 
-  private static func task(named name: String) throws -> PredictionTask {
+  static func task(named name: String) throws -> PredictionTask {
     guard let task = PredictionTask.allCases.first(where: { $0.rawValue.tolerantKey == name.tolerantKey }) else {
       throw UnknownChoice(found: name, allowed: PredictionTask.allCases.map(\.rawValue))
     }
@@ -209,7 +245,7 @@ extension ImportLabels {
       guard bad.isEmpty else {
         throw wrong(
           "labels are classes, '\(array.name)' is not a whole number in \(ImportRows.words(bad))",
-          remedy: "make classes of them first, such as labels >= 0")
+          remedy: "--task regression predicts them as numbers; or make classes of them first, such as labels >= 0")
       }
       return values.map { Int($0) }
     }

@@ -27,7 +27,13 @@ struct ImportedRows {
     let names = try choice.classNames.map(arrays.load)
     var reasons: [Int: String] = [:]
     func refuse(_ rows: [Int], _ reason: String) { for row in rows { reasons[row] = reasons[row] ?? reason } }
-    refuse(try given.missingRows(), "has no label")
+    let isRegression = try request.task.map(ImportLabels.task(named:)) == .regression
+    if isRegression, given.column.count == 1 {
+      for (row, cell) in try ImportLabels.targetCells(given).enumerated() {
+        if case .refused(let reason) = cell { refuse([row], reason) }
+      }
+    }
+    refuse(try given.missingRows(), isRegression ? "has no target" : "has no label")
     let labelled = (0..<count).filter { reasons[$0] == nil }
     // Before the features are read, which may take long.
     let all = try labelled.isEmpty ? nil : ImportLabels(request, given.keeping(labelled), names: names)
@@ -79,7 +85,9 @@ struct ImportedRows {
     guard ids != nil || groups != nil else { return nil }
     return rows.map { row in
       SampleOrigin(
-        id: ids?[row] ?? "\(places[row])", label: labels.labels(row).map { labels.classes[$0] }, group: groups?[row])
+        id: ids?[row] ?? "\(places[row])",
+        label: labels.target(row).map { ["\($0)"] } ?? labels.labels(row).map { labels.classes[$0] },
+        group: groups?[row])
     }
   }
 }

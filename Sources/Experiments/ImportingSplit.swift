@@ -70,7 +70,7 @@ struct ImportSplit {
     }
     self.init(Self.completed(places, labels))
     notes = [
-      "there is no split: 70 % for training, 10 % for validation and 20 % for testing were drawn, stratified by class, "
+      "there is no split: 70 % for training, 10 % for validation and 20 % for testing were drawn\(labels.task.hasClasses ? ", stratified by class," : "") "
         + "from the seed \(seed)"
     ]
   }
@@ -84,7 +84,7 @@ struct ImportSplit {
     let order = [RawSplit.train, .validation, .test]
     self.init(Self.completed(splits.map { order.firstIndex(of: $0) ?? 0 }, labels, groups))
     notes = [
-      "there is no split: 70 % for training, 10 % for validation and 20 % for testing were drawn by class, each of "
+      "there is no split: 70 % for training, 10 % for validation and 20 % for testing were drawn\(labels.task.hasClasses ? " by class" : ""), each of "
         + "\(Set(groups).count) groups whole, from the seed \(seed)"
     ]
   }

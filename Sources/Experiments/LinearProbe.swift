@@ -7,7 +7,7 @@ import Records
 import Torch
 import TorchNN
 
-/// A linear classifier on a model's embedding of one modality, which stays as it is: what of the modality the model kept.
+/// A linear classifier, or a linear regression, on a model's embedding of one modality, which stays as it is: what of the modality the model kept.
 ///
 /// Embeddings are brought to mean 0 and standard deviation 1 over the training split. It is trained with Adam for as many
 /// epochs, in batches of the size, that the run had; the epoch is chosen by validation loss where there is such a split.
@@ -28,15 +28,15 @@ struct LinearProbe {
     let spread = try ((raw - mean) * (raw - mean)).mean(0, keeping: true).squareRoot() + 1e-6
     func standardized(_ split: FeatureSplit) throws -> Tensor { try (embeddings(split) - mean) / spread }
     let inputs = try (raw - mean) / spread
-    let labels = set.train.labels
+    let labels = set.train.batchLabels
     let task = set.manifest.task
 
     let store = ParameterStore(random: builder.random, elementType: builder.elementType)
     let layer = try Linear(
-      store.root / "probe" / modality.name, in: inputs.shape[1], out: set.manifest.classes.count)
+      store.root / "probe" / modality.name, in: inputs.shape[1], out: set.manifest.outputs)
     _ = try store.flat()
     let optimizer = try Adam(store)
-    let held = try set.validation.map { (try standardized($0), $0.labels) }
+    let held = try set.validation.map { (try standardized($0), $0.batchLabels) }
     var best: (loss: Double, weights: Tensor)?
     for epoch in 0..<training.epochs {
       let plan = SamplingPlan.shuffled(set.train.count, builder.random, epoch: epoch)
@@ -63,7 +63,8 @@ struct LinearProbe {
       return probabilities
     }
     return ModelTable.Probed(
-      test: try Predictions(task: task, logits: logits, labels: test.labels, thresholds: thresholds),
+      test: try set.targets.map { try Predictions(outputs: logits, targets: test.labels, scale: $0) }
+        ?? Predictions(task: task, logits: logits, labels: test.labels, thresholds: thresholds),
       validation: onValidation)
   }
 

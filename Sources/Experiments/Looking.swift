@@ -55,7 +55,8 @@ extension Experiment {
       let widths = zip(set.manifest.modalities, set.forms).map { "\($0) \($1.words)" }
       return [
         "a feature set: \(widths.joined(separator: ", "))", "samples: \(counts.joined(separator: ", "))",
-        "classes: \(few(set.manifest.classes)); \(set.manifest.task.rawValue), scored by \(set.manifest.metric.rawValue)",
+        (set.manifest.task.hasClasses ? "classes: \(few(set.manifest.classes)); " : "target: a number; ")
+          + "\(set.manifest.task.rawValue), scored by \(set.manifest.metric.rawValue)",
         next("diagnose", place),
       ]
     } catch {
@@ -100,13 +101,25 @@ extension Experiment {
       "rows: \(grouped(samples.count)) that can be used"
         + (data.quarantined.isEmpty ? "" : ", \(grouped(data.quarantined.count)) that cannot")
         + (isDrawn ? "; the split is to be drawn" : "; \(words.joined(separator: ", "))"))
-    lines.append("classes: \(few(data.classes))" + (data.isMultiLabel ? ", several to a sample" : ", one to a sample"))
+    lines.append(
+      data.isRegression
+        ? targetWords(data)
+        : "classes: \(few(data.classes))" + (data.isMultiLabel ? ", several to a sample" : ", one to a sample"))
     let having = data.modalities.map { kind in
       let count = samples.count { $0.has(kind) }
       return count == samples.count ? kind.rawValue : "\(kind.rawValue) in \(grouped(count))"
     }
     lines.append("inputs: \(having.joined(separator: ", "))")
     return lines
+  }
+
+  /// What numbers are to be predicted: `target: a number from 1 to 5, 3.2 on average`.
+  private static func targetWords(_ data: RawDataset) -> String {
+    let targets = data.samples.compactMap { data.target(of: $0) }
+    func short(_ number: Double) -> String { String(format: "%.4g", number) }
+    guard let low = targets.min(), let high = targets.max() else { return "target: a number" }
+    return "target: a number from \(short(low)) to \(short(high)), "
+      + "\(short(targets.reduce(0, +) / Double(targets.count))) on average"
   }
 
   /// What a person should look at, the most at once; the findings say the rest.
@@ -128,7 +141,7 @@ extension Experiment {
     let named: [(String, String?)] = [
       ("--layout", request.layout), ("--variant", request.variant), ("--columns", table.columns),
       ("--encoding", table.encoding), ("--delimiter", table.delimiter), ("--label-separator", table.labelSeparator),
-      ("--labels", table.labels), ("--split-names", table.splitNames),
+      ("--labels", table.labels), ("--split-names", table.splitNames), ("--task", table.task),
     ]
     return named.flatMap { name, value in value.map { [name, quoted($0)] } ?? [] }
   }

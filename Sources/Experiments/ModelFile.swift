@@ -9,8 +9,9 @@ import TorchNN
 
 /// A finished run's model: weights, what they mean, and what stands for a modality that is not there.
 ///
-///     weights.safetensors   the parameters; the header says modalities, classes, task, metric and method, and how
-///                           encoders are built that were trained with the model
+///     weights.safetensors   the parameters; the header says modalities, classes, task, metric and method, how encoders
+///                           are built that were trained with the model, and, of a regression, the mean and the standard
+///                           deviation that its target was standardized by
 ///     method.safetensors    what the method remembers for prediction, where it does
 ///     missing.safetensors   the features of a missing modality, [1, D] each
 ///     encoders/             fitted encoders, copied from the feature set
@@ -26,6 +27,9 @@ enum ModelFile {
       "classes": Tree.list(manifest.classes.map(Tree.string)).json(), "task": manifest.task.rawValue,
       "metric": manifest.metric.rawValue, "method": builder.configuration.methodName,
     ]
+    if let targets = builder.data.set.targets {
+      metadata["targets"] = try Tree(encoding: targets, keys: .asNamed).json()
+    }
     for (modality, encoder) in builder.encoders {
       metadata["\(modality.encoder)"] = try Tree(encoding: encoder.form, keys: .asNamed).json()
     }

@@ -111,6 +111,14 @@ final class ModelTrial {
 
   private func predictions(on split: FeatureSplit, told absent: Set<Modality>) throws -> Predictions {
     let (logits, labels) = try builder.evaluator.logits(model, builder.prepared(split), rule(told: absent))
+    return try predictions(logits, labels, of: split)
+  }
+
+  /// Predictions of logits on a split, whose labels these are as batches have them.
+  func predictions(_ logits: Tensor, _ labels: Tensor, of split: FeatureSplit) throws -> Predictions {
+    if let targets = set.targets {
+      return try Predictions(outputs: logits, targets: split.labels, scale: targets)
+    }
     return try Predictions(
       task: set.manifest.task, logits: logits, labels: labels, thresholds: builder.thresholds)
   }
@@ -160,7 +168,7 @@ final class ModelTrial {
       var missing: [String: Double] = [:]
       for modality in modalities { missing[modality.name] = try validationScore(without: [modality]) }
       var shapley: [String: Double]?
-      if modalities.count <= ModalityValues.mostModalities, let nothing = try set.constant().score(labels.array()) {
+      if modalities.count <= ModalityValues.mostModalities, let nothing = try set.constant().score(labels) {
         let worths = try (0...everything).map { present in
           let absent = Set(modalities.indices.filter { present >> UInt64($0) & 1 == 0 }.map { modalities[$0] })
           return try present == 0 ? nothing : validationScore(without: absent)
@@ -181,8 +189,9 @@ final class ModelTrial {
   }
 
   /// How probabilities are to be read with everything there and with each modality missing or absent; nil without
-  /// validation.
+  /// validation, and of a regression.
   func calibration() throws -> [String: Calibration]? {
+    guard set.manifest.task.hasClasses else { return nil }
     var found: [String: Calibration] = [:]
     let kinds = modalities.count > 1 ? [Condition.missing, Condition.absent] : []
     let impaired = kinds.flatMap { kind in modalities.map { ("\($0.name)-\(kind)", Set([$0])) } }
@@ -193,24 +202,25 @@ final class ModelTrial {
         temperature: try Temperature.fitted(logits, labels, task: set.manifest.task), samples: labels.shape[0])
       if set.test != nil {
         let test = try predictions(under: condition)
-        calibration.error = test.reliability.error
-        calibration.calibratedError = try test.tempered(calibration.temperature).reliability.error
+        calibration.error = test.reliability?.error
+        calibration.calibratedError = try test.tempered(calibration.temperature).reliability?.error
       }
       found[condition] = calibration
     }
     return found
   }
 
-  /// The score of a set of modalities, and the probability that each sample's truth is given.
+  /// The score of a set of modalities, and what each sample is worth: the probability that its truth is given.
   private func worth(_ present: UInt64) throws -> [Double] {
     if let found = worths[present] { return found }
     let predictions = try predictions(present: present)
     let weighted = WeightedScore(predictions, metric: set.manifest.metric)
     guard let score = weighted([Double](repeating: 1, count: predictions.count)) else {
-      throw MetricError.oneClassOnly(label: predictions.truth.first ?? 0)
+      throw predictions.targets.first.map(MetricError.oneTargetOnly)
+        ?? .oneClassOnly(label: predictions.truth.first ?? 0)
     }
     measures[present] = weighted
-    let found = [score] + (0..<predictions.count).map(predictions.trueProbability)
+    let found = [score] + predictions.worths
     worths[present] = found
     return found
   }
@@ -236,7 +246,8 @@ final class ModelTrial {
       (values, errors, permutations) = (sampled.values, sampled.standardErrors, count)
     }
     let full = try predictions(under: Condition.full)
-    let members = (0..<full.classes).map { label in (0..<full.count).filter { full.labels(of: $0).contains(label) } }
+    let classes = full.task.hasClasses ? full.classes : 0
+    let members = (0..<classes).map { label in (0..<full.count).filter { full.labels(of: $0).contains(label) } }
     func byName<Value>(_ value: (Int) -> Value) -> [String: Value] {
       Dictionary(names.enumerated().map { ($1, value($0)) }, uniquingKeysWith: { first, _ in first })
     }
@@ -298,7 +309,13 @@ final class ModelTrial {
     try SafeTensors.write(
       [("labels", labels)]
         + all.map { name, predictions in
-          (name, try Tensor(predictions.probabilities.map(Float.init), shape: [full.count, full.classes]))
+          let shape = [full.count, full.classes]
+          let numbers = predictions.probabilities
+          // Numbers in a unit of their own are kept as they are: float32 would round them.
+          return (
+            name,
+            try full.task.hasClasses ? Tensor(numbers.map(Float.init), shape: shape) : Tensor(numbers, shape: shape)
+          )
         },
       metadata: ["format": "seesaw-predictions/1", "task": set.manifest.task.rawValue], to: folder.predictions)
     try folder.write(evidence(table, parting: parting))

@@ -14,10 +14,16 @@ public final class Predictor {
   private let method: any BalancingMethod
   /// The names of the classes, in the model's order.
   public let classes: [String]
+  /// Whether a number is predicted, and no class.
+  public var isRegression: Bool { targets != nil }
   /// How many frames stood for a clip in the data that it was trained on; nil where there were no clips.
   public let clipFrames: Int?
   private let metric: String
   private let scores: [String: Double]
+  /// By condition, then name: of a regression the errors in the target's unit.
+  private let metrics: [String: [String: Double]]
+  /// Of a regression, what the target was standardized by.
+  private let targets: TargetScale?
   private let calibration: [String: Calibration]
   /// Of several labels, the probability above which each is predicted; nil: one half.
   private let thresholds: [Double]?
@@ -65,6 +71,17 @@ public final class Predictor {
       throw Diagnosis(
         "the weights do not say what they predict", place: folder.weights.relativePath, exitStatus: .input)
     }
+    targets = try weights.metadata["targets"].map {
+      try Tree(json: $0, place: "\(weights.path): targets").decode(TargetScale.self, keys: .asNamed)
+    }
+    guard (targets != nil) == !task.hasClasses, targets.map({ $0.mean.isFinite && $0.deviation.isFinite }) ?? true
+    else {
+      throw Diagnosis(
+        task.hasClasses
+          ? "the weights say of a task with classes how its target was standardized"
+          : "the weights do not say how the target was standardized", place: folder.weights.relativePath,
+        exitStatus: .input)
+    }
     let faults = DatasetManifest.faults(
       modalities: record.data.modalities, classes: record.data.classes, task: task)
     guard faults.isEmpty else {
@@ -90,7 +107,7 @@ public final class Predictor {
         modalities, zip(modalities, shapes).map { trained[$0]?.input ?? .features(width: $1[1]) })
       model = try MultimodalModel(
         modalities: modalities, inputWidths: shapes.map { $0[1] }, embeddingWidths: shapes.map { $0[0] },
-        classes: record.data.classes.count, task: task, store: store,
+        classes: task.hasClasses ? record.data.classes.count : 1, task: task, store: store,
         encoders: trained.mapValues(TrainedNetwork.init), fusion: RunBuilder.fusion(configuration.model))
       let fresh = try MethodRegistry.entry(configuration.methodName)(configuration.methodSettings)
       try RunBuilder.addParameters(of: fresh, to: model)
@@ -108,6 +125,7 @@ public final class Predictor {
     let evaluation = try folder.readEvaluation()
     metric = evaluation.metric
     scores = evaluation.scores
+    metrics = task.hasClasses ? [:] : evaluation.metrics
     thresholds = record.thresholds.flatMap { $0.count == record.data.classes.count ? $0 : nil }
     calibration = (record.calibration ?? [:]).filter { $1.temperature.isFinite && $1.temperature > 0 }
     let missingFile = try SafeTensors(reading: run.appending(path: "missing.safetensors"))
@@ -330,7 +348,7 @@ public final class Predictor {
         ?? Experiments.prediction(of: method, absent: absent)(outputs)).to(.float64)
       func rowwise(_ logits: Tensor) throws -> [ArraySlice<Double>] {
         let values: [Double] = try model.task.probabilities(logits).array()
-        return rows.indices.map { values[($0 * classes.count)..<(($0 + 1) * classes.count)] }
+        return rows.indices.map { values[($0 * model.classes)..<(($0 + 1) * model.classes)] }
       }
       let known = condition(absent).flatMap { calibration[$0] }
       var reliance: [String: [Double]]?
@@ -356,6 +374,17 @@ public final class Predictor {
   private func prediction(
     _ id: String?, _ probabilities: [Double], _ calibrated: [Double]?, _ absent: Set<Modality>
   ) -> Prediction {
+    if let targets {
+      let condition = condition(absent)
+      let score = condition.flatMap { scores[$0] }
+      var found = Prediction(
+        id: id, value: probabilities.first.map(targets.original), labels: [], probabilities: [:],
+        present: model.modalities.filter { !absent.contains($0) }.map(\.name),
+        condition: score == nil ? nil : condition, score: score, metric: metric)
+      found.mae = condition.flatMap { metrics[$0]?["mae"] }
+      found.rmse = condition.flatMap { metrics[$0]?["rmse"] }
+      return found
+    }
     let order = probabilities.indices.sorted { (-probabilities[$0], $0) < (-probabilities[$1], $1) }
     let chosen =
       model.task == .multiLabel

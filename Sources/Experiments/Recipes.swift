@@ -1,5 +1,6 @@
 import Balancing
 import Datasets
+import Multimodal
 public import Foundation
 public import Records
 
@@ -24,8 +25,11 @@ extension ComparisonRow {
     let set = try FeatureSet(at: data)
     var rows: [ComparisonRow] = []
     var leftOut: [String] = []
+    var needClasses: [String] = []
     for entry in MethodRegistry.entries {
-      if !entry.card.modalities.admits(set.modalities.count) {
+      if !set.manifest.task.hasClasses, entry.requirements.needsClasses != nil {
+        needClasses.append(entry.card.name)
+      } else if !entry.card.modalities.admits(set.modalities.count) {
         leftOut.append("'\(entry.card.name)' is left out: it needs \(entry.card.modalities.words) modalities")
       } else if entry.requirements.validation || entry.requirements.validationByDefault, set.validation == nil {
         leftOut.append("'\(entry.card.name)' is left out: it needs a validation split")
@@ -35,6 +39,11 @@ extension ComparisonRow {
           ComparisonRow(
             label: entry.card.name, method: entry.card.name, settings: modulates ? ["method.modulate=step"] : []))
       }
+    }
+    if !needClasses.isEmpty {
+      leftOut.append(
+        "left out, as they need classes and the task is a regression: \(needClasses.joined(separator: ", ")) "
+          + "('seesaw methods NAME' says why)")
     }
     return (rows, leftOut)
   }

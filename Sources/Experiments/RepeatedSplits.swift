@@ -91,7 +91,8 @@ struct RepeatedSplits {
     /// The rows of each split, ascending.
     func divided(_ number: Int) throws -> [(name: String, rows: [Int])] {
       let classes: [Int] =
-        try set.manifest.task == .multiLabel ? [Int](repeating: 0, count: count) : labels.to(.int64).array()
+        try set.manifest.task == .multiLabel || !set.manifest.task.hasClasses
+        ? [Int](repeating: 0, count: count) : labels.to(.int64).array()
       var wanted = splits.map { _ in [Int: Int]() }
       var start = 0
       for (place, split) in splits.enumerated() {

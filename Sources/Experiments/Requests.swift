@@ -120,6 +120,8 @@ public struct TableRequest: Sendable, Equatable {
   public var labels: String?
   /// Which names of splits mean what: `train=0+1,validation=2,test=3`.
   public var splitNames: String?
+  /// `regression` where labels are numbers that are predicted; nil: they are classes.
+  public var task: String?
 
   public init() {}
 
@@ -134,6 +136,7 @@ public struct TableRequest: Sendable, Equatable {
     settings.labelSeparator = labelSeparator ?? settings.labelSeparator
     settings.labels = labels ?? settings.labels
     settings.splitNames = splitNames ?? settings.splitNames
+    settings.task = task ?? settings.task
     return settings
   }
 }
@@ -305,9 +308,11 @@ public struct GradientReport: Sendable, Codable, Equatable {
 /// A prediction, and how far it may be trusted.
 public struct Prediction: Sendable, Codable, Equatable {
   public var id: String?
-  /// The most probable class; every class above its threshold where there may be several.
+  /// Of a regression, the predicted number, in the target's own unit; nil of classes.
+  public var value: Double?
+  /// The most probable class; every class above its threshold where there may be several; empty of a regression.
   public var labels: [String]
-  /// By class name.
+  /// By class name; empty of a regression.
   public var probabilities: [String: Double]
   /// The same, calibrated on the run's validation split; nil where the run was not calibrated for what is present.
   public var calibrated: [String: Double]?
@@ -322,6 +327,10 @@ public struct Prediction: Sendable, Codable, Equatable {
   /// The run's score on the test split under that condition.
   public var score: Double?
   public var metric: String
+  /// Of a regression, the run's mean absolute error on the test split under that condition, in the target's unit.
+  public var mae: Double?
+  /// The same, the root of the mean squared error.
+  public var rmse: Double?
   /// What made the calibrated probabilities, and how far they were from the truth on the test split.
   public var calibration: Calibration?
 }

@@ -81,6 +81,8 @@ struct RunBuilder {
     }
     let entry = try MethodRegistry.entry(configuration.methodName)
     let card = entry.card
+    try entry.requirements.check(
+      data.set.manifest.task, method: card.name, place: data.set.folder.relativePath)
     let count = data.set.manifest.modalities.count
     guard card.modalities.admits(count) else {
       throw Diagnosis(
@@ -131,7 +133,10 @@ struct RunBuilder {
         "'\(entry.card.name)' turns the queries of a fusion by cross attention",
         found: ["the fusion is '\(fusion.rawValue)'"], remedy: "--set model.fusion=cross_attention", exitStatus: .usage)
     }
-    if entry.requirements.crossEntropy, configuration.training.loss != .crossEntropy {
+    try checkLoss(configuration.training, data.set.manifest.task, place: data.set.folder.relativePath)
+    if entry.requirements.crossEntropy, data.set.manifest.task.hasClasses,
+      configuration.training.loss != .crossEntropy
+    {
       throw Diagnosis(
         "'\(entry.card.name)' has a loss of its own, which is built on cross-entropy",
         found: ["training.loss is '\(configuration.training.loss.rawValue)'"],
@@ -141,6 +146,26 @@ struct RunBuilder {
       throw Diagnosis(
         "'\(entry.card.name)' measures on a validation split, and there is none",
         place: data.set.folder.relativePath, remedy: "add validation.safetensors, or use another method",
+        exitStatus: .usage)
+    }
+  }
+
+  /// Refuses a loss that does not go with the task.
+  static func checkLoss(_ training: TrainingSettings, _ task: PredictionTask, place: String?) throws {
+    if task.hasClasses {
+      guard training.loss == .squaredError else { return }
+      throw Diagnosis(
+        "the loss 'squared_error' is of a regression, the task is \(task.rawValue)", place: place,
+        remedy: "--set training.loss=cross_entropy", exitStatus: .usage)
+    }
+    if training.loss == .focal {
+      throw Diagnosis(
+        "the focal loss is of class probabilities, and the task is a regression", place: place,
+        remedy: "leave training.loss out: a regression descends the squared error", exitStatus: .usage)
+    }
+    if training.classWeights != .none {
+      throw Diagnosis(
+        "a regression has no classes to weigh", place: place, remedy: "--set training.class_weights=none",
         exitStatus: .usage)
     }
   }
@@ -182,7 +207,7 @@ struct RunBuilder {
       productType: configuration.training.precision == .bfloat16 ? .bfloat16 : nil)
     let model = try MultimodalModel(
       modalities: set.modalities, inputWidths: set.widths,
-      embeddingWidths: set.widths.map { _ in configuration.model.embeddingWidth }, classes: set.manifest.classes.count,
+      embeddingWidths: set.widths.map { _ in configuration.model.embeddingWidth }, classes: set.manifest.outputs,
       task: set.manifest.task, store: store, encoders: encoders, fusion: Self.fusion(configuration.model))
     try Self.addParameters(of: method(), to: model)
     try freeze(in: store)
@@ -342,7 +367,8 @@ struct RunBuilder {
 
   var evaluator: Evaluator {
     Evaluator(
-      task: data.set.manifest.task, metric: data.set.manifest.metric, batchSize: configuration.evaluation.batchSize)
+      task: data.set.manifest.task, metric: data.set.manifest.metric, batchSize: configuration.evaluation.batchSize,
+      targets: data.set.targets)
   }
 
   /// Names the run: everything that determines its outcome, and nothing that does not.
@@ -360,6 +386,9 @@ struct RunBuilder {
     chosen[path: "training.shuffle"] = .string(shuffling.rawValue)
     chosen[path: "training.dropout"] = .string(dropout)
     chosen[path: "data.scale"] = .string(data.set.scales.words(data.set.modalities))
+    if !data.set.manifest.task.hasClasses {
+      chosen[path: "training.loss"] = .string(LossForm.squaredError.rawValue)
+    }
     chosen[path: "training.flip"] = .string((flips ? Flipping.on : .off).rawValue)
     return chosen
   }

@@ -56,15 +56,19 @@ extension Experiment {
     let url = RunFolder(run.folder).predictions
     guard FileManager.default.fileExists(atPath: url.path) else { return nil }
     let file = try SafeTensors(reading: url)
-    let truth: [Int] = try file.tensor("labels").array()
+    let labels = try file.tensor("labels")
     var scores: [String: SampleReplicates.Score] = [:]
     let wanted = conditions ?? run.evaluation.conditions
     for name in run.evaluation.conditions where wanted.contains(name) && file.entry(name) != nil {
       let probabilities = try file.tensor(name)
       guard probabilities.shape.first == samples else { return nil }
-      let predictions = try Predictions(
-        task: data.set.manifest.task, classes: probabilities.shape[1], truth: truth,
-        probabilities: probabilities.array(), thresholds: run.record.thresholds)
+      let isRegression = data.set.targets != nil
+      let predictions =
+        try isRegression
+        ? Predictions(targets: labels.array(), answers: probabilities.array())
+        : Predictions(
+          task: data.set.manifest.task, classes: probabilities.shape[1], truth: labels.array(),
+          probabilities: probabilities.array(), thresholds: run.record.thresholds)
       let score = WeightedScore(predictions, metric: data.set.manifest.metric)
       scores[name] = { score($0) }
     }

@@ -16,6 +16,11 @@ struct ScoreCheck {
   ///   - counts: samples of each class.
   ///   - samples: how many there are.
   func diagnosis(counts: [Int], of samples: Int, split: String) -> Diagnosis? {
+    if let fault = DatasetManifest.fault(metric, of: task) {
+      return Diagnosis(
+        fault, remedy: task == .regression ? "choose r2" : "choose accuracy, or what else the task has",
+        exitStatus: .usage)
+    }
     if task == .multiLabel {
       guard metric == .auroc || metric == .weightedF1 else { return nil }
       return Diagnosis(

@@ -181,7 +181,8 @@ extension Experiment {
   /// What differences the comparison will be able to tell, in a sentence; nil where there is nothing to compare.
   static func discernible(_ request: CompareRequest, _ data: LoadedData) -> String? {
     let methods = request.rows.count - 1
-    guard methods > 0, let samples = data.set.test?.count else { return nil }
+    // What is known of the spread of scores is of shares of samples; that of an R² depends on the data.
+    guard methods > 0, data.set.manifest.task.hasClasses, let samples = data.set.test?.count else { return nil }
     func points(_ seeds: Int) -> String? {
       Discernible.difference(seeds: seeds, samples: samples, methods: methods).map { "\(Int((100 * $0).rounded(.up)))" }
     }

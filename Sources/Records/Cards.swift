@@ -171,6 +171,8 @@ public struct MethodCard: Codable, Equatable, Sendable {
   public var sees: [String]
   /// How many times as long as joint training's a step takes, as measured; `nil` where it was not.
   public var cost: Double?
+  /// Why it means nothing for a regression, as the end of a sentence; `nil` where it means something.
+  public var needsClasses: String?
 
   public init(
     name: String, title: String, citation: Citation? = nil, stage: Stage, summary: String, needs: [String] = [],
@@ -191,6 +193,11 @@ public struct MethodCard: Codable, Equatable, Sendable {
 
   /// Of a method that sees no impaired input in training.
   public static let clean = ["clean"]
+
+  /// What it can predict, in words.
+  public var taskWords: String {
+    needsClasses.map { "classes; no regression, as \($0)" } ?? "classes and numbers (regression)"
+  }
 
   /// What the overlay checks, by full path: `method.ramp.lambda0`.
   public var rules: [String: SettingRule] {

@@ -323,7 +323,7 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
     }
   }
 
-  /// Of a constant prediction, by the classes' frequencies in training.
+  /// Of a constant prediction, by the classes' frequencies in training; of a regression, of the training targets' mean.
   public var chance: Double
   /// By condition.
   public var scores: [String: Estimate]
@@ -337,7 +337,7 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
   /// Of each diagnosed model; empty where losses do not part or were not recorded.
   public var partings: [Parting]
   public var transfer: Transfer
-  /// By condition.
+  /// By condition; empty of a regression.
   public var calibration: [String: Calibration]
   public var gradients: Gradients
   /// What the model itself says that it relies on; `nil` of methods that do not tell.
@@ -408,6 +408,9 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
     /// Whether another way of training may mend it.
     public var isOfTraining: Bool { if case .overconfident = self { false } else { true } }
   }
+
+  /// Whether a number is predicted, and no class.
+  public var isRegression: Bool { task == "regression" }
 
   /// What is wrong; empty where nothing is.
   public var problems: [Problem] {

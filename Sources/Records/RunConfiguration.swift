@@ -183,6 +183,8 @@ public enum LossForm: String, Choice {
   case crossEntropy = "cross_entropy"
   /// The same times (1 − p)^γ, where p is what the truth is given: what is right already counts less.
   case focal
+  /// Of a regression, whatever is set: (z − y)² of the standardized target.
+  case squaredError = "squared_error"
 }
 
 /// What is looked at while training, without taking part in it.

@@ -7,17 +7,18 @@ public struct RunEvidence: Codable, Equatable, Sendable {
   public struct UnderCondition: Codable, Equatable, Sendable {
     /// As in the score table: `full`, `image-missing`.
     public var condition: String
-    /// 0…1, by the data set's metric.
+    /// By the data set's metric, 1 at most.
     public var score: Double
     /// Of a task with one label a sample.
     public var confusion: ConfusionMatrix?
     /// Of a task with several labels a sample, in the order of the classes.
     public var labelCounts: [LabelCounts]?
-    public var reliability: Reliability
+    /// `nil` of a regression.
+    public var reliability: Reliability?
 
     public init(
       condition: String, score: Double, confusion: ConfusionMatrix? = nil, labelCounts: [LabelCounts]? = nil,
-      reliability: Reliability
+      reliability: Reliability? = nil
     ) {
       self.condition = condition
       self.score = score
@@ -39,13 +40,13 @@ public struct RunEvidence: Codable, Equatable, Sendable {
   }
 
   public var dataset: String
-  /// `single-label`, `binary` or `multi-label`.
+  /// `single-label`, `binary`, `multi-label` or `regression`.
   public var task: String
   /// What the scores are by.
   public var metric: String
   public var split: String
   public var samples: Int
-  /// Their names, in the order of every table here.
+  /// Their names, in the order of every table here; empty of a regression.
   public var classes: [String]
   public var modalities: [String]
   /// In the order of the score table.

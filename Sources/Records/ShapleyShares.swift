@@ -1,7 +1,8 @@
 /// What each modality adds: Shapley's values for the data set, each class and each sample.
 ///
 /// For the data set v(S) is the score with the modalities S there. For a sample v(S) is the probability given to the truth
-/// (of several labels, its mean over them), which adds up over samples where a score such as AUROC does not.
+/// (of several labels, its mean over them), which adds up over samples where a score such as AUROC does not. Of a regression
+/// it is 1 − (y − ŷ)² over the variance of the targets, whose mean is R².
 public struct ShapleyShares: Codable, Equatable, Sendable {
   /// Values and how sure they are, of one game.
   public struct Value: Codable, Equatable, Sendable {

@@ -315,6 +315,7 @@ func metricTitle(_ metric: String) -> String {
   case "auroc": "AUROC"
   case "macro-f1": "macro F1"
   case "weighted-f1": "weighted F1"
+  case "r2": "R²"
   default: metric
   }
 }

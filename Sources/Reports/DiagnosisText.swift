@@ -107,18 +107,21 @@ public struct DiagnosisText: Equatable, Sendable {
   }
 
   private var scoreTable: Table {
+    let isCalibrated = !diagnosis.calibration.isEmpty
     let rows = diagnosis.conditions.map { name -> [String] in
       let condition = Condition(name, modalities: diagnosis.modalities)
       let calibration = diagnosis.calibration[name]
       return [
         condition.modality.map { "\($0) \(condition.kind)" } ?? name, share(diagnosis.scores[name]?.value),
         name == Condition.full ? "" : estimate(diagnosis.transfer.impaired[name], signed: true),
-        estimate(calibration?.overconfidence, signed: true), share(calibration?.error.value),
       ]
+        + (isCalibrated
+          ? [estimate(calibration?.overconfidence, signed: true), share(calibration?.error.value)] : [])
     }
     return Table(
-      title: "Scores and calibration by condition, in %",
-      header: ["condition", metricTitle(diagnosis.metric), "change", "too sure by", "ECE"], rows: rows)
+      title: "Scores\(isCalibrated ? " and calibration" : "") by condition, in %",
+      header: ["condition", metricTitle(diagnosis.metric), "change"] + (isCalibrated ? ["too sure by", "ECE"] : []),
+      rows: rows)
   }
 
   private var worthTable: Table {
@@ -142,7 +145,7 @@ public struct DiagnosisText: Equatable, Sendable {
     guard let shapley = diagnosis.evidence.shapley, let full = diagnosis.evidence[Condition.full] else { return nil }
     let names = diagnosis.evidence.classes
     let scores = full.classScores
-    guard scores.count == names.count else { return nil }
+    guard scores.count == names.count, !names.isEmpty else { return nil }
     let shown = names.indices.sorted { (-scores[$0].count, $0) < (-scores[$1].count, $1) }.prefix(Self.mostClasses)
     let withouts = diagnosis.modalities.map { diagnosis.evidence["\($0)-missing"]?.classScores ?? [] }
     let values = diagnosis.modalities.map { shapley.classes[$0] ?? [] }

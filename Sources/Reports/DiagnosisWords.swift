@@ -240,7 +240,8 @@ struct DiagnosisWords {
     if !silent.isEmpty {
       sentences.append(
         "Of these \(joined(silent)) \(silent.count == 1 ? "is" : "are") no better than a constant prediction "
-          + "(\(percent(diagnosis.chance)) %) beyond noise: these features carry no information about the class."
+          + "(\(percent(diagnosis.chance)) %) beyond noise: these features carry no information about the "
+          + (diagnosis.isRegression ? "target." : "class.")
       )
     }
     let below = ranked.filter { $0.worth.aloneAboveChance.isBelow(0) }.map(\.name)
@@ -390,8 +391,9 @@ struct DiagnosisWords {
   private var advice: [String] {
     if diagnosis.leaning.verdict == .learnedNothing {
       return [
-        "A stronger encoder first: the features, as they are, do not tell the classes apart. Then labels, and whether there "
-          + "are enough samples. No method of training makes up for that."
+        "A stronger encoder first: the features, as they are, do not tell the "
+          + (diagnosis.isRegression ? "target. Then the targets themselves" : "classes apart. Then labels")
+          + ", and whether there are enough samples. No method of training makes up for that."
       ]
     }
     let problems = diagnosis.problems
@@ -446,7 +448,7 @@ struct DiagnosisWords {
     }
     let price =
       pick.full.isBelow(0) && pick.full.value <= -ModelDiagnosis.smallestDifference
-      ? "It costs accuracy with everything there. " : ""
+      ? "It costs \(diagnosis.isRegression ? metric : "accuracy") with everything there. " : ""
     return [
       "\(name(of: pick)), chosen among \(trial.methods.count) by \(place): on the test split \(effect), against "
         + "\(method), \(seeds). \(reached(pick))\(price)\(command(pick))"

@@ -33,6 +33,7 @@ public enum MethodPages {
   public static func page(_ card: MethodCard) -> String {
     var parts = ["# \(Markdown.escaped(card.title))", Markdown.escaped(card.summary)]
     var facts = ["- Name: `\(card.name)`", "- Stage: \(card.stage.words)", "- Modalities: \(card.modalities.words)"]
+    facts.append("- Predicts: \(Markdown.escaped(card.taskWords))")
     if card.sees != MethodCard.clean {
       facts.append("- Sees in training: \(card.sees.joined(separator: ", "))")
     }

@@ -33,7 +33,7 @@ struct FusedStep: Decodable, Sendable, CustomTestStringConvertible {
   static func complete(_ cases: [FusedStep], fusions: Int = 6) {
     #expect(Set(cases.map(\.step.fusion)).count == fusions)
     #expect(Set(cases.map(\.step.modalities.count)) == [2, 3])
-    #expect(Set(cases.map(\.step.task)) == Set(PredictionTask.allCases))
+    #expect(Set(cases.map(\.step.task)) == Set(PredictionTask.ofClasses))
   }
 
   /// Takes the step, and holds report and direction to nine digits of PyTorch's.

@@ -22,13 +22,14 @@ private struct Draw {
 
   init(
     _ entry: MethodRegistry.Entry, _ fusion: FusionForm, seed: Int, _ elementType: ElementType, settings: Tree? = nil,
-    passesOver: Bool = false
+    passesOver: Bool = false, task wanted: PredictionTask? = nil
   ) {
     var numbers = SeededNumbers(seed: UInt64(seed), stream: "\(entry.card.name)/\(fusion.rawValue)")
     func number(_ range: ClosedRange<Int>) -> Int { range.lowerBound + numbers.uniform(below: range.count) }
     let counts = (2...4).filter(entry.card.modalities.admits)
     let modalities = ["image", "text", "audio", "depth"].prefix(counts[numbers.uniform(below: counts.count)])
-    let task = PredictionTask.allCases[numbers.uniform(below: PredictionTask.allCases.count)]
+    let drawn = PredictionTask.ofClasses[numbers.uniform(below: PredictionTask.ofClasses.count)]
+    let task = wanted ?? drawn
     let classes = task == .binary ? 2 : number(2...7)
     // One time in two the layers are wide beside the batch, so that inner products are taken by samples.
     let isWide = numbers.chance(0.5)
@@ -38,8 +39,8 @@ private struct Draw {
       task: task, classes: classes, count: passesOver ? 96 : isWide ? number(7...12) : number(9...24),
       seed: UInt64(seed), elementType: elementType)
     width = passesOver ? number(150...180) : isWide ? number(30...40) : number(2...8)
-    weighsClasses = numbers.chance(0.3)
-    focus = numbers.chance(0.3) && !entry.requirements.crossEntropy ? 1.5 : 0
+    weighsClasses = numbers.chance(0.3) && task.hasClasses
+    focus = numbers.chance(0.3) && !entry.requirements.crossEntropy && task.hasClasses ? 1.5 : 0
     self.entry = entry
     self.settings = settings ?? entry.defaults
     self.fusion = fusion
@@ -159,6 +160,12 @@ struct GradientPathTests {
     // Other shapes, by the fusions in turn.
     let place = MethodRegistry.names.firstIndex(of: candidate.entry.card.name) ?? 0
     try Draw(candidate.entry, fusions[place % fusions.count], seed: 2, elementType).check()
+  }
+
+  @Test("lead to the same where a number is predicted", arguments: Candidate.all.filter { $0.predicts(.regression) })
+  func agreeOnNumbers(_ candidate: Candidate) throws {
+    let fusion = candidate.entry.requirements.attentionFusion ? FusionForm.crossAttention : .concatenation
+    try Draw(candidate.entry, fusion, seed: 4, .float64, task: .regression).check()
   }
 
   @Test("lead to the same where classes are so few that embeddings are passed over", arguments: Candidate.all)

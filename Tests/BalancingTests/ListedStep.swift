@@ -79,7 +79,8 @@ struct ListedStep: Decodable, Sendable, CustomTestStringConvertible {
   }
 
   func examples() throws -> Batch {
-    let labels = try #require(batch["labels"]).tensor().to(.int64)
+    let numbers = try #require(batch["labels"]).tensor()
+    let labels = task.hasClasses ? try numbers.to(.int64) : numbers
     let names = modalities.map { Modality($0) }
     let inputs = try names.map { try #require(batch[$0.name]).tensor() }
     return Batch(samples: Array(0..<labels.shape[0]), inputs: PerModality(names, inputs), labels: labels)

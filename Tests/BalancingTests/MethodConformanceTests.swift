@@ -17,14 +17,18 @@ struct Candidate: Sendable, CustomTestStringConvertible {
 
   static let all = MethodRegistry.entries.map(Candidate.init)
 
+  /// Whether it means something for a task.
+  func predicts(_ task: PredictionTask) -> Bool { task.hasClasses || entry.requirements.needsClasses == nil }
   func can(_ capability: String) -> Bool { entry.capabilities.contains(capability) }
   func callAsFunction(_ settings: Tree) throws -> any BalancingMethod { try entry(settings) }
 }
 
 /// One data set to try every method on.
 enum Setting: String, CaseIterable, Sendable {
-  case one, two, three, severalLabels, binary
+  case one, two, three, severalLabels, binary, regression
 
+  /// Those with classes, which tests of a method's own formulas are about.
+  static let allCases: [Setting] = [.one, .two, .three, .severalLabels, .binary]
   /// Those with more than one modality.
   static let several = allCases.filter { $0 != .one }
 
@@ -35,6 +39,7 @@ enum Setting: String, CaseIterable, Sendable {
     case .three: SyntheticData(modalities: ["image", "text", "audio"])
     case .severalLabels: SyntheticData(task: .multiLabel, classes: 4)
     case .binary: SyntheticData(task: .binary, classes: 2)
+    case .regression: SyntheticData(task: .regression)
     }
   }
 }
@@ -43,8 +48,9 @@ enum Setting: String, CaseIterable, Sendable {
 @Suite("Every method")
 struct MethodConformanceTests {
   private static let entries = Candidate.all
-  private static let everywhere = Setting.allCases.flatMap { setting in
-    entries.filter { $0.card.modalities.admits(setting.data.modalities.count) }.map { ($0, setting) }
+  private static let everywhere = (Setting.allCases + [.regression]).flatMap { setting in
+    entries.filter { $0.card.modalities.admits(setting.data.modalities.count) && $0.predicts(setting.data.task) }
+      .map { ($0, setting) }
   }
 
   private func bench(_ entry: Candidate, _ setting: Setting = .two) throws -> Bench {

@@ -93,7 +93,7 @@ struct ImportingHDF5Tests {
       #expect(summary.notes.contains("array 'ragged' is left out: it holds lists of unequal length"))
       let error = refusal(request("regression.h5", in: folder))
       #expect(error?.what.hasPrefix("labels are classes, 'labels' is not a whole number in 12 rows") == true)
-      #expect(error?.remedy == "make classes of them first, such as labels >= 0")
+      #expect(error?.remedy?.contains("--task regression") == true)
     }
   }
 

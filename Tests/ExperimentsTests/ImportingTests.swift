@@ -289,8 +289,8 @@ import Torch
       #expect(refusal(request)?.what == "the task binary needs two classes, there are 3")
       request.task = "multi-label"
       #expect(refusal(request)?.what.hasPrefix("the task multi-label needs labels of shape [N, C]") == true)
-      request.task = "regression"
-      #expect(refusal(request)?.what == "'regression' is not one of single-label, binary, multi-label")
+      request.task = "ranking"
+      #expect(refusal(request)?.what == "'ranking' is not one of single-label, binary, multi-label, regression")
       request.task = nil
       request.metric = "auroc"
       #expect(refusal(request)?.what == "AUROC needs two classes, there are 3")

@@ -29,13 +29,13 @@ struct PredictionTaskTests {
     }
   }
 
-  @Test("each task reads its own name", arguments: PredictionTask.allCases)
+  @Test("each task reads its own name", arguments: PredictionTask.ofClasses)
   func names(_ task: PredictionTask) {
     #expect(PredictionTask(rawValue: task.rawValue) == task)
     #expect(["single-label", "binary", "multi-label"].contains(task.rawValue))
   }
 
-  @Test("the loss is the mean of the samples' losses", arguments: PredictionTask.allCases)
+  @Test("the loss is the mean of the samples' losses", arguments: PredictionTask.ofClasses)
   func losses(_ task: PredictionTask) throws {
     let expected = (0..<3).map { loss(task, $0) }
     #expect(try allClose(task.losses(logits(), labels(task)).array(), expected, relative: 1e-12))
@@ -43,7 +43,7 @@ struct PredictionTaskTests {
       try allClose([task.loss(logits(), labels(task)).scalar()], [expected.reduce(0, +) / 3], relative: 1e-12))
   }
 
-  @Test("class weights weigh samples by their class, or labels by theirs", arguments: PredictionTask.allCases)
+  @Test("class weights weigh samples by their class, or labels by theirs", arguments: PredictionTask.ofClasses)
   func classWeights(_ task: PredictionTask) throws {
     let weights = [0.5, 1, 2, 4]
     let found = try task.loss(logits(), labels(task), classWeights: Tensor(weights)).scalar()
@@ -62,7 +62,7 @@ struct PredictionTaskTests {
     #expect(allClose([found], [expected], relative: 1e-12))
   }
 
-  @Test("probabilities and their logarithms are softmax or sigmoid", arguments: PredictionTask.allCases)
+  @Test("probabilities and their logarithms are softmax or sigmoid", arguments: PredictionTask.ofClasses)
   func probabilities(_ task: PredictionTask) throws {
     let expected = matrix(3, 4) { probability(task, $0, $1) }
     #expect(try allClose(task.probabilities(logits()).array(), expected, relative: 1e-12))
@@ -76,7 +76,7 @@ struct PredictionTaskTests {
     }
   }
 
-  @Test("the truth's probability is the label's, or the mean over labels", arguments: PredictionTask.allCases)
+  @Test("the truth's probability is the label's, or the mean over labels", arguments: PredictionTask.ofClasses)
   func trueProbability(_ task: PredictionTask) throws {
     let expected = matrix(3, 1) { i, _ in
       guard task == .multiLabel else { return softmax(i, classLabels[i]) }

@@ -41,6 +41,7 @@ struct MethodPagesTests {
         - Name: `m-1`
         - Stage: feed-forward
         - Modalities: two or more
+        - Predicts: classes and numbers (regression)
         - Needs: a validation split
 
         ## Paper
@@ -75,6 +76,7 @@ struct MethodPagesTests {
         - Name: `joint`
         - Stage: baseline
         - Modalities: any number
+        - Predicts: classes and numbers (regression)
 
         """)
   }

@@ -1,7 +1,12 @@
 public import Multimodal
 public import Torch
 
-/// A small split whose classes can be told apart, each modality by its own features and the first the best.
+extension PredictionTask {
+  /// Those that predict classes.
+  public static let ofClasses = allCases.filter(\.hasClasses)
+}
+
+/// A small split whose classes, or numbers, can be told apart, each modality by its own features and the first the best.
 public struct SyntheticData: BatchSource {
   public let modalities: [Modality]
   public let widths: [Int]
@@ -11,6 +16,8 @@ public struct SyntheticData: BatchSource {
 
   private let features: [[Double]]
   private let labels: [[Int]]
+  /// Of a regression.
+  private let targets: [Double]
   private let elementType: ElementType
 
   /// - Parameter widths: Dₘ; by default 6, 5, 4, ….
@@ -21,16 +28,20 @@ public struct SyntheticData: BatchSource {
     self.modalities = modalities
     self.widths = widths ?? modalities.indices.map { 6 - $0 % 4 }
     self.task = task
-    self.classes = classes
+    self.classes = task == .regression ? 1 : classes
     self.count = count
     self.elementType = elementType
     var random = SeededNumbers(seed: seed, stream: "labels")
+    targets = task == .regression ? (0..<count).map { _ in random.normal() } : []
+    let classes = self.classes
     labels = (0..<count).map { sample in
       switch task {
+      case .regression: []
       case .singleLabel, .binary: [sample < classes ? sample : random.uniform(below: classes)]
       case .multiLabel: (0..<classes).map { _ in random.chance(0.4) ? 1 : 0 }
       }
     }
+    let targets = self.targets
     var features: [[Double]] = []
     for (position, modality) in modalities.enumerated() {
       // By name, so that the order of modalities changes no number.
@@ -38,6 +49,11 @@ public struct SyntheticData: BatchSource {
       let width = self.widths[position]
       let centres = (0..<(classes * width)).map { _ in numbers.normal() }
       let noise = modality == "image" ? 0.4 : 0.9
+      if task == .regression {
+        features.append(
+          targets.flatMap { target in centres[..<width].map { noise * numbers.normal() + target * $0 } })
+        continue
+      }
       features.append(
         labels.flatMap { label in
           (0..<width).map { column in
@@ -70,9 +86,11 @@ public struct SyntheticData: BatchSource {
       inputs.append(try Tensor(rows, shape: [samples.count, width]).to(elementType))
     }
     let labels =
-      task == .multiLabel
-      ? try Tensor(samples.flatMap { self.labels[$0] }, shape: [samples.count, classes]).to(.uint8)
-      : try Tensor(samples.map { self.labels[$0][0] })
+      task == .regression
+      ? try Tensor(samples.map { targets[$0] })
+      : task == .multiLabel
+        ? try Tensor(samples.flatMap { self.labels[$0] }, shape: [samples.count, classes]).to(.uint8)
+        : try Tensor(samples.map { self.labels[$0][0] })
     return Batch(
       samples: samples, inputs: PerModality(modalities, inputs), labels: labels,
       hidden: visits.contains { !$0.hidden.isEmpty } ? visits.map(\.hidden) : [])

@@ -92,6 +92,8 @@ def forward(w: Named, batch: Named, modalities: list[str]) -> tuple[Tensor, dict
 def loss_of(z: Tensor, labels: Tensor, task: str) -> Tensor:
     if task == "multi-label":
         return binary_cross_entropy_with_logits(z, labels.to(z.dtype))
+    if task == "regression":
+        return ((z[:, 0] - labels) ** 2).mean()
     return cross_entropy(z, labels)
 
 
@@ -123,6 +125,17 @@ def divergence(m: str, p: dict[str, Tensor], settings: dict) -> Tensor:
             middle = (p[m] + other) / 2
             terms.append((kl(p[m], middle) + kl(other, middle)) / 2)
     return sum(terms) / len(terms)
+
+
+def difference(m: str, z: dict[str, Tensor], settings: dict) -> Tensor:
+    """Kᵐ of a regression: normal distributions of variance 1/2, whose log-likelihood is the squared error."""
+    total = 0
+    for j, other in z.items():
+        if j != m:
+            other = other.detach() if settings["kl.stop_grad"] else other
+            p, q = (torch.distributions.Normal(mean[:, 0], 0.5**0.5) for mean in (other, z[m]))
+            total = total + torch.distributions.kl_divergence(p, q).mean()
+    return total / (len(z) - 1)
 
 
 def true_probability(z: Tensor, labels: Tensor, task: str) -> float:
@@ -215,10 +228,15 @@ def balgrad(weights: Named, batch: Named, modalities: list[str], task: str, sett
 
     fused_loss = loss_of(fused, labels, task)
     losses = {m: loss_of(own[m], labels, task) for m in modalities}
-    p = {m: distribution(own[m] / settings["kl.temperature"], task) for m in modalities}
-    divergences = {m: divergence(m, p, settings) for m in modalities}
+    if task == "regression":
+        scaled = {m: own[m] / settings["kl.temperature"] for m in modalities}
+        divergences = {m: difference(m, scaled, settings) for m in modalities}
+        confidence = {}
+    else:
+        p = {m: distribution(own[m] / settings["kl.temperature"], task) for m in modalities}
+        divergences = {m: divergence(m, p, settings) for m in modalities}
+        confidence = {m: true_probability(own[m].detach(), labels, task) for m in modalities}
     values = {m: float(losses[m].detach()) for m in modalities}
-    confidence = {m: true_probability(own[m].detach(), labels, task) for m in modalities}
     shares = weights_of(values, confidence, settings)
     ramp = ramp_of(settings["ramp.form"], settings["ramp.lambda0"], progress, STEPS)
     if settings["ramp.where"] == "inside":

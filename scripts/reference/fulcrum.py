@@ -128,11 +128,15 @@ def fulcrum(weights: Named, batch: Named, modalities: list[str], task: str, fusi
     if not chosen["subsets"]:
         return gradient(full, w), scalars
     sets = family(count)
-    target = log_probabilities(z.detach(), task)
+    target = z.detach() if task == "regression" else log_probabilities(z.detach(), task)
     fits, divergences = [], []
     for members in sets:
         other, _ = logits(members)
         fits.append(loss_of(other, labels, task))
+        if task == "regression":
+            p, q = (torch.distributions.Normal(mean[:, 0], 0.5**0.5) for mean in (target, other))
+            divergences.append(torch.distributions.kl_divergence(p, q).mean())
+            continue
         divergences.append((target.exp() * (target - log_probabilities(other, task))).sum(-1).mean())
     scalars["subsets"] = sum(fits) / len(sets)
     if chosen["distillation"]:

@@ -54,7 +54,9 @@ public struct AGM: BalancingMethod, Checkpointed {
       SettingNote("window.end", "The share of training after which it ends", range: .fraction),
     ]))
 
-  public static let requirements = MethodRequirements(scalesGradients: true, trainedEncoders: true)
+  public static let requirements = MethodRequirements(
+    scalesGradients: true, trainedEncoders: true,
+    needsClasses: "it compares the cross-entropies of what each modality adds")
 
   private let configuration: Configuration
   private var memory = Memory()

@@ -50,7 +50,9 @@ public struct AMCo: ObjectiveMethod, PredictsItsOwnWay, AddsParameters, Checkpoi
       SettingNote("target", "Mask features or logits", allowed: Target.allowed),
     ]))
 
-  public static var requirements: MethodRequirements { MethodRequirements(additiveFusion: true) }
+  public static let requirements = MethodRequirements(
+    additiveFusion: true,
+    needsClasses: "it tells how far a modality is relied on by its share of a softmax over classes")
 
   private let configuration: Configuration
   private var memory = Memory()

@@ -29,7 +29,9 @@ public struct AUG: AddsParameters, ActsBetweenEpochs, Checkpointed, AnswersAbsen
   public enum Stages: String, Choice { case trained, frozen }
   public enum Weights: String, Choice { case equal, validation }
 
-  public static let requirements = MethodRequirements(crossEntropy: true)
+  public static let requirements = MethodRequirements(
+    crossEntropy: true,
+    needsClasses: "its residual loss weighs samples by the probability of the true class")
 
   public static let card = MethodCard(
     name: "aug", title: "AUG",

@@ -119,6 +119,8 @@ public struct BalGrad: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers 
       "The paper's ramp s(t) and its constant are not known to us: linear from 0.1 to 1, other forms by `ramp.form`.",
       "Which direction of the divergence trains which modality is read as in mutual learning: the other modality is "
         + "the target and gets no gradient (`kl.direction`, `kl.stop_grad`).",
+      "The paper has classes: of a regression the divergence is the squared difference of the predictions, and "
+        + "`js`, `consensus` and `conf_ratio` are refused.",
       "The paper has two modalities: for more, divergences are means over the others and weights keep the mean 1/2.",
     ],
     settings: settings([
@@ -217,6 +219,12 @@ public struct BalGrad: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers 
     _ logits: PerModality<Tensor>, _ losses: [Double], task: PredictionTask
   ) throws -> PerModality<Tensor> {
     let temperature = configuration.kl.temperature
+    if !task.hasClasses {
+      try refuseWithoutClasses()
+      let students = try logits.values.map { try $0 / temperature }
+      let targets = configuration.kl.stopGrad ? try students.map { try $0.detached() } : students
+      return try PerModality(logits.modalities, meanSquaredDifferences(from: targets, to: students))
+    }
     let students = try logits.map { try task.logProbabilities(temperature == 1 ? $1 : $1 / temperature) }
     let targets = configuration.kl.stopGrad ? try students.map { try $1.detached() } : students
     if configuration.kl.partner == .consensus { return try divergencesFromConsensus(students, targets, losses) }
@@ -240,6 +248,15 @@ public struct BalGrad: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers 
           return try Tensor.stack(terms).sum() / others
         })
     }
+  }
+
+  private func refuseWithoutClasses() throws {
+    let (kl, form) = (configuration.kl, configuration.weight.form)
+    let js = kl.direction == .js ? "kl.direction=js" : nil
+    let consensus = kl.partner == .consensus ? "kl.partner=consensus" : nil
+    guard let refused = js ?? consensus ?? (form == .confRatio ? "weight.form=conf_ratio" : nil) else { return }
+    throw Diagnosis(
+      "'balgrad' needs class probabilities for '\(refused)', and the task is a regression", exitStatus: .usage)
   }
 
   /// Kₘ for each modality against the consensus of the others.

@@ -43,7 +43,9 @@ public struct CGGM: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers {
       SettingNote("direction", "λ, of the direction term", range: .nonNegative),
     ]))
 
-  public static let requirements = MethodRequirements(scalesGradients: true, trainedEncoders: true)
+  public static let requirements = MethodRequirements(
+    scalesGradients: true, trainedEncoders: true,
+    needsClasses: "it slows branches by the accuracy of their classifiers")
 
   private let configuration: Configuration
   /// Aₘ of the last step by name; empty before the first.
@@ -90,6 +92,7 @@ public struct CGGM: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers {
     case .singleLabel, .binary: try Certainty.right(logits, labels, task).to(.float64).mean().scalar()
     case .multiLabel:
       try logits.greater(than: 0).to(.int64).equal(to: labels.to(.int64)).to(.float64).mean().scalar()
+    case .regression: preconditionFailure("a regression has no accuracy")
     }
   }
 

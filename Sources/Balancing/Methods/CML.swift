@@ -54,6 +54,9 @@ public struct CML: ObjectiveMethod {
       SettingNote("reduction", "Mean or sum of the penalty over the batch", allowed: Reduction.allowed),
     ]), sees: ["clean", "missing"])
 
+  public static let requirements = MethodRequirements(
+    needsClasses: "it ranks predictions by their confidence, the largest probability of a class")
+
   private let configuration: Configuration
 
   public init(_ configuration: Configuration) { self.configuration = configuration }

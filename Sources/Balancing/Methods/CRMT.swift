@@ -54,7 +54,9 @@ public struct CRMT: BalancingMethod, AddsParameters, AnswersAbsence {
       SettingNote("weight", "What the weights begin with", range: .positive),
     ]))
 
-  public static let requirements = MethodRequirements(additiveFusion: true, concatenation: true)
+  public static let requirements = MethodRequirements(
+    additiveFusion: true, concatenation: true,
+    needsClasses: "it widens the margin between the true class and the others")
 
   private let configuration: Configuration
 

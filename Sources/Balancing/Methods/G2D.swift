@@ -59,6 +59,9 @@ public struct G2D: PreparesBeforeTraining, Checkpointed, AnswersAbsence, TrainsU
       SettingNote("teacher_epochs", "How long teachers are trained; 0: as long as the run", range: .nonNegative),
     ]))
 
+  public static let requirements = MethodRequirements(
+    needsClasses: "it ranks the modalities by the probability of the true class")
+
   private let configuration: Configuration
   private var teachers = UnimodalTeachers()
   /// The teachers' mean probability of the truth, by modality; nil before they are trained.

@@ -50,6 +50,9 @@ public struct IPRM: ObjectiveMethod, AnswersAbsence, Checkpointed, TrainsUnimoda
       SettingNote("strength", "What a modality's prediction is compared with", allowed: Strength.allowed),
     ]))
 
+  public static let requirements = MethodRequirements(
+    needsClasses: "it adds classifiers' logits up, and compares the probabilities of classes")
+
   private let configuration: Configuration
   /// λ of the first of each pair, by `first/second`: the running share, and the last look's.
   private var running: [String: Double] = [:]

@@ -56,7 +56,9 @@ public struct InfoReg: BalancingMethod, ActsBetweenEpochs, Checkpointed {
       SettingNote("window.share", "The share of all epochs that one mean of the trace runs over", range: .fraction),
     ]))
 
-  public static let requirements = MethodRequirements(trainedEncoders: true)
+  public static let requirements = MethodRequirements(
+    trainedEncoders: true,
+    needsClasses: "it holds back the modality that gives the true class the larger probability")
 
   private let configuration: Configuration
   private var memory = Memory()

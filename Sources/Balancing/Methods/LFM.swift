@@ -73,6 +73,9 @@ public struct LFM: ObjectiveMethod, ActsBetweenEpochs, AnswersAbsence, Checkpoin
         "learning.slope", "The held-out loss's slope, or the authors' code's shortcut", allowed: Slope.allowed),
     ]))
 
+  public static let requirements = MethodRequirements(
+    needsClasses: "its balance of fitting and alignment was fitted to the losses of classifiers")
+
   private let configuration: Configuration
   /// 1 − k of the learned schedule.
   private var agreement = 0.95

@@ -51,6 +51,9 @@ public struct MBSD: ObjectiveMethod {
       SettingNote("distillation", "γ, of the divergence from the stronger modality", range: .nonNegative),
     ]))
 
+  public static let requirements = MethodRequirements(
+    needsClasses: "it distils from the modality that gives the true class the larger probability")
+
   private let configuration: Configuration
 
   public init(_ configuration: Configuration) { self.configuration = configuration }

@@ -75,6 +75,9 @@ public struct MCR: ObjectiveMethod, PreparesBeforeTraining, AddsParameters, Trai
       PretrainedFrozen.pretrainingNote,
     ]))
 
+  public static let requirements = MethodRequirements(
+    needsClasses: "its game is over divergences of class probabilities")
+
   private let configuration: Configuration
 
   public init(_ configuration: Configuration) { self.configuration = configuration }

@@ -51,6 +51,9 @@ public struct MIDAS: ObjectiveMethod, ActsBetweenEpochs, Checkpointed, TrainsUni
       RowShuffle.note,
     ]))
 
+  public static let requirements = MethodRequirements(
+    needsClasses: "it labels mixed samples by the modalities' probabilities of their classes")
+
   private let configuration: Configuration
   /// αₘ by name, where it is not 1.
   private var weights: [String: Double] = [:]

@@ -47,6 +47,9 @@ public struct MLA: BalancingMethod, AddsParameters, Checkpointed, AnswersAbsence
       SettingNote("prediction", "Weigh by entropy, or all alike", allowed: Prediction.allowed),
     ]))
 
+  public static let requirements = MethodRequirements(
+    needsClasses: "it weighs modalities by the entropy of their class probabilities")
+
   private let configuration: Configuration
   /// P, [H, H]; nil before the first update.
   private var projector: Tensor?

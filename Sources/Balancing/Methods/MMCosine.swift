@@ -33,7 +33,9 @@ public struct MMCosine: ObjectiveMethod, AnswersAbsence {
     ],
     settings: settings([SettingNote("scale", "s, what multiplies the cosines", range: .positive)]))
 
-  public static var requirements: MethodRequirements { MethodRequirements(additiveFusion: true, concatenation: true) }
+  public static let requirements = MethodRequirements(
+    additiveFusion: true, concatenation: true,
+    needsClasses: "its logits are cosines with the weights of each class")
 
   private let scale: Double
 

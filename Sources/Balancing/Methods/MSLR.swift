@@ -63,6 +63,7 @@ public struct MSLR: BalancingMethod, PreparesBeforeTraining, ActsBetweenEpochs, 
     modalities: .several,
     departures: [
       "The paper's formula for Smooth is not known to us: rates move towards their geometric mean.",
+      "The paper has classes: of a regression the search compares squared errors, and there is no `dynamic` strategy.",
       "The paper searches each modality's rate by full unimodal training: here by `search.epochs` epochs for each rate.",
     ],
     settings: settings([
@@ -88,7 +89,14 @@ public struct MSLR: BalancingMethod, PreparesBeforeTraining, ActsBetweenEpochs, 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
   public mutating func prepare(_ lab: Lab) throws {
-    if configuration.strategy == .dynamic { _ = try validation(lab) }
+    if configuration.strategy == .dynamic {
+      guard lab.model.task.hasClasses else {
+        throw Diagnosis(
+          "'mslr' changes rates by ratios of accuracies, and a regression has none", place: "method.strategy",
+          remedy: "--set method.strategy=keep, or smooth", exitStatus: .usage)
+      }
+      _ = try validation(lab)
+    }
     memory.first =
       configuration.rates.isEmpty
       ? try search(lab) : try Self.rates(configuration.rates, lab.model.modalities)
@@ -189,7 +197,7 @@ public struct MSLR: BalancingMethod, PreparesBeforeTraining, ActsBetweenEpochs, 
     let reach = configuration.search.reach
     // The nearest to 1 first: of several that are equally good it wins.
     let candidates = (-reach...reach).sorted { abs($0) < abs($1) }.map { pow(configuration.search.ratio, Double($0)) }
-    var best = lab.model.modalities.map { _ in (rate: 1.0, accuracy: -1.0) }
+    var best = lab.model.modalities.map { _ in (rate: 1.0, accuracy: -Double.infinity) }
     for rate in candidates {
       let trial = try lab.fresh()
       try train(trial, at: rate, lab)
@@ -213,7 +221,8 @@ public struct MSLR: BalancingMethod, PreparesBeforeTraining, ActsBetweenEpochs, 
     }
   }
 
-  /// The share of right answers of each modality alone; of right labels where a sample may have several.
+  /// The share of right answers of each modality alone; of right labels where a sample may have several, and of a regression
+  /// the mean squared error with a minus sign.
   private static func accuracies(
     _ session: TrainingSession, _ lab: Lab, _ source: any BatchSource,
     _ logits: (Outputs, Batch) throws -> PerModality<Tensor>
@@ -223,6 +232,9 @@ public struct MSLR: BalancingMethod, PreparesBeforeTraining, ActsBetweenEpochs, 
     try lab.forEachBatch(of: source) { batch in
       try withoutGradients {
         let hits = try logits(session.forward(batch), batch).values.map { logits in
+          guard session.model.task.hasClasses else {
+            return try -session.model.task.losses(logits, batch.labels).to(.float64).sum()
+          }
           let found = session.model.task == .multiLabel ? try logits.greater(than: 0) : try logits.argmax(-1)
           return try found.to(.int64).equal(to: batch.labels.to(.int64)).to(.float64).sum()
         }

@@ -50,7 +50,9 @@ public struct OGM: BalancingMethod {
     summary: "Slows the gradient of the modality whose own prediction is ahead on the batch.",
     modalities: .several, departures: departures, settings: settings(notes))
 
-  public static let requirements = MethodRequirements(scalesGradients: true, trainedEncoders: true)
+  public static let requirements = MethodRequirements(
+    scalesGradients: true, trainedEncoders: true,
+    needsClasses: "it compares the modalities by the probability that each gives to the true class")
 
   private let modulation: GradientModulation
 

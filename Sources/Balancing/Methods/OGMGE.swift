@@ -27,7 +27,9 @@ public struct OGMGE: BalancingMethod {
     ],
     settings: settings(OGM.notes + [SettingNote("noise", "Add the noise; off: OGM")]))
 
-  public static let requirements = MethodRequirements(scalesGradients: true, trainedEncoders: true)
+  public static let requirements = MethodRequirements(
+    scalesGradients: true, trainedEncoders: true,
+    needsClasses: "it compares the modalities by the probability that each gives to the true class")
 
   private let modulation: GradientModulation
   private let noise: Bool

@@ -46,6 +46,9 @@ public struct OPM: BalancingMethod {
       SettingNote("warmup", "The fraction of training before that", range: .fraction),
     ]))
 
+  public static let requirements = MethodRequirements(
+    needsClasses: "it drops features of the modality that gives the true class the larger probability")
+
   private let configuration: Configuration
 
   public init(_ configuration: Configuration) { self.configuration = configuration }

@@ -64,7 +64,9 @@ public struct PMR: ObjectiveMethod, ActsBetweenEpochs, Checkpointed {
       SettingNote("window.end", "The share of training after which it ends", range: .fraction),
     ]))
 
-  public static let requirements = MethodRequirements(trainedEncoders: true)
+  public static let requirements = MethodRequirements(
+    trainedEncoders: true,
+    needsClasses: "its prototypes are the mean features of each class")
 
   private let configuration: Configuration
   /// The class means of each modality, [C, D], or [2C, D] with several labels: with the label, then without it.

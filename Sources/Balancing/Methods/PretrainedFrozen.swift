@@ -66,6 +66,12 @@ public struct PretrainedFrozen: PreparesBeforeTraining, TrainsUnimodalClassifier
       let heads = lab.model.heads.values
       try classifier.weight.tensor.copy(from: .cat(heads.map(\.weight.tensor), 1))
       try classifier.bias.tensor.copy(from: .total(heads.map(\.bias.tensor)))
+      // Logits of independent evidence add up; numbers that each predict the whole are averaged.
+      if !lab.model.task.hasClasses {
+        for parameter in [classifier.weight, classifier.bias] {
+          try parameter.tensor.copy(from: parameter.tensor / Double(heads.count))
+        }
+      }
     }
   }
 

@@ -64,7 +64,9 @@ public struct ReconBoost: ObjectiveMethod, AddsParameters, AnswersAbsence {
       SettingNote("rate", "ρ at the start; it is trained", range: .positive),
     ]))
 
-  public static let requirements = MethodRequirements(crossEntropy: true, trainedEncoders: true)
+  public static let requirements = MethodRequirements(
+    crossEntropy: true, trainedEncoders: true,
+    needsClasses: "it boosts the probabilities of classes")
 
   private let configuration: Configuration
 

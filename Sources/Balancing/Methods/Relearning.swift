@@ -48,7 +48,9 @@ public struct Relearning: ObjectiveMethod, PreparesBeforeTraining, ActsBetweenEp
       SettingNote("samples", "How many samples of each split are looked at, at most", range: .atLeast(2)),
     ]))
 
-  public static let requirements = MethodRequirements(trainedEncoders: true, validation: true)
+  public static let requirements = MethodRequirements(
+    trainedEncoders: true, validation: true,
+    needsClasses: "it measures how pure clusters of features are in their classes")
 
   private let configuration: Configuration
   /// What was found the last time, by the names it is reported under.

@@ -45,6 +45,9 @@ public struct Remix: PlansSampling, TrainsUnimodalClassifiers {
       SettingNote("unimodal", "γ, of the unimodal loss after that", range: .nonNegative),
     ]), sees: ["clean", "missing"])
 
+  public static let requirements = MethodRequirements(
+    needsClasses: "it gives samples to modalities by how sure their class probabilities are")
+
   private let configuration: Configuration
 
   public init(_ configuration: Configuration) { self.configuration = configuration }

@@ -64,6 +64,9 @@ public struct SMV: FeedForwardMethod, PlansSampling, Checkpointed {
       SettingNote("modality.map", "How a difference becomes a share of copies", allowed: Map.allowed),
     ]), sees: ["clean", "missing"])
 
+  public static let requirements = MethodRequirements(
+    needsClasses: "it counts which sets of modalities classify a sample rightly")
+
   private let configuration: Configuration
   /// What was found before this epoch, by the names it is reported under.
   private var findings = Findings()

@@ -21,7 +21,9 @@ public struct TCMax: ObjectiveMethod {
     public init() {}
   }
 
-  public static let requirements = MethodRequirements(crossEntropy: true)
+  public static let requirements = MethodRequirements(
+    crossEntropy: true,
+    needsClasses: "its loss is the total correlation of features with classes")
 
   public static let card = MethodCard(
     name: "tcmax", title: "TCMax",

@@ -44,7 +44,9 @@ public struct UME: ObjectiveMethod, AnswersAbsence, TrainsUnimodalClassifiers {
   }
 
   public func logits(_ outputs: Outputs, absent: Set<Modality>) throws -> Tensor {
-    guard configuration.average == .probabilities else { return try training.logits(outputs, absent: absent) }
+    guard configuration.average == .probabilities, outputs.model.task.hasClasses else {
+      return try training.logits(outputs, absent: absent)
+    }
     let task = outputs.model.task
     let all = Array(try outputs.unimodal())
     let present = all.filter { !absent.contains($0.0) }

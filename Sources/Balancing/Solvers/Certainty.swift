@@ -9,6 +9,7 @@ enum Certainty {
     return switch task {
     case .singleLabel, .binary: try p.max(-1)
     case .multiLabel: try p.maximum(1 - p).mean(-1)
+    case .regression: preconditionFailure("a regression has no confidence")
     }
   }
 
@@ -18,6 +19,7 @@ enum Certainty {
       switch task {
       case .singleLabel, .binary: try logits.argmax(-1).equal(to: labels)
       case .multiLabel: try logits.greater(than: 0).to(.int64).equal(to: labels.to(.int64))
+      case .regression: preconditionFailure("no prediction of a regression is right or wrong")
       }
     let values = try hits.to(logits.elementType)
     return task == .multiLabel ? try values.min(-1) : values

@@ -16,3 +16,18 @@ func meanDivergences(from targets: [Tensor], to students: [Tensor]) throws -> [T
     try Divergence.meanOverSamples(h[$0] - p[$0] * students[$0]) / Double(students.count - 1)
   }
 }
+
+/// The same of a regression: (1/(M − 1)) Σⱼ≠ₘ mean (zⱼ − zₘ)² for each m.
+///
+/// It is the divergence of normal distributions of variance ½ about the predictions, whose negative log-likelihood is, but
+/// for a constant, the squared error that a regression descends.
+///
+/// - Parameters:
+///   - targets: zⱼ, [B, 1] each.
+///   - students: zₘ, in the same order.
+func meanSquaredDifferences(from targets: [Tensor], to students: [Tensor]) throws -> [Tensor] {
+  try students.indices.map { m in
+    let others = try targets.indices.filter { $0 != m }.map { try (targets[$0] - students[m]).square() }
+    return try Divergence.meanOverSamples(Tensor.total(others)) / Double(students.count - 1)
+  }
+}

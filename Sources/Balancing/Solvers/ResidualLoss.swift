@@ -18,6 +18,7 @@ func residualLoss(
     let losses = try (fit - reduction * known) * task.losses(own, labels)
     guard let weights = try classWeights?.indexed(0, by: labels) else { return try losses.mean() }
     return try (losses * weights).sum() / weights.sum()
+  case .regression: preconditionFailure("a regression has no probability of the truth")
   case .multiLabel:
     let y = try labels.to(own.elementType)
     let p = try others.detached().sigmoid()

@@ -1,7 +1,8 @@
 import Multimodal
 import Torch
 
-/// The mean over sets of loss(z_S, y) + β KL(sg p_all ‖ p_S), over the rows that count.
+/// The mean over sets of loss(z_S, y) + β KL(sg p_all ‖ p_S), over the rows that count; of a regression β (sg z_all − z_S)²,
+/// the divergence of normal distributions whose negative log-likelihood is the squared error.
 struct SubsetLoss {
   private let session: TrainingSession
   private let batch: Batch
@@ -38,7 +39,7 @@ struct SubsetLoss {
   ///   - labels: [R] or [R, C].
   private func loss(_ others: Tensor, _ logits: Tensor, _ labels: Tensor, _ report: inout StepReport) throws -> Tensor {
     let task = session.model.task
-    if task == .multiLabel || session.classWeights != nil || session.focus > 0 {
+    if task == .multiLabel || !task.hasClasses || session.classWeights != nil || session.focus > 0 {
       return try apart(others, logits, labels, &report)
     }
     // Both terms are linear in log p_S, so that one product with the labels and β p_all together has them all.
@@ -65,9 +66,14 @@ struct SubsetLoss {
       focus: session.focus)
     report.losses["subsets"] = try fit.scalar()
     guard distillation > 0 else { return fit }
-    let target = try task.logProbabilities(logits)
-    // Over classes, or over yes and no of each label, whose mean is taken as the loss takes it.
-    let divergence = try (target.exp() * (target - task.logProbabilities(others))).sum(-1).mean()
+    let divergence: Tensor
+    if task.hasClasses {
+      let target = try task.logProbabilities(logits)
+      // Over classes, or over yes and no of each label, whose mean is taken as the loss takes it.
+      divergence = try (target.exp() * (target - task.logProbabilities(others))).sum(-1).mean()
+    } else {
+      divergence = try (logits - others).square().mean()
+    }
     report.scalars["divergence"] = try divergence.scalar()
     return try fit + divergence * distillation
   }

@@ -165,7 +165,7 @@ struct Gate {
 enum Reliance {
   /// rₘ = max(0, ⟨dₘ⟩) over their sum, [B] each, where dₘ is what the fused logits gain by modality m in place of a missing
   /// one, and ⟨d⟩ how much of it speaks for what is predicted: of one class d_ŷ less the mean over classes, of several
-  /// labels Σ_c ±d_c with the sign of the answer.
+  /// labels Σ_c ±d_c with the sign of the answer, and of a regression ±d with the side of the mean that the answer is on.
   ///
   /// For a fusion that is a sum dₘ = Pₘ(eₘ − e⁰ₘ), which is Shapley's value of the modality in the logits; for others it is
   /// the logits with everything there less those without m. It means something for models that were trained on sets.
@@ -174,7 +174,7 @@ enum Reliance {
   ) throws -> PerModality<Tensor> {
     let (features, none) = (try outputs.features, try missing.features)
     let (parts, rest) = (try outputs.contributions(), try missing.contributions())
-    let multiLabel = outputs.model.task == .multiLabel
+    let multiLabel = outputs.model.task == .multiLabel || !outputs.model.task.hasClasses
     let predicted = try multiLabel ? outputs.logits.sign() : outputs.logits.argmax(-1).unsqueezed(1)
     let gains = try features.modalities.map { modality -> Tensor in
       let gain: Tensor

@@ -11,12 +11,15 @@ extension GuardedSamples {
       + [("validation", set.validation), ("test", set.test)].compactMap { name, split in split.map { (name, $0) } }
     let classes = set.manifest.classes
     let origins = try all.map { try set.origins(of: $0.name) }
-    let labels = try all.map { try Self.labels($0.split, set.manifest) }
+    let isRegression = !set.manifest.task.hasClasses
+    let labels = try isRegression ? [] : all.map { try Self.labels($0.split, set.manifest) }
+    let targets: [[Double]] = try isRegression ? all.map { try $0.split.labels.array() } : []
     let rows = Rows(all.map(\.split.count)) { split, row in
       let origin = origins[split]?[row]
       return Row(
-        split: split, row: row, line: origin?.line, id: origin?.id, group: origin?.group, labels: labels[split](row),
-        text: origin?.text)
+        split: split, row: row, line: origin?.line, id: origin?.id, group: origin?.group,
+        labels: isRegression ? [] : labels[split](row),
+        target: isRegression ? targets[split][row] : nil, text: origin?.text)
     }
     let channels = try set.modalities.map { modality in
       try Channel(
@@ -28,6 +31,7 @@ extension GuardedSamples {
       dataset: set.manifest.name, path: set.folder.relativePath, form: "features", classes: classes,
       isMultiLabel: set.manifest.task == .multiLabel, splits: all.map(\.name), rows: rows, channels: channels,
       leftOut: isThere ? try JSONLines.read(from: quarantine) : [], looked: [])
+    self.isRegression = isRegression
   }
 
   /// The labels of each row of a split, ascending.

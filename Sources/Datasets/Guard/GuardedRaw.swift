@@ -37,13 +37,14 @@ extension GuardedSamples {
       samples.map { sample in
         Row(
           split: split, row: nil, line: sample.row, id: sample.id, group: sample.group,
-          labels: sample.labels.compactMap { places[$0] }.sorted(), text: sample.text)
+          labels: sample.labels.compactMap { places[$0] }.sorted(), target: data.target(of: sample), text: sample.text)
       }
     }
     self.init(
       dataset: data.name, path: data.folder.relativePath, form: "raw", classes: data.classes,
       isMultiLabel: data.isMultiLabel, splits: splits.map(\.rawValue),
       rows: Rows(rows.map(\.count)) { rows[$0][$1] }, channels: channels, leftOut: data.quarantined, looked: data.notes)
+    isRegression = data.isRegression
   }
 }
 

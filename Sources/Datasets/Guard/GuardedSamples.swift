@@ -10,8 +10,10 @@ package struct GuardedSamples {
     var line: Int?
     var id: String?
     var group: String?
-    /// Ascending.
+    /// Ascending; none of a regression.
     var labels: [Int]
+    /// Of a regression, what is to be predicted.
+    var target: Double?
     /// What its classes may be found in; `nil` where there is none.
     var text: String?
   }
@@ -70,6 +72,8 @@ package struct GuardedSamples {
   package var form: String
   package var classes: [String]
   package var isMultiLabel: Bool
+  /// Whether a number is predicted, and no class.
+  package var isRegression = false
   /// In the order of `rows`.
   package var splits: [String]
   package var rows: Rows
@@ -82,10 +86,13 @@ package struct GuardedSamples {
   /// The rows of a split.
   func range(_ split: Int) -> Range<Int> { rows.splits[split] }
 
+  /// Its classes, or its target.
+  func names(of row: Row) -> [String] { row.labels.map { classes[$0] } + (row.target.map { ["\($0)"] } ?? []) }
+
   func sample(_ index: Int) -> DataFindings.Sample {
     let row = rows[index]
     return DataFindings.Sample(
-      split: splits[row.split], row: row.row, line: row.line, id: row.id, labels: row.labels.map { classes[$0] })
+      split: splits[row.split], row: row.row, line: row.line, id: row.id, labels: names(of: row))
   }
 }
 

@@ -117,7 +117,7 @@ package struct ProtocolGuard {
       let count = samples.range(test).count
       // Where the score is near 80 %.
       let half = 1.96 * (0.8 * 0.2 / Double(count)).squareRoot()
-      if half > 0.02 {
+      if half > 0.02, !samples.isRegression {
         add(
           .init(
             .smallTest, .remark,
@@ -237,22 +237,22 @@ package struct ProtocolGuard {
   }
 
   private mutating func conflicting(_ groups: [[Int]]) {
-    let conflicts = groups.filter { group in Set(group.map { samples.rows[$0].labels }).count > 1 }
+    let conflicts = groups.filter { group in Set(group.map { samples.names(of: samples.rows[$0]) }).count > 1 }
     guard !conflicts.isEmpty else { return }
     let examples = conflicts.map { group -> String in
       let first = group[0]
-      let other = group.first { samples.rows[$0].labels != samples.rows[first].labels } ?? first
-      func names(_ index: Int) -> String {
-        samples.rows[index].labels.map { samples.classes[$0] }.joined(separator: "|")
-      }
+      func names(_ index: Int) -> String { samples.names(of: samples.rows[index]).joined(separator: "|") }
+      let other = group.first { names($0) != names(first) } ?? first
       return "\(fullPlace(first)) is '\(names(first))', \(fullPlace(other)) is '\(names(other))'"
     }
     let count = conflicts.reduce(0) { $0 + $1.count }
     add(
       .init(
         .conflictingLabels, .warning,
-        "\(Self.grouped(count)) samples are the same but for their labels", Self.few(examples),
-        remedy: "decide on one label: no model can get both right", count: count, cases: cases(conflicts)))
+        "\(Self.grouped(count)) samples are the same but for their \(samples.isRegression ? "targets" : "labels")",
+        Self.few(examples),
+        remedy: "decide on one \(samples.isRegression ? "target" : "label"): no model can get both right", count: count,
+        cases: cases(conflicts)))
   }
 
   /// Content of one modality that training has as well, in samples that are no whole copies.
@@ -273,9 +273,10 @@ package struct ProtocolGuard {
       let present = heldOut.count { !channel.missing[$0] }
       let share = Double(shared.count) / Double(max(present, 1))
       let pairs = shared.map { [$0, first[channel.contents[$0]] ?? $0] }
-      let agree = pairs.count { samples.rows[$0[0]].labels == samples.rows[$0[1]].labels }
+      let agree = pairs.count { samples.names(of: samples.rows[$0[0]]) == samples.names(of: samples.rows[$0[1]]) }
       let sameLabel = Double(agree) / Double(shared.count)
-      let shares = "\(Self.percent(share)) of those with one; \(Self.percent(sameLabel)) with the same label"
+      let shares =
+        "\(Self.percent(share)) of those with one; \(Self.percent(sameLabel)) with the same \(samples.isRegression ? "target" : "label")"
       add(
         .init(
           .sharedModality, share >= 0.01 && channel.tellsAlone ? .warning : .remark,
@@ -406,7 +407,10 @@ package struct ProtocolGuard {
 
   private mutating func texts() {
     guard samples.rows.contains(where: { $0.text != nil }) else { return }
-    looked.append("texts: the class's name and the sample's id, as words in any case")
+    looked.append(
+      samples.isRegression
+        ? "texts: the sample's id, as words in any case"
+        : "texts: the class's name and the sample's id, as words in any case")
     let folded = samples.rows.map { $0.text.map(FoldedText.init) }
     classNames(folded)
     identifiers(folded)
@@ -494,6 +498,7 @@ package struct ProtocolGuard {
   }
 
   private mutating func labels() {
+    guard !samples.isRegression else { return }
     looked.append("labels: classes missing in a split, and whether splits have the same shares of them (chi-square)")
     let table = table()
     for (split, name) in samples.splits.enumerated() {
@@ -582,6 +587,7 @@ package struct ProtocolGuard {
   }
 
   private mutating func byClass(_ channel: GuardedSamples.Channel, _ share: Double) {
+    guard !samples.isRegression else { return }
     var gone = [Int](repeating: 0, count: samples.classes.count)
     var there = gone
     for index in samples.range(0) {

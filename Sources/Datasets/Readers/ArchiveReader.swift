@@ -70,7 +70,7 @@ struct ArchiveReader {
     }
     guard result.faults.isEmpty else { return result }
     for file in files.files { try makeRows(of: file, survey) }
-    result.notes += result.rows.settleLabels(separator: settings.labelSeparator)
+    result.notes += result.rows.settleLabels(separator: settings.cellSeparator)
     result.inputs = ArchiveMembers(files.files, compressed: compressed)
     return result
   }

@@ -42,7 +42,7 @@
         guard result.faults.isEmpty else { break }
         for group in 0..<table.groups { try read(group, of: table, file) }
       }
-      result.notes += result.rows.settleLabels(separator: settings.labelSeparator)
+      result.notes += result.rows.settleLabels(separator: settings.cellSeparator)
       result.classes = columns.classes ?? []
       result.roles = columns.roles.map { role in
         "\(role.role.rawValue): \(role.columns.map(\.name).joined(separator: "+"))"

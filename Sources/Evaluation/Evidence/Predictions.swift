@@ -6,10 +6,12 @@ public import Torch
 public struct Predictions: Sendable, Equatable {
   public let task: PredictionTask
   public let classes: Int
-  /// A class number a sample; of several labels 0 and 1, samples × classes, flat.
+  /// A class number a sample; of several labels 0 and 1, samples × classes, flat; empty of a regression.
   public let truth: [Int]
-  /// Of each class, samples × classes, flat.
+  /// Of each class, samples × classes, flat; of a regression what is predicted of each sample, in the target's own unit.
   public let probabilities: [Double]
+  /// Of a regression the target of each sample, in its own unit; else empty.
+  public let targets: [Double]
   /// Of several labels, the probability above which each is predicted, [C]; nil: one half.
   public let thresholds: [Double]?
   public let count: Int
@@ -32,6 +34,23 @@ public struct Predictions: Sendable, Equatable {
     self.classes = classes
     self.truth = truth
     self.probabilities = probabilities
+    targets = []
+  }
+
+  /// Of a regression, in the target's own unit.
+  ///
+  /// - Throws: ``MetricError`` where there are not as many, or one is not finite.
+  public init(targets: [Double], answers: [Double]) throws {
+    try Metrics.same(targets.count, answers.count)
+    if let row = answers.firstIndex(where: { !$0.isFinite }) { throw MetricError.notANumber(row: row) }
+    (task, classes, truth, thresholds) = (.regression, 1, [], nil)
+    (count, probabilities, self.targets) = (targets.count, answers, targets)
+  }
+
+  /// Of a regression: outputs [N, 1] of the standardized target, and targets [N] in their own unit.
+  public init(outputs: Tensor, targets: Tensor, scale: TargetScale) throws {
+    try self.init(
+      targets: targets.array(), answers: outputs.to(.float64).array(of: Double.self).map(scale.original))
   }
 
   /// Of logits [N, C] and labels as the task has them.
@@ -70,6 +89,15 @@ public struct Predictions: Sendable, Equatable {
     return places.reduce(0) { $0 + (truth[$1] == 1 ? probabilities[$1] : 1 - probabilities[$1]) } / Double(classes)
   }
 
+  /// What the samples' worths, whose mean Shapley's values divide, say of each: the probability that is given to the truth;
+  /// of a regression 1 − (y − ŷ)² over the variance of the targets, whose mean is R².
+  public var worths: [Double] {
+    guard task == .regression else { return (0..<count).map(trueProbability) }
+    let mean = targets.reduce(0, +) / Double(count)
+    let variance = targets.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count)
+    return zip(targets, probabilities).map { 1 - ($0 - $1) * ($0 - $1) / variance }
+  }
+
   /// The probability of what is predicted; of several labels the mean of each label's own yes or no.
   public func confidence(_ row: Int) -> Double {
     let base = row * classes
@@ -84,14 +112,16 @@ public struct Predictions: Sendable, Equatable {
     return zip(truth, probabilities).map { (max($1, 1 - $1), ($1 > 0.5) == ($0 == 1)) }
   }
 
-  public var reliability: Reliability {
+  /// nil of a regression, which has no confidence.
+  public var reliability: Reliability? {
+    guard task.hasClasses else { return nil }
     let decisions = decisions
     return Reliability(confidences: decisions.map(\.confidence), correct: decisions.map(\.isRight))
   }
 
-  /// Rows are the truth; nil where a sample may have several labels.
+  /// Rows are the truth; nil where a sample may have several labels, or none.
   public var confusion: ConfusionMatrix? {
-    guard task != .multiLabel else { return nil }
+    guard task != .multiLabel, task.hasClasses else { return nil }
     return ConfusionMatrix(truth: truth, predictions: (0..<count).map { predicted($0)[0] }, classes: classes)
   }
 

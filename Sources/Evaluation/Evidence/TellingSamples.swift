@@ -1,3 +1,4 @@
+import Multimodal
 public import Records
 
 /// The test samples that show best what a model leans on.
@@ -26,7 +27,8 @@ public struct TellingSamples {
   /// how sure the less sure of the two surest opponents is; where the weak modality alone is right, how much more it gives
   /// to the truth.
   public func clearest(_ limit: Int) -> [TellingSample] {
-    guard let full = conditions[Condition.full], limit > 0 else { return [] }
+    // Of a regression nothing is right or wrong.
+    guard let full = conditions[Condition.full], full.task.hasClasses, limit > 0 else { return [] }
     var shown: Set<Int> = []
     var found: [TellingSample] = []
     func take(_ kind: TellingSample.Kind, _ modality: String?, _ clearness: (Int) -> Double?) {

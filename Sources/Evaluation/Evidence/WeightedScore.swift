@@ -19,6 +19,9 @@ public struct WeightedScore: Sendable {
   private let order: [(sample: Int, isTied: Bool)]
   /// The share of a sample's decisions that are right.
   private let right: [Double]
+  /// Of a regression, and what is predicted.
+  private let targets: [Double]
+  private let answers: [Double]
 
   public init(_ predictions: Predictions, metric: Metric) {
     self.metric = metric
@@ -26,6 +29,8 @@ public struct WeightedScore: Sendable {
     classes = predictions.classes
     count = predictions.count
     let isMulti = predictions.task == .multiLabel
+    targets = predictions.targets
+    answers = predictions.task.hasClasses ? [] : predictions.probabilities
     let isAccuracy = metric == .accuracy
     truth = isAccuracy ? [] : predictions.truth
     let given =
@@ -33,7 +38,8 @@ public struct WeightedScore: Sendable {
       ? (0..<predictions.count).flatMap { row in
         (0..<predictions.classes).map { predictions.isGiven(row, $0) ? 1 : 0 }
       } : []
-    let predicted = isMulti || metric == .auroc ? [] : (0..<predictions.count).map { predictions.predicted($0)[0] }
+    let predicted =
+      isMulti || metric == .auroc || metric == .r2 ? [] : (0..<predictions.count).map { predictions.predicted($0)[0] }
     self.given = metric == .macroF1 ? given : []
     self.predicted = isAccuracy ? [] : predicted
     if metric == .auroc, !isMulti, predictions.classes == 2 {
@@ -58,6 +64,7 @@ public struct WeightedScore: Sendable {
     let total = weights.reduce(0, +)
     guard total > 0 else { return nil }
     switch (metric, task) {
+    case (.r2, _), (_, .regression): return Metrics.r2(targets: targets, predictions: answers, weights: weights)
     case (.accuracy, _): return zip(right, weights).reduce(0) { $0 + $1.0 * $1.1 } / total
     case (.auroc, .multiLabel), (.weightedF1, .multiLabel): return nil
     case (.auroc, _): return auroc(weights)

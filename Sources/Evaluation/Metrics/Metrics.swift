@@ -43,6 +43,8 @@ public enum MetricError: Diagnosable, Equatable {
   case notANumber(row: Int)
   /// The area under the ROC curve has no meaning where all labels are the same.
   case oneClassOnly(label: Int)
+  /// R² has no meaning where all targets are the same.
+  case oneTargetOnly(Double)
 
   public var diagnosis: Diagnosis {
     switch self {
@@ -60,6 +62,8 @@ public enum MetricError: Diagnosable, Equatable {
         remedy: "look at that sample's features; seesaw import --standardize brings all to one scale")
     case .oneClassOnly(let label):
       Diagnosis("the AUROC needs both classes, and every label is \(label)", exitStatus: .input)
+    case .oneTargetOnly(let target):
+      Diagnosis("R² needs targets that differ, and every one is \(target)", exitStatus: .input)
     }
   }
 }

@@ -39,10 +39,10 @@ extension Experiment {
   /// What scores of a table are by.
   static func auditMetric(_ name: String?, _ table: PredictionTable) throws -> Metric {
     guard let name else { return table.severalLabels ? .macroF1 : .accuracy }
-    guard let metric = Metric(rawValue: name) else {
+    guard let metric = Metric(rawValue: name), Metric.ofClasses.contains(metric) else {
       throw Diagnosis(
         "there is no metric '\(name.shown.clipped(40))'", place: "--metric",
-        found: ["there are \(Metric.allCases.map(\.rawValue).joined(separator: ", "))"], exitStatus: .usage)
+        found: ["there are \(Metric.ofClasses.map(\.rawValue).joined(separator: ", "))"], exitStatus: .usage)
     }
     return metric
   }

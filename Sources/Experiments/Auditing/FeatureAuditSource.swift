@@ -42,6 +42,13 @@ struct FeatureAuditSource: AuditSource {
   init(at location: URL, _ sampling: AuditSampling) throws {
     let set = try FeatureSet(at: location)
     let manifest = set.manifest
+    guard manifest.task.hasClasses else {
+      throw Diagnosis(
+        "an audit is of models that answer with classes, and the task of '\(manifest.name)' is a regression",
+        place: location.relativePath,
+        remedy: "seesaw diagnose says of a model that Seesaw trains what it leans on, of a regression too",
+        exitStatus: .usage)
+    }
     for (modality, form) in zip(manifest.modalities, set.forms) {
       guard case .features = form else {
         throw Diagnosis(

@@ -26,6 +26,11 @@ struct TableFrame {
     // pandas keeps an index of rows without a name so.
     let names = file.names.filter { !$0.hasPrefix("__index_level_") }
     isOfPredict = names.contains { $0.hasPrefix(Self.probability) } && names.contains("metric")
+    if names.contains("value"), names.contains("metric"), !isOfPredict {
+      throw Diagnosis(
+        "an audit is of models that answer with classes, and these predictions are of a regression", place: place,
+        remedy: "seesaw diagnose says of a model that Seesaw trained what it leans on", exitStatus: .input)
+    }
     let wide = names.filter { Self.isOfClass($0) }
     classes = try listed("classes") ?? Self.classes(of: wide)
     var places: [String: Int] = [:]

@@ -50,7 +50,7 @@ extension HTMLReport {
 
   func reliance() throws -> SectionView? {
     let rows = evidence.filter { entry in entry.all.contains { $0.shapley != nil } }
-    guard let first = rows.first else { return nil }
+    guard let first = rows.first, !first.first.classes.isEmpty else { return nil }
     let names = contents.modalities
     let classes = first.first.classes
     let rowsOfClass = rows.filter { $0.first.classes == classes }
@@ -143,7 +143,7 @@ extension HTMLReport {
 
   func confusion() throws -> SectionView? {
     let all = evidence
-    guard let classes = all.first?.first.classes else { return nil }
+    guard let classes = all.first?.first.classes, !classes.isEmpty else { return nil }
     let rows = all.filter { $0.first.classes == classes }
     let conditions =
       contents.results.conditions.isEmpty
@@ -277,7 +277,7 @@ extension HTMLReport {
   // MARK: Calibration
 
   func calibration() throws -> SectionView? {
-    let rows = evidence
+    let rows = evidence.filter { entry in entry.all.contains { $0.conditions.contains { $0.reliability != nil } } }
     guard !rows.isEmpty else { return nil }
     let names = contents.modalities
     // Noise would fill the frame with lines; the table has it.
@@ -300,7 +300,7 @@ extension HTMLReport {
           })
       }
       func error(_ condition: String) -> Double? {
-        Statistics.mean(entry.all.compactMap { $0[condition]?.reliability.error })
+        Statistics.mean(entry.all.compactMap { $0[condition]?.reliability?.error })
       }
       let table = TableView(
         "Calibration of \(title(entry.row.name)), in %", corner: "condition",

@@ -213,7 +213,10 @@ public struct HTMLReport {
     if !results.metric.isEmpty { parts.append(metricTitle(results.metric)) }
     if let data = contents.runs.first?.record.data {
       if let test = data.counts["test"] { parts.append(counted(test, "test sample")) }
-      parts.append(data.classes.count == 1 ? "1 class" : "\(data.classes.count) classes")
+      // A regression has none.
+      if !data.classes.isEmpty {
+        parts.append(data.classes.count == 1 ? "1 class" : "\(data.classes.count) classes")
+      }
     }
     if !contents.modalities.isEmpty { parts.append(PageText.list(contents.modalities)) }
     return parts.joined(separator: " · ")

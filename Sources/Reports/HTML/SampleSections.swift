@@ -7,7 +7,9 @@ extension HTMLReport {
   /// How much each modality adds to each sample's truth, as a distribution for each method.
   func relianceBySample() throws -> SectionView? {
     let names = contents.modalities
-    let entries = evidence.compactMap { entry -> (row: ComparisonResults.MethodRow, shares: [String: [Double]])? in
+    // Of a regression a sample's worth has no bounds, and there is no probability to add to.
+    let entries = evidence.filter { !$0.first.classes.isEmpty }.compactMap {
+      entry -> (row: ComparisonResults.MethodRow, shares: [String: [Double]])? in
       let tables = entry.all.compactMap { $0.shapley?.samples }
       guard let first = tables.first?.values.first else { return nil }
       var shares: [String: [Double]] = [:]

@@ -24,6 +24,9 @@ struct Check: ParsableCommand, Exemplified {
 
   @OptionGroup var table: TableOptions
 
+  @Option(help: ArgumentHelp("\(TaskOption.help)", valueName: "task"))
+  var task: String?
+
   @Flag(help: "Call it no failure where more than 5 % of the rows, a class or a modality is lost.")
   var allowLoss = false
 
@@ -49,6 +52,7 @@ struct Check: ParsableCommand, Exemplified {
     request.layout = published.layout
     request.variant = published.variant
     request.table = table.request
+    request.table.task = try TaskOption.checked(task)
     request.allowLoss = allowLoss
     let begun = ContinuousClock.now
     let seen = Experiment.look(at: request)

@@ -50,6 +50,9 @@ struct Diagnose: ParsableCommand, Exemplified {
 
   @OptionGroup var table: TableOptions
 
+  @Option(help: ArgumentHelp("Of raw samples: \(TaskOption.help)", valueName: "task"))
+  var task: String?
+
   @Flag(help: "Of raw samples: go on where more than 5 % of the rows, a class or a modality is lost.")
   var allowLoss = false
 
@@ -131,6 +134,7 @@ struct Diagnose: ParsableCommand, Exemplified {
     var request = EncodeRequest(raw: place, out: out)
     request.usualEncoders = FetchedEncoders().folders
     request.table = table.request
+    request.table.task = try TaskOption.checked(task)
     request.allowLoss = allowLoss
     let summary: EncodeSummary
     do {

@@ -14,6 +14,7 @@ struct Encode: ParsableCommand, Exemplified {
       + "you like id, split and group; usual other names are taken, and --columns names any), or the table itself, or a "
       + "published data set as it comes ('seesaw datasets' lists them). "
       + "Several labels are a list, or separated by | (--label-separator). "
+      + "Numbers to predict: --columns label=price --task regression. "
       + "A sample that cannot be used is left out and listed in quarantine.jsonl, unless --strict; where more than 5 % of "
       + "the rows, a class or a modality would be lost, that is a failure, unless --allow-loss. "
       + "Where no encoder is named, the pretrained ones that 'make weights' fetched are taken, else those that come with "
@@ -130,7 +131,10 @@ struct Encode: ParsableCommand, Exemplified {
 
   @OptionGroup var table: TableOptions
 
-  @Option(help: ArgumentHelp("accuracy, auroc, macro-f1 or weighted-f1.", valueName: "metric"))
+  @Option(help: ArgumentHelp("\(TaskOption.help)", valueName: "task"))
+  var task: String?
+
+  @Option(help: ArgumentHelp("accuracy, auroc, macro-f1 or weighted-f1; of a regression r2.", valueName: "metric"))
   var metric: String?
 
   @Option(help: ArgumentHelp("What to call the data set (default: the name of the folder).", valueName: "name"))
@@ -171,6 +175,7 @@ struct Encode: ParsableCommand, Exemplified {
     request.layout = published.layout
     request.variant = published.variant
     request.table = table.request
+    request.table.task = try TaskOption.checked(task)
     request.allowLoss = allowLoss
     request.metric = metric
     request.name = name

@@ -45,12 +45,21 @@ struct Evaluate: ParsableCommand, Exemplified {
 
 /// One run's scores for a terminal.
 enum ScoreTable {
+  /// Of a regression, what else tells how far predictions are off.
+  private static func errors(_ table: EvaluationTable) -> [(name: String, title: String)] {
+    guard table.metric == Metric.r2.rawValue else { return [] }
+    return [("mae", "MAE"), ("rmse", "RMSE"), ("pearson", "Pearson's r")]
+  }
+
   static func text(_ table: EvaluationTable) -> String {
-    var rows = [["condition", "\(table.metric) in %"]]
+    let errors = Self.errors(table)
+    let metric = table.metric == Metric.r2.rawValue ? Metric.r2.title : table.metric
+    var rows = [["condition", "\(metric) in %"] + errors.map(\.title)]
     let conditions = table.conditions.map { Condition($0, modalities: table.modalities) }
     for (place, condition) in conditions.enumerated() {
       let title = condition.modality.map { "\($0) \(condition.kind)" } ?? condition.name
       var row = [title, table.scores[condition.name].map(Words.percent) ?? "–"]
+      row += errors.map { table.metrics[condition.name]?[$0.name].map(Words.figure) ?? "–" }
       let isLastOfKind = condition.modality != nil && !conditions[(place + 1)...].contains { $0.kind == condition.kind }
       if isLastOfKind {
         if let average = table.average[condition.kind] { row.append("Avg. \(Words.percent(average))") }
@@ -58,7 +67,8 @@ enum ScoreTable {
       }
       rows.append(row)
     }
-    var text = Columns.text(rows, right: [1], indent: 2)
+    var text = Columns.text(rows, right: Set(1...(1 + errors.count)), indent: 2)
+    if !errors.isEmpty { text += "\n\n  MAE and RMSE are in the target's unit" }
     if let shapley = table.shapley {
       let values = table.modalities.compactMap { name in shapley[name].map { "\(name) \(Words.percent($0))" } }
       text += "\n\n  what each adds (Shapley): \(values.joined(separator: ", "))"

@@ -43,7 +43,9 @@ struct Gradients: ParsableCommand, Exemplified {
       "The modalities in the fusion's order (default: as the weights' header has them).", valueName: "a,b"))
   var modalities: String?
 
-  @Option(help: ArgumentHelp("single-label, multi-label or binary.", valueName: "task"))
+  @Option(
+    help: ArgumentHelp("single-label, multi-label, binary or regression (labels [B], standardized).", valueName: "task")
+  )
   var task = "single-label"
 
   @Option(help: ArgumentHelp("float64 or float32.", valueName: "type"))

@@ -10,7 +10,7 @@ struct Import: ParsableCommand, Exemplified {
       From one .npz, .safetensors or HDF5 file with everything in it, or from .npy or .csv files, one an array. Of one file \
       every array is a modality that can be: ids, index, mask, length and the like are left out with a note, and --modalities \
       chooses. Arrays that are named by split (X_train, X_test, y_train, train/vision) are put together. A row that cannot be used \
-      is left out and listed in quarantine.jsonl; --strict refuses instead.
+      is left out and listed in quarantine.jsonl; --strict refuses instead. Numbers to predict: --labels stars --task regression.
       """)
 
   static let examples = [
@@ -59,10 +59,12 @@ struct Import: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("The names of the classes, in order of the labels.", valueName: "a,b"))
   var classes: String?
 
-  @Option(help: ArgumentHelp("single-label, multi-label or binary.", valueName: "task"))
+  @Option(
+    help: ArgumentHelp(
+      "single-label, multi-label, binary or regression (labels are numbers to predict).", valueName: "task"))
   var task: String?
 
-  @Option(help: ArgumentHelp("accuracy, auroc, macro-f1 or weighted-f1.", valueName: "metric"))
+  @Option(help: ArgumentHelp("accuracy, auroc, macro-f1 or weighted-f1; of a regression r2.", valueName: "metric"))
   var metric: String?
 
   @Option(help: ArgumentHelp("What to call the data set.", valueName: "name"))

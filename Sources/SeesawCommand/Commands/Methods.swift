@@ -44,7 +44,8 @@ struct Methods: ParsableCommand, Exemplified {
   }
 
   static let keyOrder = [
-    "name", "title", "stage", "summary", "modalities", "sees", "needs", "capabilities", "cost", "citation", "settings",
+    "name", "title", "stage", "summary", "modalities", "sees", "needs", "capabilities", "cost", "needsClasses",
+    "citation", "settings",
     "key",
     "default",
     "departures",
@@ -65,7 +66,7 @@ struct Methods: ParsableCommand, Exemplified {
     let card = entry.card
     var facts = [
       ["name", card.name], ["stage", card.stage.words], ["modalities", card.modalities.words],
-      ["sees", card.sees.joined(separator: ", ")],
+      ["predicts", card.taskWords], ["sees", card.sees.joined(separator: ", ")],
     ]
     if let citation = card.citation {
       facts.append(["published", "\(citation.short): \(citation.title)"])

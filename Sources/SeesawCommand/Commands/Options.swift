@@ -107,6 +107,21 @@ struct TableOptions: ParsableArguments {
   }
 }
 
+/// What raw samples are read for, where that is not classes.
+enum TaskOption {
+  static let help: String =
+    "regression, where the labels are numbers to predict, as --columns label=price (default: they are classes)."
+
+  static func checked(_ word: String?) throws -> String? {
+    guard let word else { return nil }
+    let key = word.lowercased()
+    guard key != "regression" else { return key }
+    throw Diagnosis(
+      "--task is 'regression', or left out", found: ["it is '\(word)'"],
+      remedy: "of classes the labels say whether a sample has one or several", exitStatus: .usage)
+  }
+}
+
 /// What to do where another process is at work in the same folder.
 struct LockOptions: ParsableArguments {
   @Flag(help: "Wait for another process that writes in the same folder, instead of refusing.")

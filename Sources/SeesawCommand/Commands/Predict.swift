@@ -112,7 +112,8 @@ struct Predict: ParsableCommand, Exemplified {
       }
       let place = URL(filePath: out)
       try AtomicFile.replace(place) { url in
-        work.file = try PredictionFile(url, named: place, classes: predictor.classes, about: folder)
+        work.file = try PredictionFile(
+          url, named: place, classes: predictor.classes, isRegression: predictor.isRegression, about: folder)
         try answerTable(found, &work)
         try work.file?.close()
       }
@@ -340,12 +341,16 @@ enum PredictionLine {
   }
 
   static let keyOrder = [
-    "id", "labels", "probabilities", "calibrated", "present", "empty", "reliance", "condition", "score", "metric",
-    "calibration",
+    "id", "value", "labels", "probabilities", "calibrated", "present", "empty", "reliance", "condition", "score",
+    "metric", "mae",
+    "rmse", "calibration",
   ]
 
   static func text(_ prediction: Prediction) throws -> String {
-    try Tree(encoding: prediction, keys: .asNamed).json(order: keyOrder)
+    var tree = try Tree(encoding: prediction, keys: .asNamed)
+    // A number has neither.
+    if prediction.value != nil { for key in ["labels", "probabilities"] { tree[path: key] = nil } }
+    return tree.json(order: keyOrder)
   }
 
   static func text(_ diagnosis: Diagnosis, id: String?, line: Int) -> String {
@@ -363,6 +368,9 @@ enum PredictionText {
   static let shown = 5
 
   static func text(_ prediction: Prediction) -> String {
+    if let value = prediction.value {
+      return ["  \(Words.figure(value))", "", "  \(trust(prediction))"].joined(separator: "\n")
+    }
     let ranked = (prediction.calibrated ?? prediction.probabilities).sorted { ($1.value, $0.key) < ($0.value, $1.key) }
     let rows = ranked.prefix(shown).map { name, value in
       [prediction.labels.contains(name) ? "→" : "", name, "\(Words.percent(value)) %"]
@@ -399,6 +407,11 @@ enum PredictionText {
     }
     guard let condition = prediction.condition, let score = prediction.score else {
       return "from \(present); the run was not tried so, and how far this may be trusted is not known"
+    }
+    if let mae = prediction.mae, let rmse = prediction.rmse {
+      return
+        "from \(present); in the condition '\(condition)' the run is off by \(Words.figure(mae)) on average (root mean "
+        + "square \(Words.figure(rmse))) on the test split, and its R² is \(Words.percent(score)) %"
     }
     return "from \(present); in the condition '\(condition)' the run's \(prediction.metric) is "
       + "\(Words.percent(score)) % on the test split"

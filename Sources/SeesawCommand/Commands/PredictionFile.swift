@@ -14,20 +14,24 @@ final class PredictionFile {
 
   private let form: Form
   private let classes: [String]
+  private let isRegression: Bool
 
   /// - Parameters:
   ///   - url: where it is written, under whatever name.
   ///   - name: what it will be called; the ending says the form.
   /// - Throws: a `Diagnosis` where the file cannot be made.
-  init(_ url: URL, named name: URL, classes: [String], about run: String) throws {
+  init(_ url: URL, named name: URL, classes: [String], isRegression: Bool = false, about run: String) throws {
     self.classes = classes
+    self.isRegression = isRegression
     guard name.pathExtension.lowercased() == "parquet" else {
       try Data().write(to: url)
       form = .lines(try FileHandle(forWritingTo: url))
       return
     }
+    let answers: [(String, ParquetWriter.Kind)] =
+      isRegression ? [("value", .number)] : [("label", .text), ("labels", .texts)]
     let columns: [(String, ParquetWriter.Kind)] =
-      [("id", .text), ("place", .text), ("label", .text), ("labels", .texts)]
+      [("id", .text), ("place", .text)] + answers
       + classes.map { ("probability:\($0)", .number) } + classes.map { ("calibrated:\($0)", .number) }
       + [("present", .texts), ("empty", .texts), ("condition", .text), ("score", .number), ("metric", .text)]
       + [("error", .text)]
@@ -62,12 +66,13 @@ final class PredictionFile {
     let head = [text(id), .text(place)]
     switch result {
     case .success(let one):
-      return head + [text(one.labels.first), .texts(one.labels)] + classes.map { number(one.probabilities[$0]) }
+      let answers = isRegression ? [number(one.value)] : [text(one.labels.first), .texts(one.labels)]
+      return head + answers + classes.map { number(one.probabilities[$0]) }
         + classes.map { number(one.calibrated?[$0]) }
         + [.texts(one.present), one.empty.map { .texts($0) } ?? .null, text(one.condition), number(one.score)]
         + [.text(one.metric), .null]
     case .failure(let diagnosis):
-      let lacking = [ParquetWriter.Cell](repeating: .null, count: 2 + 2 * classes.count + 5)
+      let lacking = [ParquetWriter.Cell](repeating: .null, count: (isRegression ? 1 : 2) + 2 * classes.count + 5)
       return head + lacking + [.text(([diagnosis.what] + diagnosis.found).joined(separator: ", "))]
     }
   }

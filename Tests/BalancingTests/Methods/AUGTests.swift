@@ -101,7 +101,7 @@ struct AUGTests {
 
   @Test("with γ = 0 the residual is a plain loss, and with γ = 1 nothing is left of what the old stages know")
   func residual() throws {
-    for task in PredictionTask.allCases {
+    for task in PredictionTask.ofClasses {
       let (new, old) = (try Tensor.rows(Loops.rows(4, 2, seed: 1)), try Tensor.rows(Loops.rows(4, 2, seed: 2)))
       let labels =
         task == .multiLabel ? try Tensor([0, 1, 1, 1, 0, 0, 1, 0], shape: [4, 2]) : try Tensor([0, 1, 1, 0])
