@@ -5,7 +5,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help libtorch arrow openvino video plotly weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
-  browser-test tables-test example bench bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors clean
+  browser-test tables-test example bench bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test clean
 
 PYTHON ?= python3
 export PYTHON
@@ -42,6 +42,9 @@ setup: libtorch plotly ## libtorch, Plotly.js, Arrow, and the system's libraries
 
 build: setup ## the command, optimized: .build/release/seesaw
 	swift build -c release --product seesaw
+
+serve: setup ## the server behind 'seesaw serve', optimized: .build/release/seesaw-serve
+	swift build -c release --product seesaw-serve
 
 weights: ## fetch pretrained encoders of pictures and texts into .weights, for encode to use by default
 	@scripts/weights.sh
@@ -128,6 +131,9 @@ audit-coverage: setup ## how often the findings of an audit are right, of plante
 
 audit-doors: build ## one PyTorch model through every door of audit, and three other kinds from Python (minutes)
 	@"$$(scripts/python-environment.sh)" scripts/audit-doors.py
+
+serve-test: build serve ## the server: OpenAPI, malformed requests, SIGTERM under load, memory, against FastAPI (minutes)
+	@"$$(scripts/python-environment.sh)" scripts/serve-test.py .build/release/seesaw
 
 clean: ## remove what was built; libtorch stays
 	rm -rf .build .build-fuzz .build-sanitize Examples/*/.build Benchmarks/.build

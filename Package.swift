@@ -139,6 +139,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let digests = Target.Dependency.target(name: "CLibCrypto", condition: .when(platforms: [.linux]))
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let sockets = Target.Dependency.product(name: "FlyingSocks", package: "FlyingFox")
+let parser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let nio = ["NIOCore", "NIOHTTP1", "NIOPosix"].map { Target.Dependency.product(name: $0, package: "swift-nio") }
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -148,12 +150,15 @@ let package = Package(
     .library(name: "Torch", targets: ["Torch", "TorchNN"]),
     .library(name: "Seesaw", targets: ["Seesaw"]),
     .executable(name: "seesaw", targets: ["SeesawCommand"]),
+    // By itself, so that who only needs the command does not build a server.
+    .executable(name: "seesaw-serve", targets: ["SeesawServe"]),
     // Loaded by tests into the command.
     .library(name: "ForeignDevice", type: .dynamic, targets: ["ForeignDevice"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache.git", from: "2.1.1"),
     .package(url: "https://github.com/swhitty/FlyingFox.git", from: "0.27.1"),
     .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
@@ -214,11 +219,15 @@ let package = Package(
     .executableTarget(
       name: "SeesawCommand",
       dependencies: [
-        "Datasets", "Seesaw", .product(name: "ArgumentParser", package: "swift-argument-parser"), logging, sockets,
+        "Datasets", "Seesaw", "ServeOptions", parser, logging, sockets,
         .product(name: "FlyingFox", package: "FlyingFox"),
       ],
       swiftSettings: unhurried
     ),
+    target("ServeOptions", ["Records", parser], unhurried),
+    .executableTarget(
+      name: "SeesawServe",
+      dependencies: ["Experiments", "Records", "ServeOptions", "Torch", parser] + nio, swiftSettings: settings),
 
     .target(
       name: "TestSupport", dependencies: ["Multimodal", "Torch", sockets], path: "Tests/TestSupport",
@@ -247,9 +256,9 @@ let package = Package(
     tests(
       "SeesawCommandTests",
       [
-        "Balancing", "Datasets", "Experiments", "Records", "Reports", "SeesawCommand",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Balancing", "Datasets", "Experiments", "Records", "Reports", "SeesawCommand", "ServeOptions", parser,
       ]),
+    tests("SeesawServeTests", ["Encoders", "Experiments", "Multimodal", "Records", "SeesawServe"] + nio),
     tests("EndToEndTests", ["Datasets", "Encoders", "Records", "Torch"]),
   ] + arrowTargets + soundTargets + videoTargets + arrayTargets + modelTargets,
   cxxLanguageStandard: .cxx20

@@ -4,11 +4,17 @@ import Encoders
 public import Foundation
 import Multimodal
 public import Records
+import Synchronization
 import Torch
 import TorchNN
 
 /// A finished run's model, ready to predict, with any modality absent.
-public final class Predictor {
+///
+/// It may be asked from several threads. They take turns, since encoders and networks say nothing of threads: that is why
+/// it is unchecked, all else being constant. ``BatchingPredictor`` lets many ask at once.
+public final class Predictor: @unchecked Sendable {
+  /// Whose turn it is.
+  private let turn = Mutex<Void>(())
   private let folder: RunFolder
   private let model: MultimodalModel
   private let method: any BalancingMethod
@@ -42,6 +48,17 @@ public final class Predictor {
 
   /// The modalities' names, in the model's order.
   public var modalities: [String] { model.modalities.map(\.name) }
+  /// Which model this is: the SHA-256 of its files, 64 hexadecimal digits.
+  ///
+  /// In the run's folder, `sha256sum FILES | sha256sum` gives the same, where FILES are the `.safetensors` that there are of
+  /// absence, encoders/*, method, missing and weights, in this order.
+  public let digest: String
+  /// How many numbers a sample of each modality has, where it is given as features.
+  public var featureCounts: [String: Int] {
+    Dictionary(uniqueKeysWithValues: forms.map { ($0.name, $1.count) })
+  }
+  /// Whether a sample may have several labels.
+  public var isMultiLabel: Bool { model.task == .multiLabel }
   /// The modalities that pictures, texts and sounds can be encoded for; the others need features.
   public var encodable: [String] { encoders.keys.sorted() }
 
@@ -147,6 +164,15 @@ public final class Predictor {
       }
     }
     self.encoders = encoders
+    digest = try Self.digest(of: run, encoders: encoders.keys.sorted())
+  }
+
+  private static func digest(of run: URL, encoders: [String]) throws -> String {
+    let names = ["absence"] + encoders.map { "encoders/\($0)" } + ["method", "missing", "weights"]
+    let lines = try names.map { "\($0).safetensors" }.filter {
+      FileManager.default.fileExists(atPath: run.appending(path: $0).path)
+    }.map { "\(try FileDigest.sha256(of: run.appending(path: $0)))  \($0)\n" }
+    return FileDigest.sha256(of: lines.joined())
   }
 
   /// The modalities that are given of some inputs and passed over, as the model was trained without them.
@@ -161,6 +187,10 @@ public final class Predictor {
 
   /// A prediction for each input, or what is wrong with it.
   public func results(for inputs: [PredictionInput]) -> [Result<Prediction, Diagnosis>] {
+    turn.withLock { _ in answers(to: inputs) }
+  }
+
+  private func answers(to inputs: [PredictionInput]) -> [Result<Prediction, Diagnosis>] {
     let encoded = encoded(inputs)
     var rows: [Result<PerModality<[Float]?>, Diagnosis>] = inputs.enumerated().map { index, input in
       do { return .success(try features(of: input, encoded: encoded[index])) } catch {
@@ -397,7 +427,7 @@ public final class Predictor {
       calibrated: calibrated.map { Dictionary(zip(classes, $0), uniquingKeysWith: { first, _ in first }) },
       present: model.modalities.filter { !absent.contains($0) }.map(\.name),
       condition: score == nil ? nil : condition, score: score, metric: metric,
-      calibration: condition.flatMap { calibration[$0] })
+      calibration: condition.flatMap { calibration[$0] }, model: digest)
   }
 }
 

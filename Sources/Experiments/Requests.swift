@@ -333,6 +333,8 @@ public struct Prediction: Sendable, Codable, Equatable {
   public var rmse: Double?
   /// What made the calibrated probabilities, and how far they were from the truth on the test split.
   public var calibration: Calibration?
+  /// Which model answered: ``Predictor/digest``.
+  public var model: String?
 }
 
 /// One line of the doctor's answer.

@@ -25,6 +25,38 @@ public struct PredictionInput: Sendable {
     self.audio = audio
     self.features = features
   }
+
+  /// A sample whose pictures and sound are at hand as the bytes of their files (JPEG, PNG, WAVE, …), and in no files.
+  ///
+  /// - Parameter images: of the same sample; the features of all are averaged.
+  public init(
+    id: String? = nil, images: [Data], text: String? = nil, audio: Data? = nil, features: [String: [Float]] = [:]
+  ) {
+    self.init(id: id, text: text, features: features)
+    var held = HeldBytes()
+    let pictures = images.map { held.keep($0, "image") }
+    image = pictures.first
+    frames = Array(pictures.dropFirst())
+    self.audio = audio.map { held.keep($0, "audio") }
+    bytes = held.reader
+  }
+}
+
+/// The bytes of pictures and sounds, each under an address that no file has.
+private struct HeldBytes {
+  private var byAddress: [URL: Data] = [:]
+
+  mutating func keep(_ data: Data, _ key: String) -> URL {
+    let url = URL(filePath: "/dev/null/\(key)/\(byAddress.count)")
+    byAddress[url] = data
+    return url
+  }
+
+  /// Gives what is held, and reads what is a file's address; nil where nothing is held.
+  var reader: (@Sendable (URL) throws -> Data)? {
+    guard !byAddress.isEmpty else { return nil }
+    return { [byAddress] url in try byAddress[url] ?? BoundedFile.read(url, limit: BoundedFile.largestPicture) }
+  }
 }
 
 // A sample as a line of JSON: {"id": …, "image": path or list of paths, "text": …, "audio": path, "features": {"image": [...]}}.
@@ -34,20 +66,20 @@ extension PredictionInput {
   /// The sample that a line describes; what is null is absent.
   ///
   /// So is a path that is a missing value. Other keys are passed over where the line has something to predict from.
+  /// - Parameter readsFiles: whether a path is followed; else pictures and sounds must be base64, as of a line that comes
+  ///   from another machine.
   /// - Throws: a ``Diagnosis`` that says what the line has and should not, or lacks.
-  package init(line tree: Tree) throws {
+  package init(line tree: Tree, readsFiles: Bool = true) throws {
     guard let table = tree.tableValue else { throw Diagnosis("the line is not a JSON object", exitStatus: .input) }
     self.init(id: Self.id(ofLine: tree))
-    var written: [URL: Data] = [:]
+    var written = HeldBytes()
     let pictures = try (table["image"]?.listValue ?? [table["image"] ?? .null]).compactMap {
-      try Self.path($0, "image", &written)
+      try Self.path($0, "image", &written, readsFiles)
     }
     image = pictures.first
     frames = Array(pictures.dropFirst())
-    audio = try Self.path(table["audio"], "audio", &written)
-    if !written.isEmpty {
-      bytes = { [written] url in try written[url] ?? BoundedFile.read(url, limit: BoundedFile.largestPicture) }
-    }
+    audio = try Self.path(table["audio"], "audio", &written, readsFiles)
+    bytes = written.reader
     text = try Self.text(table["text"], "text")
     if let tree = table["features"], tree != .null { features = try Self.features(tree) }
     guard image != nil || text != nil || audio != nil || !features.isEmpty else {
@@ -69,13 +101,16 @@ extension PredictionInput {
     }
   }
 
-  /// - Parameter written: is given the bytes of what is written as base64, under an address that no file has.
-  private static func path(_ tree: Tree?, _ key: String, _ written: inout [URL: Data]) throws -> URL? {
+  /// - Parameter written: is given the bytes of what is written as base64.
+  private static func path(
+    _ tree: Tree?, _ key: String, _ written: inout HeldBytes, _ readsFiles: Bool
+  ) throws -> URL? {
     try MissingValue.present(text(tree, key)).map { path in
-      if EncodedInput.isOne(path) {
-        let url = URL(filePath: "/dev/null/\(key)/\(written.count)")
-        written[url] = try EncodedInput.bytes(path)
-        return url
+      if EncodedInput.isOne(path) { return written.keep(try EncodedInput.bytes(path), key) }
+      guard readsFiles else {
+        throw Diagnosis(
+          "'\(key)' is no base64 of a file that is known by its beginning, and paths are not followed here",
+          remedy: "send the bytes of the file as base64, such as \"data:;base64,…\"", exitStatus: .input)
       }
       guard !path.contains("\0") else { throw Diagnosis("a zero byte in the path of the \(key)", exitStatus: .input) }
       return URL(filePath: path)

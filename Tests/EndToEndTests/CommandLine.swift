@@ -42,7 +42,7 @@ final class Running {
   private let logs: URL
   /// The talk, where somebody listens to it.
   private let talk: Pipe?
-  private var heard = Data()
+  private(set) var heard = Data()
 
   init(
     _ arguments: [String], in folder: URL, input: String? = nil, environment: [String: String] = [:],

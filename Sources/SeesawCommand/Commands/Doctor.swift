@@ -19,7 +19,7 @@ struct Doctor: ParsableCommand, Exemplified {
     let output = Output(talk)
     let findings =
       Experiment.doctor(workingFolder: URL(filePath: FileManager.default.currentDirectoryPath)) + [
-        FetchedEncoders().finding, Self.demoData(),
+        FetchedEncoders().finding, Self.demoData(), ServerProgram.finding,
       ]
     let bad = findings.filter { $0.state == .bad }
     if json {

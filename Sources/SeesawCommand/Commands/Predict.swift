@@ -324,44 +324,6 @@ struct PredictionEntry {
   }
 }
 
-/// JSON in and out of `predict`.
-enum PredictionLine {
-  static func features(reading url: URL) throws -> [String: [Float]] {
-    let data = try BoundedFile.read(url, limit: BoundedFile.largestRecord)
-    do {
-      guard let text = String(validating: data, as: UTF8.self) else {
-        throw Diagnosis("the file is not UTF-8 text", place: url.relativePath)
-      }
-      return try PredictionInput.features(Tree(json: text, place: url.relativePath))
-    } catch {
-      var diagnosis = Diagnosis(describing: error).placed(in: url.relativePath)
-      diagnosis.exitStatus = .input
-      throw diagnosis
-    }
-  }
-
-  static let keyOrder = [
-    "id", "value", "labels", "probabilities", "calibrated", "present", "empty", "reliance", "condition", "score",
-    "metric", "mae",
-    "rmse", "calibration",
-  ]
-
-  static func text(_ prediction: Prediction) throws -> String {
-    var tree = try Tree(encoding: prediction, keys: .asNamed)
-    // A number has neither.
-    if prediction.value != nil { for key in ["labels", "probabilities"] { tree[path: key] = nil } }
-    return tree.json(order: keyOrder)
-  }
-
-  static func text(_ diagnosis: Diagnosis, id: String?, line: Int) -> String {
-    let words = ([diagnosis.what] + (diagnosis.place.map { ["in \($0)"] } ?? []) + diagnosis.found).joined(
-      separator: ", ")
-    var answer: Tree = ["error": .string(words), "line": .int(line)]
-    if let id { answer[path: "id"] = .string(id) }
-    return answer.json(order: ["id", "line", "error"])
-  }
-}
-
 /// A prediction for a terminal.
 enum PredictionText {
   /// Classes that are shown.

@@ -1,0 +1,179 @@
+import Foundation
+public import Records
+
+/// A model that many ask at once: their samples go through it together, so many at a time.
+///
+/// One thread of its own computes. What arrives meanwhile waits, and goes next as one batch, so that a busy model has
+/// large batches and an idle one answers at once. The last digits of a probability may depend on the batch it was in.
+public final class BatchingPredictor: Sendable {
+  /// How much goes together and how much may wait.
+  public struct Limits: Sendable {
+    /// The most samples that go through the model together.
+    public var batch = 32
+    /// How many seconds a sample waits for others while the model is idle.
+    public var wait = 0.0
+    /// The most samples that wait.
+    public var queue = 1024
+
+    public init() {}
+  }
+
+  /// Why samples were not taken.
+  public enum Refusal: Diagnosable, Equatable {
+    /// As many samples wait as may.
+    case full(Int)
+    /// More samples at once than may ever wait.
+    case tooMany(Int, most: Int)
+    /// The model takes none any more.
+    case closed
+
+    public var diagnosis: Diagnosis {
+      switch self {
+      case .full(let count):
+        Diagnosis("\(count) samples wait already, as many as may", remedy: "ask again later", exitStatus: .failed)
+      case .tooMany(let count, let most):
+        Diagnosis(
+          "\(count) samples at once, and \(most) are the most that may wait", remedy: "ask about them in portions",
+          exitStatus: .usage)
+      case .closed: Diagnosis("the model takes no samples any more", exitStatus: .failed)
+      }
+    }
+  }
+
+  public let predictor: Predictor
+  public let limits: Limits
+  private let line: WaitingLine
+
+  /// - Parameter observe: is told of each batch how many samples it had and how many seconds it took.
+  public init(
+    _ predictor: Predictor, limits: Limits = Limits(), observe: @escaping @Sendable (Int, Double) -> Void = { _, _ in }
+  ) {
+    self.predictor = predictor
+    self.limits = limits
+    let line = WaitingLine()
+    self.line = line
+    let worker = Thread {
+      while let batch = line.next(limits) {
+        let start = ContinuousClock.now
+        let results = predictor.results(for: batch.map(\.input))
+        // A failure of the whole is one of each.
+        for (sample, result) in zip(batch, results) { sample.order.answer(sample.place, result) }
+        let taken = start.duration(to: .now)
+        observe(batch.count, Double(taken.components.seconds) + Double(taken.components.attoseconds) * 1e-18)
+      }
+    }
+    worker.name = "predictor"
+    worker.stackSize = 8 << 20
+    worker.start()
+  }
+
+  /// Samples that wait now.
+  public var waiting: Int { line.count }
+
+  /// A prediction for each sample, or what is wrong with it, in order.
+  ///
+  /// - Throws: a ``Refusal``; then none of the samples was taken.
+  public func results(for samples: [PredictionInput]) async throws -> [Result<Prediction, Diagnosis>] {
+    guard !samples.isEmpty else { return [] }
+    guard samples.count <= limits.queue else { throw Refusal.tooMany(samples.count, most: limits.queue) }
+    return try await withCheckedThrowingContinuation { continuation in
+      let order = Order(samples.count) { continuation.resume(returning: $0) }
+      if let refusal = line.append(samples, order, most: limits.queue) { continuation.resume(throwing: refusal) }
+    }
+  }
+
+  /// Predictions in the order of the samples; throws at the first that cannot be predicted, and ``Refusal``.
+  public func predict(_ samples: [PredictionInput]) async throws -> [Prediction] {
+    try await results(for: samples).map { try $0.get() }
+  }
+
+  /// Takes no more samples; those that wait are answered.
+  public func close() { line.close() }
+
+  deinit { line.close() }
+}
+
+/// Samples that were asked about together, until all are answered.
+private final class Order: @unchecked Sendable {
+  // Only the thread that computes touches these after the order was placed.
+  private var results: [Result<Prediction, Diagnosis>?]
+  private var open: Int
+  private let done: @Sendable ([Result<Prediction, Diagnosis>]) -> Void
+
+  init(_ count: Int, done: @escaping @Sendable ([Result<Prediction, Diagnosis>]) -> Void) {
+    results = Array(repeating: nil, count: count)
+    open = count
+    self.done = done
+  }
+
+  func answer(_ place: Int, _ result: Result<Prediction, Diagnosis>) {
+    results[place] = result
+    open -= 1
+    if open == 0 { done(results.compactMap { $0 }) }
+  }
+}
+
+/// Samples that wait, first come first served.
+private final class WaitingLine: @unchecked Sendable {
+  struct Sample {
+    let input: PredictionInput
+    let order: Order
+    let place: Int
+    let arrived: Date
+  }
+
+  // The condition guards the others.
+  private let condition = NSCondition()
+  private var samples: [Sample] = []
+  /// The place of the first that waits; those before it are gone.
+  private var first = 0
+  private var isClosed = false
+
+  private func locked<R>(_ body: () -> R) -> R {
+    condition.lock()
+    defer { condition.unlock() }
+    return body()
+  }
+
+  var count: Int { locked { samples.count - first } }
+
+  func append(_ inputs: [PredictionInput], _ order: Order, most: Int) -> BatchingPredictor.Refusal? {
+    locked {
+      guard !isClosed else { return .closed }
+      guard samples.count - first + inputs.count <= most else { return .full(samples.count - first) }
+      let now = Date()
+      samples += inputs.enumerated().map { Sample(input: $1, order: order, place: $0, arrived: now) }
+      condition.signal()
+      return nil
+    }
+  }
+
+  func close() {
+    locked {
+      isClosed = true
+      condition.signal()
+    }
+  }
+
+  /// Waits for samples, and for more of them as long as `limits` allows; nil at the end.
+  func next(_ limits: BatchingPredictor.Limits) -> [Sample]? {
+    locked {
+      while samples.count == first {
+        if isClosed { return nil }
+        condition.wait()
+      }
+      if limits.wait > 0 {
+        let until = samples[first].arrived + limits.wait
+        while !isClosed, samples.count - first < limits.batch, condition.wait(until: until) {}
+      }
+      let end = min(first + max(limits.batch, 1), samples.count)
+      let batch = Array(samples[first..<end])
+      first = end
+      if first == samples.count || first > 4096 {
+        samples.removeFirst(first)
+        first = 0
+      }
+      return batch
+    }
+  }
+}
