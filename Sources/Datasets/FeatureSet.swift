@@ -64,10 +64,10 @@ public final class FeatureSet {
   /// A part of a set that was checked as a whole.
   init(
     of whole: FeatureSet, _ manifest: DatasetManifest, train: FeatureSplit, validation: FeatureSplit?,
-    test: FeatureSplit?, view: String?, leftOut: [String], scales: FeatureScales
+    test: FeatureSplit?, view: String?, leftOut: [String], scales: FeatureScales, targets: TargetScale? = nil
   ) {
     folder = whole.folder
-    targets = whole.targets
+    self.targets = targets ?? whole.targets
     self.manifest = manifest
     self.train = train
     self.validation = validation

@@ -1,5 +1,5 @@
 public import Foundation
-import Multimodal
+public import Multimodal
 import Records
 import Torch
 
@@ -54,6 +54,15 @@ extension FeatureSet {
       of: self, manifest, train: train.restricted(to: modalities), validation: validation?.restricted(to: modalities),
       test: test?.restricted(to: modalities), view: view,
       leftOut: leftOut + known.filter { !kept.contains($0) }, scales: scales)
+  }
+
+  /// The same set with its targets standardized as those that a model was trained on, whatever its own training split has.
+  public func standardized(by scale: TargetScale) throws -> FeatureSet {
+    guard let targets, targets != scale else { return self }
+    return FeatureSet(
+      of: self, manifest, train: try train.standardizing(by: scale),
+      validation: try validation?.standardizing(by: scale), test: try test?.standardizing(by: scale), view: view,
+      leftOut: leftOut, scales: scales, targets: scale)
   }
 
   /// The same set with a view of the training, the validation and the test split in the place of the plain ones.

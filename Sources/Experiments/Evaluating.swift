@@ -57,7 +57,9 @@ extension Experiment {
       events(.note("the data has changed since the run was trained: \(loaded.set.folder.relativePath)"))
     }
     let weights = try SafeTensors(reading: folder.weights)
-    var builder = try RunBuilder(configuration, loaded, encoders: ModelFile.encoders(weights))
+    // Other data, or data that has changed, has another mean: the model knows the one it was trained with.
+    let standardized = try loaded.standardized(by: ModelFile.targets(weights))
+    var builder = try RunBuilder(configuration, standardized, encoders: ModelFile.encoders(weights))
     builder.thresholds = record.thresholds.flatMap { $0.count == loaded.set.manifest.classes.count ? $0 : nil }
     Runtime.setThreads(builder.threads)
     events(.phase("Data", loaded.words))

@@ -53,6 +53,12 @@ struct LoadedData {
     self.largeSize = largeSize
   }
 
+  /// The data with targets standardized as those that a model was trained on.
+  func standardized(by scale: TargetScale?) throws -> LoadedData {
+    guard let scale, set.targets != nil, set.targets != scale else { return self }
+    return LoadedData(try set.standardized(by: scale), digests, largeSize: largeSize)
+  }
+
   /// The data as a run with these settings is shown it; the same again for data that is shown so already.
   ///
   /// - Throws: a `Diagnosis` where there is no such modality or view.

@@ -53,6 +53,13 @@ enum ModelFile {
     }
   }
 
+  /// What a regression's target was standardized by, as its weights say; nil of classes.
+  static func targets(_ weights: SafeTensors) throws -> TargetScale? {
+    try weights.metadata["targets"].map {
+      try Tree(json: $0, place: "\(weights.path): targets").decode(TargetScale.self, keys: .asNamed)
+    }
+  }
+
   /// How the encoders are built that were trained with a model, as its weights say.
   static func encoders(_ weights: SafeTensors) throws -> [Modality: TrainedForm] {
     var forms: [Modality: TrainedForm] = [:]

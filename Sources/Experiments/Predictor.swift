@@ -88,9 +88,7 @@ public final class Predictor: @unchecked Sendable {
       throw Diagnosis(
         "the weights do not say what they predict", place: folder.weights.relativePath, exitStatus: .input)
     }
-    targets = try weights.metadata["targets"].map {
-      try Tree(json: $0, place: "\(weights.path): targets").decode(TargetScale.self, keys: .asNamed)
-    }
+    targets = try ModelFile.targets(weights)
     guard (targets != nil) == !task.hasClasses, targets.map({ $0.mean.isFinite && $0.deviation.isFinite }) ?? true
     else {
       throw Diagnosis(

@@ -221,6 +221,30 @@ struct RegressionRunTests {
     }
   }
 
+  @Test("a model is scored on other data by the scale that it was trained with, and not by that data's own")
+  func otherData() throws {
+    try withTemporaryFolder { folder in
+      let data = try NumberArrays().make(in: folder)
+      let run = folder.appending(path: "run")
+      let summary = try train("joint", data, to: run)
+      let other = folder.appending(path: "other")
+      try FileManager.default.copyItem(at: data, to: other)
+      let file = other.appending(path: "train.safetensors")
+      let stored = try SafeTensors(reading: file)
+      let tensors = try stored.names.map { name in
+        let tensor = try stored.tensor(name).cloned()
+        return (name, name == "labels" ? try tensor * 7 : tensor)
+      }
+      try SafeTensors.write(tensors, to: file)
+      let table = try Experiment.evaluate(run: run, data: other)
+      for (condition, score) in summary.evaluation.scores {
+        #expect(abs(try #require(table.scores[condition]) - score) < 1e-6, "\(condition)")
+      }
+      let rmse = try #require(summary.evaluation.metrics["full"]?["rmse"])
+      #expect(abs(try #require(table.metrics["full"]?["rmse"]) - rmse) < 1e-3)
+    }
+  }
+
   @Test("a held-out part and other splits keep targets in their unit")
   func derived() throws {
     try withTemporaryFolder { folder in
