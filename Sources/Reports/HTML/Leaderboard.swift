@@ -144,7 +144,7 @@ struct DotTable {
         out.line(at(tick), top, at(tick), bottom, "grid")
         // One at the edge would run into the next column's.
         let label = fixed(tick, span < 5 ? 1 : 0)
-        let reach = SVG.length(label) / 2 + 1
+        let reach = SVG.length(label) / 2 + 4
         guard at(tick) - reach > x, at(tick) + reach < x + panel else { continue }
         out.words(label, at(tick), bottom + 15, "tick", anchor: "middle")
       }
