@@ -98,7 +98,7 @@ struct RegressionStepTests {
     #expect(golden.ridges.count == 3)
     for example in golden.ridges {
       let inputs = try Tensor(example.inputs, shape: [example.targets.count, example.width])
-      let regression = LogisticRegression(
+      let regression = try LogisticRegression(
         task: .regression, classes: 1, inputs: inputs, labels: try Tensor(example.targets), classWeights: nil)
       let found = try regression.fitted(strength: example.strength, from: regression.start())
       #expect(allClose(try values(regression.matrix(found)), example.weight, relative: 1e-6, absolute: 1e-8))
