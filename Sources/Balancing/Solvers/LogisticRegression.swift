@@ -82,16 +82,20 @@ struct LogisticRegression {
     return try Tensor.cat([matrix(weights).matmul(axes).reshaped([-1]), intercept(weights)], 0)
   }
 
+  /// Of each class the mean over the samples of the loss's second derivative by its logit, [C, 1].
+  private func curvatures(_ answers: Tensor) throws -> Tensor {
+    // A squared error's is 2, whatever the answer.
+    if task == .regression { return try .full([classes, 1], 2, .float64) }
+    let p = try task.logProbabilities(answers).exp()
+    let own = try (p * (1 - p)).mean(0)
+    // Of several labels a class is a question of its own, and the loss a mean over them.
+    return try task == .multiLabel ? own.narrowed(1, from: 0, length: 1) / Double(classes) : own.reshaped([classes, 1])
+  }
+
   /// The inverse of a diagonal that is near the Hessian's, entry by entry; nil without axes.
   private func scales(_ answers: Tensor, _ strength: Double) throws -> Tensor? {
     guard let variances else { return nil }
-    let doubt = try withoutGradients {
-      let p = try task.logProbabilities(answers.detached()).exp()
-      let own = try (p * (1 - p)).mean(0)
-      // Of several labels a class is a question of its own, and the loss a mean over them.
-      return try task == .multiLabel
-        ? own.narrowed(1, from: 0, length: 1) / Double(classes) : own.reshaped([classes, 1])
-    }
+    let doubt = try withoutGradients { try curvatures(answers.detached()) }
     // Of samples that are all sure nothing but the penalty is left, and b has none.
     let floored = try doubt.clamped(min: 1e-12)
     let own = try (floored * variances.reshaped([1, -1]) + strength).reciprocal()
@@ -148,7 +152,7 @@ struct LogisticRegression {
       (weights, value, gradient, scales) = found
     }
     let found = try turned(weights, by: axes?.transposed())
-    if task == .multiLabel { return found }
+    guard task == .singleLabel || task == .binary else { return found }
     // The same number on every class's b changes nothing in a softmax: their mean is 0.
     let own = try intercept(found)
     return try Tensor.cat([matrix(found).reshaped([-1]), own - own.mean()], 0)
