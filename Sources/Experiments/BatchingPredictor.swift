@@ -1,5 +1,6 @@
 import Foundation
 public import Records
+import Synchronization
 
 /// A model that many ask at once: their samples go through it together, so many at a time.
 ///
@@ -58,8 +59,7 @@ public final class BatchingPredictor: Sendable {
         let results = predictor.results(for: batch.map(\.input))
         // A failure of the whole is one of each.
         for (sample, result) in zip(batch, results) { sample.order.answer(sample.place, result) }
-        let taken = start.duration(to: .now)
-        observe(batch.count, Double(taken.components.seconds) + Double(taken.components.attoseconds) * 1e-18)
+        observe(batch.count, start.duration(to: .now).seconds)
       }
     }
     worker.name = "predictor"
@@ -114,59 +114,24 @@ private final class Order: @unchecked Sendable {
 }
 
 /// Samples that wait, first come first served.
-private final class WaitingLine: @unchecked Sendable {
-  struct Sample {
+private final class WaitingLine: Sendable {
+  struct Sample: Sendable {
     let input: PredictionInput
     let order: Order
     let place: Int
-    let arrived: Date
+    let arrived: ContinuousClock.Instant
   }
 
-  // The condition guards the others.
-  private let condition = NSCondition()
-  private var samples: [Sample] = []
-  /// The place of the first that waits; those before it are gone.
-  private var first = 0
-  private var isClosed = false
+  private struct State {
+    var samples: [Sample] = []
+    /// The place of the first that waits; those before it are gone.
+    var first = 0
+    var isClosed = false
 
-  private func locked<R>(_ body: () -> R) -> R {
-    condition.lock()
-    defer { condition.unlock() }
-    return body()
-  }
+    var count: Int { samples.count - first }
 
-  var count: Int { locked { samples.count - first } }
-
-  func append(_ inputs: [PredictionInput], _ order: Order, most: Int) -> BatchingPredictor.Refusal? {
-    locked {
-      guard !isClosed else { return .closed }
-      guard samples.count - first + inputs.count <= most else { return .full(samples.count - first) }
-      let now = Date()
-      samples += inputs.enumerated().map { Sample(input: $1, order: order, place: $0, arrived: now) }
-      condition.signal()
-      return nil
-    }
-  }
-
-  func close() {
-    locked {
-      isClosed = true
-      condition.signal()
-    }
-  }
-
-  /// Waits for samples, and for more of them as long as `limits` allows; nil at the end.
-  func next(_ limits: BatchingPredictor.Limits) -> [Sample]? {
-    locked {
-      while samples.count == first {
-        if isClosed { return nil }
-        condition.wait()
-      }
-      if limits.wait > 0 {
-        let until = samples[first].arrived + limits.wait
-        while !isClosed, samples.count - first < limits.batch, condition.wait(until: until) {}
-      }
-      let end = min(first + max(limits.batch, 1), samples.count)
+    mutating func take(_ most: Int) -> [Sample] {
+      let end = min(first + max(most, 1), samples.count)
       let batch = Array(samples[first..<end])
       first = end
       if first == samples.count || first > 4096 {
@@ -174,6 +139,58 @@ private final class WaitingLine: @unchecked Sendable {
         first = 0
       }
       return batch
+    }
+  }
+
+  /// What ``next(_:)`` does.
+  private enum Step {
+    case take([Sample])
+    /// For so many seconds at most; nil: until something happens.
+    case wait(Double?)
+    case end
+  }
+
+  private let state = Mutex(State())
+  /// Something happened: samples came, or the end.
+  private let news = DispatchSemaphore(value: 0)
+
+  var count: Int { state.withLock { $0.count } }
+
+  func append(_ inputs: [PredictionInput], _ order: Order, most: Int) -> BatchingPredictor.Refusal? {
+    let refusal = state.withLock { state -> BatchingPredictor.Refusal? in
+      guard !state.isClosed else { return .closed }
+      guard state.count + inputs.count <= most else { return .full(state.count) }
+      let now = ContinuousClock.now
+      state.samples += inputs.enumerated().map { Sample(input: $1, order: order, place: $0, arrived: now) }
+      return nil
+    }
+    if refusal == nil { news.signal() }
+    return refusal
+  }
+
+  func close() {
+    state.withLock { $0.isClosed = true }
+    news.signal()
+  }
+
+  /// Waits for samples, and for more of them as long as `limits` allows; nil at the end.
+  func next(_ limits: BatchingPredictor.Limits) -> [Sample]? {
+    while true {
+      switch step(limits) {
+      case .take(let batch): return batch
+      case .end: return nil
+      case .wait(let seconds?): _ = news.wait(timeout: .now() + seconds)
+      case .wait(nil): news.wait()
+      }
+    }
+  }
+
+  private func step(_ limits: BatchingPredictor.Limits) -> Step {
+    state.withLock { state in
+      guard state.count > 0 else { return state.isClosed ? .end : .wait(nil) }
+      guard limits.wait > 0, !state.isClosed, state.count < limits.batch else { return .take(state.take(limits.batch)) }
+      let waited = state.samples[state.first].arrived.duration(to: .now).seconds
+      return waited < limits.wait ? .wait(limits.wait - waited) : .take(state.take(limits.batch))
     }
   }
 }

@@ -330,7 +330,7 @@ public final class Predictor: @unchecked Sendable {
         }
         // Python writes NaN for what is not there.
         if detectsEmpty, given.allSatisfy(\.isNaN) || given == missing[modality] { return nil }
-        guard given.allSatisfy(\.isFinite) else {
+        guard given.areFinite else {
           throw Diagnosis("features of '\(modality.name)' are not finite", exitStatus: .input)
         }
         return given

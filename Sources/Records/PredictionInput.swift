@@ -154,3 +154,8 @@ extension Tree {
     }
   }
 }
+
+extension [Float] {
+  /// Whether all are numbers that are finite; here, where loops are optimized in every build that is for use.
+  package var areFinite: Bool { allSatisfy { $0.isFinite } }
+}

@@ -237,7 +237,8 @@ private struct JSONReader {
 
   mutating func number() throws -> Tree {
     let start = at
-    while at < bytes.count, "+-.eE0123456789".utf8.contains(bytes[at]) { at += 1 }
+    while at < bytes.count, Self.isOfNumber(bytes[at]) { at += 1 }
+    if let value = Self.decimal(bytes[start..<at]) { return .number(value) }
     let text = String(decoding: bytes[start..<at], as: UTF8.self)
     let digits = text.utf8.drop { $0 == UInt8(ascii: "-") }
     let isWhole = text.utf8.count - digits.count < 2 && digits.allSatisfy { (0x30...0x39).contains($0) }
@@ -248,6 +249,37 @@ private struct JSONReader {
       throw wrong("this is not JSON")
     }
     return .number(value)
+  }
+
+  private static func isOfNumber(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."),
+      UInt8(ascii: "e"), UInt8(ascii: "E"):
+      true
+    default: false
+    }
+  }
+
+  private static let powers = (0...15).map { pow(10, Double($0)) }
+
+  /// A decimal fraction of at most 15 digits, as lists of features are made of; nil for any other number.
+  ///
+  /// Its digits and the power of ten are exact, so that one division gives the nearest number (Clinger, "How to Read
+  /// Floating Point Numbers Accurately", PLDI 1990).
+  private static func decimal(_ text: ArraySlice<UInt8>) -> Double? {
+    let isNegative = text.first == UInt8(ascii: "-")
+    let digits = isNegative ? text.dropFirst() : text
+    guard (3...16).contains(digits.count), let dot = digits.firstIndex(of: UInt8(ascii: ".")), dot > digits.startIndex,
+      dot < digits.endIndex - 1
+    else { return nil }
+    var number = 0
+    for place in digits.indices where place != dot {
+      let digit = digits[place]
+      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
+      number = number * 10 + Int(digit - UInt8(ascii: "0"))
+    }
+    let value = Double(number) / powers[digits.endIndex - 1 - dot]
+    return isNegative ? -value : value
   }
 
   mutating func string() throws -> String {

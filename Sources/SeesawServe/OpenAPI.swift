@@ -131,19 +131,19 @@ enum OpenAPI {
       "id": ["type": ["string", "number", "null"]],
       "features": ["type": ["object", "null"], "properties": .table(features), "additionalProperties": false],
     ]
-    let encoded: Tree = ["type": "string", "contentEncoding": "base64", "minLength": 64]
+    let encoded: Tree = ["type": ["string", "null"], "contentEncoding": "base64"]
     var ways: [Tree] = [["features"]]
     for name in predictor.encodable {
       switch name {
       case "text": properties[name] = ["type": ["string", "null"]]
       case "image":
         properties[name] = [
-          "anyOf": [encoded, ["type": "array", "items": encoded], ["type": "null"]],
+          "anyOf": [encoded, ["type": "array", "items": encoded]],
           "description":
             "The bytes of a JPEG, PNG, GIF, WebP, BMP or TIFF file as base64, or a data: address; several are averaged.",
         ]
       default:
-        properties[name] = ["anyOf": [encoded, ["type": "null"]], "description": "The bytes of a sound as base64."]
+        properties[name] = encoded.overlaid(with: ["description": "The bytes of a sound as base64."])
       }
       ways.append([.string(name)])
     }

@@ -53,7 +53,6 @@ final class Service: Sendable {
   private let rate: RateLimit?
   private let counts = Mutex(Counts())
   private let draining = Atomic<Bool>(false)
-  private let started = Date()
   private let clock = ContinuousClock()
   private let birth = ContinuousClock.now
 
@@ -278,8 +277,8 @@ final class Service: Sendable {
     text.sample("seesaw_ready", [], isDraining ? 0 : 1)
     text.family("seesaw_connections", .gauge, "Open connections.")
     text.sample("seesaw_connections", [], counts.connections)
-    text.family("process_start_time_seconds", .gauge, "When the server started, in seconds since 1970.")
-    text.sample("process_start_time_seconds", [], started.timeIntervalSince1970)
+    text.family("seesaw_uptime_seconds", .gauge, "How long the server has run.")
+    text.sample("seesaw_uptime_seconds", [], now)
     if let memory = Self.residentMemory {
       text.family("process_resident_memory_bytes", .gauge, "Memory in use.")
       text.sample("process_resident_memory_bytes", [], memory)

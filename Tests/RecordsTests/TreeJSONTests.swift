@@ -3,6 +3,27 @@ import Records
 import Testing
 
 struct TreeJSONTests {
+  @Test("decimals are read to the nearest number, short or long, and what is none is refused")
+  func decimals() throws {
+    var seed: UInt64 = 7
+    for digits in 1...17 {
+      for _ in 0..<200 {
+        seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        let number = String(seed % UInt64(pow(10, Double(digits))))
+        let text = String(repeating: "0", count: max(0, digits + 1 - number.count)) + number
+        for places in 1...digits {
+          let decimal = "\(seed & 1 == 0 ? "-" : "")\(text.dropLast(places)).\(text.suffix(places))"
+          let value = try #require(try Tree(json: "[\(decimal)]").listValue?.first?.numberValue)
+          #expect(value.bitPattern == Double(decimal)?.bitPattern, "\(decimal)")
+        }
+      }
+    }
+    #expect(try Tree(json: "-0.0").numberValue?.sign == .minus)
+    for text in [".5", "+1.5", "1.2.3", "1.5-", "--1.5", "1.5e", "-"] {
+      #expect(throws: Diagnosis.self, "\(text)") { try Tree(json: text) }
+    }
+  }
+
   @Test("JSON text has sorted keys, compact and pretty")
   func text() {
     let tree: Tree = ["b": [1, 2.0, "x"], "a": ["c": true, "d": .null], "e": [["f": 1]], "g": [:], "h": []]
