@@ -42,11 +42,14 @@ struct LogisticRegression {
     self.labels = labels
     self.classWeights = classWeights
     width = inputs.shape[1]
-    guard width <= Self.mostRotated else {
+    let gram =
+      width <= Self.mostRotated ? try inputs.transposed().matmul(inputs) / Double(inputs.shape[0]) : nil
+    // Of numbers that are none there are no axes.
+    guard let gram, try gram.abs().max().scalar().isFinite else {
       (self.inputs, axes, variances) = (inputs, nil, nil)
       return
     }
-    let (values, vectors) = try (inputs.transposed().matmul(inputs) / Double(inputs.shape[0])).symmetricEigen()
+    let (values, vectors) = try gram.symmetricEigen()
     let all: [Double] = try values.array()
     // In rising order.
     let first = all.firstIndex { $0 > 1e-12 * max(all.last ?? 0, 1e-300) } ?? all.count - 1

@@ -17,8 +17,7 @@ struct Watch: ParsableCommand, Exemplified {
       """)
 
   static let examples = [
-    "seesaw watch runs/first", "seesaw watch runs/compare-my-data --once",
-    "seesaw watch runs/compare-my-data --open --port 8080",
+    "seesaw watch runs/first", "seesaw watch runs/compare-my-data --open --port 8080",
   ]
 
   @Argument(help: "The folder of a run, or of several.")
