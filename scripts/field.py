@@ -180,8 +180,9 @@ class Field:
             m: stats.wilcoxon([s.value(m, "average.absent") - told_joint[s.name] for s in self.sets]).pvalue
             for m in self.published}
         corrected = dict(zip(p_of, holm(list(p_of.values()))))
-        spread = [numpy.std([100 * s.value(m, q) for m in self.methods]) for s in self.sets for q in ("average.missing",)]
-        spread_told = [numpy.std([100 * s.value(m, "average.absent") for m in self.methods]) for s in self.sets]
+        spread, spread_told = (
+            [numpy.std([100 * s.value(m, quantity) for m in self.methods]) for s in self.sets]
+            for quantity in ("average.missing", "average.absent"))
         p = stats.wilcoxon(spread, spread_told).pvalue
         top = sorted(told_methods, key=told_methods.get, reverse=True)[:3]
         out.append(
