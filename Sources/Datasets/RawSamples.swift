@@ -36,6 +36,12 @@ public struct RawSamples: RandomAccessCollection, Sendable {
   /// The number of a sample's row.
   func number(at place: Int) -> Int { Int(numbers[place]) }
 
+  /// The places of those whose rows have these numbers; nil: all.
+  package func places(numbered own: Range<Int>?) -> [Int] {
+    guard let own else { return Array(indices) }
+    return numbers.indices.filter { own.contains(Int(numbers[$0])) }
+  }
+
   /// Those of a split.
   func samples(in split: RawSplit) -> RawSamples {
     var some = RawSamples(of: rows, in: folder, store: store)

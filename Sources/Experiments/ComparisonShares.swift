@@ -15,6 +15,11 @@ public enum ComparisonShare: Sendable, Equatable {
 
   /// - Throws: a `Diagnosis` for an empty word or a share that is none of so many.
   public init(_ words: String) throws {
+    if words == "auto" {
+      let part = try EncodeShard(environment: ProcessInfo.processInfo.environment)
+      self = .part(part.number, of: part.count)
+      return
+    }
     let parts = words.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
     if parts.count == 2, let number = parts[0], let count = parts[1] {
       guard number >= 1, number <= count else {

@@ -16,7 +16,7 @@ public final class FolderLock {
     /// As a sentence goes on: `process 4711 on argo, since 2026-03-01T12:00:00Z`.
     public var words: String { "process \(pid) on \(host), since \(since)" }
 
-    static var here: Holder {
+    package static var here: Holder {
       var name = [CChar](repeating: 0, count: 256)
       let isNamed = gethostname(&name, name.count - 1) == 0
       let host = isNamed ? String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self) : "?"

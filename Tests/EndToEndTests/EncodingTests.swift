@@ -207,6 +207,32 @@ struct EncodingTests {
     }
   }
 
+  @Test("shards that processes take by turns are what one machine makes, bit for bit; --status says how far they are")
+  func shardsByTurns() throws {
+    try withTemporaryFolder { folder in
+      try TinyRaw().write(to: folder.appending(path: "raw"))
+      _ = try encode(["--out", "whole"], in: folder)
+      let bare = try Seesaw.run(["encode", "raw", "--out", "data", "--shard", "next"], in: folder)
+      #expect(bare.status == 64 && bare.error.contains("--shard next --of 40"), "\(bare.error)")
+      _ = try encode(["--out", "data", "--shard", "2/5"], in: folder)
+      let before = try encode(["--out", "data", "--status"], in: folder)
+      #expect(before[path: "done"] == [2] && before[path: "missing"] == [1, 3, 4, 5] && before[path: "of"] == 5)
+
+      let workers = try (1...3).map { _ in
+        try Running(["encode", "raw", "--out", "data", "--shard", "next", "--of", "5", "--json"], in: folder)
+      }
+      let answers = try workers.map { try $0.end() }
+      #expect(answers.allSatisfy { $0.status == 0 }, "\(answers.map(\.error))")
+      let last = try encode(["--out", "data", "--shard", "next", "--of", "5", "--wait"], in: folder)
+      #expect(last[path: "shard"] == "none of 5")
+      let status = try Seesaw.run(["encode", "raw", "--out", "data", "--status"], in: folder)
+      #expect(status.status == 0 && status.error.contains("5 of 5 are done"), "\(status.error)")
+      let all = try encode(["--out", "data"], in: folder)
+      #expect(all[path: "rows.encoded"] == 0)
+      #expect(try features("data", in: folder) == features("whole", in: folder))
+    }
+  }
+
   @Test("--flip adds the view of flipped pictures, and a run takes it")
   func flip() throws {
     try withTemporaryFolder { folder in

@@ -103,9 +103,17 @@ struct Encode: ParsableCommand, Exemplified {
 
   @Option(
     help: ArgumentHelp(
-      "Encode only one part of the samples; once all parts are done, the command without it puts them together.",
+      "Encode only one part of the samples: 3/40; 'auto', the part that Slurm, torchrun, MPI or Kubernetes says; or 'next' with "
+        + "--of, one after another that no other process has. Once all are done, the command without it puts them together.",
       valueName: "i/n"))
   var shard: String?
+
+  @Option(
+    name: .customLong("of"), help: ArgumentHelp("How many shards there are, for --shard next.", valueName: "number"))
+  var shardCount: Int?
+
+  @Flag(help: "Say which shards are done, at work, failed and missing; nothing is encoded.")
+  var status = false
 
   @Option(
     help: ArgumentHelp(
@@ -167,7 +175,7 @@ struct Encode: ParsableCommand, Exemplified {
     request.impairments = impairments ?? ""
     if let views { request.views = EncodeViews(views) }
     request.viewDraws = viewDraws
-    request.shard = try shard.map { try EncodeShard($0) }
+    try choose(&request)
     request.cache = cache.map { URL(filePath: $0) }
     request.settings = settings + published.settings
     request.strict = strict
@@ -181,6 +189,7 @@ struct Encode: ParsableCommand, Exemplified {
     request.name = name
     request.again = again
     request.wait = lock.wait
+    if status { return try tell(Experiment.shardStatus(of: request, count: shardCount), output) }
     let summary: EncodeSummary
     do {
       summary = try Experiment.encode(request, stop: Interruption.flag(), events: output.events)
@@ -194,6 +203,53 @@ struct Encode: ParsableCommand, Exemplified {
 }
 
 extension Encode {
+  /// Which part of the samples is encoded.
+  private func choose(_ request: inout EncodeRequest) throws {
+    if let shardCount, shardCount < 1 {
+      throw Diagnosis("--of is \(shardCount), must be at least 1", exitStatus: .usage)
+    }
+    switch shard {
+    case "next":
+      guard let shardCount else {
+        throw Diagnosis(
+          "--shard next does not say of how many", remedy: "--shard next --of 40, the same in every process",
+          exitStatus: .usage)
+      }
+      request.nextShardOf = shardCount
+    case "auto":
+      request.shard = try EncodeShard(environment: ProcessInfo.processInfo.environment, of: shardCount)
+    case let words?:
+      guard shardCount == nil else {
+        throw Diagnosis("--of goes with --shard next, auto and --status alone", exitStatus: .usage)
+      }
+      request.shard = try EncodeShard(words)
+    case nil:
+      guard shardCount == nil || status else {
+        throw Diagnosis(
+          "--of goes with --shard next, auto and --status alone", remedy: "--shard next --of \(shardCount ?? 1)",
+          exitStatus: .usage)
+      }
+    }
+  }
+
+  private func tell(_ status: ShardStatus, _ output: Output) throws {
+    if json {
+      return try output.json(
+        status, order: ["of", "done", "claimed", "givenUp", "failed", "missing", "odd", "shard", "words"])
+    }
+    guard status.of > 0 else { return output.say("Shards", "none was begun; --of says how many there are to be") }
+    output.say("Shards", "\(status.done.count) of \(status.of) are done")
+    for (title, remarks) in [
+      ("At work", status.claimed), ("Given up", status.givenUp), ("Failed", status.failed), ("Odd", status.odd),
+    ] {
+      for remark in remarks { output.say(title, "\(remark.shard)/\(status.of): \(remark.words)") }
+    }
+    guard let first = status.missing.first else { return }
+    let ranges = ShardStatus.ranges(status.missing)
+    output.say("Missing", ranges)
+    output.say("Next", "--shard \(first)/\(status.of) … or --shard next --of \(status.of); Slurm: --array=\(ranges)")
+  }
+
   /// One of an enumeration's words; nil where none was given.
   static func choice<Choice: RawRepresentable & CaseIterable>(
     _ word: String?, _ option: String

@@ -1,34 +1,6 @@
 import Foundation
 import Records
 
-/// A part of the samples, for one of several machines: number 2 of 8.
-public struct EncodeShard: Sendable, Equatable {
-  /// From 1.
-  public let number: Int
-  public let count: Int
-
-  /// - Throws: a `Diagnosis` for anything but two whole numbers of which the first is from 1 to the second.
-  public init(_ words: String) throws {
-    let parts = words.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
-    guard parts.count == 2, let number = parts[0], let count = parts[1], number >= 1, number <= count else {
-      throw Diagnosis(
-        "'\(words)' is no shard", remedy: "--shard 2/8 is the second of eight", exitStatus: .usage)
-    }
-    self.init(number, of: count)
-  }
-
-  init(_ number: Int, of count: Int) {
-    self.number = number
-    self.count = count
-  }
-
-  /// As it is typed.
-  public var words: String { "\(number)/\(count)" }
-
-  /// Whether the sample at that place of the file is in it.
-  func contains(_ place: Int) -> Bool { place % count == number - 1 }
-}
-
 /// What a finished shard leaves beside its rows, so that nobody takes some of the shards for all.
 struct ShardRecord: Codable, Equatable {
   var shard: Int
@@ -49,10 +21,14 @@ struct ShardFolder {
   func write(_ shard: EncodeShard, facts: [String: String]) throws {
     let record = ShardRecord(shard: shard.number, of: shard.count, facts: facts)
     let text = try Tree(encoding: record, keys: .asNamed).json(.pretty) + "\n"
+    try Diagnosis.placing(url) {
+      try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
     try AtomicFile.write(Data(text.utf8), to: file(shard))
+    try? FileManager.default.removeItem(at: failure(shard))
   }
 
-  private func records() throws -> [ShardRecord] {
+  func records() throws -> [ShardRecord] {
     guard FileManager.default.fileExists(atPath: url.path) else { return [] }
     return try Diagnosis.placing(url) {
       try FileManager.default.contentsOfDirectory(atPath: url.path)
@@ -93,6 +69,32 @@ struct ShardFolder {
     }
     return count
   }
+
+  // MARK: Looking
+
+  /// The folder of the claims of shards that processes take by turns.
+  var claims: URL { url.appending(path: "claims") }
+
+  private func failure(_ shard: EncodeShard) -> URL {
+    url.appending(path: "failed/\(shard.number)-of-\(shard.count).txt")
+  }
+
+  func write(failure: Diagnosis, of shard: EncodeShard) throws {
+    let file = self.failure(shard)
+    try Diagnosis.placing(file) {
+      try FileManager.default.createDirectory(
+        at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+    }
+    let why = ([failure.what] + failure.found).joined(separator: ": ")
+    try AtomicFile.write(Data((why + "\n").utf8), to: file)
+  }
+
+  /// Why a shard failed when it was last tried; nil where it did not.
+  func failureWords(_ shard: EncodeShard) -> String? {
+    (try? String(contentsOf: failure(shard), encoding: .utf8))?.trimmingCharacters(in: .newlines)
+  }
+
+  func isDone(_ shard: EncodeShard) -> Bool { access(file(shard).path, F_OK) == 0 }
 
   /// Removes the records, once all is assembled.
   func clear() { try? FileManager.default.removeItem(at: url) }

@@ -40,6 +40,8 @@ struct EncodingPlan {
   /// The kinds of which the validation split is encoded under every condition.
   let validation: Set<RawInput.Kind>
   let draws: Int
+  /// Whether training sees pictures also with left and right exchanged.
+  let flip: Bool
   /// What was chosen besides noise.
   let chosen: [ChosenImpairment]
   /// What a person should know before the work begins.
@@ -57,6 +59,7 @@ struct EncodingPlan {
     let chosen = try ChosenImpairment.parse(request.impairments, kinds: kinds)
     self.chosen = chosen
     draws = request.viewDraws
+    flip = request.flip
     guard draws > 0, draws <= 100 else {
       throw Diagnosis("--view-draws is \(draws), must be from 1 to 100", exitStatus: .usage)
     }
