@@ -73,7 +73,7 @@ public final class FeatureCache {
     try Diagnosis.placing(folder) {
       let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
       for name in names.filter({ $0.hasSuffix(Self.ending) }).sorted() {
-        guard let file = RowFile(reading: folder.appending(path: name), width: width) else { continue }
+        guard let file = try RowFile(reading: folder.appending(path: name), width: width) else { continue }
         files.append(file)
         file.forEachPortion { keys, offset in add(keys, at: offset) }
       }
@@ -219,11 +219,16 @@ private final class RowFile {
   var stride: Int { Self.rowHead + width * 4 }
 
   /// Nil for a file of another kind or width.
-  init?(reading url: URL, width: Int) {
+  ///
+  /// - Throws: where the process may not open as many files: its rows are there, and must not be made again.
+  init?(reading url: URL, width: Int) throws {
     self.width = width
     end = 0
     descriptor = open(url.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { return nil }
+    guard descriptor >= 0 else {
+      if errno == EMFILE || errno == ENFILE { throw Self.lastError() }
+      return nil
+    }
     var information = stat()
     guard fstat(descriptor, &information) == 0, (information.st_mode & S_IFMT) == S_IFREG else { return nil }
     end = Int(information.st_size)

@@ -233,6 +233,34 @@ struct EncodingTests {
     }
   }
 
+  @Test("a cache of more files than the process may open is an error, and no row is made again")
+  func manyFiles() throws {
+    try withTemporaryFolder { folder in
+      try TinyRaw().write(to: folder.appending(path: "raw"))
+      _ = try encode(["--out", "data"], in: folder)
+      let cache = folder.appending(path: "data.cache")
+      let rows = try FileManager.default.subpathsOfDirectory(atPath: cache.path).filter { $0.hasSuffix(".rows") }
+      let one = cache.appending(path: try #require(rows.first))
+      for number in 0..<120 {
+        try FileManager.default.copyItem(
+          at: one, to: one.deletingLastPathComponent().appending(path: "copy-\(number).rows"))
+      }
+      let shell = Process()
+      shell.executableURL = URL(filePath: "/bin/sh")
+      shell.arguments = ["-c", "ulimit -n 100; exec \"$0\" encode raw --out data --again", Seesaw.binary.path]
+      shell.currentDirectoryURL = folder
+      shell.environment = ProcessInfo.processInfo.environment.merging(["SEESAW_WEIGHTS": ""]) { $1 }
+      let talk = Pipe()
+      shell.standardError = talk
+      shell.standardOutput = FileHandle.nullDevice
+      try shell.run()
+      let said = String(decoding: try talk.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+      shell.waitUntilExit()
+      #expect(shell.terminationStatus != 0 && said.lowercased().contains("too many"), "\(said)")
+      #expect(try encode(["--out", "data", "--again"], in: folder)[path: "rows.encoded"] == 0)
+    }
+  }
+
   @Test("--flip adds the view of flipped pictures, and a run takes it")
   func flip() throws {
     try withTemporaryFolder { folder in

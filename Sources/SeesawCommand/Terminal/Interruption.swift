@@ -61,6 +61,7 @@ enum Interruption {
   static func soften() {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
+    openManyFiles()
     // A file that is opened would else take the place of a closed standard output, and be printed to.
     for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
       _ = open("/dev/null", descriptor == STDIN_FILENO ? O_RDONLY : O_WRONLY)
@@ -70,6 +71,19 @@ enum Interruption {
       _ = write(STDERR_FILENO, Interruption.cut.utf8Start, Interruption.cut.utf8CodeUnitCount)
       _exit(66)
     }
+  }
+
+  /// Lets the process open as many files as it may: a cache has one for every shard.
+  private static func openManyFiles() {
+    #if os(Linux)
+      let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    #else
+      let files = RLIMIT_NOFILE
+    #endif
+    var limit = rlimit()
+    guard getrlimit(files, &limit) == 0 else { return }
+    limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, 65_536))
+    setrlimit(files, &limit)
   }
 
   private static let cut: StaticString =
