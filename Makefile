@@ -5,7 +5,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help libtorch arrow openvino video plotly weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
-  browser-test tables-test example bench bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test clean
+  browser-test tables-test example bench bench-costs bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test recipes-test clean
 
 PYTHON ?= python3
 export PYTHON
@@ -106,6 +106,9 @@ bench: build ## speed against the bare products and eager PyTorch (QUICK=1: two 
 	@python="$$(scripts/python-environment.sh)" && swift run -c release --package-path Benchmarks Benchmark \
 	  --python "$$python" --program .build/release/seesaw $(if $(QUICK),--quick)
 
+bench-costs: setup ## what a step of every method costs against joint training's, for the methods' pages
+	@python="$$(scripts/python-environment.sh)" && swift run -c release --package-path Benchmarks Benchmark costs --python "$$python"
+
 bench-check: setup ## that the PyTorch reference of the benchmark computes what we compute
 	@python="$$(scripts/python-environment.sh)" && swift run -c release --package-path Benchmarks Benchmark check \
 	  --python "$$python"
@@ -134,6 +137,9 @@ audit-doors: build ## one PyTorch model through every door of audit, and three o
 
 serve-test: build serve ## the server: OpenAPI, malformed requests, SIGTERM under load, memory, against FastAPI (minutes)
 	@"$$(scripts/python-environment.sh)" scripts/serve-test.py .build/release/seesaw
+
+recipes-test: build ## the recipes for clusters, as they stand in the documentation, and shards by turns with processes killed
+	@scripts/recipes-test.sh
 
 clean: ## remove what was built; libtorch stays
 	rm -rf .build .build-fuzz .build-sanitize Examples/*/.build Benchmarks/.build

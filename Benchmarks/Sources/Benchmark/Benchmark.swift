@@ -6,6 +6,7 @@ import Seesaw
 ///     Benchmark [--quick] --python PATH        everything, interleaved in one run
 ///     Benchmark check --python PATH            that the reference computes what we compute
 ///     Benchmark steps joint,balgrad --python PATH [--shape small|wide] [--classes C]    a step of some methods alone
+///     Benchmark costs --python PATH            a step of every method; renews the costs on the methods' pages
 ///     Benchmark features FOLDER --samples N --width D --classes C
 ///     Benchmark profile                        where the time goes, by perf (Linux); renews its table in the README
 ///     Benchmark stream FOLDER [--rounds N]     an epoch over features on the disk, and how fast the disk is
@@ -42,6 +43,8 @@ struct Benchmark {
       shape.classes = try arguments.number("classes") ?? shape.classes
       let methods = (arguments.words.dropFirst().first ?? "joint,balgrad").split(separator: ",").map(String.init)
       try Report(arguments, reference(arguments)).steps(of: methods, shape)
+    case "costs":
+      try Report(arguments, reference(arguments)).costs()
     case "profile":
       try Profile(
         scratch: FileManager.default.temporaryDirectory.appending(path: "seesaw-profile-\(UUID().uuidString)"),
@@ -59,7 +62,7 @@ struct Benchmark {
     case nil:
       try Report(arguments, reference(arguments)).run()
     case let word?:
-      throw BenchmarkError("'\(word)' is none of check, features, profile, steps, stream")
+      throw BenchmarkError("'\(word)' is none of check, costs, features, profile, steps, stream")
     }
   }
 

@@ -74,6 +74,14 @@ final class Report {
     try stages(shape)
   }
 
+  /// A step of every method in the paper's shape, without the other contestants, and the costs that follow.
+  func costs() throws {
+    Runtime.setThreads(threads)
+    print(headline + "\n")
+    try steps(Self.paper, .paper, ours: MethodRegistry.names, against: [])
+    try replaceCosts()
+  }
+
   private var headline: String {
     "\(Self.processor), \(threads) \(threads == 1 ? "thread" : "threads") of "
       + "\(ProcessInfo.processInfo.activeProcessorCount) cores, libtorch \(Runtime.version) on both sides, "
