@@ -52,6 +52,8 @@ class Comparison:
         return found
 
     def value(self, method: str, quantity: str) -> float | None:
+        if method not in self.rows:
+            return None
         mean = self.rows[method]["mean"]
         group, _, key = quantity.partition(".")
         if not key:
@@ -66,7 +68,7 @@ class Comparison:
         return None if ours is None or theirs is None else (100 * (ours - theirs), None)
 
     def seconds(self, method: str) -> float | None:
-        return self.rows[method].get("seconds")
+        return self.rows.get(method, {}).get("seconds")
 
     def updates(self, method: str) -> float:
         runs = self.rows[method]["runs"]
@@ -76,6 +78,10 @@ class Comparison:
 def signed(value: float, digits: int = 1) -> str:
     text = f"{value:+.{digits}f}".replace("-", "−")
     return text.replace("−0.0", "0.0").replace("+0.0", "0.0") if float(f"{value:.{digits}f}") == 0 else text
+
+
+def plain(value: float) -> str:
+    return signed(value).removeprefix("+")
 
 
 def chance(p: float) -> str:
@@ -97,13 +103,15 @@ class Field:
     def __init__(self, sets: list[Comparison]):
         self.sets = sets
         shared = set.intersection(*(set(s.rows) for s in sets))
-        self.methods = [m for m in sets[0].rows if m in shared]
-        self.published = [m for m in self.methods if m not in PLAIN and m != OURS]
+        self.all = list(dict.fromkeys(m for s in sorted(sets, key=lambda s: -len(s.rows)) for m in s.rows))
+        # On every set: what is ranked over the sets.
+        self.methods = [m for m in self.all if m in shared]
+        self.published = [m for m in self.all if m not in PLAIN and m != OURS]
 
     def beyond(self, baseline: str, quantity: str, sign: int, methods: list[str] | None = None) -> dict[str, list[str]]:
         """By method the sets on which it is above (1) or below (−1) the baseline beyond noise."""
         found: dict[str, list[str]] = {}
-        for method in methods or self.methods:
+        for method in methods or self.all:
             for one in self.sets:
                 test = one.difference(method, quantity, baseline)
                 if method != baseline and test and test[1] is not None and test[1] < SIGNIFICANT and sign * test[0] > 0:
@@ -123,10 +131,17 @@ class Field:
         critical = stats.studentized_range.ppf(1 - SIGNIFICANT, k, numpy.inf) / math.sqrt(2) * math.sqrt(k * (k + 1) / (6 * n))
         return dict(zip(self.methods, ranks.mean(0))), float(p), float(critical)
 
+    def absences(self) -> str:
+        """Which methods are not on every set."""
+        gaps = {m: [s.name for s in self.sets if m not in s.rows] for m in self.all if m not in self.methods}
+        words = [f"`{m}` cannot be trained on {listed(sets)}, and so has no rank over the sets" for m, sets in gaps.items()]
+        return "; " + "; ".join(words) if words else ""
+
     # What holds up
 
     def sentences(self) -> list[str]:
-        sets, others = len(self.sets), len(self.methods) - 1
+        sets, others = len(self.sets), len(self.all) - 1
+        everywhere = [m for m in self.published if m in self.methods]
         out = []
 
         above, below = self.beyond("joint", "full", 1), self.beyond("joint", "full", -1)
@@ -166,11 +181,11 @@ class Field:
         p = stats.wilcoxon(told).pvalue
         told_joint = {s.name: s.value("joint", "average.absent") for s in self.sets}
         reach = [
-            m for m in self.published
+            m for m in everywhere
             if numpy.mean([s.value(m, "average.missing") - told_joint[s.name] for s in self.sets]) > 0]
         out.append(
             f"**Telling joint training what is missing is worth {signed(float(numpy.mean(told)))} points, without training anew**; untold, "
-            f"{len(reach)} of {len(self.published)} published methods reach joint training that is told, on average over the sets"
+            f"{len(reach)} of {len(everywhere)} published methods reach joint training that is told, on average over the sets"
             f"{': ' + listed([f'`{m}`' for m in reach]) if reach else ''}. *Wilcoxon's signed ranks over the sets, {chance(p)}.*")
 
         told_methods = {
@@ -178,7 +193,7 @@ class Field:
             for m in self.methods if m != "joint"}
         p_of = {
             m: stats.wilcoxon([s.value(m, "average.absent") - told_joint[s.name] for s in self.sets]).pvalue
-            for m in self.published}
+            for m in everywhere}
         corrected = dict(zip(p_of, holm(list(p_of.values()))))
         spread, spread_told = (
             [numpy.std([100 * s.value(m, quantity) for m in self.methods]) for s in self.sets]
@@ -192,8 +207,9 @@ class Field:
 
         rhos = []
         for one in self.sets:
+            there = [m for m in self.all if m in one.rows]
             test = stats.spearmanr(
-                [one.value(m, "gap.missing") for m in self.methods], [one.value(m, "average.missing") for m in self.methods])
+                [one.value(m, "gap.missing") for m in there], [one.value(m, "average.missing") for m in there])
             rhos.append((one.name, float(test.statistic), float(test.pvalue)))
         adjusted = holm([r[2] for r in rhos])
         small = sum(1 for r, a in zip(rhos, adjusted) if a < SIGNIFICANT and r[1] < 0)
@@ -218,15 +234,15 @@ class Field:
         out.append(
             f"**What is given away at worst is least with `{lowest[0]}`** (mean rank {ranks[lowest[0]]:.1f}; then "
             f"{listed([f'`{m}` ({ranks[m]:.1f})' for m in lowest[1:4]])}): it is the least on {wins[lowest[0]]} of {sets} sets, and "
-            f"{apart} of {others} methods rank below it by more than chance. *Friedman {chance(p)}; Nemenyi's critical difference is {critical:.1f}. "
+            f"{apart} of {len(self.methods) - 1} methods rank below it by more than chance. *Friedman {chance(p)}; Nemenyi's critical difference is {critical:.1f}. "
             f"Which conditions a method saw in training stands beside its name.*")
 
-        ratios = {m: self.ratio(m) for m in self.methods if m not in ("joint", "logistic")}
+        ratios = {m: self.ratio(m) for m in self.all if m not in ("joint", "logistic")}
         gains = {m: self.mean(m, "full") for m in ratios}
         test = stats.spearmanr(list(ratios.values()), list(gains.values()))
         dear = [m for m, r in ratios.items() if r > 2]
         tuned = [100 * (b - a) for s in self.sets for a, b in s.defaults.values()]
-        share = sum(len(s.defaults) for s in self.sets) / (len(self.methods) * sets)
+        share = sum(len(s.defaults) for s in self.sets) / sum(len(s.rows) for s in self.sets)
         low, high = stats.t.interval(0.95, len(tuned) - 1, numpy.mean(tuned), stats.sem(tuned)) if len(tuned) > 2 else (math.nan, math.nan)
         out.append(
             f"**With everything there, what a method takes in time and what it gains go together with a rank correlation of "
@@ -247,7 +263,7 @@ class Field:
         base = " | ".join(f"{100 * s.value('joint', quantity):.1f}" for s in sets)
         mean = numpy.mean([100 * s.value("joint", quantity) for s in sets])
         lines.append(f"| joint, in % | {base} | {mean:.1f} |")
-        for method in self.methods:
+        for method in self.all:
             if method == "joint":
                 continue
             cells = []
@@ -260,26 +276,30 @@ class Field:
     def regret(self) -> str:
         lines = ["## Regret\n", "Worst and mean regret in points: what a method gives away against the specialist of a condition.\n"]
         lines += ["| method | " + " | ".join(s.name for s in self.sets) + " | mean |", "|:--|" + "--:|" * (len(self.sets) + 1)]
-        for method in self.methods:
-            pairs = [(100 * s.value(method, "regret.worst"), 100 * s.value(method, "regret.mean")) for s in self.sets]
-            cells = [f"{a:.1f} / {b:.1f}" for a, b in pairs] + ["{:.1f} / {:.1f}".format(*numpy.mean(pairs, 0))]
-            lines.append(f"| {self.label(method)} | " + " | ".join(cells).replace("-", "−") + " |")
+        for method in self.all:
+            there = [s for s in self.sets if method in s.rows]
+            pairs = {s.name: (100 * s.value(method, "regret.worst"), 100 * s.value(method, "regret.mean")) for s in there}
+            cells = [" / ".join(map(plain, pairs[s.name])) if s.name in pairs else "–" for s in self.sets]
+            cells.append(" / ".join(map(plain, numpy.mean(list(pairs.values()), 0))))
+            lines.append(f"| {self.label(method)} | " + " | ".join(cells) + " |")
         return "\n".join(lines) + "\n"
 
     def cost(self) -> str:
         lines = [
             "## What it takes\n",
             "Updates, with those of models trained besides, and training time as a multiple of joint training's (median over the sets); and on "
-            "how many sets the search left the defaults.\n",
+            "how many sets the search left the defaults. Trainings ran side by side, beside other work: times tell dear from cheap; `make bench-costs` "
+            "compares steps.\n",
             "| method | updates | time | tuned |", "|:--|--:|--:|--:|"]
-        for method in self.methods:
-            updates = numpy.median([s.updates(method) / s.updates("joint") for s in self.sets])
+        for method in self.all:
+            updates = numpy.median([s.updates(method) / s.updates("joint") for s in self.sets if method in s.rows])
             tuned = sum(1 for s in self.sets if method in s.defaults)
             lines.append(f"| {self.label(method)} | {updates:.1f} × | {self.ratio(method):.1f} × | {tuned} |")
         return "\n".join(lines) + "\n"
 
     def label(self, method: str) -> str:
-        sees = [w for w in self.sets[0].rows[method].get("sees", []) if w != "clean"]
+        rows = next(s.rows for s in self.sets if method in s.rows)
+        sees = [w for w in rows[method].get("sees", []) if w != "clean"]
         return f"`{method}`" + (f" ({', '.join(sees)})" if sees else "")
 
 
@@ -302,13 +322,13 @@ def main() -> None:
     trials = {s.tuning["trials"] for s in field.sets}
     text = [
         "# The field: every method on every set\n",
-        f"Made by `scripts/field.sh DATA-FOLDER` ({len(field.methods)} methods, {len(field.sets)} feature sets, "
+        f"Made by `scripts/field.sh DATA-FOLDER` ({len(field.all)} methods, {len(field.sets)} feature sets, "
         f"{'/'.join(map(str, sorted(seeds)))} seeds, {'/'.join(map(str, sorted(trials)))} trials of a search by validation score for every row: learning "
         "rate and the method's own numbers, trial 0 the defaults). Every row has the same epochs, optimizer, features and selection of the epoch; "
         "choices are by validation data, all numbers are of test data. `…-pretrained` is EfficientNet-Lite0 and MiniLM, the others are Seesaw's own "
         "features or those that the data come with. *Missing* is silent, *absent* is declared ([standing](../standing.md)). "
         "\\* differs from joint training beyond noise: over seeds and test samples, Holm over all methods of the set.\n",
-        "Ten sentences, each with its test; they are computed from the tables, and no method was left out.\n",
+        f"Ten sentences, each with its test; they are computed from the tables, and no method was left out{field.absences()}.\n",
         "\n".join(f"{n}. {s}" for n, s in enumerate(field.sentences(), 1)) + "\n",
         field.table("With everything there", "full", "Joint training's score, and the others' difference from it in points."),
         field.table("A modality missing, and nobody says so", "average.missing", "The average over the modalities, as above."),
