@@ -38,8 +38,15 @@ extension Tree {
   ///   digits; else they are the nearest number.
   /// - Throws: a ``Diagnosis`` with line and column; `place` names the text in it.
   public init(json text: some StringProtocol, place: String? = nil, keepsDigits: Bool = false) throws {
-    var reader = JSONReader(bytes: Array(text.utf8), place: place, keepsDigits: keepsDigits)
-    self = try reader.document()
+    try self.init(json: Array(text.utf8), place: place, keepsDigits: keepsDigits)
+  }
+
+  /// The same of the bytes of a text.
+  public init(json bytes: [UInt8], place: String? = nil, keepsDigits: Bool = false) throws {
+    self = try bytes.withUnsafeBufferPointer {
+      var reader = JSONReader(bytes: $0, place: place, keepsDigits: keepsDigits)
+      return try reader.document()
+    }
   }
 
   /// The tree that JSON text describes, where the tables under some keys ("" is the outermost) come as a list of
@@ -47,8 +54,10 @@ extension Tree {
   ///
   /// For tables whose keys are data: a table here holds `é` once, however it is composed, a vocabulary twice.
   package init(json bytes: some Sequence<UInt8>, place: String? = nil, pairsUnder keys: Set<String>) throws {
-    var reader = JSONReader(bytes: Array(bytes), place: place, keysOfPairs: keys)
-    self = try reader.document()
+    self = try Array(bytes).withUnsafeBufferPointer {
+      var reader = JSONReader(bytes: $0, place: place, keysOfPairs: keys)
+      return try reader.document()
+    }
   }
 }
 
@@ -124,7 +133,7 @@ private struct JSONWriter {
 
 /// Reads JSON into a tree, keeping `1` and `1.0` apart, which Foundation's reader does not.
 private struct JSONReader {
-  let bytes: [UInt8]
+  let bytes: UnsafeBufferPointer<UInt8>
   let place: String?
   var keysOfPairs: Set<String> = []
   var keepsDigits = false
@@ -238,7 +247,7 @@ private struct JSONReader {
   mutating func number() throws -> Tree {
     let start = at
     while at < bytes.count, Self.isOfNumber(bytes[at]) { at += 1 }
-    if let value = Self.decimal(bytes[start..<at]) { return .number(value) }
+    if let value = DecimalNumber.nearest(bytes[start..<at]) { return .number(value) }
     let text = String(decoding: bytes[start..<at], as: UTF8.self)
     let digits = text.utf8.drop { $0 == UInt8(ascii: "-") }
     let isWhole = text.utf8.count - digits.count < 2 && digits.allSatisfy { (0x30...0x39).contains($0) }
@@ -260,31 +269,20 @@ private struct JSONReader {
     }
   }
 
-  private static let powers = (0...15).map { pow(10, Double($0)) }
-
-  /// A decimal fraction of at most 15 digits, as lists of features are made of; nil for any other number.
-  ///
-  /// Its digits and the power of ten are exact, so that one division gives the nearest number (Clinger, "How to Read
-  /// Floating Point Numbers Accurately", PLDI 1990).
-  private static func decimal(_ text: ArraySlice<UInt8>) -> Double? {
-    let isNegative = text.first == UInt8(ascii: "-")
-    let digits = isNegative ? text.dropFirst() : text
-    guard (3...16).contains(digits.count), let dot = digits.firstIndex(of: UInt8(ascii: ".")), dot > digits.startIndex,
-      dot < digits.endIndex - 1
-    else { return nil }
-    var number = 0
-    for place in digits.indices where place != dot {
-      let digit = digits[place]
-      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
-      number = number * 10 + Int(digit - UInt8(ascii: "0"))
-    }
-    let value = Double(number) / powers[digits.endIndex - 1 - dot]
-    return isNegative ? -value : value
-  }
-
   mutating func string() throws -> String {
     at += 1
-    var out: [UInt8] = []
+    let start = at
+    while at < bytes.count, bytes[at] >= 0x20, bytes[at] != UInt8(ascii: "\""), bytes[at] != UInt8(ascii: "\\") {
+      at += 1
+    }
+    // Nearly always the whole text.
+    if at < bytes.count, bytes[at] == UInt8(ascii: "\""),
+      let text = String(validating: bytes[start..<at], as: UTF8.self)
+    {
+      at += 1
+      return text
+    }
+    var out = Array(bytes[start..<at])
     while at < bytes.count {
       let byte = bytes[at]
       at += 1

@@ -29,10 +29,10 @@ struct Samples {
   }
 
   private init(json body: [UInt8], _ keys: PredictionKeys, most: Int) throws {
-    guard let text = String(validating: body, as: UTF8.self) else { throw Refused(400, "the body is not UTF-8 text") }
-    guard !text.utf8.isEmpty else { throw Refused(400, "the body is empty", remedy: "send a sample as JSON") }
+    guard String(validating: body, as: UTF8.self) != nil else { throw Refused(400, "the body is not UTF-8 text") }
+    guard !body.isEmpty else { throw Refused(400, "the body is empty", remedy: "send a sample as JSON") }
     let tree: Tree
-    do { tree = try Tree(json: text, place: "body", keepsDigits: true) } catch {
+    do { tree = try Tree(json: body, place: "body", keepsDigits: true) } catch {
       throw Refused(400, Diagnosis(describing: error))
     }
     guard let table = tree.tableValue else {

@@ -18,6 +18,22 @@ struct TreeJSONTests {
         }
       }
     }
+    // As programs print doubles: 15 to 17 digits, with exponents; and halfway between two numbers.
+    for _ in 0..<20_000 {
+      seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      let number = Double(Int64(bitPattern: seed) >> 8) * pow(10, -Double(seed % 31))
+      for decimal in ["\(number)", "\(Float(number))", "\(Double(Float(number)))"] where Int(decimal) == nil {
+        let value = try Tree(json: decimal).numberValue
+        #expect(value?.bitPattern == Double(decimal)?.bitPattern, "\(decimal)")
+      }
+    }
+    for decimal in [
+      "9007199254740993.0", "9007199254740995.0", "4503599627370496.5", "4503599627370497.5", "1.00000000000000011102",
+      "0.1000000000000000055", "1e22", "1e23", "8.5e-20", "1.7976931348623157e308", "5e-324", "0e99", "0.0e-99",
+      "1234567890123456789.5", "0.0000000000000000001", "9999999999999999999e-19",
+    ] {
+      #expect(try Tree(json: decimal).numberValue?.bitPattern == Double(decimal)?.bitPattern, "\(decimal)")
+    }
     #expect(try Tree(json: "-0.0").numberValue?.sign == .minus)
     for text in [".5", "+1.5", "1.2.3", "1.5-", "--1.5", "1.5e", "-"] {
       #expect(throws: Diagnosis.self, "\(text)") { try Tree(json: text) }
