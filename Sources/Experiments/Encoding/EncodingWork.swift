@@ -30,8 +30,10 @@ private final class EncodingWork {
   let plan: EncodingPlan
   /// What shards of one feature set must share, by name.
   let facts: [String: String]
-  /// Names all that the features depend on.
+  /// Names all that the features depend on; of files their sizes and times.
   let key: String
+  /// The same without the files' times.
+  let timelessKey: String
   let shards: ShardFolder
   let reader: InputReader
   let rows: RowEncoding
@@ -60,7 +62,8 @@ private final class EncodingWork {
     plan = try EncodingPlan(request, settings, encoders, counts: EncodingPlan.inputs(of: data))
     var facts = try Self.facts(of: data, encoders, request, settings)
     facts["impairments"] = plan.chosenWords
-    key = Self.key(of: data, facts, request)
+    key = Self.key(of: data, facts, request, times: true)
+    timelessKey = Self.key(of: data, facts, request, times: false)
     // Features are the same with or without views, and however the work is divided.
     facts["views"] = plan.viewWords
     facts["division"] = EncodeShard.division
@@ -88,7 +91,7 @@ private final class EncodingWork {
     AtomicFolder.recover(request.out)
     // Another process may have made the same while this one waited.
     if let done = try alreadyDone() { return done }
-    if !request.again, Self.key(in: work) == key, has(viewsIn: work) {
+    if !request.again, !onlyTimesDiffer, Self.key(in: work) == key, has(viewsIn: work, of: key) {
       // Whole, but for its name.
       try AtomicFolder.replace(request.out, with: work)
       if let done = try alreadyDone() { return done }
@@ -101,6 +104,14 @@ private final class EncodingWork {
     try prepare(work)
     let (data, ready) = try encodeRows(own: nil)
     let notes = try FeatureSetWriter(context: context, plan: plan, rows: rows).write(data, ready, key, to: work)
+    if onlyTimesDiffer {
+      defer { try? FileManager.default.removeItem(at: work) }
+      guard try FeatureSetMark.agree(work, request.out) else { throw madeOtherwise(isFeatureSet: true) }
+      events(.note("the raw files have other times than before, and the same bytes: the features stay as they are"))
+      try FeatureSetMark(in: request.out)?.adding(key).write(to: request.out)
+      if let done = try alreadyDone() { return done }
+    }
+    try FeatureSetMark(keys: [key], timelessKey: timelessKey).write(to: work)
     try AtomicFolder.replace(request.out, with: work)
     let set = try FeatureSet(at: request.out)
     shards.clear()
@@ -209,17 +220,28 @@ private final class EncodingWork {
   }
 
   /// Whether a folder of that key has the views too; more than were asked for do no harm.
-  private func has(viewsIn folder: URL) -> Bool {
+  private func has(viewsIn folder: URL, of key: String) -> Bool {
     !plan.hasViews || ViewRecord.read(in: folder)?.key == ViewRecord.key(plan, of: key)
+  }
+
+  /// Whether the features that are there differ in nothing but the times of raw files, as far as can be told without reading
+  /// them: the files may have been copied or checked out anew.
+  private var onlyTimesDiffer: Bool {
+    guard !request.again, let known = Self.key(in: request.out), known != key,
+      let mark = FeatureSetMark(in: request.out), !mark.keys.contains(key)
+    else { return false }
+    return mark.timelessKey == timelessKey && has(viewsIn: request.out, of: known)
   }
 
   private func alreadyDone() throws -> EncodeSummary? {
     let files = FileManager.default
     guard files.fileExists(atPath: request.out.path) else { return nil }
     let manifest: DatasetManifest? = try? Tree.read(from: request.out.appending(path: "dataset.json"))
-    if let manifest, manifest.about[path: "key"]?.stringValue == key, !request.again {
+    let known = manifest?.about[path: "key"]?.stringValue
+    let isSame = known == key || FeatureSetMark(in: request.out)?.keys.contains(key) == true
+    if let manifest, let known, isSame, !request.again {
       // The same features; only views are to be added.
-      guard has(viewsIn: request.out) else { return nil }
+      guard has(viewsIn: request.out, of: known) else { return nil }
       let set = try FeatureSet(at: request.out)
       return EncodeSummary(
         folder: request.out.relativePath, alreadyDone: true, counts: set.counts,
@@ -236,12 +258,18 @@ private final class EncodingWork {
     {
       return nil
     }
-    throw Diagnosis(
-      manifest == nil ? "the folder is not empty" : "the folder holds features that were made otherwise",
+    // That is seen when they are encoded.
+    if onlyTimesDiffer { return nil }
+    throw madeOtherwise(isFeatureSet: manifest != nil)
+  }
+
+  private func madeOtherwise(isFeatureSet: Bool) -> Diagnosis {
+    Diagnosis(
+      isFeatureSet ? "the folder holds features that were made otherwise" : "the folder is not empty",
       place: request.out.relativePath,
-      remedy: manifest == nil
-        ? "choose another --out"
-        : "choose another --out, or --again to replace them; what is known is not encoded again",
+      remedy: isFeatureSet
+        ? "choose another --out, or --again to replace them; what is known is not encoded again"
+        : "choose another --out",
       exitStatus: .usage)
   }
 
@@ -274,14 +302,17 @@ private final class EncodingWork {
     return facts
   }
 
-  /// Names all that the features depend on; of the pictures their sizes and times.
-  private static func key(of data: RawDataset, _ facts: [String: String], _ request: EncodeRequest) -> String {
+  /// Names all that the features depend on; of the pictures their sizes, and their times or not.
+  private static func key(
+    of data: RawDataset, _ facts: [String: String], _ request: EncodeRequest, times: Bool
+  ) -> String {
     var hash = SHA256()
     func add(_ line: String) { hash.update(data: Data((line + "\n").utf8)) }
     for fact in facts.sorted(by: { $0.key < $1.key }) { add("\(fact.key) \(fact.value)") }
     for sample in data.samples {
       for path in sample.files {
-        add("\(path.split(separator: "/").last ?? "") \(sample.stamp(of: path))")
+        let name = path.split(separator: "/").last ?? ""
+        add(times ? "\(name) \(sample.stamp(of: path))" : String(name))
       }
     }
     add(request.metric ?? "")

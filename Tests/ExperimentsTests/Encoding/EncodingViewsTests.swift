@@ -184,6 +184,38 @@ struct EncodingViewsTests {
     }
   }
 
+  @Test("raw files that have only other times are told again by their bytes; a changed one is not")
+  func times() throws {
+    try withRaw { folder in
+      let first = try encode(folder)
+      let manifest = try Data(contentsOf: folder.appending(path: "data/dataset.json"))
+      let raw = folder.appending(path: "raw")
+      let pictures = try FileManager.default.contentsOfDirectory(atPath: raw.path).filter { $0.hasSuffix(".png") }
+        .sorted()
+      func age(_ seconds: Double) throws {
+        for name in pictures {
+          let date = Date(timeIntervalSince1970: 1_000_000_000 + seconds)
+          try FileManager.default.setAttributes(
+            [.modificationDate: date], ofItemAtPath: raw.appending(path: name).path)
+        }
+      }
+      for seconds in [0.0, 3600] {
+        try age(seconds)
+        let again = try encode(folder)
+        #expect(again.alreadyDone && again.counts == first.counts)
+      }
+      #expect(try Data(contentsOf: folder.appending(path: "data/dataset.json")) == manifest)
+      // Of the same size.
+      let picture = raw.appending(path: pictures[0])
+      try FileManager.default.removeItem(at: picture)
+      try FileManager.default.copyItem(at: raw.appending(path: pictures[1]), to: picture)
+      try age(7200)
+      let error = #expect(throws: Diagnosis.self) { try encode(folder) }
+      #expect(error?.what == "the folder holds features that were made otherwise")
+      #expect(try encode(folder) { $0.again = true }.alreadyDone == false)
+    }
+  }
+
   @Test("shards with views come together as one encoding does")
   func shards() throws {
     try withRaw { folder in

@@ -1,0 +1,40 @@
+import Foundation
+import Records
+
+/// What tells features again whose raw files have got other times, as by a copy or a checkout: `.encoding.json` beside the
+/// features, which do not depend on it.
+struct FeatureSetMark: Codable {
+  private static let file = ".encoding.json"
+
+  /// The keys of raw data that these features are known to be of.
+  var keys: [String]
+  /// The key without the files' times.
+  var timelessKey: String
+
+  init(keys: [String], timelessKey: String) {
+    self.keys = keys
+    self.timelessKey = timelessKey
+  }
+
+  /// Nil where there is none, as in features of earlier versions.
+  init?(in folder: URL) {
+    guard let mark: FeatureSetMark = try? Tree.read(from: folder.appending(path: Self.file)) else { return nil }
+    self = mark
+  }
+
+  func adding(_ key: String) -> FeatureSetMark { FeatureSetMark(keys: keys + [key], timelessKey: timelessKey) }
+
+  func write(to folder: URL) throws {
+    let text = try Tree(encoding: self).json(.pretty) + "\n"
+    try AtomicFile.write(Data(text.utf8), to: folder.appending(path: Self.file))
+  }
+
+  /// Whether all features in one folder are in the other, byte for byte.
+  static func agree(_ one: URL, _ other: URL) throws -> Bool {
+    let files = FileManager.default
+    let names = try files.subpathsOfDirectory(atPath: one.path).filter { $0.hasSuffix(".safetensors") }
+    return names.allSatisfy { name in
+      files.contentsEqual(atPath: one.appending(path: name).path, andPath: other.appending(path: name).path)
+    }
+  }
+}
