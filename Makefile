@@ -5,7 +5,8 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help libtorch arrow openvino video plotly weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
-  browser-test tables-test example bench bench-costs bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test recipes-test clean
+  browser-test tables-test example bench bench-costs bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test \
+  recipes-test install uninstall clean
 
 PYTHON ?= python3
 export PYTHON
@@ -45,6 +46,15 @@ build: setup ## the command, optimized: .build/release/seesaw
 
 serve: setup ## the server behind 'seesaw serve', optimized: .build/release/seesaw-serve
 	swift build -c release --product seesaw-serve
+
+PREFIX ?= /usr/local
+export PREFIX DESTDIR
+
+install: build ## the command, completion for bash, zsh and fish, and the manual, into PREFIX (/usr/local); DESTDIR is honoured
+	@scripts/install.sh
+
+uninstall: ## remove what install put into PREFIX
+	@scripts/install.sh uninstall
 
 weights: ## fetch pretrained encoders of pictures and texts into .weights, for encode to use by default
 	@scripts/weights.sh
@@ -99,8 +109,13 @@ browser-test: ## look at reports with Chromium: figures, tables, keyboard, contr
 tables-test: ## compile reports' LaTeX tables with a TeX of Debian's packages, and read their CSV with pandas
 	@scripts/tables-test.sh
 
-example: setup ## build the example package, which uses Seesaw as a dependency
-	swift build --package-path Examples/UseSeesaw
+# One folder of builds for both, so that Seesaw is compiled once.
+EXAMPLES := --scratch-path Examples/.build
+
+example: setup ## build the example packages, which use Seesaw as a dependency, and test the method of one
+	swift build $(EXAMPLES) --package-path Examples/UseSeesaw
+	swift build $(EXAMPLES) --package-path Examples/OwnMethod --build-tests
+	swift test $(EXAMPLES) --package-path Examples/OwnMethod --skip-build --parallel
 
 bench: build ## speed against the bare products and eager PyTorch (QUICK=1: two minutes)
 	@python="$$(scripts/python-environment.sh)" && swift run -c release --package-path Benchmarks Benchmark \
@@ -142,4 +157,4 @@ recipes-test: build ## the recipes for clusters, as they stand in the documentat
 	@scripts/recipes-test.sh
 
 clean: ## remove what was built; libtorch stays
-	rm -rf .build .build-fuzz .build-sanitize Examples/*/.build Benchmarks/.build
+	rm -rf .build .build-fuzz .build-sanitize Examples/.build Examples/*/.build Benchmarks/.build

@@ -149,7 +149,12 @@ let package = Package(
   products: [
     .library(name: "Torch", targets: ["Torch", "TorchNN"]),
     .library(name: "Seesaw", targets: ["Seesaw"]),
-    .executable(name: "seesaw", targets: ["SeesawCommand"]),
+    // Models that are trained already, without what trains and reports.
+    .library(name: "SeesawPredict", targets: ["SeesawPredict"]),
+    // For packages with methods of their own: what their tests check, and the command that knows them.
+    .library(name: "SeesawConformance", targets: ["SeesawConformance"]),
+    .library(name: "SeesawCommand", targets: ["SeesawCommand"]),
+    .executable(name: "seesaw", targets: ["SeesawMain"]),
     // By itself, so that who only needs the command does not build a server.
     .executable(name: "seesaw-serve", targets: ["SeesawServe"]),
     // Loaded by tests into the command.
@@ -168,7 +173,7 @@ let package = Package(
     .target(name: "CTorch", sources: ["all.cpp"], cxxSettings: headers, linkerSettings: linking),
     target("Torch", ["CTorch"], hurried),
     target("TorchNN", ["Torch"], hurried),
-    target("Multimodal", ["Torch", "TorchNN"], hurried),
+    target("Multimodal", ["Records", "Torch", "TorchNN"], hurried),
 
     // Plain records and pages
     .systemLibrary(
@@ -202,35 +207,39 @@ let package = Package(
     target("Balancing", ["Records", "Torch", "TorchNN", "Multimodal"], hurried),
     target("Evaluation", ["Records", "Torch", "TorchNN", "Multimodal", "Encoders"], hurried),
     target("Auditing", ["Evaluation", "Multimodal", "Records"], hurried),
+    target("SeesawPredict", ["Balancing", "Encoders", "Multimodal", "Records", "Torch", "TorchNN"], unhurried),
+    target("ConformanceSupport", ["Multimodal", "Torch"], hurried),
+    target(
+      "SeesawConformance", ["Balancing", "ConformanceSupport", "Multimodal", "Records", "Torch", "TorchNN"], hurried),
 
     // All joined
     target(
       "Experiments",
       [
         "Records", "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Auditing",
-        logging,
+        "SeesawPredict", logging,
       ] + models, unhurried + run),
     target(
       "Seesaw",
       [
         "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Auditing", "Records",
-        "Reports", "Experiments",
+        "Reports", "Experiments", "SeesawPredict",
       ]),
-    .executableTarget(
-      name: "SeesawCommand",
-      dependencies: [
+    target(
+      "SeesawCommand",
+      [
         "Datasets", "Seesaw", "ServeOptions", parser, logging, sockets,
         .product(name: "FlyingFox", package: "FlyingFox"),
-      ],
-      swiftSettings: unhurried
-    ),
+      ], unhurried),
+    .executableTarget(name: "SeesawMain", dependencies: ["SeesawCommand"], swiftSettings: unhurried),
     target("ServeOptions", ["Records", parser], unhurried),
     .executableTarget(
       name: "SeesawServe",
       dependencies: ["Experiments", "Records", "ServeOptions", "Torch", parser] + nio, swiftSettings: settings),
 
     .target(
-      name: "TestSupport", dependencies: ["Multimodal", "Torch", sockets], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["ConformanceSupport", "Multimodal", "Torch", sockets],
+      path: "Tests/TestSupport",
       swiftSettings: hurried),
     .target(
       name: "HostileInput",
@@ -247,18 +256,20 @@ let package = Package(
     tests("DatasetsTests", ["Datasets", "Evaluation", "Multimodal", "Records", "Torch"]),
     tests("EvaluationTests", ["Encoders", "Evaluation", "Multimodal", "Records", "Torch"]),
     tests("AuditingTests", ["Auditing", "Multimodal", "Records", "Reports"]),
-    tests("BalancingTests", ["Balancing", "Multimodal", "Records", "Torch", "TorchNN"]),
+    tests("BalancingTests", ["Balancing", "Multimodal", "Records", "SeesawConformance", "Torch", "TorchNN"]),
+    tests("SeesawConformanceTests", ["Balancing", "Multimodal", "Records", "SeesawConformance", "Torch", "TorchNN"]),
     tests(
       "ExperimentsTests",
       [
-        "Auditing", "Balancing", "Datasets", "Encoders", "Evaluation", "Experiments", "Multimodal", "Records", "Torch",
+        "Auditing", "Balancing", "Datasets", "Encoders", "Evaluation", "Experiments", "Multimodal", "Records",
+        "SeesawPredict", "Torch", "TorchNN",
       ]),
     tests(
       "SeesawCommandTests",
       [
         "Balancing", "Datasets", "Experiments", "Records", "Reports", "SeesawCommand", "ServeOptions", parser,
       ]),
-    tests("SeesawServeTests", ["Encoders", "Experiments", "Multimodal", "Records", "SeesawServe"] + nio),
+    tests("SeesawServeTests", ["Encoders", "Experiments", "Multimodal", "Records", "SeesawPredict", "SeesawServe"] + nio),
     tests("EndToEndTests", ["Datasets", "Encoders", "Records", "Torch"]),
   ] + arrowTargets + soundTargets + videoTargets + arrayTargets + modelTargets,
   cxxLanguageStandard: .cxx20
@@ -273,7 +284,8 @@ if part == "fuzz" {
 }
 if part == "sanitize" {
   let kept: Set = [
-    "CTorch", "Torch", "TorchNN", "Multimodal", "CLibCrypto", "Records", "CLibJPEG", "CLibPNG", "CLibWebP", "CLibGIF",
+    "CTorch", "Torch", "TorchNN", "Multimodal", "CLibCrypto", "Records", "ConformanceSupport", "CLibJPEG", "CLibPNG",
+    "CLibWebP", "CLibGIF",
     "CLibTIFF", "CImage", "CLibSndFile", "CLibAV", "CVideo", "Encoders", "TestSupport", "TorchTests", "TorchNNTests",
     "EncodersTests",
   ]

@@ -7,6 +7,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   dependencies: [.package(name: "seesaw", path: "../..")],
   targets: [
-    .executableTarget(name: "UseSeesaw", dependencies: [.product(name: "Seesaw", package: "seesaw")])
+    .executableTarget(name: "UseSeesaw", dependencies: [.product(name: "Seesaw", package: "seesaw")]),
+    .executableTarget(name: "PredictOnly", dependencies: [.product(name: "SeesawPredict", package: "seesaw")]),
   ]
 )

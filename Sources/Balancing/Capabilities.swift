@@ -73,3 +73,12 @@ public protocol AddsParameters: BalancingMethod {
 
 /// A method that trains the unimodal classifiers, so that their predictions mean something.
 public protocol TrainsUnimodalClassifiers: BalancingMethod {}
+
+extension MultimodalModel {
+  /// Makes the parameters that a method adds to the model, where it adds any.
+  package func addParameters(of method: any BalancingMethod) throws {
+    guard let adding = method as? any AddsParameters else { return }
+    try adding.addParameters(store.root / "method", for: self)
+    _ = try store.flat()
+  }
+}

@@ -1,6 +1,6 @@
 public import Records
 
-/// Every method there is.
+/// Every method there is: those that come with Seesaw, and those that other packages register.
 public enum MethodRegistry {
   /// A method and how it is made from its settings.
   public struct Entry: Sendable {
@@ -12,7 +12,7 @@ public enum MethodRegistry {
     public let capabilities: [String]
     private let make: @Sendable (Tree) throws -> any BalancingMethod
 
-    init<Method: BalancingMethod>(_ type: Method.Type) {
+    public init<Method: BalancingMethod>(_ type: Method.Type) {
       var card = type.card
       card.cost = MethodCosts.measured[card.name]
       requirements = type.requirements
@@ -40,7 +40,20 @@ public enum MethodRegistry {
   }
 
   /// In the order in which they are listed.
-  public static let entries: [Entry] = [
+  public static var entries: [Entry] { registry.all }
+
+  /// Makes a method known by its card's name, to everything that takes the names of methods.
+  ///
+  /// Any thread may register, before anything is trained, read or listed.
+  ///
+  /// - Throws: a `Diagnosis` where the name is taken, or cannot be typed as one word.
+  public static func register<Method: BalancingMethod>(_ type: Method.Type) throws {
+    try registry.register(Entry(type))
+  }
+
+  private static let registry = Registry(of: "a method", builtIn) { $0.card.name }
+
+  private static let builtIn: [Entry] = [
     .init(JointTraining.self),
     .init(UnimodalTraining.self),
     .init(UniformTraining.self),
@@ -122,5 +135,19 @@ public struct UnknownMethod: Diagnosable, Equatable {
     return Diagnosis(
       "no method is called '\(name)'",
       remedy: "\(near)(seesaw methods lists all \(MethodRegistry.names.count))", exitStatus: .usage)
+  }
+}
+
+extension MethodRegistry {
+  /// The method that a run's record names.
+  ///
+  /// - Parameter place: the record's file.
+  /// - Throws: a `Diagnosis` where no method is registered under that name in this program.
+  package static func entry(recorded name: String, in place: String) throws -> Entry {
+    do { return try entry(name) } catch is UnknownMethod {
+      throw Diagnosis(
+        "the run was trained by the method '\(name.shown.clipped(100))', which is not registered in this program",
+        place: place, remedy: "use the program that registers it: MethodRegistry.register", exitStatus: .input)
+    }
   }
 }

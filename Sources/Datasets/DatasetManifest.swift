@@ -60,32 +60,6 @@ public struct DatasetManifest: Codable, Equatable, Sendable {
     }
   }
 
-  /// What is wrong with names that become files, parameters and lines on a terminal.
-  package static func faults(modalities: [String], classes: [String], task: PredictionTask) -> [String] {
-    var faults: [String] = []
-    if modalities.isEmpty { faults.append("no modality is named") }
-    if Set(modalities).count < modalities.count { faults.append("a modality is named twice") }
-    for name in modalities
-    where name.isEmpty || name.utf8.count > 100 || name == "labels"
-      || name.unicodeScalars.contains(where: { "./\\".unicodeScalars.contains($0) || $0.isHidden })
-    {
-      faults.append("'\(name.clipped(100))' cannot be a modality's name")
-    }
-    if task == .regression, !classes.isEmpty {
-      faults.append("a regression has no classes, found \(classes.count)")
-    }
-    if classes.count < 2, task == .singleLabel || task == .binary {
-      faults.append("\(classes.count) classes, at least two are needed")
-    }
-    if let name = classes.first(where: { $0.unicodeScalars.contains(where: \.isHidden) }) {
-      faults.append("there is a control character in the class '\(name.shown.clipped(100))'")
-    }
-    if task == .binary, classes.count != 2 {
-      faults.append("a binary task has two classes, found \(classes.count)")
-    }
-    return faults
-  }
-
   /// Writes the file; it appears whole or not at all.
   public func write(to folder: URL) throws {
     let order = ["format", "name", "task", "metric", "classes", "modalities", "about"]
@@ -117,9 +91,9 @@ public struct DatasetManifest: Codable, Equatable, Sendable {
     if manifest.format != DatasetManifest.format {
       faults.append("dataset.json: the format is '\(manifest.format)', expected '\(DatasetManifest.format)'")
     }
-    faults += DatasetManifest.faults(
-      modalities: manifest.modalities, classes: manifest.classes, task: manifest.task
-    ).map { "dataset.json: \($0)" }
+    faults += manifest.task.faults(modalities: manifest.modalities, classes: manifest.classes).map {
+      "dataset.json: \($0)"
+    }
     if manifest.metric == .auroc, manifest.task == .singleLabel, manifest.classes.count != 2 {
       faults.append("dataset.json: AUROC needs two classes, found \(manifest.classes.count)")
     }

@@ -1,14 +1,25 @@
 import Foundation
 public import Multimodal
+import Records
 
-/// All encoders: those that come with Seesaw, a line each, and those that are read from checkpoint folders.
+/// All encoders: those that come with Seesaw, a line each, those that other packages register, and those that are read from
+/// checkpoint folders.
 public enum EncoderRegistry {
-  /// The first of a kind is its default.
-  public static let all: [any BuiltInEncoder.Type] = [
-    HOGColourEncoder.self,
-    HashedNGramEncoder.self,
-    LogSpectrogramEncoder.self,
-  ]
+  /// Those that need nothing but their name; the first of a kind is its default.
+  public static var all: [any BuiltInEncoder.Type] { registry.all }
+
+  /// Makes an encoder known by its name, to `encode` and to the runs that are trained on its features.
+  ///
+  /// Any thread may register, before anything is encoded, predicted or listed.
+  ///
+  /// - Throws: a `Diagnosis` where the name is taken, by an encoder of whatever kind, or cannot be typed as one word.
+  public static func register(_ type: any BuiltInEncoder.Type) throws { try registry.register(type) }
+
+  private static let registry = Registry<any BuiltInEncoder.Type>(
+    of: "an encoder", [HOGColourEncoder.self, HashedNGramEncoder.self, LogSpectrogramEncoder.self],
+    reserved: (pretrained + scripted + preparing).map { $0.name }
+      + TrainedArchitecture.allCases.map(\.rawValue) + ["torchscript"]
+  ) { $0.name }
 
   /// Those that need a folder.
   public static let pretrained: [any PretrainedEncoder.Type] = [

@@ -47,7 +47,7 @@ public protocol RawEncoder: Sendable {
   func state() throws -> EncoderState
 }
 
-/// An encoder that comes with Seesaw, and needs nothing but its name.
+/// An encoder that needs nothing but its name: one that comes with Seesaw, or is registered (``EncoderRegistry/register(_:)``).
 public protocol BuiltInEncoder: RawEncoder {
   /// The encoder with its default settings, not fitted.
   init() throws

@@ -51,6 +51,7 @@ extension Experiment {
         remedy: "seesaw train --resume --out \(run.relativePath)", exitStatus: .input)
     }
     let configuration = try RunConfiguration(recorded: record.configuration)
+    _ = try MethodRegistry.entry(recorded: configuration.methodName, in: folder.record.relativePath)
     let loaded = try (data ?? LoadedData(at: URL(filePath: record.data.path))).shown(configuration.data)
     try check(loaded.set, fits: record, in: folder)
     if data == nil, !loaded.fits(RunBuilder.ofData(record.data.digests)) {

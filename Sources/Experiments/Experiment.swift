@@ -1,6 +1,8 @@
 import Balancing
 public import Foundation
 public import Records
+// What trains also predicts.
+@_exported public import SeesawPredict
 
 /// The work behind the command: everything here can be called from a program too.
 public enum Experiment {

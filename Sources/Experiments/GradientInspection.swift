@@ -150,8 +150,8 @@ extension Experiment {
     let model = try MultimodalModel(
       modalities: modalities, inputWidths: embeddings.map { $0[1] }, embeddingWidths: embeddings.map { $0[0] },
       classes: classes, task: task, store: store, encoders: encoders,
-      fusion: RunBuilder.fusion(configuration.model))
-    try RunBuilder.addParameters(of: method, to: model)
+      fusion: FusionRegistry.maker(configuration.model))
+    try model.addParameters(of: method)
     try model.store.load(weights)
     return model
   }

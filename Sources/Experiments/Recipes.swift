@@ -58,14 +58,21 @@ extension Recipe {
     let paths = name.hasSuffix(".yaml") || name.hasSuffix(".yml") || name.contains("/") ? [URL(filePath: name)] : []
     let candidates = paths + folders.map { $0.appending(path: "\(name).yaml") }
     guard let found = candidates.first(where: { FileManager.default.fileExists(atPath: $0.path) }) else {
-      let known = folders.flatMap { (try? FileManager.default.contentsOfDirectory(atPath: $0.path)) ?? [] }
-        .filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }
+      let known = Self.names(in: places)
       throw Diagnosis(
         "there is no recipe '\(name)'",
-        found: known.isEmpty ? [] : ["there are \(known.sorted().joined(separator: ", "))"],
+        found: known.isEmpty ? [] : ["there are \(known.joined(separator: ", "))"],
         remedy: nearest(to: name, in: known).map { "did you mean '\($0)'?" } ?? "name a file: --recipe my-recipe.yaml",
         exitStatus: .input)
     }
     try self.init(reading: ConfigurationFile(reading: found))
+  }
+
+  /// The names of the recipes in the folder `Recipes` of some places, sorted, each once.
+  public static func names(in places: [URL]) -> [String] {
+    let files = places.flatMap {
+      (try? FileManager.default.contentsOfDirectory(atPath: $0.appending(path: "Recipes").path)) ?? []
+    }
+    return Set(files.filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }).sorted()
   }
 }

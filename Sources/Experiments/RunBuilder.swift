@@ -116,7 +116,7 @@ struct RunBuilder {
   private static func check(_ entry: MethodRegistry.Entry, _ configuration: RunConfiguration, _ data: LoadedData) throws
   {
     let fusion = configuration.model.fusion
-    if entry.requirements.additiveFusion, !isAdditive(fusion) {
+    if entry.requirements.additiveFusion, try !FusionRegistry.entry(fusion).isAdditive {
       throw Diagnosis(
         "'\(entry.card.name)' needs fused logits that are a sum over modalities",
         found: ["the fusion is '\(fusion.rawValue)'"],
@@ -170,8 +170,6 @@ struct RunBuilder {
     }
   }
 
-  private static func isAdditive(_ fusion: FusionForm) -> Bool { fusion == .concatenation || fusion == .addition }
-
   /// Settings that defeat the method, a sentence each.
   func warnings() throws -> [String] {
     let entry = try MethodRegistry.entry(configuration.methodName)
@@ -208,35 +206,11 @@ struct RunBuilder {
     let model = try MultimodalModel(
       modalities: set.modalities, inputWidths: set.widths,
       embeddingWidths: set.widths.map { _ in configuration.model.embeddingWidth }, classes: set.manifest.outputs,
-      task: set.manifest.task, store: store, encoders: encoders, fusion: Self.fusion(configuration.model))
-    try Self.addParameters(of: method(), to: model)
+      task: set.manifest.task, store: store, encoders: encoders, fusion: FusionRegistry.maker(configuration.model))
+    try model.addParameters(of: method())
     try freeze(in: store)
     try setLearningRates(in: store)
     return model
-  }
-
-  /// Makes the parameters that a method adds to a model.
-  static func addParameters(of method: any BalancingMethod, to model: MultimodalModel) throws {
-    guard let adding = method as? any AddsParameters else { return }
-    try adding.addParameters(model.store.root / "method", for: model)
-    _ = try model.store.flat()
-  }
-
-  /// How a fusion is made, by its name.
-  static func fusion(
-    _ settings: ModelSettings
-  ) -> (Scope, [Int], Int) throws(TorchError) -> any Fusion {
-    { (scope, widths, classes) throws(TorchError) in
-      switch settings.fusion {
-      case .concatenation: try Concatenation(scope, widths: widths, classes: classes)
-      case .addition: try Addition(scope, widths: widths, classes: classes)
-      case .attention: try AttentionFusion(scope, widths: widths, classes: classes)
-      case .crossAttention: try CrossAttentionFusion(scope, widths: widths, classes: classes)
-      case .gated: try GatedFusion(scope, widths: widths, classes: classes)
-      case .bilinear:
-        try BilinearFusion(scope, widths: widths, classes: classes, rank: settings.fusionRank)
-      }
-    }
   }
 
   var trainer: Trainer {
@@ -392,10 +366,4 @@ struct RunBuilder {
     chosen[path: "training.flip"] = .string((flips ? Flipping.on : .off).rawValue)
     return chosen
   }
-}
-
-/// How a method's prediction is made of a forward pass.
-func prediction(of method: any BalancingMethod, absent: Set<Modality> = []) -> (Outputs) throws -> Tensor {
-  guard let own = method as? any PredictsItsOwnWay else { return { $0.logits } }
-  return { try own.logits($0, absent: absent) }
 }

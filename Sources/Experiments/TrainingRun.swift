@@ -301,7 +301,3 @@ final class TrainingRun: Trainer.Observer {
     try SafeTensors.write(tensors, to: folder.diverged.appending(path: name))
   }
 }
-
-extension Duration {
-  var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
-}

@@ -1,3 +1,4 @@
+import Records
 public import Torch
 import TorchNN
 
@@ -108,4 +109,32 @@ public enum PredictionTask: String, CaseIterable, Codable, Sendable {
   }
 
   private static let withoutClasses = "a regression has no classes, and so no probabilities"
+}
+
+extension PredictionTask {
+  /// What is wrong with names that become files, parameters and lines on a terminal.
+  package func faults(modalities: [String], classes: [String]) -> [String] {
+    var faults: [String] = []
+    if modalities.isEmpty { faults.append("no modality is named") }
+    if Set(modalities).count < modalities.count { faults.append("a modality is named twice") }
+    for name in modalities
+    where name.isEmpty || name.utf8.count > 100 || name == "labels"
+      || name.unicodeScalars.contains(where: { "./\\".unicodeScalars.contains($0) || $0.isHidden })
+    {
+      faults.append("'\(name.clipped(100))' cannot be a modality's name")
+    }
+    if self == .regression, !classes.isEmpty {
+      faults.append("a regression has no classes, found \(classes.count)")
+    }
+    if classes.count < 2, self == .singleLabel || self == .binary {
+      faults.append("\(classes.count) classes, at least two are needed")
+    }
+    if let name = classes.first(where: { $0.unicodeScalars.contains(where: \.isHidden) }) {
+      faults.append("there is a control character in the class '\(name.shown.clipped(100))'")
+    }
+    if self == .binary, classes.count != 2 {
+      faults.append("a binary task has two classes, found \(classes.count)")
+    }
+    return faults
+  }
 }

@@ -39,20 +39,36 @@ public struct DataSettings: Settings, Hashable {
   package static let noScale = "none"
 }
 
-/// How modalities come together.
-public enum FusionForm: String, Choice {
+/// How modalities come together, by name: one of these, or one that another package registers (`FusionRegistry`).
+public struct FusionForm: Choice, Hashable {
+  public let rawValue: String
+
+  private init(known name: String) { rawValue = name }
+
+  /// Nil where no fusion has exactly that name.
+  public init?(rawValue: String) {
+    guard Self.names.all.contains(rawValue) else { return nil }
+    self.rawValue = rawValue
+  }
+
   /// One linear classifier over the features side by side.
-  case concatenation
+  public static let concatenation = FusionForm(known: "concatenation")
   /// One linear classifier over the sum of the features.
-  case addition
+  public static let addition = FusionForm(known: "addition")
   /// As concatenation, each feature times a weight that the others give it.
-  case attention
+  public static let attention = FusionForm(known: "attention")
   /// One linear classifier over the mean of features that attend to each other.
-  case crossAttention = "cross_attention"
+  public static let crossAttention = FusionForm(known: "cross_attention")
   /// One feature opens and closes the elements of another.
-  case gated
+  public static let gated = FusionForm(known: "gated")
   /// As concatenation, with a low-rank product of all features beside them: it can combine modalities.
-  case bilinear
+  public static let bilinear = FusionForm(known: "bilinear")
+
+  /// Those that come with Seesaw.
+  package static let builtIn = [concatenation, addition, attention, crossAttention, gated, bilinear]
+  package static let names = Registry(of: "a fusion", builtIn.map(\.rawValue)) { $0 }
+
+  public static var allCases: [FusionForm] { names.all.map(FusionForm.init(known:)) }
 }
 
 /// The model over the features, or over pixels and tokens.

@@ -9,5 +9,6 @@
 @_exported public import Multimodal
 @_exported public import Records
 @_exported public import Reports
+@_exported public import SeesawPredict
 @_exported public import Torch
 @_exported public import TorchNN

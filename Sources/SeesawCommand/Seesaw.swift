@@ -4,7 +4,6 @@ import Foundation
 import Records
 
 /// The command `seesaw`: parsing and words, nothing else.
-@main
 struct Seesaw: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "seesaw",
@@ -28,8 +27,6 @@ struct Seesaw: ParsableCommand {
     ])
 
   static let examples = ["seesaw demo", "seesaw compare my-data --methods joint,balgrad --seeds 5"]
-
-  static func main() { Door.open() }
 }
 
 extension Seesaw: Exemplified {}
@@ -40,11 +37,21 @@ protocol Exemplified: ParsableCommand {
   static var examples: [String] { get }
 }
 
+/// The command as another program has it, with methods, fusions, encoders and impairments of its own.
+public enum SeesawCommand {
+  /// Does what the command line asks, as `seesaw` does, and ends the process.
+  ///
+  ///     SeesawCommand.main { try MethodRegistry.register(Tilt.self) }
+  ///
+  /// - Parameter register: makes known what the program adds; what it throws is printed as a sentence, and ends the process.
+  public static func main(registering register: () throws -> Void = {}) -> Never { Door.open(registering: register) }
+}
+
 /// Where command lines come in, and errors leave as sentences.
 enum Door {
   /// Does what this process was asked for, and ends it.
-  static func open() -> Never {
-    let status = open(Array(CommandLine.arguments.dropFirst()))
+  static func open(registering register: () throws -> Void) -> Never {
+    let status = open(Array(CommandLine.arguments.dropFirst()), registering: register)
     #if DEBUG
       exit(status)
     #else
@@ -55,9 +62,10 @@ enum Door {
   }
 
   /// Does what the arguments ask, and answers with the status to exit with.
-  static func open(_ arguments: [String]) -> Int32 {
+  static func open(_ arguments: [String], registering register: () throws -> Void = {}) -> Int32 {
     Interruption.soften()
     do {
+      try register()
       if let unknown = unknownCommand(in: arguments) { throw unknown }
       var command = try Seesaw.parseAsRoot(arguments)
       try command.run()

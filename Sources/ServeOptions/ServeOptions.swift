@@ -4,7 +4,7 @@ import Records
 
 /// What `seesaw serve` and the program behind it are told, so that both read the same command line.
 public struct ServeOptions: ParsableArguments, Sendable {
-  @Argument(help: ArgumentHelp("Folders of finished runs, each a model.", valueName: "run"))
+  @Argument(help: ArgumentHelp("Folders of finished runs, each a model.", valueName: "run"), completion: .runs)
   public var runs: [String]
 
   @Option(

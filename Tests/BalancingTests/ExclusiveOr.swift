@@ -1,6 +1,7 @@
 import Balancing
 import Multimodal
 import TestSupport
+import SeesawConformance
 import Testing
 import Torch
 import TorchNN

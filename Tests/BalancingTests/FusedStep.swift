@@ -2,6 +2,7 @@ import Foundation
 import Multimodal
 import Records
 import TestSupport
+import SeesawConformance
 import Testing
 import Torch
 import TorchNN

@@ -2,6 +2,7 @@ import Balancing
 import Foundation
 import Multimodal
 import Records
+import SeesawConformance
 import TestSupport
 import Testing
 import Torch
@@ -83,23 +84,14 @@ private struct Draw {
   private func session(_ path: GradientPath) throws -> TrainingSession {
     Conditions.prepare()
     let store = ParameterStore(random: RandomSource(seed: 3), elementType: elementType)
+    let make = try FusionRegistry.entry(fusion)
     let model = try MultimodalModel(
       modalities: data.modalities, inputWidths: data.widths, embeddingWidths: data.widths.map { _ in width },
       classes: data.classes, task: data.task, store: store
     ) { scope, widths, classes throws(TorchError) in
-      switch fusion {
-      case .concatenation: try Concatenation(scope, widths: widths, classes: classes)
-      case .addition: try Addition(scope, widths: widths, classes: classes)
-      case .attention: try AttentionFusion(scope, widths: widths, classes: classes)
-      case .crossAttention: try CrossAttentionFusion(scope, widths: widths, classes: classes)
-      case .gated: try GatedFusion(scope, widths: widths, classes: classes)
-      case .bilinear: try BilinearFusion(scope, widths: widths, classes: classes, rank: 5)
-      }
+      try make(FusionSite(scope: scope, widths: widths, classes: classes, rank: 5))
     }
-    if let adding = try entry(settings) as? any AddsParameters {
-      try adding.addParameters(store.root / "method", for: model)
-      _ = try store.flat()
-    }
+    try model.addParameters(of: entry(settings))
     let weights =
       weighsClasses ? try Tensor((0..<data.classes).map { 0.5 + Double($0 % 3) * 0.5 }).to(elementType) : nil
     return TrainingSession(
@@ -177,7 +169,7 @@ struct GradientPathTests {
   @Test("lead to the same with every setting of a method", arguments: Candidate.all)
   func agreeWithSettings(_ candidate: Candidate) throws {
     let fusion = candidate.entry.requirements.attentionFusion ? FusionForm.crossAttention : .concatenation
-    for (seed, settings) in MethodConformanceTests.variations(candidate).enumerated() {
+    for (seed, settings) in Conformance.variations(candidate.entry).enumerated() {
       try Draw(candidate.entry, fusion, seed: seed, .float64, settings: settings).check()
     }
   }

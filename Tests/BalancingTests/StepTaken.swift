@@ -2,6 +2,7 @@ import Balancing
 import Foundation
 import Multimodal
 import Records
+import SeesawConformance
 import TestSupport
 import Testing
 import Torch

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 
 @testable import Experiments
+@testable import SeesawPredict
 
 @Suite("A model that many ask at once")
 struct BatchingPredictorTests {

@@ -2,7 +2,7 @@ import Foundation
 import Records
 import Testing
 
-@testable import Experiments
+@testable import SeesawPredict
 @testable import SeesawServe
 
 @Suite("What is told of a model that serves")

@@ -18,7 +18,11 @@ public struct NamedImpairment: Sendable {
   public let isWhole: Bool
   private let make: @Sendable (Double) -> any RawImpairment
 
-  private init(
+  /// - Parameters:
+  ///   - strength: what a strength is, as a phrase: `share of the pixels`.
+  ///   - range: the strengths that there are; `usual` is one of them.
+  ///   - make: the impairment of a strength, which acts on `kind`.
+  public init(
     _ name: String, _ kind: RawInput.Kind, _ summary: String, strength: String, usual: Double,
     in range: ClosedRange<Double> = 0...1, isWhole: Bool = false,
     _ make: @escaping @Sendable (Double) -> any RawImpairment
@@ -36,8 +40,28 @@ public struct NamedImpairment: Sendable {
   /// The impairment of that strength, which must be in ``range``.
   public func callAsFunction(_ strength: Double) -> any RawImpairment { make(strength) }
 
-  /// All that have a strength of their own; by what they act on, and then in the order of a list.
-  public static let all: [NamedImpairment] = [
+  /// All that have a strength of their own: by what they act on, in the order of a list, and then those that are registered.
+  public static var all: [NamedImpairment] { registry.all }
+
+  /// Makes an impairment known by its name, to `encode --impairments` and to every command that reads what that made.
+  ///
+  /// Any thread may register, before anything is encoded, asked or listed.
+  ///
+  /// - Throws: a `Diagnosis` where the name is taken, by an impairment of whatever kind, or cannot be typed as one word, or
+  ///   the usual strength is not in the range.
+  public static func register(_ impairment: NamedImpairment) throws {
+    if let objection = impairment.objection(to: impairment.usual) {
+      throw Diagnosis("the impairment cannot be registered", found: [objection], exitStatus: .usage)
+    }
+    try registry.register(impairment)
+  }
+
+  private static let registry = Registry(
+    of: "an impairment", builtIn,
+    reserved: ImpairedCondition.allCases.map(\.rawValue) + ["swapped", "absent", "full", "all"]
+  ) { $0.name }
+
+  private static let builtIn: [NamedImpairment] = [
     .init(
       "salt-and-pepper", .image, "pixels become white or black", strength: "share of the pixels", usual: 0.3
     ) { SaltAndPepper(ratio: $0) },

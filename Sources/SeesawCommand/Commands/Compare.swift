@@ -14,19 +14,19 @@ struct Compare: ParsableCommand, Exemplified {
     "seesaw compare my-data --recipe ablation --plan > jobs.txt",
   ]
 
-  @Argument(help: "The folder of a feature set.")
+  @Argument(help: "The folder of a feature set.", completion: .directory)
   var data: String
 
   @Option(
     help: ArgumentHelp(
       "Methods, with commas between them, or 'all' (default: \(Compare.defaultMethods.joined(separator: ","))).",
-      valueName: "a,b"))
+      valueName: "a,b"), completion: .methodsOrAll)
   var methods: String?
 
   @Option(
     help: ArgumentHelp(
       "What to compare, as a file: ablation, sensitivity, balance, … of the folder Recipes, or a path.",
-      valueName: "recipe"))
+      valueName: "recipe"), completion: .recipe)
   var recipe: String?
 
   @Flag(
@@ -57,7 +57,7 @@ struct Compare: ParsableCommand, Exemplified {
   @Option(
     help: ArgumentHelp(
       "The row that others are compared with (default: joint, or the first where it is not there).", valueName: "method"
-    ))
+    ), completion: .method)
   var baseline: String?
 
   @Option(help: ArgumentHelp("The folder of runs and results (default: runs/compare-<data>).", valueName: "folder"))
@@ -286,4 +286,11 @@ struct ComparisonPage {
 /// The program that runs.
 enum Executable {
   static var url: URL? { Bundle.main.executableURL?.resolvingSymlinksInPath() }
+
+  /// `share/seesaw` beside the folder of the program, where `make install` puts recipes, the demo's data and Plotly.
+  static var shared: URL? { url.map(sharedFolder(of:)) }
+
+  static func sharedFolder(of program: URL) -> URL {
+    program.deletingLastPathComponent().deletingLastPathComponent().appending(path: "share/seesaw")
+  }
 }

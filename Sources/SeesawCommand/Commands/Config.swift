@@ -20,7 +20,9 @@ struct Config: ParsableCommand, Exemplified {
     @Argument(help: "The folder of a feature set.")
     var data: String?
 
-    @Option(help: ArgumentHelp("The method (default: \(RunConfiguration().methodName)).", valueName: "name"))
+    @Option(
+      help: ArgumentHelp("The method (default: \(RunConfiguration().methodName)).", valueName: "name"),
+      completion: .method)
     var method: String?
 
     @Option(help: ArgumentHelp("The seed.", valueName: "number"))

@@ -110,7 +110,8 @@ struct DemoData {
       }
       return found
     }
-    for start in [executable?.deletingLastPathComponent(), workingFolder].compactMap({ $0 }) {
+    let starts = [executable?.deletingLastPathComponent(), executable.map(Executable.sharedFolder(of:)), workingFolder]
+    for start in starts.compactMap({ $0 }) {
       let found = start.above { folder in
         [folder.appending(path: Self.path)].filter(Self.holdsSamples)
       }

@@ -17,7 +17,8 @@ struct Diagnose: ParsableCommand, Exemplified {
   static let examples = ["seesaw diagnose my-data", "seesaw diagnose runs/first --samples 10 --json > diagnosis.json"]
 
   @Argument(
-    help: ArgumentHelp("The folder of a feature set or of a finished run, or raw samples.", valueName: "data|run"))
+    help: ArgumentHelp("The folder of a feature set or of a finished run, or raw samples.", valueName: "data|run"),
+    completion: .directory)
   var subject: String
 
   @Option(help: ArgumentHelp("The folder of models and answer (default: runs/diagnose-<name>).", valueName: "folder"))
@@ -37,7 +38,7 @@ struct Diagnose: ParsableCommand, Exemplified {
   @Option(
     help: ArgumentHelp(
       "Methods to try where something is wrong (default: \(Experiment.usuallyTried.joined(separator: ","))).",
-      valueName: "a,b"))
+      valueName: "a,b"), completion: .methods)
   var methods: String?
 
   @Option(help: ArgumentHelp("Telling samples of each kind.", valueName: "number"))

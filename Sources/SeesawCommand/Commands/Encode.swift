@@ -42,7 +42,7 @@ struct Encode: ParsableCommand, Exemplified {
     "seesaw encode shop.csv --out shop --columns text=Title+Body,label=Category,image=Photo --encoding windows-1252",
   ]
 
-  @Argument(help: "A folder of raw samples, or the file of samples in it.")
+  @Argument(help: "A folder of raw samples, or the file of samples in it.", completion: .file())
   var raw: String
 
   @Option(help: ArgumentHelp("The folder of the feature set.", valueName: "folder"))
@@ -89,7 +89,7 @@ struct Encode: ParsableCommand, Exemplified {
   @Option(
     help: ArgumentHelp(
       "What the test split is also encoded under, as blur=5,typos=0.2,gaussian; 'all' is every one.",
-      valueName: "names"))
+      valueName: "names"), completion: .impairments)
   var impairments: String?
 
   @Option(

@@ -10,10 +10,10 @@ struct Evaluate: ParsableCommand, Exemplified {
 
   static let examples = ["seesaw evaluate runs/first", "seesaw evaluate runs/first other-data --json"]
 
-  @Argument(help: ArgumentHelp("The folder of a finished run.", valueName: "run"))
+  @Argument(help: ArgumentHelp("The folder of a finished run.", valueName: "run"), completion: .run)
   var folder: String
 
-  @Argument(help: "Another feature set to score it on (default: the run's own).")
+  @Argument(help: "Another feature set to score it on (default: the run's own).", completion: .directory)
   var data: String?
 
   @Flag(help: "Score it instead with 0, 10, … 100 % of the test samples impaired; writes sweep.json in the run.")

@@ -16,7 +16,8 @@ struct Figures: ParsableCommand, Exemplified {
 
   static let examples = ["seesaw figures runs/first", "seesaw figures runs/demo --form pdf --out figures"]
 
-  @Argument(help: ArgumentHelp("Folders of runs, or of a comparison.", valueName: "folder"))
+  @Argument(
+    help: ArgumentHelp("Folders of runs, or of a comparison.", valueName: "folder"), completion: .runOrComparison)
   var folders: [String]
 
   @Option(help: ArgumentHelp("The folder of the figures (default: figures in the first folder).", valueName: "folder"))

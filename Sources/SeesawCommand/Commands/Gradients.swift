@@ -27,7 +27,9 @@ struct Gradients: ParsableCommand, Exemplified {
       valueName: "file"))
   var state: String?
 
-  @Option(help: ArgumentHelp("The method; 'seesaw methods' lists them.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("The method; 'seesaw methods' lists them.", valueName: "name"),
+    completion: .method)
   var method = RunConfiguration().methodName
 
   @OptionGroup var configuration: ConfigurationOptions

@@ -10,7 +10,7 @@ struct Methods: ParsableCommand, Exemplified {
 
   static let examples = ["seesaw methods", "seesaw methods balgrad --json"]
 
-  @Argument(help: "A method's name.")
+  @Argument(help: "A method's name.", completion: .method)
   var name: String?
 
   @Flag(help: "Print the cards as JSON.")

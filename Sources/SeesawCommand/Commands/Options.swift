@@ -9,7 +9,8 @@ struct ConfigurationOptions: ParsableArguments {
   @Option(
     name: .customLong("config"),
     help: ArgumentHelp(
-      "A configuration laid over the defaults: YAML, JSON or a run.json; may be repeated.", valueName: "file"))
+      "A configuration laid over the defaults: YAML, JSON or a run.json; may be repeated.", valueName: "file"),
+    completion: .file())
   var files: [String] = []
 
   @Option(
@@ -197,10 +198,12 @@ enum Place {
       exitStatus: .input)
   }
 
-  /// The working folder and the program's, each with all that are above it: where what comes with Seesaw may lie.
+  /// The working folder, what `make install` puts beside the program, and the program's folder, each with all that are above
+  /// it: where what comes with Seesaw may lie.
   static func aboveProgramAndHere() -> [URL] {
     let starts = [
-      URL(filePath: FileManager.default.currentDirectoryPath), Executable.url?.deletingLastPathComponent(),
+      URL(filePath: FileManager.default.currentDirectoryPath), Executable.shared,
+      Executable.url?.deletingLastPathComponent(),
     ]
     return starts.compactMap { $0?.standardizedFileURL }.flatMap { start in
       var folders = [start]

@@ -25,10 +25,12 @@ struct Predict: ParsableCommand, Exemplified {
     "seesaw predict runs/first shop.csv --columns text=Title+Body,image=Photo > predictions.jsonl",
   ]
 
-  @Argument(help: ArgumentHelp("The folder of a finished run.", valueName: "run"))
+  @Argument(help: ArgumentHelp("The folder of a finished run.", valueName: "run"), completion: .run)
   var folder: String
 
-  @Argument(help: ArgumentHelp("A table of samples, or its folder (default: standard input).", valueName: "samples"))
+  @Argument(
+    help: ArgumentHelp("A table of samples, or its folder (default: standard input).", valueName: "samples"),
+    completion: .file())
   var samples: String?
 
   @Option(

@@ -49,7 +49,9 @@ struct Report: ParsableCommand, Exemplified {
     }
   }
 
-  @Argument(help: ArgumentHelp("Folders of comparisons and runs, or that hold runs.", valueName: "folder"))
+  @Argument(
+    help: ArgumentHelp("Folders of comparisons and runs, or that hold runs.", valueName: "folder"),
+    completion: .runOrComparison)
   var folders: [String]
 
   @Option(help: ArgumentHelp("The folder of the page (default: report in the first folder).", valueName: "folder"))
@@ -61,10 +63,12 @@ struct Report: ParsableCommand, Exemplified {
   @Option(
     help: ArgumentHelp(
       "The row that others are compared with (default: joint, or the first where it is not there).", valueName: "method"
-    ))
+    ), completion: .method)
   var baseline: String?
 
-  @Option(help: ArgumentHelp("Print these methods only (markdown, latex).", valueName: "a,b"))
+  @Option(
+    help: ArgumentHelp("Print these methods only (markdown, latex).", valueName: "a,b"),
+    completion: .methods)
   var methods: String?
 
   @Option(

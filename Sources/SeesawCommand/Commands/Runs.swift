@@ -18,7 +18,7 @@ struct Runs: ParsableCommand, Exemplified {
       "seesaw runs ls runs/demo --json",
     ]
 
-    @Argument(help: "A folder.")
+    @Argument(help: "A folder.", completion: .directory)
     var folder = "runs"
 
     @Option(
@@ -78,10 +78,10 @@ struct Runs: ParsableCommand, Exemplified {
 
     static let examples = ["seesaw runs diff runs/first runs/second", "seesaw runs diff runs/a runs/b --json"]
 
-    @Argument(help: ArgumentHelp("The folder of a run.", valueName: "run"))
+    @Argument(help: ArgumentHelp("The folder of a run.", valueName: "run"), completion: .run)
     var first: String
 
-    @Argument(help: ArgumentHelp("The folder of another.", valueName: "run"))
+    @Argument(help: ArgumentHelp("The folder of another.", valueName: "run"), completion: .run)
     var second: String
 
     @Flag(help: "Print the differences as JSON.")
@@ -107,7 +107,7 @@ struct Runs: ParsableCommand, Exemplified {
 
     static let examples = ["seesaw runs rm runs/first", "seesaw runs rm runs/first runs/second --yes"]
 
-    @Argument(help: ArgumentHelp("The folders of runs.", valueName: "run"))
+    @Argument(help: ArgumentHelp("The folders of runs.", valueName: "run"), completion: .run)
     var folders: [String]
 
     @Flag(name: .shortAndLong, help: "Do not ask.")
@@ -168,7 +168,7 @@ struct Runs: ParsableCommand, Exemplified {
 
     static let examples = ["seesaw runs show runs/first", "seesaw runs show runs/first --json"]
 
-    @Argument(help: ArgumentHelp("The folder of a run.", valueName: "run"))
+    @Argument(help: ArgumentHelp("The folder of a run.", valueName: "run"), completion: .run)
     var folder: String
 
     @Flag(help: "Print record and evaluation as JSON.")

@@ -15,12 +15,14 @@ struct Train: ParsableCommand, Exemplified {
     "seesaw train my-data --method joint --set training.epochs=10 --set optimizer.learning_rate=3e-4",
   ]
 
-  @Argument(help: "The folder of a feature set; may be left out where a configuration names it.")
+  @Argument(
+    help: "The folder of a feature set; may be left out where a configuration names it.", completion: .directory)
   var data: String?
 
   @Option(
     help: ArgumentHelp(
-      "The method (default: fulcrum, with one modality joint); 'seesaw methods' lists them.", valueName: "name"))
+      "The method (default: fulcrum, with one modality joint); 'seesaw methods' lists them.", valueName: "name"),
+    completion: .method)
   var method: String?
 
   @Option(help: ArgumentHelp("The seed of initial weights, order and noise (default: 0).", valueName: "number"))

@@ -20,7 +20,7 @@ struct Watch: ParsableCommand, Exemplified {
     "seesaw watch runs/first", "seesaw watch runs/compare-my-data --open --port 8080",
   ]
 
-  @Argument(help: "The folder of a run, or of several.")
+  @Argument(help: "The folder of a run, or of several.", completion: .runOrComparison)
   var folder: String
 
   @Flag(help: "Show how it stands now, and end.")

@@ -2,6 +2,7 @@ import Balancing
 import Multimodal
 import Records
 import TestSupport
+import SeesawConformance
 import Testing
 import Torch
 import TorchNN

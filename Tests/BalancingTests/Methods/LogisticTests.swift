@@ -1,6 +1,7 @@
 import Foundation
 import Multimodal
 import Records
+import SeesawConformance
 import TestSupport
 import Testing
 import Torch
@@ -120,7 +121,7 @@ struct LogisticTests {
 
   @Test(
     "it is the bottom of the objective in plain loops, and the model says what the regression says",
-    arguments: Setting.allCases)
+    arguments: Setting.withClasses)
   func bottom(_ setting: Setting) throws {
     var bench = try Bench("logistic", ["strength": 0.02], data: setting.data)
     bench.epochs = 1

@@ -1,6 +1,7 @@
 import Foundation
 import Multimodal
 import Records
+import SeesawConformance
 import TestSupport
 import Testing
 import Torch

@@ -1,6 +1,7 @@
 import Multimodal
 import Records
 import TestSupport
+import SeesawConformance
 import Testing
 import Torch
 import TorchNN

@@ -1,6 +1,7 @@
 import Balancing
 import Multimodal
 import Records
+import SeesawConformance
 import TestSupport
 import Testing
 import Torch

@@ -2,6 +2,7 @@ import Balancing
 import Foundation
 import Multimodal
 import Records
+import SeesawConformance
 import TestSupport
 import Testing
 import Torch
@@ -9,7 +10,7 @@ import TorchNN
 
 @Suite("OGM")
 struct OGMTests {
-  @Test("factors are those of plain loops, and scale the whole branch and nothing else", arguments: Setting.allCases)
+  @Test("factors are those of plain loops, and scale the whole branch and nothing else", arguments: Setting.withClasses)
   func formula(_ setting: Setting) throws {
     for seed in 1...3 {
       var bench = try Bench("ogm", ["alpha": 0.4], data: setting.data)

@@ -1,5 +1,6 @@
 import Multimodal
 import Records
+import SeesawConformance
 import TestSupport
 import Testing
 import Torch

@@ -1,6 +1,7 @@
 import Foundation
 import Multimodal
 import TestSupport
+import SeesawConformance
 import Testing
 import Torch
 

@@ -1,5 +1,6 @@
 import Multimodal
 import TestSupport
+import SeesawConformance
 import Testing
 import Torch
 

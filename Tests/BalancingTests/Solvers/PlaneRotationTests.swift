@@ -1,4 +1,5 @@
 import TestSupport
+import SeesawConformance
 import Testing
 
 @testable import Balancing

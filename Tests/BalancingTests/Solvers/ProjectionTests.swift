@@ -1,4 +1,5 @@
 import TestSupport
+import SeesawConformance
 import Testing
 import Torch
 import TorchNN

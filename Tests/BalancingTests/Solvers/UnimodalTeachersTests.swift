@@ -1,4 +1,5 @@
 import Records
+import SeesawConformance
 import TestSupport
 import Testing
 import Torch

@@ -1,12 +1,12 @@
-import Encoders
-import Foundation
+package import Encoders
+package import Foundation
 import Multimodal
 import Records
 import Torch
 
 /// A fitted encoder on disk: its arrays, and in the header its name, version and settings.
-enum EncoderFile {
-  static func write(_ encoder: any RawEncoder, to url: URL) throws {
+package enum EncoderFile {
+  package static func write(_ encoder: any RawEncoder, to url: URL) throws {
     let state = try encoder.state()
     let type = type(of: encoder)
     let arrays = try state.arrays.sorted { $0.key < $1.key }.map {
@@ -20,7 +20,7 @@ enum EncoderFile {
   }
 
   /// - Parameter warn: is told what a person must know before code out of a file is run.
-  static func read(_ url: URL, warn: (String) -> Void) throws -> any RawEncoder {
+  package static func read(_ url: URL, warn: (String) -> Void) throws -> any RawEncoder {
     let file = try SafeTensors(reading: url)
     guard let name = file.metadata["encoder"], let kind = file.metadata["kind"].flatMap(RawInput.Kind.init),
       let json = file.metadata["state"]

@@ -17,7 +17,7 @@ public enum ExperimentEvent: Sendable, Equatable {
 public typealias EventSink = @Sendable (ExperimentEvent) -> Void
 
 /// Tells how far a part of some work has come, by the word of the whole, and nothing else of it.
-func progress(to events: @escaping EventSink, as label: String) -> EventSink {
+package func progress(to events: @escaping EventSink, as label: String) -> EventSink {
   { event in
     if case .progress(_, let done, let total, let detail) = event {
       events(.progress(label: label, done: done, total: total, detail: detail))
@@ -33,7 +33,7 @@ public final class StopFlag: Sendable {
   public init() { others = [] }
 
   /// A wish of its own, or that of any of these.
-  init(any others: [StopFlag]) { self.others = others }
+  package init(any others: [StopFlag]) { self.others = others }
 
   /// Asks the work to stop at its next safe point.
   public func request() { flag.store(true, ordering: .relaxed) }

@@ -1,7 +1,5 @@
 import Foundation
-public import Multimodal
 import Records
-import Torch
 
 /// What the features of each modality are multiplied by before a model sees them.
 ///
@@ -15,22 +13,10 @@ public struct FeatureScales: Sendable, Equatable {
   /// As they come.
   public static let none = FeatureScales([:])
 
-  private init(_ factors: [Modality: Double]) { self.factors = factors.filter { $0.value != 1 } }
+  package init(_ factors: [Modality: Double]) { self.factors = factors.filter { $0.value != 1 } }
 
   /// The factor of a modality.
   public subscript(modality: Modality) -> Double { factors[modality] ?? 1 }
-
-  /// As `data.scale` says it.
-  ///
-  /// - Parameter set: whose training rows are measured where the setting is `auto`.
-  /// - Throws: a `Diagnosis` where it is neither `auto` nor `none` nor factors of modalities.
-  init(_ setting: String, _ set: FeatureSet) throws {
-    switch setting.trimmingCharacters(in: .whitespaces) {
-    case DataSettings.noScale, "": self = .none
-    case DataSettings.ownScale: self = try Self.measured(set)
-    default: self = try FeatureScales(words: setting, known: set.modalities + set.leftOut.map { Modality($0) })
-    }
-  }
 
   /// The factors that a run's record says.
   ///
@@ -42,7 +28,7 @@ public struct FeatureScales: Sendable, Equatable {
   }
 
   /// `image=2,text=16`.
-  private init(words: String, known: [Modality]) throws {
+  package init(words: String, known: [Modality]) throws {
     var factors: [Modality: Double] = [:]
     for part in words.split(separator: ",") {
       let sides = part.split(separator: "=", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
@@ -59,19 +45,6 @@ public struct FeatureScales: Sendable, Equatable {
     self.init(factors)
   }
 
-  /// The power of two for each modality of features; pixels and tokens stay as they are.
-  private static func measured(_ set: FeatureSet) throws -> FeatureScales {
-    let rows = try Tensor(set.train.evenlySpaced())
-    var factors: [Modality: Double] = [:]
-    for (modality, features) in set.train.inputs where !set.form(modality).needsEncoder {
-      let some = try features.shape[0] == 1 ? features : features.indexed(0, by: rows)
-      let mean: Double = try some.to(.float64).square().mean().scalar()
-      guard mean.isFinite, mean > 0 else { continue }
-      factors[modality] = exp2(max(-60, min(60, (-log2(mean) / 2).rounded())))
-    }
-    return FeatureScales(factors)
-  }
-
   /// What `data.scale` is in a record: `none`, or `image=2,text=16` in the order of the modalities.
   public func words(_ modalities: [Modality]) -> String {
     let parts = modalities.filter { self[$0] != 1 }.map { modality in
@@ -81,19 +54,4 @@ public struct FeatureScales: Sendable, Equatable {
     }
     return parts.isEmpty ? DataSettings.noScale : parts.joined(separator: ",")
   }
-}
-
-extension FeatureSet {
-  /// The same set, whose features come multiplied.
-  func scaled(by scales: FeatureScales) -> FeatureSet {
-    guard scales != self.scales else { return self }
-    return FeatureSet(
-      of: self, manifest, train: train.scaled(by: scales), validation: validation?.scaled(by: scales),
-      test: test?.scaled(by: scales), view: view, leftOut: leftOut, scales: scales)
-  }
-
-  /// The same set, whose features come multiplied as a setting says.
-  ///
-  /// - Parameter setting: `auto`, `none`, or factors such as `image=2,text=16`.
-  public func scaled(_ setting: String) throws -> FeatureSet { try scaled(by: FeatureScales(setting, self)) }
 }

@@ -1,51 +1,56 @@
-import Balancing
-import Multimodal
-import Records
-import TestSupport
-import Testing
-import Torch
-import TorchNN
+package import Balancing
+package import ConformanceSupport
+package import Multimodal
+package import Records
+package import Torch
+package import TorchNN
 
 /// A method on the synthetic data set: everything that a run needs, made anew each time it is asked for.
-struct Bench {
-  var data = SyntheticData()
-  var entry: MethodRegistry.Entry
-  var settings: Tree
-  var seed = 1
-  var epochs = 3
-  var batchSize = 8
-  var dropLast = false
+package struct Bench {
+  package var data = SyntheticData()
+  package var entry: MethodRegistry.Entry
+  package var settings: Tree
+  package var seed = 1
+  package var epochs = 3
+  package var batchSize = 8
+  package var dropLast = false
   /// Plain momentum instead of Adam, whose division would blow differences of rounding up.
-  var plainDescent = false
-  var learningRate = 0.02
-  var frozen: [ParameterPath] = []
+  package var plainDescent = false
+  package var learningRate = 0.02
+  package var frozen: [ParameterPath] = []
   /// By attention instead of concatenation.
-  var fusesByAttention = false
-  var embeddingWidth = 4
+  package var fusesByAttention = false
+  package var embeddingWidth = 4
   /// Of each class in losses.
-  var classWeights: [Double]?
+  package var classWeights: [Double]?
   /// γ of the focal loss; 0: cross-entropy.
-  var focus = 0.0
+  package var focus = 0.0
   /// Trained with the model, and what they are shown of the data.
-  var encoders: [Modality: any TrainedEncoder] = [:]
-  var showing: (SyntheticData) -> any BatchSource = { $0 }
+  package var encoders: [Modality: any TrainedEncoder] = [:]
+  package var showing: (SyntheticData) -> any BatchSource = { $0 }
   /// What is done to every model before it is trained.
-  var changing: (MultimodalModel) throws -> Void = { _ in }
+  package var changing: (MultimodalModel) throws -> Void = { _ in }
 
-  init(_ name: String, _ settings: [String: Tree] = [:], data: SyntheticData = SyntheticData()) throws {
+  package init(_ name: String, _ settings: [String: Tree] = [:], data: SyntheticData = SyntheticData()) throws {
+    self.init(try MethodRegistry.entry(name), settings, data: data)
+  }
+
+  package init(
+    _ entry: MethodRegistry.Entry, _ settings: [String: Tree] = [:], data: SyntheticData = SyntheticData()
+  ) {
     Conditions.prepare()
-    entry = try MethodRegistry.entry(name)
+    self.entry = entry
     fusesByAttention = entry.requirements.attentionFusion
     self.settings = entry.defaults
     for (path, value) in settings { self.settings[path: path] = value }
     self.data = data
   }
 
-  func method() throws -> any BalancingMethod { try entry(settings) }
+  package func method() throws -> any BalancingMethod { try entry(settings) }
 
-  var trainer: Trainer { Trainer(epochs: epochs, batchSize: batchSize, dropLast: dropLast) }
+  package var trainer: Trainer { Trainer(epochs: epochs, batchSize: batchSize, dropLast: dropLast) }
 
-  func model() throws -> MultimodalModel {
+  package func model() throws -> MultimodalModel {
     let store = ParameterStore(random: RandomSource(seed: seed), elementType: Conditions.elementType)
     let model = try MultimodalModel(
       modalities: data.modalities, inputWidths: data.widths,
@@ -55,16 +60,13 @@ struct Bench {
       if fusesByAttention { return try CrossAttentionFusion(scope, widths: widths, classes: classes) }
       return try Concatenation(scope, widths: widths, classes: classes)
     }
-    if let adding = try method() as? any AddsParameters {
-      try adding.addParameters(store.root / "method", for: model)
-      _ = try store.flat()
-    }
+    try model.addParameters(of: method())
     try changing(model)
     for path in frozen { try store.freeze(path) }
     return model
   }
 
-  func session() throws -> TrainingSession {
+  package func session() throws -> TrainingSession {
     let model = try model()
     let optimizer: any Optimizer = plainDescent ? try SGD(model.store, momentum: 0.9) : try Adam(model.store)
     return TrainingSession(
@@ -73,7 +75,7 @@ struct Bench {
       classWeights: try classWeights.map { try .of($0) }, focus: focus)
   }
 
-  func lab(_ session: TrainingSession) -> Lab {
+  package func lab(_ session: TrainingSession) -> Lab {
     Lab(
       session: session, training: showing(data),
       validation: showing(
@@ -83,36 +85,41 @@ struct Bench {
   }
 
   /// All that is needed to go on.
-  struct Kept {
-    let weights: Tensor
-    let optimizer: [(String, Tensor)]
-    let method: (numbers: String, tensors: [(name: String, tensor: Tensor)])?
-    let position: Trainer.Position
-    let step: Int
+  package struct Kept {
+    package let weights: Tensor
+    package let optimizer: [(String, Tensor)]
+    package let method: (numbers: String, tensors: [(name: String, tensor: Tensor)])?
+    package let position: Trainer.Position
+    package let step: Int
   }
 
   /// What a run did.
-  struct Outcome {
-    var reports: [StepReport] = []
+  package struct Outcome {
+    package var reports: [StepReport] = []
     /// The samples of each epoch, in order.
-    var orders: [[Int]] = []
-    var means: [[String: Double]] = []
-    var first: [String: [Double]] = [:]
-    var last: [String: [Double]] = [:]
-    var finished = false
-    var kept: Kept?
-    var method: any BalancingMethod
-    var session: TrainingSession
+    package var orders: [[Int]] = []
+    package var means: [[String: Double]] = []
+    package var first: [String: [Double]] = [:]
+    package var last: [String: [Double]] = [:]
+    package var finished = false
+    package var kept: Kept?
+    package var method: any BalancingMethod
+    package var session: TrainingSession
   }
 
   /// Trains from the start, or on from where `kept` was, and stops after `stop` steps in all.
-  func run(stopAfter stop: Int? = nil, from kept: Kept? = nil) throws -> Outcome {
+  package func run(stopAfter stop: Int? = nil, from kept: Kept? = nil) throws -> Outcome {
     let session = try session()
     var method = try method()
     var position = Trainer.Position()
     if let kept {
       try session.model.store.restore(kept.weights)
-      try session.optimizer.restore { name in try #require(kept.optimizer.first { $0.0 == name }?.1) }
+      try session.optimizer.restore { name in
+        guard let kept = kept.optimizer.first(where: { $0.0 == name }) else {
+          throw Diagnosis("the optimizer asks for '\(name)', which it did not keep", exitStatus: .defect)
+        }
+        return kept.1
+      }
       if let state = kept.method, var checkpointed = method as? any Checkpointed {
         let numbers = try Tree(json: state.numbers, place: "a checkpoint")
         try checkpointed.restore(MethodState(numbers: numbers, tensors: state.tensors))
@@ -139,30 +146,31 @@ struct Bench {
     return outcome
   }
 
-  static func weights(_ model: MultimodalModel) throws -> [String: [Double]] {
+  package static func weights(_ model: MultimodalModel) throws -> [String: [Double]] {
     try Dictionary(uniqueKeysWithValues: model.store.named().map { ($0, try values($1)) })
   }
 }
 
 /// Writes down what a trainer tells it, and stops it after some steps.
-final class Follower: Trainer.Observer {
+package final class Follower: Trainer.Observer {
   private let stop: Int?
-  private(set) var reports: [StepReport] = []
-  private(set) var orders: [[Int]] = []
-  private(set) var means: [[String: Double]] = []
-  private(set) var clocks: [TrainingClock] = []
+  package private(set) var reports: [StepReport] = []
+  package private(set) var orders: [[Int]] = []
+  package private(set) var means: [[String: Double]] = []
+  package private(set) var clocks: [TrainingClock] = []
 
-  init(stopAfter stop: Int? = nil) { self.stop = stop }
+  package init(stopAfter stop: Int? = nil) { self.stop = stop }
 
-  var wantsStop: Bool { stop.map { reports.count >= $0 } ?? false }
+  package var wantsStop: Bool { stop.map { reports.count >= $0 } ?? false }
 
-  func stepEnded(_ report: StepReport, _ clock: TrainingClock, stepsInEpoch: Int, _ position: Trainer.Position) {
+  package func stepEnded(_ report: StepReport, _ clock: TrainingClock, stepsInEpoch: Int, _ position: Trainer.Position)
+  {
     reports.append(report)
     clocks.append(clock)
     if position.batch == 1 { orders.append(position.plan?.visits.map(\.sample) ?? []) }
   }
 
-  func epochEnded(
+  package func epochEnded(
     _ epoch: Int, means: [String: Double], _ method: any BalancingMethod, _ position: Trainer.Position
   ) {
     self.means.append(means)

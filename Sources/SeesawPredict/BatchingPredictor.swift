@@ -194,3 +194,7 @@ private final class WaitingLine: Sendable {
     }
   }
 }
+
+extension Duration {
+  package var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}

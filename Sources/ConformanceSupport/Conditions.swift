@@ -1,7 +1,9 @@
-public import Foundation
+import Foundation
 public import Torch
 
 /// What all tests of tensors share: the conditions that the environment may set.
+///
+/// This module is what the conformance suite and the tests here have in common; it is in no product.
 public enum Conditions {
   /// float32, or what `SEESAW_TEST_DTYPE` names.
   public static let elementType: ElementType = {
@@ -16,11 +18,6 @@ public enum Conditions {
   public static func prepare() { _ = oneThread }
 
   private static let oneThread: Void = Runtime.setThreads(1)
-
-  /// A file of numbers that `make golden` computes with PyTorch.
-  public static func golden(_ name: String) -> URL {
-    URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Golden/\(name)")
-  }
 }
 
 /// Numbers that look random and are always the same.

@@ -1,5 +1,4 @@
 import Balancing
-import Datasets
 import Encoders
 public import Foundation
 import Multimodal
@@ -82,6 +81,7 @@ public final class Predictor: @unchecked Sendable {
     }
     clipFrames = record.data.frames
     let configuration = try RunConfiguration(recorded: record.configuration)
+    let entry = try MethodRegistry.entry(recorded: configuration.methodName, in: folder.record.relativePath)
     let weights = try SafeTensors(reading: folder.weights)
     let modalities = record.data.modalities.map { Modality($0) }
     guard let task = weights.metadata["task"].flatMap(PredictionTask.init(rawValue:)) else {
@@ -97,8 +97,7 @@ public final class Predictor: @unchecked Sendable {
           : "the weights do not say how the target was standardized", place: folder.weights.relativePath,
         exitStatus: .input)
     }
-    let faults = DatasetManifest.faults(
-      modalities: record.data.modalities, classes: record.data.classes, task: task)
+    let faults = task.faults(modalities: record.data.modalities, classes: record.data.classes)
     guard faults.isEmpty else {
       throw Diagnosis(
         "the run's record does not describe a model", place: folder.record.relativePath, found: faults,
@@ -123,9 +122,9 @@ public final class Predictor: @unchecked Sendable {
       model = try MultimodalModel(
         modalities: modalities, inputWidths: shapes.map { $0[1] }, embeddingWidths: shapes.map { $0[0] },
         classes: task.hasClasses ? record.data.classes.count : 1, task: task, store: store,
-        encoders: trained.mapValues(TrainedNetwork.init), fusion: RunBuilder.fusion(configuration.model))
-      let fresh = try MethodRegistry.entry(configuration.methodName)(configuration.methodSettings)
-      try RunBuilder.addParameters(of: fresh, to: model)
+        encoders: trained.mapValues(TrainedNetwork.init), fusion: FusionRegistry.maker(configuration.model))
+      let fresh = try entry(configuration.methodSettings)
+      try model.addParameters(of: fresh)
       try model.store.load(weights)
       method = try ModelFile.restored(fresh, in: folder)
       absence = try Absence(in: folder, record, model, method)
@@ -373,7 +372,7 @@ public final class Predictor: @unchecked Sendable {
       let outputs = try model(inputs)
       let logits = try
         (absence?.logits(outputs, absent: absent)
-        ?? Experiments.prediction(of: method, absent: absent)(outputs)).to(.float64)
+        ?? SeesawPredict.prediction(of: method, absent: absent)(outputs)).to(.float64)
       func rowwise(_ logits: Tensor) throws -> [ArraySlice<Double>] {
         let values: [Double] = try model.task.probabilities(logits).array()
         return rows.indices.map { values[($0 * model.classes)..<(($0 + 1) * model.classes)] }

@@ -1,0 +1,3 @@
+import SeesawCommand
+
+SeesawCommand.main()
