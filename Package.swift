@@ -203,6 +203,9 @@ let package = Package(
     target("Evaluation", ["Records", "Torch", "TorchNN", "Multimodal", "Encoders"], hurried),
     target("Auditing", ["Evaluation", "Multimodal", "Records"], hurried),
 
+    // Models that write
+    target("LanguageModels", ["Encoders", "Multimodal", "Records", "Torch", "TorchNN"], hurried),
+
     // All joined
     target(
       "Experiments",
@@ -213,8 +216,9 @@ let package = Package(
     target(
       "Seesaw",
       [
-        "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Auditing", "Records",
-        "Reports", "Experiments",
+        "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Auditing",
+        "LanguageModels",
+        "Records", "Reports", "Experiments",
       ]),
     .executableTarget(
       name: "SeesawCommand",
@@ -246,6 +250,7 @@ let package = Package(
     tests("EncodersTests", ["CImage", "Encoders", "Multimodal", "Records", "Torch", "TorchNN"]),
     tests("DatasetsTests", ["Datasets", "Evaluation", "Multimodal", "Records", "Torch"]),
     tests("EvaluationTests", ["Encoders", "Evaluation", "Multimodal", "Records", "Torch"]),
+    tests("LanguageModelsTests", ["Encoders", "LanguageModels", "Multimodal", "Records", "Torch", "TorchNN"]),
     tests("AuditingTests", ["Auditing", "Multimodal", "Records", "Reports"]),
     tests("BalancingTests", ["Balancing", "Multimodal", "Records", "Torch", "TorchNN"]),
     tests(
