@@ -54,8 +54,8 @@ public struct DecoderLayer {
     func heads(_ projected: Tensor) throws -> Tensor {
       try projected.reshaped([batch, length, -1, configuration.headWidth]).transposed(1, 2)
     }
-    let queries = try pass.rotation(heads(query(normed, pass.tokens)))
-    var keys = try pass.rotation(heads(key(normed, pass.tokens)))
+    let queries = try pass.rotated(heads(query(normed, pass.tokens)))
+    var keys = try pass.rotated(heads(key(normed, pass.tokens)))
     var values = try heads(value(normed, pass.tokens))
     if let cache { (keys, values) = try cache.append(keys, values, layer: index) }
     let attended = try pass.attention(queries, keys, values, layer: index)

@@ -10,7 +10,7 @@ public struct DecoderPass {
   public let view: AttentionView
   /// What adapters are told: each token's ``TokenRole/rawValue``, ``filler`` of what is filled up.
   public let tokens: ForwardPass
-  let rotation: RotaryTable
+  private let rotation: RotaryTable?
   private let observer: PassObserver?
   /// What is seen, boolean [B, 1, L, S + L]; nil where all is, or all that came before.
   private let mask: Tensor?
@@ -27,16 +27,17 @@ public struct DecoderPass {
   ///   - roles: of each row, filled up with nil at the end to one length.
   ///   - positions: of each of the one or three rows of positions, of each sequence, as long as `roles`.
   ///   - cache: what has been read before.
+  ///   - rotary: nil where positions are embedded otherwise.
   init(
     roles: [[TokenRole?]], positions: [[[Int]]], next: [Int], view: AttentionView, cache: KeyValueCache?,
-    rotary: RotaryEmbedding, type: ElementType, device: Device, observer: PassObserver?
+    rotary: RotaryEmbedding?, type: ElementType, device: Device, observer: PassObserver?
   ) throws {
     self.roles = roles
     self.next = next
     self.view = view
     self.observer = observer
     tokens = ForwardPass(groups: roles.map { $0.map { $0?.rawValue ?? Self.filler } })
-    rotation = try rotary.table(positions, type, on: device)
+    rotation = try rotary.map { try $0.table(positions, type, on: device) }
     let length = roles.first?.count ?? 0
     let before = cache.map { $0.batch == 0 ? roles.map { _ in [] } : $0.roles } ?? roles.map { _ in [] }
     let edges = AttentionEdges(before: before, roles: roles, view: view)
@@ -46,6 +47,9 @@ public struct DecoderPass {
     // A knockout of the prompt's last token does not reach the tokens after it.
     windows = try view.knockouts.map { ($0.layers, try edges.mask(cutting: $0, on: device)) }
   }
+
+  /// Heads' rows [B, heads, L, e], rotated to where their tokens stand.
+  func rotated(_ heads: Tensor) throws -> Tensor { try rotation.map { try $0(heads) } ?? heads }
 
   /// softmax(q kᵀ/√e + mask) v, [B, H, L, e], where each key's head serves H / K neighbouring queries' heads.
   func attention(_ query: Tensor, _ key: Tensor, _ value: Tensor, layer: Int) throws -> Tensor {
@@ -101,6 +105,8 @@ struct AttentionEdges {
   let before: [[TokenRole?]]
   let roles: [[TokenRole?]]
   let view: AttentionView
+  /// Whether a token sees those after it too, as in an encoder.
+  var looksAhead = false
 
   /// Whether each token sees all before it: nothing is filled up and nothing hidden. What is filled up at the end of a row
   /// is after its tokens.
@@ -124,7 +130,7 @@ struct AttentionEdges {
             seen.append(true)
             continue
           }
-          guard index < past + place, let key else {
+          guard index < past + place || looksAhead, let key else {
             seen.append(false)
             continue
           }

@@ -6,6 +6,9 @@ public import Torch
 public final class KeyValueCache {
   /// Of each layer [B, key heads, S, head width].
   private var layers: [Int: (key: Tensor, value: Tensor)] = [:]
+  /// What cross-attention looks at, by layer, and what of it is seen (`blip`).
+  private var memory: [Int: (key: Tensor, value: Tensor)] = [:]
+  private var memoryMask: Tensor?
   /// Of each row the role of each token; nil of what was filled up.
   private(set) var roles: [[TokenRole?]] = []
   /// Of each row where the next token stands.
@@ -24,6 +27,7 @@ public final class KeyValueCache {
   public func copy() -> KeyValueCache {
     let copy = KeyValueCache()
     (copy.layers, copy.roles, copy.next, copy.view) = (layers, roles, next, view)
+    (copy.memory, copy.memoryMask) = (memory, memoryMask)
     return copy
   }
 
@@ -34,19 +38,26 @@ public final class KeyValueCache {
     copy.next = rows.map { next[$0] }
     copy.view = view
     // One row is the same memory for all.
-    let isOne = batch == 1
-    for (layer, (key, value)) in layers {
-      if isOne {
-        copy.layers[layer] = (
-          try key.expanded([rows.count] + key.shape.dropFirst()),
-          try value.expanded([rows.count] + value.shape.dropFirst())
-        )
-      } else {
-        let index = try Tensor(rows).to(on: key.device)
-        copy.layers[layer] = (try key.indexed(0, by: index), try value.indexed(0, by: index))
-      }
+    let index = batch == 1 ? nil : try Tensor(rows)
+    func selected(_ tensor: Tensor) throws(TorchError) -> Tensor {
+      guard let index else { return try tensor.expanded([rows.count] + tensor.shape.dropFirst()) }
+      return try tensor.indexed(0, by: index.to(on: tensor.device))
     }
+    for (layer, pair) in layers { copy.layers[layer] = (try selected(pair.key), try selected(pair.value)) }
+    for (layer, pair) in memory { copy.memory[layer] = (try selected(pair.key), try selected(pair.value)) }
+    copy.memoryMask = if let memoryMask { try selected(memoryMask) } else { nil }
     return copy
+  }
+
+  /// Keeps what cross-attention looks at; nil where it is left out.
+  func hold(_ memory: [(key: Tensor, value: Tensor)]?, _ mask: Tensor?) {
+    self.memory = Dictionary(uniqueKeysWithValues: (memory ?? []).enumerated().map { ($0.offset, $0.element) })
+    memoryMask = mask
+  }
+
+  /// What ``hold(_:_:)`` has kept, of so many layers.
+  func held(_ count: Int) -> (rows: [(key: Tensor, value: Tensor)]?, mask: Tensor?) {
+    (memory.isEmpty ? nil : (0..<count).compactMap { memory[$0] }, memoryMask)
   }
 
   /// The keys and values of a layer with those of further tokens, which it keeps.
