@@ -1,7 +1,9 @@
 public import Torch
 
-/// What a model looks at, and what its answer moves with, by what tokens are there for. Neither is a contribution: first tokens
-/// draw attention whatever they say, and so it is only shown beside ``MaskedShapley``.
+/// What a model looks at, and what its answer moves with, by what tokens are there for.
+///
+/// Neither is a contribution: first tokens draw attention whatever they say, and so both are only shown beside
+/// ``MaskedShapley``.
 public struct RoleMass: Sendable, Equatable {
   /// By role, a layer each: the mean over heads of the attention that the last prompt token pays.
   public var attention: [TokenRole: [Double]]
