@@ -207,10 +207,13 @@ let package = Package(
     target("Balancing", ["Records", "Torch", "TorchNN", "Multimodal"], hurried),
     target("Evaluation", ["Records", "Torch", "TorchNN", "Multimodal", "Encoders"], hurried),
     target("Auditing", ["Evaluation", "Multimodal", "Records"], hurried),
-    target("SeesawPredict", ["Balancing", "Encoders", "Multimodal", "Records", "Torch", "TorchNN"], unhurried),
+    target("SeesawPredict", ["Balancing", "Encoders", "Multimodal", "Records", "Torch", "TorchNN"]),
     target("ConformanceSupport", ["Multimodal", "Torch"], hurried),
     target(
       "SeesawConformance", ["Balancing", "ConformanceSupport", "Multimodal", "Records", "Torch", "TorchNN"], hurried),
+
+    // Models that write
+    target("LanguageModels", ["Encoders", "Multimodal", "Records", "Torch", "TorchNN"], hurried),
 
     // All joined
     target(
@@ -222,8 +225,8 @@ let package = Package(
     target(
       "Seesaw",
       [
-        "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Auditing", "Records",
-        "Reports", "Experiments", "SeesawPredict",
+        "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Auditing",
+        "LanguageModels", "Records", "Reports", "Experiments", "SeesawPredict",
       ]),
     target(
       "SeesawCommand",
@@ -255,6 +258,7 @@ let package = Package(
     tests("EncodersTests", ["CImage", "Encoders", "Multimodal", "Records", "Torch", "TorchNN"]),
     tests("DatasetsTests", ["Datasets", "Evaluation", "Multimodal", "Records", "Torch"]),
     tests("EvaluationTests", ["Encoders", "Evaluation", "Multimodal", "Records", "Torch"]),
+    tests("LanguageModelsTests", ["Encoders", "LanguageModels", "Multimodal", "Records", "Torch", "TorchNN"]),
     tests("AuditingTests", ["Auditing", "Multimodal", "Records", "Reports"]),
     tests("BalancingTests", ["Balancing", "Multimodal", "Records", "SeesawConformance", "Torch", "TorchNN"]),
     tests("SeesawConformanceTests", ["Balancing", "Multimodal", "Records", "SeesawConformance", "Torch", "TorchNN"]),

@@ -6,6 +6,7 @@
 @_exported public import Encoders
 @_exported public import Evaluation
 @_exported public import Experiments
+@_exported public import LanguageModels
 @_exported public import Multimodal
 @_exported public import Records
 @_exported public import Reports

@@ -126,6 +126,7 @@ extension Tensor {
     try made("reciprocal", [self]) { ctorch_reciprocal(handle, $0) }
   }
   public func sine() throws(TorchError) -> Tensor { try made("sin", [self]) { ctorch_sin(handle, $0) } }
+  public func cosine() throws(TorchError) -> Tensor { try made("cos", [self]) { ctorch_cos(handle, $0) } }
   /// The angle of each cosine, from 0 to π; its slope is infinite at ±1.
   public func arccosine() throws(TorchError) -> Tensor { try made("acos", [self]) { ctorch_acos(handle, $0) } }
   public func tanh() throws(TorchError) -> Tensor { try made("tanh", [self]) { ctorch_tanh(handle, $0) } }

@@ -1,8 +1,8 @@
 import Foundation
-import Multimodal
+package import Multimodal
 
 /// The filters that pictures are resized with, numbered as Pillow and image processors number them.
-enum ResamplingFilter: Int, CaseIterable {
+package enum ResamplingFilter: Int, CaseIterable {
   case nearest = 0
   case lanczos = 1
   case bilinear = 2
@@ -44,7 +44,7 @@ extension RGBImage {
   ///
   /// - Parameter part: the rows and columns of the result that are wanted; nothing is computed or held of the others, of
   ///   which there may be more than memory has room for.
-  func resized(
+  package func resized(
     to size: (height: Int, width: Int), by filter: ResamplingFilter,
     keeping part: (rows: Range<Int>, columns: Range<Int>)? = nil
   ) -> RGBImage {

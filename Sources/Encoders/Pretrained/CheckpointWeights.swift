@@ -1,7 +1,7 @@
-import Foundation
+package import Foundation
 import Multimodal
 import Records
-import Torch
+package import Torch
 
 /// Where a network's tensors are.
 protocol WeightSource {
@@ -14,7 +14,7 @@ protocol WeightSource {
 }
 
 /// The tensors that a network is made of: those of a checkpoint, over the mapped file or files, or a model's parameters.
-struct CheckpointWeights {
+package struct CheckpointWeights {
   private let source: any WeightSource
   /// What a tensor's name begins with in the files.
   private var prefix = ""
@@ -22,7 +22,7 @@ struct CheckpointWeights {
   private let folder: String
 
   /// What the network computes in.
-  var type: ElementType { arithmetic.type }
+  package var type: ElementType { arithmetic.type }
 
   /// Opens `model.safetensors`, or the shards that `model.safetensors.index.json` lists.
   init(in folder: URL, as arithmetic: NetworkArithmetic) throws {
@@ -31,7 +31,7 @@ struct CheckpointWeights {
     source = try StoredWeights(Self.files(in: folder))
   }
 
-  init(in folder: URL, as type: ElementType) throws { try self.init(in: folder, as: NetworkArithmetic(type)) }
+  package init(in folder: URL, as type: ElementType) throws { try self.init(in: folder, as: NetworkArithmetic(type)) }
 
   /// The tensors of any other source.
   init(_ source: any WeightSource, as type: ElementType, of folder: String) {
@@ -59,7 +59,7 @@ struct CheckpointWeights {
   func note(_ name: String, _ value: Tensor) { (source as? ModelWeights)?.weights.note(prefix + name, value) }
 
   /// The files that hold the weights; all of them are there.
-  static func files(in folder: URL) throws -> [URL] {
+  package static func files(in folder: URL) throws -> [URL] {
     let manager = FileManager.default
     let single = folder.appending(path: "model.safetensors")
     if manager.fileExists(atPath: single.path) { return [single] }
@@ -107,21 +107,30 @@ struct CheckpointWeights {
     throw CheckpointError.noTensor(anchors[0], in: folder)
   }
 
+  /// The weights below the first of these prefixes under which a tensor of that name stands; checkpoints of one network
+  /// have been written under several.
+  package func within(anyOf prefixes: [String], holding name: String) throws -> CheckpointWeights {
+    guard let found = prefixes.first(where: { has($0 + name) }) else {
+      throw CheckpointError.noTensor(prefixes[0] + name, in: folder)
+    }
+    return within(found)
+  }
+
   func hasAnywhere(_ name: String) -> Bool { has(name) || source.names.contains { $0.hasSuffix(".\(name)") } }
 
-  func within(_ path: String) -> CheckpointWeights {
+  package func within(_ path: String) -> CheckpointWeights {
     var copy = self
     copy.prefix += path
     return copy
   }
 
-  func has(_ name: String) -> Bool { source.names.contains(prefix + name) }
+  package func has(_ name: String) -> Bool { source.names.contains(prefix + name) }
 
   /// The first of these names that there is; else the first.
   func either(_ names: String...) -> String { names.first(where: has) ?? names[0] }
 
   /// A tensor that must have that shape, in the type that is computed in.
-  func tensor(_ name: String, _ shape: [Int]) throws -> Tensor {
+  package func tensor(_ name: String, _ shape: [Int]) throws -> Tensor {
     let found = try tensor(name, of: shape)
     guard found.shape == shape else {
       throw CheckpointError.shape(tensor: prefix + name, found: found.shape, expected: shape, in: folder)
@@ -144,7 +153,7 @@ struct CheckpointWeights {
     return try arithmetic(stored)
   }
 
-  func shape(of name: String) -> [Int]? { source.shape(of: prefix + name) }
+  package func shape(of name: String) -> [Int]? { source.shape(of: prefix + name) }
 }
 
 /// The type of fewer bits that products are taken in while a network is trained; what goes in and comes out keeps its own.

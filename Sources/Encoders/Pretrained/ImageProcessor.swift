@@ -1,9 +1,9 @@
-import Foundation
-import Multimodal
+package import Foundation
+package import Multimodal
 import Records
 
 /// What a checkpoint wants done to a picture before its network sees it, from `preprocessor_config.json`.
-struct ImageProcessor {
+package struct ImageProcessor {
   /// What the picture is resized to.
   enum Target: Equatable {
     case exactly(height: Int, width: Int)
@@ -15,14 +15,14 @@ struct ImageProcessor {
   var filter = ResamplingFilter.bilinear
   var crop: (height: Int, width: Int)?
   /// What is multiplied, taken off and divided by, a channel.
-  var factor: Float = 1 / 255
+  package var factor: Float = 1 / 255
   var mean: [Float] = [0, 0, 0]
   var deviation: [Float] = [1, 1, 1]
   /// Whether an odd margin around a picture that is smaller than the crop is wider at the end.
   private var padsEnd = false
 
   /// The size that all pictures come out in; nil where it depends on the picture.
-  var size: (height: Int, width: Int)? {
+  package var size: (height: Int, width: Int)? {
     if let crop { return crop }
     guard case .exactly(let height, let width) = target else { return nil }
     return (height, width)
@@ -50,17 +50,36 @@ struct ImageProcessor {
 
   private init() {}
 
+  /// Of a processor that cuts pictures in a way of its own: only the numbers are made here, as the configuration says.
+  ///
+  /// - Parameter usesClip: whether CLIP's mean and deviation stand where it says none; else 0.5.
+  package init(numbersOf configuration: CheckpointConfiguration, usesClip: Bool) throws {
+    try readNumbers(configuration, usesClip: usesClip)
+  }
+
+  private mutating func readNumbers(_ configuration: CheckpointConfiguration, usesClip: Bool) throws {
+    factor =
+      try configuration.flag("do_rescale", default: true)
+      ? Float(configuration.number("rescale_factor", default: 1.0 / 255)) : 1
+    guard try configuration.flag("do_normalize", default: true) else { return }
+    mean = try Self.channels(configuration, "image_mean", usesClip ? Self.clip.mean : Self.half)
+    deviation = try Self.channels(configuration, "image_std", usesClip ? Self.clip.deviation : Self.half)
+    guard deviation.allSatisfy({ $0 != 0 }) else { throw configuration.malformed("image_std", "three numbers above 0") }
+  }
+
   /// The processor of a checkpoint folder; nil where it has none.
-  static func found(in folder: URL) throws -> ImageProcessor? {
+  package static func found(in folder: URL) throws -> ImageProcessor? {
+    try configuration(in: folder).map { try ImageProcessor($0) }
+  }
+
+  /// What a checkpoint folder says of its processor; nil where it says nothing.
+  package static func configuration(in folder: URL) throws -> CheckpointConfiguration? {
     let own = folder.appending(path: "preprocessor_config.json")
-    if FileManager.default.fileExists(atPath: own.path) {
-      return try ImageProcessor(CheckpointConfiguration(reading: own))
-    }
+    if FileManager.default.fileExists(atPath: own.path) { return try CheckpointConfiguration(reading: own) }
     let shared = folder.appending(path: "processor_config.json")
     guard FileManager.default.fileExists(atPath: shared.path) else { return nil }
     let configuration = try CheckpointConfiguration(reading: shared)
-    guard configuration["image_processor"] != nil else { return nil }
-    return try ImageProcessor(configuration.nested("image_processor"))
+    return configuration["image_processor"] == nil ? nil : configuration.nested("image_processor")
   }
 
   init(_ configuration: CheckpointConfiguration) throws {
@@ -99,14 +118,8 @@ struct ImageProcessor {
         target = .exactly(height: side, width: side)
       }
     }
-    factor =
-      try configuration.flag("do_rescale", default: true)
-      ? Float(configuration.number("rescale_factor", default: 1.0 / 255)) : 1
-    guard try configuration.flag("do_normalize", default: true) else { return }
-    let usesClip = ["CLIPImageProcessor", "BlipImageProcessor", "BitImageProcessor"].contains(kind)
-    mean = try Self.channels(configuration, "image_mean", usesClip ? Self.clip.mean : Self.half)
-    deviation = try Self.channels(configuration, "image_std", usesClip ? Self.clip.deviation : Self.half)
-    guard deviation.allSatisfy({ $0 != 0 }) else { throw configuration.malformed("image_std", "three numbers above 0") }
+    try readNumbers(
+      configuration, usesClip: ["CLIPImageProcessor", "BlipImageProcessor", "BitImageProcessor"].contains(kind))
   }
 
   /// What timm's checkpoints say of how their networks were evaluated.
@@ -142,7 +155,7 @@ struct ImageProcessor {
   private static let mostPixels = 1 << 24
 
   /// Why a picture cannot be cut; nil where it can.
-  func objection(to image: RGBImage) -> String? {
+  package func objection(to image: RGBImage) -> String? {
     let size = resizing(image) ?? (image.height, image.width)
     // A picture of one pixel by a hundred thousand, its shorter side stretched, would be larger than any memory; of what is
     // cropped away nothing is computed.
@@ -229,7 +242,7 @@ struct ImageProcessor {
   }
 
   /// The picture's numbers, channel by channel.
-  func callAsFunction(_ image: RGBImage) -> (height: Int, width: Int, values: [Float]) {
+  package func callAsFunction(_ image: RGBImage) -> (height: Int, width: Int, values: [Float]) {
     let image = cut(image)
     let count = image.width * image.height
     let values = image.pixels.withUnsafeBufferPointer { pixels in
@@ -249,7 +262,7 @@ struct ImageProcessor {
 
 extension RGBImage {
   /// A part of the picture; what lies outside of it is black.
-  fileprivate func cropped(to size: (height: Int, width: Int), top: Int, left: Int) -> RGBImage {
+  package func cropped(to size: (height: Int, width: Int), top: Int, left: Int) -> RGBImage {
     var part = [UInt8](repeating: 0, count: size.height * size.width * 3)
     let columns = max(0, -left)..<max(max(0, -left), min(size.width, width - left))
     for y in 0..<size.height where (0..<height).contains(y + top) && !columns.isEmpty {

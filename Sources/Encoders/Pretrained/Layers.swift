@@ -1,6 +1,6 @@
 import Multimodal
 import Records
-import Torch
+package import Torch
 
 /// A network whose weights nobody writes after they were read, so that threads may share it.
 final class Frozen<Network>: @unchecked Sendable {
@@ -9,7 +9,7 @@ final class Frozen<Network>: @unchecked Sendable {
 }
 
 /// The functions between two layers, under the names that checkpoints use.
-enum Activation: String, Codable, Sendable {
+package enum Activation: String, Codable, Sendable {
   case gelu, geluTanh, quickGelu, relu, silu, tanh, sigmoid, identity
 
   private static let byName: [String: Activation] = [
@@ -26,7 +26,7 @@ enum Activation: String, Codable, Sendable {
     self = found
   }
 
-  func callAsFunction(_ x: Tensor) throws -> Tensor {
+  package func callAsFunction(_ x: Tensor) throws -> Tensor {
     switch self {
     case .gelu: try x.gelu()
     case .geluTanh: try x.gelu(tanhApproximation: true)

@@ -1,5 +1,5 @@
 import Records
-import Torch
+package import Torch
 
 /// A network over pictures.
 protocol VisionNetwork {
@@ -27,8 +27,8 @@ extension VisionNetwork {
 }
 
 /// ViT, and the image encoders of CLIP, SigLIP and BLIP: patches as tokens.
-struct VisionTransformer: VisionNetwork {
-  enum Family { case vit, clip, siglip, blip }
+package struct VisionTransformer: VisionNetwork {
+  package enum Family { case vit, clip, siglip, blip }
 
   let widths: [Pooling: Int]
   let standard: Pooling
@@ -52,7 +52,7 @@ struct VisionTransformer: VisionNetwork {
 
   var smallest: (height: Int, width: Int) { patch }
 
-  init(_ configuration: CheckpointConfiguration, _ weights: CheckpointWeights, _ family: Family) throws {
+  package init(_ configuration: CheckpointConfiguration, _ weights: CheckpointWeights, _ family: Family) throws {
     try configuration.requireOrdinary()
     try configuration.require("num_channels", .int(3))
     self.family = family
@@ -157,7 +157,7 @@ struct VisionTransformer: VisionNetwork {
     projections: .together("self_attn.qkv"), output: "self_attn.projection", up: "mlp.fc1", down: "mlp.fc2",
     attentionNorm: "layer_norm1", feedForwardNorm: "layer_norm2")
 
-  func rows(_ pixels: Tensor, observe: (Tensor) throws -> Void) throws -> Tensor {
+  package func rows(_ pixels: Tensor, observe: (Tensor) throws -> Void) throws -> Tensor {
     let cut = try patches.patches(of: pixels, patch)
     let size = cut.shape
     var tokens = try cut.reshaped([size[0], size[1], size[2] * size[3]]).transposed(1, 2)

@@ -8,8 +8,10 @@ indirect enum PreTokenizer: Sendable, Equatable {
   case spaces
   /// Bytes as letters; words by GPT-2's pattern, which keeps one space before a word.
   case byteLevel(prefixesSpace: Bool, splits: Bool)
-  /// CLIP's patterns: letters, single digits, other signs; white space goes.
-  case clip(WordPattern)
+  /// A pattern's matches: CLIP's leave white space out, the others' are the whole text.
+  case split(WordPattern)
+  /// Numbers stand by themselves, or each of their digits does.
+  case digits(alone: Bool)
   /// SentencePiece's: spaces become a letter, and each word begins with its own.
   case metaspace(letter: Unicode.Scalar, prefix: SpacePrefix, splits: Bool)
   case sequence([PreTokenizer])
@@ -31,7 +33,20 @@ indirect enum PreTokenizer: Sendable, Equatable {
     case .byteLevel(let prefixesSpace, let splits):
       let text = prefixesSpace && text.first != " " ? [" "] + text : text
       return (splits ? WordPattern.gpt2.words(of: text) : [text]).map(ByteLetters.letters)
-    case .clip(let pattern): return pattern.words(of: text)
+    case .split(let pattern): return pattern.words(of: text)
+    case .digits(let alone):
+      var words: [[Unicode.Scalar]] = []
+      var last: Bool?
+      for scalar in text {
+        let isNumber = ScalarClasses.isNumber(scalar)
+        if isNumber == last, !(isNumber && alone) {
+          words[words.count - 1].append(scalar)
+        } else {
+          words.append([scalar])
+        }
+        last = isNumber
+      }
+      return words
     case .metaspace(let letter, let prefix, let splits):
       var text = text.map { $0 == " " ? letter : $0 }
       guard let first = text.first else { return [] }
@@ -45,6 +60,25 @@ indirect enum PreTokenizer: Sendable, Equatable {
         let begins = isFirst && words.first?.first == text.first
         return words.enumerated().flatMap { step($1, isFirst: begins && $0 == 0) }
       }
+    }
+  }
+
+  /// Whether bytes are spelt as letters.
+  var isByteLevel: Bool {
+    switch self {
+    case .byteLevel: true
+    case .sequence(let steps): steps.contains(where: \.isByteLevel)
+    default: false
+    }
+  }
+
+  /// Whether every letter of a text is in one of its words.
+  var keepsEverything: Bool {
+    switch self {
+    case .bert, .spaces: false
+    case .split(let pattern): !pattern.isOfCLIP
+    case .sequence(let steps): steps.allSatisfy(\.keepsEverything)
+    case .byteLevel, .digits, .metaspace: true
     }
   }
 
@@ -79,6 +113,14 @@ enum WordPattern: String, Sendable {
     #"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"#
   /// As the published checkpoints of CLIP have it.
   case clipWithoutMarks = #"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"#
+  /// Llama 3's: numbers of up to three digits, and line ends stay with the signs before them.
+  case llama3 =
+    #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+  /// Qwen 2's: digits stand alone.
+  case qwen2 =
+    #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+
+  var isOfCLIP: Bool { self == .clip || self == .clipWithoutMarks }
 
   private static let endings = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"].map { Array($0.unicodeScalars) }
   private static let marks = ["<|startoftext|>", "<|endoftext|>"].map { Array($0.unicodeScalars) }
@@ -97,8 +139,14 @@ enum WordPattern: String, Sendable {
     var words: [[Unicode.Scalar]] = []
     var at = 0
     while at < text.count {
-      let end = self == .gpt2 ? endOfGPT2(text, kinds, at) : endOfCLIP(text, kinds, at)
-      if self == .gpt2 || kinds[at] != .space { words.append(Array(text[at..<end])) }
+      let end =
+        switch self {
+        case .gpt2: endOfGPT2(text, kinds, at)
+        case .clip, .clipWithoutMarks: endOfCLIP(text, kinds, at)
+        case .llama3: endOfLlama3(text, kinds, at, digits: 3)
+        case .qwen2: endOfLlama3(text, kinds, at, digits: 1)
+        }
+      if !isOfCLIP || kinds[at] != .space { words.append(Array(text[at..<end])) }
       at = end
     }
     return words
@@ -117,6 +165,40 @@ enum WordPattern: String, Sendable {
       ?? (kinds[at] == .number ? at + 1 : Self.endOfRun(kinds, at))
   }
 
+  private func endOfLlama3(_ text: [Unicode.Scalar], _ kinds: [Kind], _ at: Int, digits: Int) -> Int {
+    if let ending = Self.ending(text, at) { return ending }
+    let isLine = Self.isLineEnd(text[at])
+    // One sign or space before a word belongs to it.
+    if kinds[at] == .letter { return Self.endOfRun(kinds, at) }
+    if kinds[at] != .number, !isLine, at + 1 < text.count, kinds[at + 1] == .letter {
+      return Self.endOfRun(kinds, at + 1)
+    }
+    if kinds[at] == .number { return min(Self.endOfRun(kinds, at), at + digits) }
+    let start = text[at] == " " && at + 1 < text.count && kinds[at + 1] == .other ? at + 1 : at
+    var end = Self.endOfRun(kinds, start)
+    if kinds[start] == .other {
+      while end < text.count, Self.isLineEnd(text[end]) { end += 1 }
+      return end
+    }
+    // White space up to its last line end; else the last space before a word belongs to the word.
+    if let last = text[at..<end].lastIndex(where: Self.isLineEnd) { return last + 1 }
+    return end < text.count && end - at > 1 ? end - 1 : end
+  }
+
+  private static func isLineEnd(_ scalar: Unicode.Scalar) -> Bool { scalar == "\n" || scalar == "\r" }
+
+  /// The end of `'s`, `'LL` and the like; the long s is an s there.
+  private static func ending(_ text: [Unicode.Scalar], _ at: Int) -> Int? {
+    guard text[at] == "'" else { return nil }
+    return endings.first { ending in
+      at + ending.count <= text.count
+        && zip(text[at...], ending).allSatisfy {
+          $0 == $1 || ($0.isASCII && $0.properties.lowercaseMapping.unicodeScalars.first == $1)
+            || ($0 == "\u{17F}" && $1 == "s")
+        }
+    }.map { at + $0.count }
+  }
+
   private static func endOfRun(_ kinds: [Kind], _ start: Int) -> Int {
     var end = start + 1
     while end < kinds.count, kinds[end] == kinds[start] { end += 1 }
@@ -131,6 +213,14 @@ enum WordPattern: String, Sendable {
 
 /// A printable letter for every byte, as byte-level vocabularies spell them.
 enum ByteLetters {
+  private static let bytes = Dictionary(uniqueKeysWithValues: table.enumerated().map { ($1, UInt8($0)) })
+
+  /// The bytes that letters spell; nil where one spells none.
+  static func bytes(of letters: [Unicode.Scalar]) -> [UInt8]? {
+    let spelt = letters.compactMap { bytes[$0] }
+    return spelt.count == letters.count ? spelt : nil
+  }
+
   private static let table: [Unicode.Scalar] = {
     var spare: UInt32 = 0x100
     return (0..<256).map { byte in

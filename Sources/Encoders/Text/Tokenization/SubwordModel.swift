@@ -17,6 +17,11 @@ struct Vocabulary: Sendable {
   /// The largest token; -1 where there is none.
   var largest: Int { numbers.values.max() ?? -1 }
 
+  /// The piece of each token.
+  var pieces: [Int: [Unicode.Scalar]] {
+    Dictionary(numbers.map { ($1, Array($0)) }, uniquingKeysWith: { first, _ in first })
+  }
+
   subscript(piece: ArraySlice<Unicode.Scalar>) -> Int? { numbers[piece] }
   subscript(piece: String) -> Int? { numbers[Array(piece.unicodeScalars)[...]] }
 }
@@ -59,6 +64,8 @@ struct BytePairEncoding: SubwordModel {
   var endOfWord = ""
   /// A word that is an entry is not cut, whatever the joins say.
   var ignoresMerges = false
+  /// The tokens of the bytes, `<0xE2>`, in which a letter is spelt that is no entry; empty where none is.
+  var bytes: [Int?] = []
 
   private struct Pair: Hashable {
     let left: Int
@@ -92,33 +99,66 @@ struct BytePairEncoding: SubwordModel {
     self.joins = joins
   }
 
-  func tokens(of word: [Unicode.Scalar]) -> [Int] {
-    if ignoresMerges, let token = vocabulary[word[...]] { return [token] }
+  func tokens(of word: [Unicode.Scalar]) -> [Int] { spans(of: word).map(\.token) }
+
+  /// A token, and of how many letters of the word it is; of a letter that is spelt in bytes, the first byte has the letter.
+  struct Span {
+    let token: Int
+    var length: Int
+  }
+
+  func spans(of word: [Unicode.Scalar]) -> [Span] {
+    if ignoresMerges, let token = vocabulary[word[...]] { return [Span(token: token, length: word.count)] }
     return joined(letters(of: word))
   }
 
-  private func letters(of word: [Unicode.Scalar]) -> [Int] {
-    var tokens: [Int] = []
-    var previousIsUnknown = false
+  private func letters(of word: [Unicode.Scalar]) -> [Span] {
+    var spans: [Span] = []
+    spans.reserveCapacity(word.count)
+    // As in the reference, an unknown token waits for a letter that is an entry: bytes go before it.
+    var waiting: Span?
+    var lost = 0
     for (i, scalar) in word.enumerated() {
       var piece = i > 0 ? Array(continuingPrefix.unicodeScalars) : []
       piece.append(scalar)
       if i == word.count - 1 { piece += endOfWord.unicodeScalars }
       if let token = vocabulary[piece[...]] {
-        tokens.append(token)
-        previousIsUnknown = false
+        waiting.map { spans.append($0) }
+        waiting = nil
+        spans.append(Span(token: token, length: 1 + lost))
+        lost = 0
+      } else if let spelt = spelling(piece) {
+        spans += spelt.enumerated().map { Span(token: $1, length: $0 == 0 ? 1 + lost : 0) }
+        lost = 0
       } else if let unknown {
-        if !(previousIsUnknown && fusesUnknown) { tokens.append(unknown) }
-        previousIsUnknown = true
+        if fusesUnknown, waiting != nil {
+          waiting?.length += 1
+        } else {
+          waiting.map { spans.append($0) }
+          waiting = Span(token: unknown, length: 1 + lost)
+          lost = 0
+        }
+      } else {
+        lost += 1
       }
     }
-    return tokens
+    waiting.map { spans.append($0) }
+    return spans
+  }
+
+  /// The bytes of a piece; nil where one of them is no entry.
+  private func spelling(_ piece: [Unicode.Scalar]) -> [Int]? {
+    guard !bytes.isEmpty else { return nil }
+    let spelt = piece.flatMap { UTF8.encode($0).map { $0.map { bytes[Int($0)] } } ?? [] }
+    let known = spelt.compactMap(\.self)
+    return known.count == spelt.count ? known : nil
   }
 
   /// A list of neighbours and a heap of their joins, so that a word of n letters costs n log n.
-  private func joined(_ letters: [Int]) -> [Int] {
+  private func joined(_ letters: [Span]) -> [Span] {
     guard letters.count > 1 else { return letters }
-    var tokens = letters.map(Optional.some)
+    var tokens = letters.map { Optional($0.token) }
+    var lengths = letters.map(\.length)
     var next = Array(1...letters.count)
     var previous = Array(-1..<letters.count - 1)
     var heap = Heap()
@@ -137,12 +177,13 @@ struct BytePairEncoding: SubwordModel {
       else { continue }
       tokens[best.at] = join.token
       tokens[right] = nil
+      lengths[best.at] += lengths[right]
       next[best.at] = next[right]
       if next[right] < letters.count { previous[next[right]] = best.at }
       offer(previous[best.at])
       offer(best.at)
     }
-    return tokens.compactMap(\.self)
+    return zip(tokens, lengths).compactMap { token, length in token.map { Span(token: $0, length: length) } }
   }
 
   private struct Heap {

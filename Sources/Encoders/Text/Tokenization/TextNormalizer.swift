@@ -108,7 +108,7 @@ indirect enum TextNormalizer: Sendable, Equatable {
     return out
   }
 
-  private static func replacing(
+  static func replacing(
     _ pattern: [Unicode.Scalar], with content: [Unicode.Scalar], in text: [Unicode.Scalar]
   ) -> [Unicode.Scalar] {
     var out: [Unicode.Scalar] = []

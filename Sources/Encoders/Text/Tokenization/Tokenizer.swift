@@ -2,8 +2,9 @@ public import Records
 
 /// Turns a text into the tokens that a checkpoint was trained on.
 ///
-/// WordPiece (BERT, DistilBERT, MiniLM), byte-level byte-pair encoding (RoBERTa, CLIP) and unigram models (XLM-RoBERTa,
-/// SigLIP), read from the files that lie in a Hugging Face checkpoint's folder.
+/// WordPiece (BERT, DistilBERT, MiniLM), byte-pair encoding, of bytes (RoBERTa, CLIP, Llama 3, Qwen2, SmolLM) or of
+/// letters with bytes for what is none of its own (Llama 2, Mistral), and unigram models (XLM-RoBERTa, SigLIP), read from
+/// the files that lie in a Hugging Face checkpoint's folder.
 public struct Tokenizer: Sendable {
   /// The token that fills up a batch's shorter rows.
   public let paddingToken: Int
@@ -25,6 +26,12 @@ public struct Tokenizer: Sendable {
   ///
   /// Those of a plain one are as they were before other files were read too.
   var identity: String { isPlain ? "" : " tokens 2" }
+  /// How tokens become a text again; nil where no file says so.
+  var decoding: TokenDecoding?
+  /// Added tokens that are no part of a text, such as the one that ends it.
+  var specialTokens: Set<Int> = []
+  /// Added tokens by their content.
+  let addedByContent: [String: Int]
   private let added: AddedTokens
   private let addedAfterNormalizing: AddedTokens
 
@@ -41,6 +48,7 @@ public struct Tokenizer: Sendable {
     self.maximumLength = maximumLength
     self.truncatesLeft = truncatesLeft
     vocabularySize = 1 + max(model.vocabulary.largest, added.map(\.token).max() ?? -1)
+    addedByContent = Dictionary(added.map { ($0.content, $0.token) }, uniquingKeysWith: { $1 })
     self.added = AddedTokens(added.filter { !$0.isNormalized })
     addedAfterNormalizing = AddedTokens(added.filter(\.isNormalized), normalizer: normalizer)
   }
@@ -100,7 +108,7 @@ public enum TokenizerError: Diagnosable, Equatable {
       Diagnosis(
         "the tokenizer's \(part) is of a kind not known here: '\(kind)'", place: file,
         remedy:
-          "WordPiece, byte-level byte-pair encoding and unigram models are known, as in BERT, RoBERTa, CLIP and SigLIP",
+          "WordPiece, byte-pair encoding and unigram models are known, as in BERT, RoBERTa, CLIP, SigLIP, Llama and Qwen2",
         exitStatus: .input)
     case .unknownPiece(let join):
       Diagnosis(

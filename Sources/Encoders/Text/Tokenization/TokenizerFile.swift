@@ -32,7 +32,6 @@ struct TokenizerFile {
           continuingPrefix: try affix(model, "continuing_subword_prefix") ?? "##", longestWord: longest), unknown
       )
     case "BPE":
-      if model[path: "byte_fallback"]?.boolValue == true { throw unsupported("model", "BPE with byte_fallback") }
       let entries = try folder.vocabulary(vocabulary, "tokenizer.json")
       let merges = try (model[path: "merges"]?.listValue ?? []).map { entry -> (String, String) in
         if let line = entry.stringValue { return try folder.merge(line, "tokenizer.json") }
@@ -47,6 +46,7 @@ struct TokenizerFile {
       pairs.unknown = unknownPiece.flatMap { entries[$0] }
       pairs.fusesUnknown = model[path: "fuse_unk"]?.boolValue ?? false
       pairs.ignoresMerges = model[path: "ignore_merges"]?.boolValue ?? false
+      if model[path: "byte_fallback"]?.boolValue == true { pairs.bytes = entries.bytes }
       return (pairs, pairs.unknown)
     case "Unigram":
       let pieces = try (vocabulary.listValue ?? []).map { entry -> (String, Double) in
@@ -79,6 +79,15 @@ struct TokenizerFile {
       else { throw TokenizerError.unreadable(file: place, reason: "an added token has no 'content' or no 'id'") }
       return declared.entry(token)
     }
+  }
+
+  /// The added tokens that the file, or the configuration beside it, calls special.
+  func specialTokens() -> Set<Int> {
+    let written = (tree[path: "added_tokens"]?.listValue ?? []).filter { $0[path: "special"]?.boolValue ?? false }
+      .compactMap { $0[path: "id"]?.intValue }
+    let declared = (folder.config?[path: "added_tokens_decoder"]?.tableValue ?? [:])
+      .filter { $1[path: "special"]?.boolValue ?? false }.compactMap { Int($0.key) }
+    return Set(written + declared)
   }
 
   /// The kind of the model: WordPiece, BPE or Unigram.
@@ -172,10 +181,12 @@ struct TokenizerFile {
         splits: part[path: "use_regex"]?.boolValue ?? true)
     case "Split":
       let pattern = part[path: "pattern.Regex"]?.stringValue ?? part[path: "pattern.String"]?.stringValue ?? ""
-      guard let known = WordPattern(rawValue: pattern), known != .gpt2,
-        part[path: "behavior"]?.stringValue == "Removed", part[path: "invert"]?.boolValue == true
+      let (behavior, isInverted) = (part[path: "behavior"]?.stringValue, part[path: "invert"]?.boolValue ?? false)
+      guard let known = WordPattern(rawValue: pattern),
+        known.isOfCLIP ? behavior == "Removed" && isInverted : behavior == "Isolated" && !isInverted
       else { throw unsupported("pre-tokenizer", "Split by the pattern \(pattern)") }
-      return .clip(known)
+      return .split(known)
+    case "Digits": return .digits(alone: part[path: "individual_digits"]?.boolValue ?? false)
     case "Metaspace":
       let replacement = Array((part[path: "replacement"]?.stringValue ?? "\u{2581}").unicodeScalars)
       let usual = part[path: "add_prefix_space"]?.boolValue ?? true ? "always" : "never"

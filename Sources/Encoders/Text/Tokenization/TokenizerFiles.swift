@@ -40,6 +40,8 @@ extension Tokenizer {
       prefix: [try token("cls_token")], suffix: [try token("sep_token")], paddingToken: try token("pad_token"),
       maximumLength: try folder.maximumLength(), truncatesLeft: folder.truncatesLeft ?? false)
     isPlain = Self.arePlain(added, .bert, vocabulary, folder)
+    decoding = .wordPiece(prefix: Array("##".unicodeScalars), cleansUp: true)
+    specialTokens = Set(added.map(\.token))
   }
 
   /// From a vocabulary and joins of RoBERTa's or CLIP's.
@@ -60,6 +62,8 @@ extension Tokenizer {
       paddingToken: try token("pad_token"), maximumLength: try folder.maximumLength(),
       truncatesLeft: folder.truncatesLeft ?? false)
     isPlain = Self.arePlain(added, kind, vocabulary, folder)
+    decoding = isCLIP ? .sequence([.endOfWord("</w>"), .byteLevel]) : .byteLevel
+    specialTokens = Set(added.map(\.token))
   }
 
   /// From the one file that newer checkpoints have.
@@ -93,6 +97,8 @@ extension Tokenizer {
     isPlain =
       self.normalizer == normalizer && self.preTokenizer == preTokenizer && ends == writtenEnds
       && added.sorted(by: order) == written.sorted(by: order) && truncatesLeft == (folder.truncatesLeft ?? false)
+    decoding = reader.decoding()
+    specialTokens = reader.specialTokens()
   }
 
   /// Whether nothing but the usual special tokens of the vocabulary is added, and nothing is special about them.

@@ -95,7 +95,7 @@ struct TokenizerFolder {
     switch kind {
     case .bert: .bert
     case .roberta: .byteLevel(prefixesSpace: prefixesSpace ?? false, splits: true)
-    case .clip: .sequence([.clip(.clip), .byteLevel(prefixesSpace: false, splits: true)])
+    case .clip: .sequence([.split(.clip), .byteLevel(prefixesSpace: false, splits: true)])
     case .xlmRoberta, .camembert:
       .sequence([
         .spaces, .metaspace(letter: "\u{2581}", prefix: prefixesSpace ?? true ? .always : .never, splits: true),

@@ -22,8 +22,7 @@ struct Unigram: SubwordModel {
     scores = pieces.map(\.1)
     self.unknown = unknown
     unknownScore = (scores.min() ?? 0) - 10
-    let entries = vocabulary
-    let spelt = (0..<256).compactMap { entries[String(format: "<0x%02X>", $0)] }
+    let spelt = vocabulary.bytes.compactMap(\.self)
     bytes = fallsBackToBytes && spelt.count == 256 ? spelt : nil
     trie = PieceTrie(pieces.map(\.0))
   }
@@ -65,6 +64,11 @@ struct Unigram: SubwordModel {
     if let bytes { return letters.flatMap { UTF8.encode($0).map { $0.map { bytes[Int($0)] } } ?? [] } }
     return unknown.map { [$0] } ?? []
   }
+}
+
+extension Vocabulary {
+  /// The token of each byte's spelling, `<0xE2>`.
+  var bytes: [Int?] { (0..<256).map { self[String(format: "<0x%02X>", $0)] } }
 }
 
 /// Pieces by their letters, for finding all that a text begins with.

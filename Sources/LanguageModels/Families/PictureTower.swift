@@ -1,0 +1,23 @@
+import Multimodal
+import Torch
+
+/// What a family does with pictures before its decoder sees them.
+protocol PictureTower {
+  func prepare(_ picture: RGBImage) throws -> PreparedPicture
+  func text(for picture: PreparedPicture) -> [PictureText]
+  /// [tokenCount, width].
+  func rows(of picture: PreparedPicture) throws -> Tensor
+  /// Where the tokens of a prompt stand.
+  func positions(_ roles: [TokenRole], _ pictures: [PreparedPicture]) -> TokenPositions
+}
+
+extension PictureTower {
+  func positions(_ roles: [TokenRole], _ pictures: [PreparedPicture]) -> TokenPositions {
+    TokenPositions(count: roles.count)
+  }
+
+  /// The picture's numbers as a tensor in the type that is computed in.
+  func tensor(_ picture: PreparedPicture, _ type: ElementType) throws -> Tensor {
+    try Tensor(picture.values, shape: picture.shape).to(type)
+  }
+}
