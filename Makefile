@@ -109,8 +109,8 @@ browser-test: ## look at reports with Chromium: figures, tables, keyboard, contr
 tables-test: ## compile reports' LaTeX tables with a TeX of Debian's packages, and read their CSV with pandas
 	@scripts/tables-test.sh
 
-# One folder of builds for both, so that Seesaw is compiled once.
-EXAMPLES := --scratch-path Examples/.build
+# In the folder of our own builds, so that what the tests are built of is not compiled again.
+EXAMPLES := --scratch-path .build
 
 example: setup ## build the example packages, which use Seesaw as a dependency, and test the method of one
 	swift build $(EXAMPLES) --package-path Examples/UseSeesaw
@@ -157,4 +157,4 @@ recipes-test: build ## the recipes for clusters, as they stand in the documentat
 	@scripts/recipes-test.sh
 
 clean: ## remove what was built; libtorch stays
-	rm -rf .build .build-fuzz .build-sanitize Examples/.build Examples/*/.build Benchmarks/.build
+	rm -rf .build .build-fuzz .build-sanitize Examples/*/.build Benchmarks/.build

@@ -273,7 +273,8 @@ let package = Package(
       [
         "Balancing", "Datasets", "Experiments", "Records", "Reports", "SeesawCommand", "ServeOptions", parser,
       ]),
-    tests("SeesawServeTests", ["Encoders", "Experiments", "Multimodal", "Records", "SeesawPredict", "SeesawServe"] + nio),
+    tests(
+      "SeesawServeTests", ["Encoders", "Experiments", "Multimodal", "Records", "SeesawPredict", "SeesawServe"] + nio),
     tests("EndToEndTests", ["Datasets", "Encoders", "Records", "Torch"]),
   ] + arrowTargets + soundTargets + videoTargets + arrayTargets + modelTargets,
   cxxLanguageStandard: .cxx20

@@ -50,7 +50,7 @@ extension Experiment {
         "the run is not finished: its status is '\(folder.status(of: record).rawValue)'", place: run.relativePath,
         remedy: "seesaw train --resume --out \(run.relativePath)", exitStatus: .input)
     }
-    let configuration = try RunConfiguration(recorded: record.configuration)
+    let configuration = try RunConfiguration(recorded: record.configuration, in: folder.record.relativePath)
     _ = try MethodRegistry.entry(recorded: configuration.methodName, in: folder.record.relativePath)
     let loaded = try (data ?? LoadedData(at: URL(filePath: record.data.path))).shown(configuration.data)
     try check(loaded.set, fits: record, in: folder)

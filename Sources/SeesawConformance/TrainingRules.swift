@@ -124,16 +124,20 @@ extension Conformance {
       var bench = Bench(entry, data: setting.data)
       bench.settings = settings
       bench.epochs = 2
-      let whole = try bench.run()
-      let numbers = whole.reports.flatMap { Array($0.losses.values) + Array($0.scalars.values) }
       let words = settings.json()
-      faults.expect(numbers.allFinite, "a reported number is not finite with \(words)")
-      faults.expect(whole.last.values.allSatisfy(\.allFinite), "a weight is not finite with \(words)")
-      let half = try bench.run(stopAfter: 6)
-      let rest = try bench.run(from: half.kept)
-      faults.expect(
-        half.reports + rest.reports == whole.reports, "gone on with, it reports other numbers with \(words)")
-      faults.expect(rest.last == whole.last, "gone on with, it ends with other weights with \(words)")
+      do {
+        let whole = try bench.run()
+        let numbers = whole.reports.flatMap { Array($0.losses.values) + Array($0.scalars.values) }
+        faults.expect(numbers.allFinite, "a reported number is not finite with \(words)")
+        faults.expect(whole.last.values.allSatisfy(\.allFinite), "a weight is not finite with \(words)")
+        let half = try bench.run(stopAfter: 6)
+        let rest = try bench.run(from: half.kept)
+        faults.expect(
+          half.reports + rest.reports == whole.reports, "gone on with, it reports other numbers with \(words)")
+        faults.expect(rest.last == whole.last, "gone on with, it ends with other weights with \(words)")
+      } catch {
+        faults.expect(false, "it throws with \(words): \(Diagnosis(describing: error).what)")
+      }
     }
     return faults.all
   }

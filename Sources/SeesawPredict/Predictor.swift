@@ -80,7 +80,7 @@ public final class Predictor: @unchecked Sendable {
         remedy: "seesaw train --resume --out \(run.relativePath)", exitStatus: .input)
     }
     clipFrames = record.data.frames
-    let configuration = try RunConfiguration(recorded: record.configuration)
+    let configuration = try RunConfiguration(recorded: record.configuration, in: folder.record.relativePath)
     let entry = try MethodRegistry.entry(recorded: configuration.methodName, in: folder.record.relativePath)
     let weights = try SafeTensors(reading: folder.weights)
     let modalities = record.data.modalities.map { Modality($0) }

@@ -12,15 +12,16 @@ extension RunConfiguration {
 
   /// The configuration in a run's record.
   ///
+  /// - Parameter place: the record's file, for errors.
   /// - Throws: a `Diagnosis`, as where its fusion is not registered in this program.
-  package init(recorded tree: Tree) throws {
+  package init(recorded tree: Tree, in place: String? = nil) throws {
     var tree = tree
     for (path, value) in Self.later where tree[path: path] == nil { tree[path: path] = value }
     let fusion = tree[path: "model.fusion"]?.stringValue
     if let fusion, !FusionForm.allowed.contains(where: { $0.tolerantKey == fusion.tolerantKey }) {
       throw Diagnosis(
         "the run has the fusion '\(fusion.shown.clipped(100))', which is not registered in this program",
-        remedy: "use the program that registers it: FusionRegistry.register", exitStatus: .input)
+        place: place, remedy: "use the program that registers it: FusionRegistry.register", exitStatus: .input)
     }
     self = try tree.decode()
   }

@@ -31,7 +31,8 @@ package enum Completions {
   ) -> [String] {
     let head = typed.lastIndex(of: "/").map { String(typed[...$0]) } ?? ""
     let expanded = (head as NSString).expandingTildeInPath
-    let root = head.isEmpty ? place : URL(filePath: expanded, relativeTo: place)
+    let root =
+      head.isEmpty ? place : expanded.hasPrefix("/") ? URL(filePath: expanded) : place.appending(path: expanded)
     var found: [String] = []
     var queue: [(path: String, depth: Int)] = [("", 0)]
     var looked = 0

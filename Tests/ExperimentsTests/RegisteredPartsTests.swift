@@ -176,6 +176,7 @@ struct RegisteredPartsTests {
     try withRun(saying: { $0[path: "configuration.model.fusion"] = "glue" }) { run in
       let error = try #require(throws: Diagnosis.self) { try Predictor(run: run) }
       #expect(error.what == "the run has the fusion 'glue', which is not registered in this program")
+      #expect(error.place?.hasSuffix("run/run.json") == true)
       #expect(error.remedy?.contains("FusionRegistry.register") == true)
     }
   }

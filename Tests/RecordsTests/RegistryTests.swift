@@ -31,7 +31,9 @@ struct RegistryTests {
 
   @Test(
     "a name that is no single word in small letters is refused",
-    arguments: ["", "Tilt", "my method", "2tilt", "tilt-", "a--b", "tilt/1", "tilt:x", String(repeating: "a", count: 101)])
+    arguments: [
+      "", "Tilt", "my method", "2tilt", "tilt-", "a--b", "tilt/1", "tilt:x", String(repeating: "a", count: 101),
+    ])
   func spelling(_ name: String) throws {
     let error = try #require(throws: Diagnosis.self) { try registry.register(name) }
     #expect(error.what.contains("cannot be the name of a method"))

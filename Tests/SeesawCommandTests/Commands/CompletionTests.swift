@@ -49,7 +49,8 @@ struct CompletionTests {
     try withTemporaryFolder { folder in
       let files = MadeUpFolder(folder)
       try files.touch(
-        "runs/first/run.json", "runs/first/deeper/run.json", "runs/compared/plan.json", "runs/compared/a/seed-0/run.json",
+        "runs/first/run.json", "runs/first/deeper/run.json", "runs/compared/plan.json",
+        "runs/compared/a/seed-0/run.json",
         "other/run.json", ".hidden/run.json", "runs/notes.txt")
       func found(_ typed: String) -> [String] {
         Completions.folders(typed, in: folder) { RunFolder($0).exists }
