@@ -5,7 +5,9 @@ import Records
 import Torch
 import TorchNN
 
-/// Idefics3 and SmolVLM (Laurençon et al. 2024): SigLIP's tower on square tiles, pixel shuffle, and one linear map.
+/// Idefics3 and SmolVLM: SigLIP's tower on square tiles, pixel shuffle, and one linear map.
+///
+/// Laurençon et al. 2024; Marafioti et al. 2025.
 struct Idefics3: PictureTower {
   private let network: VisionTransformer
   private let projector: FrozenLinear

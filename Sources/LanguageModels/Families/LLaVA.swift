@@ -5,7 +5,9 @@ import Records
 import Torch
 import TorchNN
 
-/// LLaVA (Liu et al. 2023): a hidden state of CLIP's or SigLIP's tower through two linear maps.
+/// LLaVA: a hidden state of CLIP's or SigLIP's tower through two linear maps.
+///
+/// Liu et al. 2023; the published checkpoints are of version 1.5.
 struct LLaVA: PictureTower {
   private let tower: LLaVATower
   private let processor: ImageProcessor

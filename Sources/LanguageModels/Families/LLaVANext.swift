@@ -4,7 +4,9 @@ import Multimodal
 import Records
 import Torch
 
-/// LLaVA-NeXT (Liu et al. 2024): the whole picture, and tiles of it in the shape of a grid that suits it.
+/// LLaVA-NeXT: the whole picture, and tiles of it in the shape of a grid that suits it.
+///
+/// Liu et al. 2024.
 struct LLaVANext: PictureTower {
   private let tower: LLaVATower
   private let processor: GridProcessor

@@ -4,7 +4,9 @@ import Multimodal
 import Records
 import Torch
 
-/// Qwen2-VL and Qwen2.5-VL (Wang et al. 2024, Bai et al. 2025): pictures in their own proportions, and positions of three rows.
+/// Qwen2-VL and Qwen2.5-VL: pictures in their own proportions, and positions of three rows.
+///
+/// Wang et al. 2024; Bai et al. 2025.
 struct QwenVL: PictureTower {
   private let tower: QwenVLTower
   private let processor: PatchProcessor
