@@ -32,6 +32,8 @@ struct LLaVA: PictureTower {
       imageToken: try LLaVATower.imageToken(configuration))
   }
 
+  var projector: [(name: String, map: FrozenLinear)] { tower.projector }
+
   func prepare(_ picture: RGBImage) throws -> PreparedPicture {
     if let reason = processor.objection(to: picture) { throw LanguageModelError.picture(reason) }
     let (height, width, values) = processor(picture)
@@ -119,6 +121,10 @@ struct LLaVATower {
     up = try linear("linear_1", inputs)
     down = try linear("linear_2", width)
     activation = try configuration.activation("projector_hidden_act", default: "gelu")
+  }
+
+  var projector: [(name: String, map: FrozenLinear)] {
+    [("multi_modal_projector.linear_1", up), ("multi_modal_projector.linear_2", down)]
   }
 
   static func imageToken(_ configuration: CheckpointConfiguration) throws -> Int? {

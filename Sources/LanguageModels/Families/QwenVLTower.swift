@@ -138,6 +138,10 @@ struct QwenVLTower {
     mergerDown = try linear("merger.mlp.2", merged, out)
   }
 
+  var projector: [(name: String, map: FrozenLinear)] {
+    [("visual.merger.mlp.0", mergerUp), ("visual.merger.mlp.2", mergerDown)]
+  }
+
   private static func fullLayers(_ configuration: CheckpointConfiguration) throws -> Set<Int> {
     let key = "fullatt_block_indexes"
     guard let list = configuration[key] else { return [7, 15, 23, 31] }
