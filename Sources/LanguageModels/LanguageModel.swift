@@ -1,6 +1,7 @@
 public import Foundation
 public import Multimodal
 public import Torch
+public import TorchNN
 
 /// A language model, most with a tower for pictures, from a checkpoint folder.
 ///
@@ -25,6 +26,10 @@ public protocol LanguageModel: AnyObject {
   var imageToken: Int? { get }
   /// The decoder whose layers can be run in ranges; nil of `blip`.
   var decoder: LanguageDecoder? { get }
+
+  /// The linear maps between the tower and the decoder by their names in a checkpoint, for adapters; none of `blip` and of
+  /// models that see no pictures.
+  var projector: [(name: String, map: FrozenLinear)] { get }
 
   /// A picture as the tower wants it.
   ///
@@ -70,6 +75,7 @@ public protocol LanguageModel: AnyObject {
 }
 
 extension LanguageModel {
+  public var projector: [(name: String, map: FrozenLinear)] { [] }
   public func embed(_ sequences: [TokenSequence]) throws -> Tensor { try embed(sequences, rows: nil) }
   public func prefill(
     _ sequences: [TokenSequence], view: AttentionView = AttentionView(), cache: KeyValueCache? = nil,

@@ -20,7 +20,9 @@ public struct DecoderConfiguration: Sendable {
   public var hasAttentionBiases = false
   public var hasOutputBias = false
   public var hasFeedForwardBiases = false
-  /// The number of tokens that a token may look back at; nil: all. Longer sequences are refused.
+  /// The number of tokens that a token may look back at; nil: all.
+  ///
+  /// Longer sequences are refused.
   public var window: Int?
 
   public init(

@@ -108,8 +108,9 @@ struct AttentionEdges {
   /// Whether a token sees those after it too, as in an encoder.
   var looksAhead = false
 
-  /// Whether each token sees all before it: nothing is filled up and nothing hidden. What is filled up at the end of a row
-  /// is after its tokens.
+  /// Whether each token sees all before it: nothing is filled up and nothing hidden.
+  ///
+  /// What is filled up at the end of a row is after its tokens.
   var isPlain: Bool {
     let hides = { (role: TokenRole?) in role.map(view.hidden.contains) ?? false }
     return !before.contains { $0.contains { $0 == nil || hides($0) } } && !roles.contains { $0.contains(where: hides) }

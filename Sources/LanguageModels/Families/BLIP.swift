@@ -5,8 +5,10 @@ import Records
 public import Torch
 import TorchNN
 
-/// BLIP for captions and for questions (Li et al. 2022): a text decoder with cross-attention to a picture, or to a question
-/// that was read with the picture.
+/// BLIP for captions and for questions: a text decoder with cross-attention to a picture, or to a question that was read with
+/// the picture.
+///
+/// Li et al. 2022, in the form of transformers: a question keeps its first token, where Salesforce's code puts [ENC].
 ///
 /// A caption's prompt is [DEC] and the words it begins with. A question's prompt is the question, which the encoder reads,
 /// then [DEC] and the words the answer begins with. Pictures have no placeholders: a prompt has one picture or none, without

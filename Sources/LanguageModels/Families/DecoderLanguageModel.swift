@@ -1,6 +1,7 @@
 import Foundation
 import Multimodal
 import Torch
+import TorchNN
 
 /// A decoder that reads text, and pictures in the place of tokens where it has a tower.
 final class DecoderLanguageModel: LanguageModel {
@@ -24,6 +25,8 @@ final class DecoderLanguageModel: LanguageModel {
   var vocabulary: Int { model.configuration.vocabulary }
   var elementType: ElementType { model.elementType }
   var seesPictures: Bool { tower != nil }
+
+  var projector: [(name: String, map: FrozenLinear)] { tower?.projector ?? [] }
 
   private func seeing() throws -> any PictureTower {
     guard let tower else { throw LanguageModelError.seesNoPictures(family: family, in: folder.path) }

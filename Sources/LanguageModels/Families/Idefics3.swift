@@ -5,10 +5,12 @@ import Records
 import Torch
 import TorchNN
 
-/// Idefics3 and SmolVLM (Laurençon et al. 2024): SigLIP's tower on square tiles, pixel shuffle, and one linear map.
+/// Idefics3 and SmolVLM: SigLIP's tower on square tiles, pixel shuffle, and one linear map.
+///
+/// Laurençon et al. 2024; Marafioti et al. 2025.
 struct Idefics3: PictureTower {
   private let network: VisionTransformer
-  private let projector: FrozenLinear
+  private let connector: FrozenLinear
   private let type: ElementType
   /// Patches along a tile's side.
   private let side: Int
@@ -48,13 +50,15 @@ struct Idefics3: PictureTower {
       throw configuration.malformed("scale_factor", "a divisor of the \(side) patches along a tile")
     }
     let inputs = try vision.count("hidden_size", default: 1152) * scale * scale
-    projector = FrozenLinear(
+    connector = FrozenLinear(
       weight: try weights.tensor("model.connector.modality_projection.proj.weight", [width, inputs]))
     guard let said = try ImageProcessor.configuration(in: folder.url) else {
       throw CheckpointError.noFile("preprocessor_config.json", in: folder.url.path)
     }
     processor = try TileProcessor(said, side: size)
   }
+
+  var projector: [(name: String, map: FrozenLinear)] { [("model.connector.modality_projection.proj", connector)] }
 
   func prepare(_ picture: RGBImage) throws -> PreparedPicture {
     let (tiles, rows, columns) = try processor(picture)
@@ -82,7 +86,7 @@ struct Idefics3: PictureTower {
   func rows(of picture: PreparedPicture) throws -> Tensor {
     let rows = try network.rows(tensor(picture, type)) { _ in }
     let shuffled = try Self.shuffled(rows, side: side, scale: scale)
-    return try projector(shuffled.reshaped([-1, shuffled.shape[2]]))
+    return try connector(shuffled.reshaped([-1, shuffled.shape[2]]))
   }
 
   /// Pixel shuffle: of patches [B, n², d] each block of s × s becomes one row [B, (n/s)², s² d], row by row of the block.

@@ -5,7 +5,9 @@ import Records
 import Torch
 import TorchNN
 
-/// LLaVA (Liu et al. 2023): a hidden state of CLIP's or SigLIP's tower through two linear maps.
+/// LLaVA: a hidden state of CLIP's or SigLIP's tower through two linear maps.
+///
+/// Liu et al. 2023; the published checkpoints are of version 1.5.
 struct LLaVA: PictureTower {
   private let tower: LLaVATower
   private let processor: ImageProcessor
@@ -29,6 +31,8 @@ struct LLaVA: PictureTower {
       folder, decoder, tower: LLaVA(tower: tower, processor: processor),
       imageToken: try LLaVATower.imageToken(configuration))
   }
+
+  var projector: [(name: String, map: FrozenLinear)] { tower.projector }
 
   func prepare(_ picture: RGBImage) throws -> PreparedPicture {
     if let reason = processor.objection(to: picture) { throw LanguageModelError.picture(reason) }
@@ -117,6 +121,10 @@ struct LLaVATower {
     up = try linear("linear_1", inputs)
     down = try linear("linear_2", width)
     activation = try configuration.activation("projector_hidden_act", default: "gelu")
+  }
+
+  var projector: [(name: String, map: FrozenLinear)] {
+    [("multi_modal_projector.linear_1", up), ("multi_modal_projector.linear_2", down)]
   }
 
   static func imageToken(_ configuration: CheckpointConfiguration) throws -> Int? {

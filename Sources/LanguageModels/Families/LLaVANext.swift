@@ -3,8 +3,11 @@ import Foundation
 import Multimodal
 import Records
 import Torch
+import TorchNN
 
-/// LLaVA-NeXT (Liu et al. 2024): the whole picture, and tiles of it in the shape of a grid that suits it.
+/// LLaVA-NeXT: the whole picture, and tiles of it in the shape of a grid that suits it.
+///
+/// Liu et al. 2024.
 struct LLaVANext: PictureTower {
   private let tower: LLaVATower
   private let processor: GridProcessor
@@ -33,6 +36,8 @@ struct LLaVANext: PictureTower {
       tower: LLaVANext(tower: tower, processor: cutting, lineEnd: try lineEnd.reshaped([1, 1, width])),
       imageToken: try LLaVATower.imageToken(configuration))
   }
+
+  var projector: [(name: String, map: FrozenLinear)] { tower.projector }
 
   func prepare(_ picture: RGBImage) throws -> PreparedPicture {
     let (views, rows, columns) = try processor(picture)

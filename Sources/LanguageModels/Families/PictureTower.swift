@@ -1,8 +1,11 @@
 import Multimodal
 import Torch
+import TorchNN
 
 /// What a family does with pictures before its decoder sees them.
 protocol PictureTower {
+  /// Its last linear maps, by their names in a checkpoint.
+  var projector: [(name: String, map: FrozenLinear)] { get }
   func prepare(_ picture: RGBImage) throws -> PreparedPicture
   func text(for picture: PreparedPicture) -> [PictureText]
   /// [tokenCount, width].

@@ -3,8 +3,11 @@ import Foundation
 import Multimodal
 import Records
 import Torch
+import TorchNN
 
-/// Qwen2-VL and Qwen2.5-VL (Wang et al. 2024, Bai et al. 2025): pictures in their own proportions, and positions of three rows.
+/// Qwen2-VL and Qwen2.5-VL: pictures in their own proportions, and positions of three rows.
+///
+/// Wang et al. 2024; Bai et al. 2025.
 struct QwenVL: PictureTower {
   private let tower: QwenVLTower
   private let processor: PatchProcessor
@@ -26,6 +29,8 @@ struct QwenVL: PictureTower {
       folder, decoder, tower: QwenVL(tower: tower, processor: try PatchProcessor(said, tower)),
       imageToken: try configuration.token("image_token_id", default: 151_655))
   }
+
+  var projector: [(name: String, map: FrozenLinear)] { tower.projector }
 
   func prepare(_ picture: RGBImage) throws -> PreparedPicture {
     let (values, rows, columns) = try processor(picture)

@@ -101,10 +101,10 @@ struct QwenVLTower {
       weight: try own.tensor("patch_embed.proj.weight", [width, 3, frames, patch, patch])
         .reshaped([width, patchWidth]))
 
+    let ratio = try configuration.number("mlp_ratio", default: 4)
+    guard (0...1024).contains(ratio) else { throw configuration.malformed("mlp_ratio", "a number up to 1024") }
     let inner =
-      try isNewer
-      ? configuration.count("intermediate_size", default: 3420)
-      : Int(Double(width) * configuration.number("mlp_ratio", default: 4))
+      try isNewer ? configuration.count("intermediate_size", default: 3420) : Int(Double(width) * ratio)
     let activation = try configuration.activation("hidden_act", default: isNewer ? "silu" : "quick_gelu")
     guard !isNewer || activation == .silu else { throw configuration.unsupported("hidden_act", supported: "silu") }
     let full = try isNewer ? Self.fullLayers(configuration) : []
@@ -136,6 +136,10 @@ struct QwenVLTower {
     let merged = width * merge * merge
     mergerUp = try linear("merger.mlp.0", merged, merged)
     mergerDown = try linear("merger.mlp.2", merged, out)
+  }
+
+  var projector: [(name: String, map: FrozenLinear)] {
+    [("visual.merger.mlp.0", mergerUp), ("visual.merger.mlp.2", mergerDown)]
   }
 
   private static func fullLayers(_ configuration: CheckpointConfiguration) throws -> Set<Int> {

@@ -27,7 +27,9 @@ public struct TokenSequence: Sendable, Equatable {
 
 /// Where each token stands, for rotary embeddings.
 public struct TokenPositions: Sendable, Equatable {
-  /// One row, or three of Qwen2-VL: time, height, width. Each has one number a token.
+  /// One row, or three of Qwen2-VL: time, height, width.
+  ///
+  /// Each has one number a token.
   public let rows: [[Int]]
   /// Where the token after the last stands, in every row.
   public let next: Int
@@ -37,6 +39,6 @@ public struct TokenPositions: Sendable, Equatable {
     self.next = next
   }
 
-  /// 0, 1, 2, …
+  /// One row that counts from 0.
   public init(count: Int) { self.init(rows: [Array(0..<count)], next: count) }
 }

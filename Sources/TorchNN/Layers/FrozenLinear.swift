@@ -18,10 +18,13 @@ public final class FrozenLinear {
   public var inputs: Int { weight.shape[1] }
   public var outputs: Int { weight.shape[0] }
 
+  /// y [.., out] of x [.., in].
+  ///
+  /// - Parameter pass: of the tokens; nil where there are none, as in a tower for pictures.
   public func callAsFunction(_ x: Tensor, _ pass: ForwardPass? = nil) throws -> Tensor {
     let y = try x.frozenLinear(weight, bias)
-    guard let adapter, let pass else { return y }
-    return try adapter.adapted(y, of: x, pass)
+    guard let adapter else { return y }
+    return try adapter.adapted(y, of: x, pass ?? ForwardPass())
   }
 }
 

@@ -1,7 +1,7 @@
 import Foundation
 public import Torch
 
-/// Rotary position embeddings (Su et al. 2021) over pairs of channels i and i + e/2, as the Llama family has them.
+/// Rotary position embeddings over pairs of channels i and i + e/2, as the Llama family has them (Su et al., 2021).
 ///
 ///     fᵢ = θ^(−2i/e);   yᵢ = xᵢ cos(p fᵢ) − xᵢ₊ₑ⁄₂ sin(p fᵢ);   yᵢ₊ₑ⁄₂ = xᵢ₊ₑ⁄₂ cos(p fᵢ) + xᵢ sin(p fᵢ)
 public struct RotaryEmbedding: Sendable {

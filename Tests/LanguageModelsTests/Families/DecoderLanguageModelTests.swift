@@ -2,6 +2,7 @@ import Foundation
 import Multimodal
 import Testing
 import Torch
+import TorchNN
 
 @testable import LanguageModels
 
@@ -181,5 +182,20 @@ struct DecoderLanguageModelTests {
     }
     let rise = try moved - score.scalar()
     #expect(abs(rise / (1e-3 * (try slope.norm().scalar())) - 1) < 0.05)
+  }
+
+  @Test("an adapter at the projector changes a picture's rows", arguments: GoldenModels.names.filter { $0 != "llama" })
+  func projectors(name: String) throws {
+    final class Halving: LinearAdapter {
+      func adapted(_ output: Tensor, of input: Tensor, _ pass: ForwardPass) throws -> Tensor { try output * 0.5 }
+    }
+    let (model, expected) = (try GoldenModels.model(name), try GoldenModels.expected(name))
+    let picture = try model.prepare(GoldenModels.pictures(expected)[0])
+    let plain = try model.rows(of: picture)
+    let file = try SafeTensors(reading: GoldenModels.folder(name).appending(path: "model.safetensors"))
+    #expect(!model.projector.isEmpty && model.projector.allSatisfy { file.entry("\($0.name).weight") != nil })
+    model.projector.last?.map.adapter = Halving()
+    let adapted = try model.rows(of: picture)
+    #expect(try difference(adapted.narrowed(0, from: 0, length: 1) * 2, plain.narrowed(0, from: 0, length: 1)) < 1e-5)
   }
 }

@@ -105,11 +105,11 @@ struct LanguageModelFolderTests {
   }
 
   @Test(
-    "bfloat16 weights compute in float32 by copies, or as they are stored, mapped",
-    arguments: ["llama", "qwen2_vl", "smolvlm"])
-  func halves(name: String) throws {
+    "weights of half precision compute in float32 by copies, or as they are stored, mapped",
+    arguments: ["llama", "qwen2_vl", "smolvlm", "llava-clip"], [ElementType.bfloat16, .float16])
+  func halves(name: String, type: ElementType) throws {
     try withTemporaryFolder { place in
-      let folder = try rewritten(name, in: place) { try $0.map { ($0, try $1.to(.bfloat16)) } }
+      let folder = try rewritten(name, in: place) { try $0.map { ($0, try $1.to(type)) } }
       let exact = try GoldenModels.expected(name).tensor("logits")
       let wide = try logits(folder, name)
       let stored = try logits(folder, name, .stored)
@@ -121,7 +121,7 @@ struct LanguageModelFolderTests {
       let (copied, mapped) = (try read.memory(.float32), try read.memory(.stored))
       #expect(copied.mapped == 0 && copied.copied == 4 * copied.parameters)
       #expect(mapped.copied == 0 && mapped.mapped == 2 * mapped.parameters)
-      #expect(try read.load(.stored).elementType == .bfloat16)
+      #expect(try read.load(.stored).elementType == type)
     }
   }
 
