@@ -211,7 +211,7 @@ let package = Package(
       "Experiments",
       [
         "Records", "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Auditing",
-        logging,
+        "LanguageModels", logging,
       ] + models, unhurried + run),
     target(
       "Seesaw",
@@ -256,7 +256,8 @@ let package = Package(
     tests(
       "ExperimentsTests",
       [
-        "Auditing", "Balancing", "Datasets", "Encoders", "Evaluation", "Experiments", "Multimodal", "Records", "Torch",
+        "Auditing", "Balancing", "Datasets", "Encoders", "Evaluation", "Experiments", "LanguageModels", "Multimodal",
+        "Records", "Torch",
       ]),
     tests(
       "SeesawCommandTests",
