@@ -4,7 +4,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help libtorch arrow openvino video plotly weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
+.PHONY: help libtorch arrow openvino video plotly weights mllm-weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
   browser-test tables-test example bench bench-costs bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test \
   recipes-test install uninstall clean
 
@@ -58,6 +58,9 @@ uninstall: ## remove what install put into PREFIX
 
 weights: ## fetch pretrained encoders of pictures and texts into .weights, for encode to use by default
 	@scripts/weights.sh
+
+mllm-weights: ## fetch a small language model into .weights, to try seesaw mllm with
+	@scripts/mllm-weights.sh
 
 demo: build ## train and compare methods on the emoji data, and write a report
 	@scripts/weights.sh || echo "demo: without pretrained encoders; those that come with Seesaw are used"

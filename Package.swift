@@ -220,7 +220,7 @@ let package = Package(
       "Experiments",
       [
         "Records", "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Auditing",
-        "SeesawPredict", logging,
+        "LanguageModels", "SeesawPredict", logging,
       ] + models, unhurried + run),
     target(
       "Seesaw",
@@ -265,8 +265,8 @@ let package = Package(
     tests(
       "ExperimentsTests",
       [
-        "Auditing", "Balancing", "Datasets", "Encoders", "Evaluation", "Experiments", "Multimodal", "Records",
-        "SeesawPredict", "Torch", "TorchNN",
+        "Auditing", "Balancing", "Datasets", "Encoders", "Evaluation", "Experiments", "LanguageModels", "Multimodal",
+        "Records", "SeesawPredict", "Torch", "TorchNN",
       ]),
     tests(
       "SeesawCommandTests",

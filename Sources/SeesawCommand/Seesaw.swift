@@ -15,7 +15,7 @@ struct Seesaw: ParsableCommand {
         name: "Work",
         subcommands: [
           Demo.self, Diagnose.self, AuditCommand.self, Compare.self, Train.self, Evaluate.self, Predict.self,
-          Serve.self,
+          MllmCommand.self, Serve.self,
         ]),
       CommandGroup(name: "Data", subcommands: [Encode.self, Import.self, Check.self, DatasetsCommand.self]),
       CommandGroup(

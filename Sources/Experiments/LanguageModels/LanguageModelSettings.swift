@@ -1,0 +1,69 @@
+public import Foundation
+public import LanguageModels
+public import Records
+
+/// A language model and how it is prompted.
+public struct LanguageModelSettings: Sendable, Equatable {
+  /// How its logits come about.
+  public enum Method: String, Choice {
+    /// As they are.
+    case ordinary
+    /// ``ForkMergeDecoding``.
+    case fmd
+    /// ``ContrastiveDecoding``.
+    case vcd
+  }
+
+  /// A checkpoint as Hugging Face lays it out.
+  public var folder: URL
+  /// One of ``ChatTemplate/all``; nil: the one that the folder's own looks like.
+  public var template: String?
+  /// What is asked, with `{classes}` for the classes; nil: ``PromptContent/question(of:)``.
+  public var question: String?
+  public var variant = PromptVariant.standard
+  public var method = Method.ordinary
+  /// Of ``ForkMergeDecoding``: layers that run twice; nil: 5 of 28.
+  public var forkedLayers: Int?
+  /// α of ``ContrastiveDecoding``.
+  public var contrastStrength = 1.0
+  public var contrast = ContrastiveDecoding.Contrast.diffused
+  /// Steps of noise, of 0…999.
+  public var contrastSteps = 500
+  /// Whether weights stay as they are stored, in half the memory, instead of becoming float32.
+  public var keepsStoredPrecision = false
+  public var seed: UInt64 = 0
+
+  public init(folder: URL) { self.folder = folder }
+
+  /// All that answers depend on besides the model and what it is shown.
+  func identity(classes: [String]) -> String {
+    var words = [
+      "template \(template ?? "-")", "question \(question ?? "-")", "variant \(variant.rawValue)",
+      "method \(method.rawValue)", "stored \(keepsStoredPrecision)",
+    ]
+    switch method {
+    case .ordinary: break
+    case .fmd: words.append("forked \(forkedLayers.map(String.init) ?? "-")")
+    case .vcd: words.append("contrast \(contrast.rawValue) \(contrastStrength) \(contrastSteps) seed \(seed)")
+    }
+    return (words + classes).joined(separator: "\n")
+  }
+
+  func check() throws {
+    func refuse(_ what: String, _ remedy: String) throws -> Never {
+      throw Diagnosis(what, remedy: remedy, exitStatus: .usage)
+    }
+    if let question, question.allSatisfy(\.isWhitespace) {
+      try refuse("--question is empty", "--question 'Which of these is it: {classes}?'")
+    }
+    if let forkedLayers, forkedLayers < 0 {
+      try refuse("--fork is \(forkedLayers), must be at least 0", "0 is ordinary decoding")
+    }
+    if !(0...999).contains(contrastSteps) {
+      try refuse("the steps of noise are \(contrastSteps)", "they lie in 0…999")
+    }
+    if !contrastStrength.isFinite || contrastStrength < 0 {
+      try refuse("--contrast-strength is \(contrastStrength), must be at least 0", "0 is ordinary decoding")
+    }
+  }
+}
