@@ -1,4 +1,4 @@
-"""Exported models in runtimes that are not ours, against `seesaw predict`: `export-test.py SEESAW`.
+"""Exported models in runtimes that are not ours, against `seesaw predict`: `export-test.py SEESAW [WORD]`, of titles with WORD.
 
 Every fusion and every method of `joint`'s kind and others with predictions of their own, tasks with one and several labels and a
 number, and an encoder trained within the model; each with everything there, and with each modality absent.
@@ -62,13 +62,6 @@ def features(folder, name, task, modalities, pixels=()):
     return data
 
 
-def asked(rows, modalities, absent):
-    return "".join(
-        json.dumps({"features": {m: rows[m][row].reshape(-1).tolist() for m in modalities if m not in absent}}) + "\n"
-        for row in range(len(rows[modalities[0]]))
-    )
-
-
 def compare(folder, run_name, modalities, pixels=()):
     random = numpy.random.default_rng(1)
     rows = {
@@ -83,20 +76,28 @@ def compare(folder, run_name, modalities, pixels=()):
     assert [i.name for i in session.get_inputs()] == [*modalities, "present"]
     about = json.loads(session.get_modelmeta().custom_metadata_map["seesaw"])
     module = torch.jit.load(str(folder / "model.pt")).eval()
-    worst = 0.0
-    for absent in [(), *((m,) for m in modalities)]:
-        lines = run("predict", run_name, "--no-detect-empty", "-q", folder=folder, given=asked(rows, modalities, absent))
-        answers = [json.loads(line) for line in lines.splitlines()]
-        expected = numpy.array(
-            [[a["probabilities"][c] for c in about["classes"]] if about["classes"] else [a["value"]] for a in answers])
-        present = numpy.array([[m not in absent for m in modalities]] * 7)
+
+    # Each row with everything there, then without each of the modalities.
+    absences = [(), *((m,) for m in modalities)]
+    present = numpy.array([[m not in absent for m in modalities] for absent in absences for _ in range(7)])
+    given = {m: numpy.concatenate([rows[m]] * len(absences)) for m in modalities}
+    for place, m in enumerate(modalities):
         # What is not there may be anything.
-        given = {m: rows[m] if m not in absent else numpy.zeros_like(rows[m]) for m in modalities}
-        by_onnx = session.run(None, {**given, "present": present})[0]
-        by_torch = module(*[torch.from_numpy(given[m]) for m in modalities], torch.from_numpy(present))
-        by_torch = (by_torch if isinstance(by_torch, torch.Tensor) else by_torch[0]).numpy()
-        scale = 1 if about["classes"] else numpy.abs(expected).max()
-        worst = max(worst, numpy.abs(by_onnx - expected).max() / scale, numpy.abs(by_torch - expected).max() / scale)
+        given[m][~present[:, place]] = 0
+    lines = [
+        json.dumps({"features": {
+            m: given[m][row].reshape(-1).tolist() for place, m in enumerate(modalities) if present[row, place]}})
+        for row in range(len(present))
+    ]
+    answers = run("predict", run_name, "--no-detect-empty", "-q", folder=folder, given="\n".join(lines) + "\n")
+    answers = [json.loads(line) for line in answers.splitlines()]
+    classes = about["classes"]
+    expected = numpy.array([[a["probabilities"][c] for c in classes] if classes else [a["value"]] for a in answers])
+    by_onnx = session.run(None, {**given, "present": present})[0]
+    by_torch = module(*[torch.from_numpy(given[m]) for m in modalities], torch.from_numpy(present))
+    by_torch = (by_torch if isinstance(by_torch, torch.Tensor) else by_torch[0]).numpy()
+    scale = 1 if classes else numpy.abs(expected).max()
+    worst = max(numpy.abs(by_onnx - expected).max(), numpy.abs(by_torch - expected).max()) / scale
     assert worst < 1e-5, f"{run_name}: off by {worst}"
     return worst
 
@@ -118,6 +119,7 @@ def main():
             (f"pictures by {e}", "pixels", ["--method", "joint", "--set", f"model.encoders.image={e}"], two, ("image",))
             for e in ("small-cnn", "resnet-18", "vit-tiny")
         ]
+        cases = [case for case in cases if not sys.argv[2:] or sys.argv[2] in case[0]]
         quick = ["--set", "training.epochs=1", "--set", "training.threads=2", "-q"]
         for number, (title, data, words, modalities, pixels) in enumerate(cases):
             run("train", data, *words, *quick, "--out", f"run-{number}", folder=folder)

@@ -7,4 +7,4 @@ called=export-test
 
 environment .export-test "onnx, onnxruntime, torch, numpy, safetensors" onnx onnxruntime numpy safetensors \
   "torch==$(sed -n 's/^version=//p' scripts/libtorch.sh)+cpu"
-.export-test/bin/python scripts/export-test.py "$seesaw"
+.export-test/bin/python scripts/export-test.py "$seesaw" ${1:+"$1"}

@@ -125,6 +125,41 @@ struct ExportingTests {
     }
   }
 
+  @Test("an encoder that was trained with the model is in the file, and a picture of zeros is none")
+  func pictures() throws {
+    try withTemporaryFolder { folder in
+      let data = folder.appending(path: "data")
+      try SmallFeatureSet(hasValidation: false).write(to: data)
+      for (split, count) in [("train", 48), ("test", 20)] {
+        let url = data.appending(path: "\(split).safetensors")
+        let file = try SafeTensors(reading: url)
+        let bytes = numbers(count * 3 * 256, seed: UInt64(count), in: 1...250).map { UInt8($0) }
+        let tensors = [
+          ("image", try Tensor(bytes, shape: [count, 3, 16, 16])), ("text", try file.tensor("text").cloned()),
+          ("labels", try file.tensor("labels").cloned()),
+        ]
+        try SafeTensors.write(tensors, to: url)
+      }
+      let run = folder.appending(path: "run")
+      _ = try SmallFeatureSet.finished(
+        SmallFeatureSet.train(
+          "joint", data, to: run, settings: ["training.epochs=1", "model.encoders.image=small-cnn"]))
+      try export(run, to: folder)
+      let module = try ScriptModule(reading: folder.appending(path: "model.pt").path)
+      let text = try Tensor(SmallFeatureSet.rows([0, 1], seed: 5), shape: [2, 4])
+      let black = try Tensor.zeros([2, 3, 16, 16], .uint8)
+      let found: [Float] = try module([black, text])[0].tensor.array()
+      let prediction = try Predictor(run: run, detectsEmpty: false).predict(
+        [
+          PredictionInput(features: [
+            "image": [Float](repeating: 0, count: 768), "text": SmallFeatureSet.rows([0], seed: 5),
+          ])
+        ]
+      )[0]
+      #expect(abs(Double(found[0]) - (prediction.probabilities["red"] ?? .nan)) < 1e-5)
+    }
+  }
+
   @Test("a regression is told in the target's own unit, within rounding of its deviation")
   func regression() throws {
     try withTemporaryFolder { folder in

@@ -73,6 +73,11 @@ struct ONNXGraph {
         return number
       }
     }
+    /// Down and across, which are one number where they are the same.
+    func pair(_ name: String) throws -> [Int] {
+      let found = try wholes(name)
+      return found.count == 1 ? [found[0], found[0]] : found
+    }
     func sizes(_ name: String) throws -> [TensorGraph.Size] {
       guard case .sizes(let sizes) = node.value(name) else { throw lacking }
       return sizes
@@ -313,21 +318,21 @@ struct ONNXGraph {
     switch operation {
     case "linear": return try linear(x)
     case "conv2d":
-      let padding = try x.wholes("padding")
+      let padding = try x.pair("padding")
       let operands = [try name(x.tensor("input")), try name(x.tensor("weight"))]
       return try file.node(
         "Conv", operands + (x.optionalTensor("bias").map { [try name($0)] } ?? []),
         [
-          ("strides", .wholes(x.wholes("stride"))), ("pads", .wholes(padding + padding)),
-          ("dilations", .wholes(x.wholes("dilation"))), ("group", .whole(x.whole("groups"))),
+          ("strides", .wholes(x.pair("stride"))), ("pads", .wholes(padding + padding)),
+          ("dilations", .wholes(x.pair("dilation"))), ("group", .whole(x.whole("groups"))),
         ])
     case "max_pool2d":
-      let padding = try x.wholes("padding")
+      let padding = try x.pair("padding")
       return try file.node(
         "MaxPool", [name(x.tensor("self"))],
         [
-          ("kernel_shape", .wholes(x.wholes("kernel_size"))), ("strides", .wholes(x.wholes("stride"))),
-          ("pads", .wholes(padding + padding)), ("dilations", .wholes(x.wholes("dilation"))),
+          ("kernel_shape", .wholes(x.pair("kernel_size"))), ("strides", .wholes(x.pair("stride"))),
+          ("pads", .wholes(padding + padding)), ("dilations", .wholes(x.pair("dilation"))),
           ("ceil_mode", .whole(x.truth("ceil_mode") ? 1 : 0)),
         ])
     case "batch_norm":
