@@ -5,7 +5,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help libtorch arrow openvino video plotly weights mllm-weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
-  browser-test tables-test example bench bench-costs bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test \
+  browser-test tables-test export-test mlflow-test wheel wheel-test release example bench bench-costs bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test \
   recipes-test install uninstall clean
 
 PYTHON ?= python3
@@ -111,6 +111,21 @@ browser-test: ## look at reports with Chromium: figures, tables, keyboard, contr
 
 tables-test: ## compile reports' LaTeX tables with a TeX of Debian's packages, and read their CSV with pandas
 	@scripts/tables-test.sh
+
+export-test: ## run exported models in ONNX Runtime and PyTorch from PyPI, against the command's own answers
+	@scripts/export-test.sh
+
+mlflow-test: ## read what --mlflow writes with MLflow from PyPI
+	@scripts/mlflow-test.sh
+
+wheel: setup ## a Python wheel with the command and the module inside, in dist/ (Linux)
+	@scripts/wheel.sh
+
+wheel-test: ## install the wheel into an empty environment, and use it there
+	@scripts/wheel-test.sh
+
+release: ## check that the version in the tree can be released, and make its tag
+	@scripts/release.sh
 
 # In the folder of our own builds, so that what the tests are built of is not compiled again.
 EXAMPLES := --scratch-path .build

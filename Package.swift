@@ -8,9 +8,12 @@ let packageFolder = URL(filePath: #filePath).deletingLastPathComponent().path
 let libtorch = Context.environment["LIBTORCH"] ?? "\(packageFolder)/.libtorch/torch"
 let hasCUDA = ["libtorch_cuda.so"].contains { FileManager.default.fileExists(atPath: "\(libtorch)/lib/\($0)") }
 
+// Libraries that are there and left out: SEESAW_WITHOUT="video openvino", of arrow, sounds, video, hdf5 and openvino.
+let leftOut = Set((Context.environment["SEESAW_WITHOUT"] ?? "").split(separator: " ").map(String.init))
+
 // Arrow, which reads and writes Parquet: ARROW, else the folder that `make arrow` fills. Without it nothing else is lacking.
 let arrow = Context.environment["ARROW"] ?? "\(packageFolder)/.arrow"
-let hasArrow = FileManager.default.fileExists(atPath: "\(arrow)/include/arrow/api.h")
+let hasArrow = !leftOut.contains("arrow") && FileManager.default.fileExists(atPath: "\(arrow)/include/arrow/api.h")
 
 let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -62,7 +65,7 @@ func hasHeader(_ name: String, debian folders: [String] = []) -> Bool {
 }
 
 // libsndfile, which reads FLAC, Ogg and MP3; without it WAVE is read.
-let hasSndFile = hasHeader("sndfile.h")
+let hasSndFile = !leftOut.contains("sounds") && hasHeader("sndfile.h")
 let soundTargets: [Target] =
   hasSndFile
   ? [
@@ -73,7 +76,9 @@ let sounds: [Target.Dependency] = hasSndFile ? ["CLibSndFile"] : []
 let heard: [SwiftSetting] = hasSndFile ? [.define("READS_SOUNDS")] : []
 
 // FFmpeg's libraries, which read video and the sounds that libsndfile does not; Debian keeps headers by architecture.
-let hasVideo = hasHeader("libavformat/avformat.h", debian: ["x86_64-linux-gnu", "aarch64-linux-gnu"])
+let hasVideo =
+  !leftOut.contains("video")
+  && hasHeader("libavformat/avformat.h", debian: ["x86_64-linux-gnu", "aarch64-linux-gnu"])
 let videoTargets: [Target] =
   hasVideo
   ? [
@@ -90,7 +95,7 @@ let clips: [Target.Dependency] = hasVideo ? ["CVideo"] : []
 let seen: [SwiftSetting] = hasVideo ? [.define("READS_VIDEO")] : []
 
 // libhdf5, which reads arrays in HDF5 files; Debian keeps its header in a folder of its own.
-let hasHDF5 = hasHeader("hdf5.h", debian: ["hdf5/serial"])
+let hasHDF5 = !leftOut.contains("hdf5") && hasHeader("hdf5.h", debian: ["hdf5/serial"])
 let arrayTargets: [Target] =
   hasHDF5
   ? [
@@ -104,7 +109,9 @@ let stored: [SwiftSetting] = hasHDF5 ? [.define("READS_HDF5")] : []
 
 // OpenVINO, which runs ONNX models that are audited: OPENVINO, else the folder that `make openvino` fills.
 let openvino = Context.environment["OPENVINO"] ?? "\(packageFolder)/.openvino"
-let hasOpenVINO = FileManager.default.fileExists(atPath: "\(openvino)/include/openvino/c/openvino.h")
+let hasOpenVINO =
+  !leftOut.contains("openvino")
+  && FileManager.default.fileExists(atPath: "\(openvino)/include/openvino/c/openvino.h")
 let modelTargets: [Target] =
   hasOpenVINO
   ? [
@@ -231,14 +238,17 @@ let package = Package(
     target(
       "SeesawCommand",
       [
-        "Datasets", "Seesaw", "ServeOptions", parser, logging, sockets,
+        "Commit", "Datasets", "Seesaw", "ServeOptions", parser, logging, sockets,
         .product(name: "FlyingFox", package: "FlyingFox"),
       ], unhurried),
     .executableTarget(name: "SeesawMain", dependencies: ["SeesawCommand"], swiftSettings: unhurried),
     target("ServeOptions", ["Records", parser], unhurried),
+    .target(name: "Commit", swiftSettings: settings, plugins: ["CommitPlugin"]),
+    .plugin(name: "CommitPlugin", capability: .buildTool()),
     .executableTarget(
       name: "SeesawServe",
-      dependencies: ["Experiments", "Records", "ServeOptions", "Torch", parser] + nio, swiftSettings: settings),
+      dependencies: ["Commit", "Experiments", "Records", "ServeOptions", "Torch", parser] + nio,
+      swiftSettings: settings),
 
     .target(
       name: "TestSupport", dependencies: ["ConformanceSupport", "Multimodal", "Torch", sockets],
@@ -271,7 +281,7 @@ let package = Package(
     tests(
       "SeesawCommandTests",
       [
-        "Balancing", "Datasets", "Experiments", "Records", "Reports", "SeesawCommand", "ServeOptions", parser,
+        "Balancing", "Commit", "Datasets", "Experiments", "Records", "Reports", "SeesawCommand", "ServeOptions", parser,
       ]),
     tests(
       "SeesawServeTests", ["Encoders", "Experiments", "Multimodal", "Records", "SeesawPredict", "SeesawServe"] + nio),

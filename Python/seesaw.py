@@ -13,6 +13,7 @@ None is declared absence. Of a feature set it is given {"features": {modality: l
 Needs Python 3.9 and the command `seesaw`; Pillow for pictures; NumPy and pandas are used where they are there.
 """
 
+import importlib.util
 import json
 import math
 import os
@@ -25,7 +26,7 @@ import tempfile
 import threading
 import uuid
 
-__all__ = ["audit", "command", "Audit", "Failure"]
+__all__ = ["audit", "command", "main", "Audit", "Failure"]
 
 
 class Failure(RuntimeError):
@@ -48,6 +49,26 @@ def command():
             else "there is no command 'seesaw': run 'make build' in the checkout, or name it in the variable SEESAW"
         )
     return found
+
+
+def main():
+    """What the wheel installs as `seesaw`: the command, in place of this process."""
+    place = command()
+    os.execve(place, [place, *sys.argv[1:]], _environment())
+
+
+def _environment():
+    """This process's environment, in a wheel with the folder of PyTorch's libraries where they are not beside it."""
+    environment = dict(os.environ)
+    here = pathlib.Path(__file__).resolve().parent
+    if not (here / "seesaw").is_file() or (here.parent / "torch" / "lib").is_dir():
+        return environment
+    found = importlib.util.find_spec("torch")
+    if found is None or not found.origin:
+        raise Failure("PyTorch is not installed, whose libraries Seesaw computes with: pip install torch")
+    folders = [str(pathlib.Path(found.origin).parent / "lib"), environment.get("LD_LIBRARY_PATH")]
+    environment["LD_LIBRARY_PATH"] = os.pathsep.join(folder for folder in folders if folder)
+    return environment
 
 
 def audit(predict, data, *, out=None, output="probabilities", batch=32, version=None, images="pil", quiet=False, **options):
@@ -111,7 +132,8 @@ class _Talk:
     def __init__(self, words, quiet):
         self.said = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said if quiet else subprocess.PIPE
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said if quiet else subprocess.PIPE,
+            env=_environment(),
         )
         self.hearing = None
         if not quiet:

@@ -45,6 +45,8 @@ static copenvino_type type_of(ov_element_type_e type) {
     case F32: return COPENVINO_FLOAT32;
     case I64: return COPENVINO_INT64;
     case I32: return COPENVINO_INT32;
+    case U8: return COPENVINO_UINT8;
+    case BOOLEAN: return COPENVINO_BOOL;
     default: return COPENVINO_OTHER;
   }
 }
@@ -132,7 +134,7 @@ const char *copenvino_input_name(copenvino_model model, int64_t index) {
 }
 
 static copenvino_status give(struct copenvino_model_s *model, size_t index, const copenvino_numbers *numbers) {
-  static const ov_element_type_e types[] = {F32, I64, I32};
+  static const ov_element_type_e types[] = {F32, I64, I32, DYNAMIC, U8, BOOLEAN};
   ov_shape_t shape = {0, NULL};
   ov_tensor_t *tensor = NULL;
   ov_status_e status = ov_shape_create(numbers->rank, numbers->dimensions, &shape);

@@ -12,6 +12,10 @@
 
 #include <cstring>
 
+#ifdef __linux__
+#include <dlfcn.h>
+#endif
+
 using namespace ctorch;
 
 namespace ctorch {
@@ -34,6 +38,11 @@ void ctorch_set_threads(int32_t count) {
 }
 
 bool ctorch_has_cuda(void) {
+#ifdef __linux__
+  // A build against a libtorch without CUDA names no library of it; one that runs on a libtorch with it finds that library here.
+  static const bool loaded = dlopen("libtorch_cuda.so", RTLD_LAZY | RTLD_GLOBAL) != nullptr;
+  (void)loaded;
+#endif
   bool found = false;
   guard([&] { found = at::hasCUDA() && at::globalContext().getAcceleratorHooksInterface(at::kCUDA).deviceCount() > 0; });
   return found;

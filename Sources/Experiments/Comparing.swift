@@ -58,6 +58,7 @@ extension Experiment {
     if let words = discernible(request, data) { events(.phase("Telling", words)) }
 
     let (summaries, trained) = try run(plans, planned, whole, request, stop: stop, events: events)
+    if let mlflow = request.mlflow { try enter(Array(zip(plans.map(\.label), summaries)), trained, in: mlflow) }
     var results = try results(of: Array(zip(plans.map(\.label), summaries)), rows(of: trained), data)
     results.notes += joined + leftOut + equalized
     try measureRegret(&results, Array(zip(plans.map(\.label), summaries)), trained, data)

@@ -120,9 +120,10 @@ extension Experiment {
     try FileManager.default.createDirectory(at: request.out, withIntermediateDirectories: true)
     try plan(of: work.plans).write(to: request.out)
     events(.phase("Comparing", "\(chosen.count) of \(runs.count) runs"))
-    _ = try run(
+    let summaries = try run(
       chosen, work.whole, jobs: request.jobs, tensorboard: request.tensorboard, renews: request.renews, stop: stop,
       events: events)
+    if let mlflow = request.mlflow { try enter(Array(zip(chosen.map(\.label), summaries)), in: mlflow) }
     return (chosen.count, runs.count)
   }
 

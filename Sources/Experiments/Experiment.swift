@@ -6,8 +6,8 @@ public import Records
 
 /// The work behind the command: everything here can be called from a program too.
 public enum Experiment {
-  /// The version of Seesaw, as records write it.
-  public static let version = "0.1.0"
+  /// The version of Seesaw, as records write it; the one place where it stands.
+  public static let version = "0.2.0"
 
   /// A configuration with files and settings laid over the defaults of its method.
   ///

@@ -24,6 +24,8 @@ public struct TrainRequest: Sendable {
   public var wait = false
   /// Also writes TensorBoard's event file into the run's folder; of a finished run from its records.
   public var tensorboard = false
+  /// Also writes the run into this folder as MLflow keeps runs; of a finished run from its records.
+  public var mlflow: URL?
 
   public init(data: URL? = nil) { self.data = data }
 }
@@ -76,6 +78,8 @@ public struct CompareRequest: Sendable {
   public var tuning = 0
   /// Also writes TensorBoard's event files into the runs' folders.
   public var tensorboard = false
+  /// Also writes the finished runs into this folder as MLflow keeps runs.
+  public var mlflow: URL?
   /// Begins runs anew that were made otherwise on the same data, as by an older version.
   public var renews = false
   /// Gives each row as many epochs as bring its updates to the baseline's.

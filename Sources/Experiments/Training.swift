@@ -82,6 +82,7 @@ extension Experiment {
     }
     if let done = try finished(folder, builder, resolved, digest, request) {
       tidy(folder)
+      try request.mlflow.map { try MLflowStore($0).write(folder) }
       return .alreadyDone(done)
     }
     let lock = try folder.lock(waiting: patience(request.wait, for: folder.url, stop: stop, events: events))
@@ -92,7 +93,10 @@ extension Experiment {
     let run = try TrainingRun(
       builder, resolved, in: folder, digest: digest, from: checkpoint, tensorboard: request.tensorboard, stop: stop,
       events: events)
-    guard let summary = try run.run() else { return .interrupted(folder.url) }
+    let outcome = Result { try run.run() }
+    // One that diverged or was interrupted too.
+    try request.mlflow.map { try MLflowStore($0).write(folder) }
+    guard let summary = try outcome.get() else { return .interrupted(folder.url) }
     return .finished(summary)
   }
 

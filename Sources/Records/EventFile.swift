@@ -229,7 +229,7 @@ struct EventMessage: Equatable {
 }
 
 /// The wire format of protocol buffers, as far as it is needed.
-private struct ProtocolBuffer {
+package struct ProtocolBuffer {
   enum Value {
     case number(UInt64)
     case four(UInt32)
@@ -237,7 +237,9 @@ private struct ProtocolBuffer {
     case bytes(Data)
   }
 
-  private(set) var data = Data()
+  package private(set) var data = Data()
+
+  package init() {}
 
   private mutating func plain(_ value: UInt64) {
     var rest = value
@@ -248,22 +250,22 @@ private struct ProtocolBuffer {
     data.append(UInt8(rest))
   }
 
-  mutating func number(_ field: UInt64, _ value: UInt64) {
+  package mutating func number(_ field: UInt64, _ value: UInt64) {
     plain(field << 3)
     plain(value)
   }
 
-  mutating func fixed(_ field: UInt64, _ bits: UInt64) {
+  package mutating func fixed(_ field: UInt64, _ bits: UInt64) {
     plain(field << 3 | 1)
     withUnsafeBytes(of: bits.littleEndian) { data.append(contentsOf: $0) }
   }
 
-  mutating func fixed(_ field: UInt64, _ bits: UInt32) {
+  package mutating func fixed(_ field: UInt64, _ bits: UInt32) {
     plain(field << 3 | 5)
     withUnsafeBytes(of: bits.littleEndian) { data.append(contentsOf: $0) }
   }
 
-  mutating func bytes(_ field: UInt64, _ bytes: Data) {
+  package mutating func bytes(_ field: UInt64, _ bytes: Data) {
     plain(field << 3 | 2)
     plain(UInt64(bytes.count))
     data += bytes

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commit
 import Experiments
 import Foundation
 import Records
@@ -9,13 +10,13 @@ struct Seesaw: ParsableCommand {
     commandName: "seesaw",
     abstract:
       "Find out which modality a multimodal classifier leans on, and train one that stands on all of them.",
-    version: Experiment.version,
+    version: version,
     groupedSubcommands: [
       CommandGroup(
         name: "Work",
         subcommands: [
           Demo.self, Diagnose.self, AuditCommand.self, Compare.self, Train.self, Evaluate.self, Predict.self,
-          MllmCommand.self, Serve.self,
+          MllmCommand.self, Serve.self, Export.self,
         ]),
       CommandGroup(name: "Data", subcommands: [Encode.self, Import.self, Check.self, DatasetsCommand.self]),
       CommandGroup(
@@ -27,6 +28,9 @@ struct Seesaw: ParsableCommand {
     ])
 
   static let examples = ["seesaw demo", "seesaw compare my-data --methods joint,balgrad --seeds 5"]
+
+  /// The version and the commit, as `0.2.0 (3f5d6ce)`.
+  static var version: String { "\(Experiment.version) (\(Commit.words))" }
 }
 
 extension Seesaw: Exemplified {}
@@ -93,7 +97,7 @@ enum Door {
       let diagnosis = Diagnosis(describing: error)
       var text = diagnosis.description
       if diagnosis.exitStatus == .interrupted { text = String(text.trimmingPrefix("error: ")) }
-      if diagnosis.exitStatus == .defect { text += "\n  seesaw \(Experiment.version)" }
+      if diagnosis.exitStatus == .defect { text += "\n  seesaw \(Seesaw.version)" }
       if arguments.contains("-v") || arguments.contains("--verbose") { text += "\n  [\(type(of: error))] \(error)" }
       return (text, diagnosis.exitStatus.rawValue)
     }

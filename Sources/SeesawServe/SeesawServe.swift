@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commit
 import Experiments
 import Foundation
 import NIOCore
@@ -12,7 +13,7 @@ import Torch
 struct SeesawServe: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "seesaw-serve", abstract: "Answer requests with the models of runs, over HTTP ('seesaw serve').",
-    version: Experiment.version)
+    version: "\(Experiment.version) (\(Commit.words))")
 
   @OptionGroup var options: ServeOptions
 

@@ -15,6 +15,9 @@ typedef enum copenvino_type {
   COPENVINO_INT64 = 1,
   COPENVINO_INT32 = 2,
   COPENVINO_OTHER = 3,
+  COPENVINO_UINT8 = 4,
+  /// A byte each, 0 or 1.
+  COPENVINO_BOOL = 5,
 } copenvino_type;
 
 /// Numbers in row-major order; `dimensions` has `rank` of them.

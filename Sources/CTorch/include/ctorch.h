@@ -22,6 +22,7 @@ typedef struct ctorch_tensor_s *ctorch_tensor;
 typedef struct ctorch_generator_s *ctorch_generator;
 typedef struct ctorch_module_s *ctorch_module;
 typedef struct ctorch_package_s *ctorch_package;
+typedef struct ctorch_recording_s *ctorch_recording;
 typedef int32_t ctorch_status;
 
 /// Element types, by number.
@@ -228,6 +229,44 @@ ctorch_status ctorch_module_arguments(ctorch_module module, int32_t *required, c
 /// a line each in `names`: a dict's key or a named tuple's field, else empty.
 ctorch_status ctorch_module_forward(ctorch_module module, const ctorch_tensor *inputs, int32_t count,
                                     ctorch_tensor *out, int32_t capacity, int32_t *made, const char **names);
+
+/// Writes a module whose buffers are `tensors`, whose methods `source` defines in TorchScript, and which holds `about` as the
+/// file seesaw.json.
+ctorch_status ctorch_module_write(const char *path, const char *source, const char *const *names,
+                                  const ctorch_tensor *tensors, int32_t count, const char *about);
+
+// Recordings: the operations that a thread asks for, in their order.
+
+enum {
+  ctorch_argument_none = 0, ctorch_argument_tensor = 1, ctorch_argument_tensors = 2, ctorch_argument_whole = 3,
+  ctorch_argument_wholes = 4, ctorch_argument_number = 5, ctorch_argument_truth = 6, ctorch_argument_text = 7,
+  ctorch_argument_device = 8, ctorch_argument_other = 9
+};
+
+/// What an operation was given. Tensors are numbers in `whole`, by the order in which they were met.
+typedef struct ctorch_argument {
+  int32_t kind;
+  /// Whether it is given by name only.
+  bool keyword;
+  const char *name;
+  int32_t count;
+  const int64_t *whole;
+  double number;
+  const char *text;
+} ctorch_argument;
+
+/// Records what this thread asks for from here on; the inputs are the first tensors that were met.
+ctorch_status ctorch_recording_begin(const ctorch_tensor *inputs, int32_t count);
+ctorch_status ctorch_recording_end(ctorch_recording *out);
+void ctorch_recording_free(ctorch_recording recording);
+int64_t ctorch_recording_count(ctorch_recording recording);
+/// An operation's name, such as aten::linear, with its outputs; one that is no tensor is -1.
+const char *ctorch_recording_step(ctorch_recording recording, int64_t step, int32_t *arguments, const int64_t **outputs,
+                                  int32_t *count);
+ctorch_argument ctorch_recording_argument(ctorch_recording recording, int64_t step, int32_t place);
+/// The number of a tensor; -1 where it was not met.
+int64_t ctorch_recording_place(ctorch_recording recording, ctorch_tensor tensor);
+ctorch_status ctorch_recording_tensor(ctorch_recording recording, int64_t place, ctorch_tensor *out);
 
 // Packages that AOTInductor compiled. Whoever loads one runs its machine code.
 

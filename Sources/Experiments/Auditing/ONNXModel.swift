@@ -56,7 +56,10 @@ final class ONNXModel {
         case COPENVINO_INT64: bytes = try (tensor.to(.int64).array() as [Int]).withUnsafeBytes(Array.init)
         case COPENVINO_INT32:
           bytes = try (tensor.to(.int64).array() as [Int]).map { Int32(clamping: $0) }.withUnsafeBytes(Array.init)
-        default: throw Failure(reason: "its input '\(inputs[place])' is neither float32 nor int64 nor int32")
+        case COPENVINO_UINT8: bytes = try tensor.to(.uint8).contiguous().bytes()
+        case COPENVINO_BOOL: bytes = try tensor.to(.bool).contiguous().bytes()
+        default:
+          throw Failure(reason: "its input '\(inputs[place])' is none of float32, int64, int32, uint8 and bool")
         }
         kept.append((type, tensor.shape.map(Int64.init), bytes))
       }

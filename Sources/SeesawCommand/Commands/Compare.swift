@@ -101,6 +101,12 @@ struct Compare: ParsableCommand, Exemplified {
   @Flag(help: "Also write TensorBoard's event files into the runs' folders.")
   var tensorboard = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Also write the runs into a folder as MLflow keeps runs (mlflow ui --backend-store-uri FOLDER).",
+      valueName: "folder"))
+  var mlflow: String?
+
   @Flag(help: "Print the results as JSON.")
   var json = false
 
@@ -140,6 +146,7 @@ struct Compare: ParsableCommand, Exemplified {
     request.jobs = jobs ?? 0
     request.wait = lock.wait
     request.tensorboard = tensorboard
+    request.mlflow = mlflow.map { URL(filePath: $0) }
     request.tuning = tune ?? 0
     request.specialists = specialists
     request.equalUpdates = equalUpdates

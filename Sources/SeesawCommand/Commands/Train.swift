@@ -44,6 +44,12 @@ struct Train: ParsableCommand, Exemplified {
   @Flag(help: "Also write TensorBoard's event file into the run's folder.")
   var tensorboard = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Also write the run into a folder as MLflow keeps runs (mlflow ui --backend-store-uri FOLDER).",
+      valueName: "folder"))
+  var mlflow: String?
+
   @Flag(help: "Print the evaluation as JSON.")
   var json = false
 
@@ -64,6 +70,7 @@ struct Train: ParsableCommand, Exemplified {
     request.again = again
     request.wait = lock.wait
     request.tensorboard = tensorboard
+    request.mlflow = mlflow.map { URL(filePath: $0) }
     switch try Experiment.train(request, stop: Interruption.flag(), events: output.events) {
     case .finished(let summary):
       try show(summary, output)
