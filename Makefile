@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help libtorch arrow openvino video plotly weights mllm-weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
   browser-test tables-test export-test mlflow-test wheel wheel-test release example bench bench-costs bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test \
-  recipes-test install uninstall clean
+  recipes-test install uninstall install-test clean
 
 PYTHON ?= python3
 export PYTHON
@@ -56,6 +56,9 @@ install: build ## the command, completion for bash, zsh and fish, and the manual
 uninstall: ## remove what install put into PREFIX
 	@scripts/install.sh uninstall
 
+install-test: build ## install into a temporary folder: files, manual pages, completion in bash, and what uninstall leaves
+	@scripts/install-test.sh
+
 weights: ## fetch pretrained encoders of pictures and texts into .weights, for encode to use by default
 	@scripts/weights.sh
 
@@ -66,7 +69,7 @@ demo: build ## train and compare methods on the emoji data, and write a report
 	@scripts/weights.sh || echo "demo: without pretrained encoders; those that come with Seesaw are used"
 	.build/release/seesaw demo
 
-test: setup lint ## lint, then every test, what depends on the processor at its lowest level too, then the example package
+test: setup lint ## lint, then every test, what depends on the processor at its lowest level too, then the example packages
 	swift build --build-tests
 	swift test --skip-build --parallel
 	@$(MAKE) --no-print-directory test-levels example
