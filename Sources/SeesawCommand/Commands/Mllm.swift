@@ -63,21 +63,24 @@ struct MllmCommand: ParsableCommand, Exemplified {
       var settings = LanguageModelSettings(folder: URL(filePath: folder))
       settings.template = template
       settings.question = question
-      settings.variant = try chosen(variant)
-      settings.method = try chosen(decoding)
+      settings.variant = try chosen(variant, of: "--prompt-variant")
+      settings.method = try chosen(decoding, of: "--decoding")
       settings.forkedLayers = fork
       settings.contrastStrength = contrastStrength
-      settings.contrast = try chosen(contrast)
+      settings.contrast = try chosen(contrast, of: "--contrast")
       settings.keepsStoredPrecision = storedPrecision
       settings.seed = seed
       return settings
     }
   }
 
-  /// A word that is one of several.
-  static func chosen<Word: Records.Choice>(_ word: String) throws -> Word {
+  /// A word that is one of several, of an option.
+  static func chosen<Word: Records.Choice>(_ word: String, of option: String) throws -> Word {
     guard let found = Word(rawValue: word) else {
-      throw UnknownChoice(found: word, allowed: Word.allCases.map(\.rawValue))
+      let allowed = Word.allCases.map(\.rawValue)
+      throw Diagnosis(
+        "\(option) is '\(word.shown.clipped(40))'", found: ["there are \(allowed.joined(separator: ", "))"],
+        remedy: nearest(to: word, in: allowed).map { "did you mean '\($0)'?" }, exitStatus: .usage)
     }
     return found
   }
@@ -98,7 +101,9 @@ struct MllmCommand: ParsableCommand, Exemplified {
 }
 
 extension MllmCommand.ModelOptions {
-  fileprivate func chosen<Word: Records.Choice>(_ word: String) throws -> Word { try MllmCommand.chosen(word) }
+  fileprivate func chosen<Word: Records.Choice>(_ word: String, of option: String) throws -> Word {
+    try MllmCommand.chosen(word, of: option)
+  }
 }
 
 extension MllmCommand {

@@ -169,8 +169,8 @@ extension MllmCommand {
       audit.wait = lock.wait
       var request = LanguageModelEvaluationRequest(
         model: try options.settings(model, question: question, seed: seed), audit: audit)
-      request.answer = try MllmCommand.chosen(answer)
-      request.score = try score.map { try MllmCommand.chosen($0) }
+      request.answer = try MllmCommand.chosen(answer, of: "--answer")
+      request.score = try score.map { try MllmCommand.chosen($0, of: "--score") }
       request.validationSamples = validationSamples
       request.hides = hide
       return request
