@@ -84,9 +84,11 @@ struct Idefics3: PictureTower {
   }
 
   func rows(of picture: PreparedPicture) throws -> Tensor {
-    let rows = try network.rows(tensor(picture, type)) { _ in }
-    let shuffled = try Self.shuffled(rows, side: side, scale: scale)
-    return try connector(shuffled.reshaped([-1, shuffled.shape[2]]))
+    try inPortions(tensor(picture, type)) { tiles in
+      let rows = try network.rows(tiles) { _ in }
+      let shuffled = try Self.shuffled(rows, side: side, scale: scale)
+      return try connector(shuffled.reshaped([-1, shuffled.shape[2]]))
+    }
   }
 
   /// Pixel shuffle: of patches [B, n², d] each block of s × s becomes one row [B, (n/s)², s² d], row by row of the block.

@@ -57,7 +57,7 @@ struct LLaVANext: PictureTower {
     guard case .baseAndTiles(let rows, let columns, let height, let width) = picture.layout else {
       throw LanguageModelError.picture("it was prepared for another family")
     }
-    let views = try tower(tensor(picture, tower.type))
+    let views = try inPortions(tensor(picture, tower.type)) { try tower($0) }
     let (down, across) = (tower.grid.rows, tower.grid.columns)
     let map = try views.narrowed(0, from: 1, length: rows * columns)
       .reshaped([rows, columns, down, across, -1]).permuted([0, 2, 1, 3, 4])

@@ -19,6 +19,15 @@ extension PictureTower {
     TokenPositions(count: roles.count)
   }
 
+  /// Views [views, 3, height, width] through a network a few at a time, so that memory does not grow with the number of tiles.
+  func inPortions(_ views: Tensor, _ network: (Tensor) throws -> Tensor) throws -> Tensor {
+    let (count, portion) = (views.shape[0], 4)
+    let parts = try stride(from: 0, to: count, by: portion).map { start in
+      try network(views.narrowed(0, from: start, length: min(portion, count - start)))
+    }
+    return parts.count == 1 ? parts[0] : try Tensor.cat(parts, 0)
+  }
+
   /// The picture's numbers as a tensor in the type that is computed in.
   func tensor(_ picture: PreparedPicture, _ type: ElementType) throws -> Tensor {
     try Tensor(picture.values, shape: picture.shape).to(type)
