@@ -1,7 +1,7 @@
 #!/bin/sh
-# commit.sh PACKAGE FOLDER: writes FOLDER/Found.swift, which says which commit the package is at; not where it says so already.
+# commit.sh PACKAGE FILE: writes FILE, which says in Swift which commit the package is at; not where it says so already.
 package=$1
-folder=$2
+file=$2
 words=
 # A copy of the sources in another project's checkout is not at that project's commit.
 top=$(git -C "$package" rev-parse --show-toplevel 2>/dev/null) || top=
@@ -12,11 +12,11 @@ if [ -n "$top" ] && [ "$(cd "$top" && pwd -P)" = "$(cd "$package" && pwd -P)" ];
       words="$words, changed since"
   fi
 fi
-new="$folder/Found.swift.$$"
-mkdir -p "$folder"
+new="$file.$$"
+mkdir -p "$(dirname "$file")"
 if [ -n "$words" ]; then
   printf 'let commit: String? = "%s"\n' "$words" >"$new"
 else
   printf 'let commit: String? = nil\n' >"$new"
 fi
-if cmp -s "$new" "$folder/Found.swift"; then rm -f "$new"; else mv "$new" "$folder/Found.swift"; fi
+if cmp -s "$new" "$file"; then rm -f "$new"; else mv "$new" "$file"; fi

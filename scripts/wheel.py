@@ -99,7 +99,7 @@ def main():
         fill(folder, command)
         said([sys.executable, "-m", "wheel", "pack", str(folder), "-d", str(scratch)])
         plain = next(scratch.glob("seesaw-*.whl"))
-        words = [sys.executable, "-m", "auditwheel", "repair", "--plat", "auto", "-w", str(scratch / "repaired")]
+        words = [sys.executable, "-m", "auditwheel", "repair", "--plat", "auto", "--zip-compression-level", "0", "-w", str(scratch / "repaired")]
         for name in EXCLUDED:
             words += ["--exclude", name]
         said(words + [str(plain)])
