@@ -4,7 +4,7 @@ public import Foundation
 import Multimodal
 public import Records
 import Synchronization
-import Torch
+package import Torch
 import TorchNN
 
 /// A finished run's model, ready to predict, with any modality absent.
@@ -15,8 +15,8 @@ public final class Predictor: @unchecked Sendable {
   /// Whose turn it is.
   private let turn = Mutex<Void>(())
   private let folder: RunFolder
-  let model: MultimodalModel
-  let method: any BalancingMethod
+  package let model: MultimodalModel
+  package let method: any BalancingMethod
   /// The names of the classes, in the model's order.
   public let classes: [String]
   /// Whether a number is predicted, and no class.
@@ -28,25 +28,25 @@ public final class Predictor: @unchecked Sendable {
   /// By condition, then name: of a regression the errors in the target's unit.
   private let metrics: [String: [String: Double]]
   /// Of a regression, what the target was standardized by.
-  let targets: TargetScale?
-  let calibration: [String: Calibration]
+  package let targets: TargetScale?
+  package let calibration: [String: Calibration]
   /// Of several labels, the probability above which each is predicted; nil: one half.
-  let thresholds: [Double]?
-  let missing: PerModality<[Float]>
+  package let thresholds: [Double]?
+  package let missing: PerModality<[Float]>
   /// What features are multiplied by.
-  let scales: FeatureScales
+  package let scales: FeatureScales
   /// How absence is answered; nil for runs of versions that knew the method's own rule alone.
-  let absence: Absence?
+  package let absence: Absence?
   /// Whether an empty input is absent.
   private let detectsEmpty: Bool
   /// What a sample of each modality is to the model.
-  let forms: PerModality<InputForm>
+  package let forms: PerModality<InputForm>
   private let encoders: [String: any RawEncoder]
   /// The modalities that its data had and the run was not shown: what is given of them is passed over.
   public let leftOut: [String]
 
   /// The run's folder, for messages.
-  var place: String { folder.url.relativePath }
+  package var place: String { folder.url.relativePath }
   /// The modalities' names, in the model's order.
   public var modalities: [String] { model.modalities.map(\.name) }
   /// Which model this is: the SHA-256 of its files, 64 hexadecimal digits.
@@ -357,7 +357,7 @@ public final class Predictor: @unchecked Sendable {
   }
 
   /// Rows of a modality as the model takes them.
-  func input(_ modality: Modality, _ values: [Float]) throws -> Tensor {
+  package func input(_ modality: Modality, _ values: [Float]) throws -> Tensor {
     let form = forms[modality]
     let rows = try Tensor(values, shape: [values.count / max(form.count, 1)] + form.shape)
     return form.needsEncoder ? try rows.to(form.elementType) : try rows.to(model.store.elementType) * scales[modality]
