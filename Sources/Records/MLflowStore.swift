@@ -85,7 +85,7 @@ public struct MLflowStore: Sendable {
     let id = String(100_000_000_000_000_000 + (UInt64(digest, radix: 16) ?? 0) % 800_000_000_000_000_000)
     let folder = root.appending(path: id)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    let now = "\(Int(Date().timeIntervalSince1970 * 1000))"
+    let now = "\(Self.milliseconds(RunRecord.timestamp()))"
     try Self.meta(
       [
         ("artifact_location", Self.quoted(folder.absoluteString)), ("creation_time", now),

@@ -25,7 +25,7 @@ struct FeatureSetMark: Codable {
   func adding(_ key: String) -> FeatureSetMark { FeatureSetMark(keys: keys + [key], timelessKey: timelessKey) }
 
   func write(to folder: URL) throws {
-    let text = try Tree(encoding: self).json(.pretty) + "\n"
+    let text = try Tree(encoding: self, keys: .asNamed).json(.pretty) + "\n"
     try AtomicFile.write(Data(text.utf8), to: folder.appending(path: Self.file))
   }
 

@@ -67,7 +67,7 @@ extension ShardFolder {
         status.done.append(record.shard)
       }
     }
-    let now = try now()
+    let now = now()
     let isDone = Set(status.done)
     for (shard, file) in claims where shard.count == count && !isDone.contains(shard.number) {
       guard let touched = ShardClaims.touched(file) else { continue }
@@ -99,14 +99,13 @@ extension ShardFolder {
       .map { ($0.shard, ShardClaims.file($0.shard, $0.attempt, in: claims)) }
   }
 
-  /// The time by the disk's clock, by which claims are told to be old; by this machine's where nothing can be written there.
-  private func now() throws -> TimeInterval {
+  /// The time by the disk's clock, by which claims are told to be old; long ago where nothing can be written there, so that
+  /// none is.
+  private func now() -> TimeInterval {
     let probe = claims.appending(path: ".clock-\(UUID().uuidString)")
     defer { unlink(probe.path) }
-    guard FileManager.default.createFile(atPath: probe.path, contents: Data("now".utf8)),
-      let now = ShardClaims.touched(probe)
-    else { return Date().timeIntervalSince1970 }
-    return now
+    guard FileManager.default.createFile(atPath: probe.path, contents: Data("now".utf8)) else { return 0 }
+    return ShardClaims.touched(probe) ?? 0
   }
 }
 
