@@ -172,7 +172,7 @@ audit-doors: build ## one PyTorch model through every door of audit, and three o
 	@"$$(scripts/python-environment.sh)" scripts/audit-doors.py
 
 serve-test: build serve ## the server: OpenAPI, malformed requests, SIGTERM under load, memory, against FastAPI (minutes)
-	@"$$(scripts/python-environment.sh)" scripts/serve-test.py .build/release/seesaw
+	@"$$(scripts/python-environment.sh)" scripts/serve-test.py .build/release/seesaw-serve
 
 recipes-test: build ## the recipes for clusters, as they stand in the documentation, and shards by turns with processes killed
 	@scripts/recipes-test.sh
