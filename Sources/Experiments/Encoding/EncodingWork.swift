@@ -228,7 +228,7 @@ private final class EncodingWork {
   /// them: the files may have been copied or checked out anew.
   private var onlyTimesDiffer: Bool {
     guard !request.again, let known = Self.key(in: request.out), known != key,
-      let mark = FeatureSetMark(in: request.out), !mark.keys.contains(key)
+      let mark = FeatureSetMark(in: request.out), mark.tells(known, of: known), !mark.tells(key, of: known)
     else { return false }
     return mark.timelessKey == timelessKey && has(viewsIn: request.out, of: known)
   }
@@ -238,8 +238,8 @@ private final class EncodingWork {
     guard files.fileExists(atPath: request.out.path) else { return nil }
     let manifest: DatasetManifest? = try? Tree.read(from: request.out.appending(path: "dataset.json"))
     let known = manifest?.about[path: "key"]?.stringValue
-    let isSame = known == key || FeatureSetMark(in: request.out)?.keys.contains(key) == true
-    if let manifest, let known, isSame, !request.again {
+    let mark = FeatureSetMark(in: request.out)
+    if let manifest, let known, !request.again, known == key || mark?.tells(key, of: known) == true {
       // The same features; only views are to be added.
       guard has(viewsIn: request.out, of: known) else { return nil }
       let set = try FeatureSet(at: request.out)

@@ -22,6 +22,10 @@ struct FeatureSetMark: Codable {
     self = mark
   }
 
+  /// Whether raw data of that key are known to make the features whose manifest has the other; a mark beside another manifest
+  /// says nothing.
+  func tells(_ key: String, of manifest: String) -> Bool { keys.contains(manifest) && keys.contains(key) }
+
   func adding(_ key: String) -> FeatureSetMark { FeatureSetMark(keys: keys + [key], timelessKey: timelessKey) }
 
   func write(to folder: URL) throws {
