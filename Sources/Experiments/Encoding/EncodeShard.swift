@@ -26,6 +26,9 @@ public struct EncodeShard: Sendable, Equatable {
   /// As it is typed.
   public var words: String { "\(number)/\(count)" }
 
+  /// As files are named after it.
+  var fileName: String { "\(number)-of-\(count)" }
+
   /// The numbers of its samples: those that follow each other, so that a shard reads as few archives as can be.
   func numbers(of data: RawDataset) -> Range<Int> {
     let total = (data.samples.last?.number ?? -1) + 1

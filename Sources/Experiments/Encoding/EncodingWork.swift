@@ -32,8 +32,9 @@ private final class EncodingWork {
   let facts: [String: String]
   /// Names all that the features depend on; of files their sizes and times.
   let key: String
-  /// The same without the files' times.
-  let timelessKey: String
+  /// The same without the files' times; made where it is asked for, since it goes through all samples once more.
+  private lazy var timelessKey = Self.key(of: data, keyFacts, request, times: false)
+  private let keyFacts: [String: String]
   let shards: ShardFolder
   let reader: InputReader
   let rows: RowEncoding
@@ -63,7 +64,7 @@ private final class EncodingWork {
     var facts = try Self.facts(of: data, encoders, request, settings)
     facts["impairments"] = plan.chosenWords
     key = Self.key(of: data, facts, request, times: true)
-    timelessKey = Self.key(of: data, facts, request, times: false)
+    keyFacts = facts
     // Features are the same with or without views, and however the work is divided.
     facts["views"] = plan.viewWords
     facts["division"] = EncodeShard.division

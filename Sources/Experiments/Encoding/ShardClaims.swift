@@ -40,8 +40,6 @@ final class ShardClaims {
     }
   }
 
-  deinit { unlink(clock.path) }
-
   /// The next shard that nobody has; nil where there is none.
   ///
   /// - Parameter waiting: whether to wait while others are at work, whose shards may come free.
@@ -88,16 +86,20 @@ final class ShardClaims {
   }
 
   static func file(_ shard: EncodeShard, _ attempt: Int, in folder: URL) -> URL {
-    folder.appending(path: "\(shard.number)-of-\(shard.count).\(attempt)")
+    folder.appending(path: "\(shard.fileName).\(attempt)")
   }
 
   private func isGivenUp(_ file: URL) -> Bool {
     // Gone: let go, or done.
     guard let touched = Self.touched(file) else { return false }
-    guard FileManager.default.createFile(atPath: clock.path, contents: Data("now".utf8)),
-      let now = Self.touched(clock)
-    else { return false }
+    guard let now = Self.now(by: clock) else { return false }
     return now - touched > patience
+  }
+
+  /// What the disk's clock says, by a file that is written and removed for it; nil where nothing can be written there.
+  static func now(by file: URL) -> TimeInterval? {
+    defer { unlink(file.path) }
+    return FileManager.default.createFile(atPath: file.path, contents: Data("now".utf8)) ? touched(file) : nil
   }
 
   /// When a file was changed, in seconds of the disk's clock.

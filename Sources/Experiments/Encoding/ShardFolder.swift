@@ -7,6 +7,11 @@ struct ShardRecord: Codable, Equatable {
   var of: Int
   /// What must be the same in all shards, by name.
   var facts: [String: String]
+
+  /// The names of the facts that are otherwise, in order.
+  func differences(from others: [String: String]) -> [String] {
+    Set(facts.keys).union(others.keys).sorted().filter { facts[$0] != others[$0] }
+  }
 }
 
 /// The records of one feature set's shards in a cache.
@@ -16,7 +21,7 @@ struct ShardFolder {
   /// - Parameter name: of the feature set that the shards are for.
   init(in cache: URL, named name: String) { url = cache.appending(path: "shards/\(name)") }
 
-  func file(_ shard: EncodeShard) -> URL { url.appending(path: "\(shard.number)-of-\(shard.count).json") }
+  func file(_ shard: EncodeShard) -> URL { url.appending(path: "\(shard.fileName).json") }
 
   func write(_ shard: EncodeShard, facts: [String: String]) throws {
     let record = ShardRecord(shard: shard.number, of: shard.count, facts: facts)
@@ -51,7 +56,7 @@ struct ShardFolder {
         found: records.map { "\($0.shard)/\($0.of)" }, remedy: remedy, exitStatus: .input)
     }
     let others = records.compactMap { record -> String? in
-      let names = Set(record.facts.keys).union(facts.keys).sorted().filter { record.facts[$0] != facts[$0] }
+      let names = record.differences(from: facts)
       return names.isEmpty ? nil : "\(record.shard)/\(count): \(names.joined(separator: ", "))"
     }
     guard others.isEmpty else {
@@ -76,7 +81,7 @@ struct ShardFolder {
   var claims: URL { url.appending(path: "claims") }
 
   private func failure(_ shard: EncodeShard) -> URL {
-    url.appending(path: "failed/\(shard.number)-of-\(shard.count).txt")
+    url.appending(path: "failed/\(shard.fileName).txt")
   }
 
   func write(failure: Diagnosis, of shard: EncodeShard) throws {

@@ -58,16 +58,17 @@ extension ShardFolder {
     guard count > 0 else { return status }
     let usual = mostFrequent(records.map(\.facts))
     for record in records.sorted(by: { ($0.of, $0.shard) < ($1.of, $1.shard) }) {
-      let others = Set(record.facts.keys).union((usual ?? [:]).keys).filter { record.facts[$0] != usual?[$0] }
+      let others = record.differences(from: usual ?? [:])
       if record.of != count {
         status.odd.append(.init(shard: record.shard, words: "one of \(record.of)"))
       } else if !others.isEmpty {
-        status.odd.append(.init(shard: record.shard, words: others.sorted().joined(separator: ", ")))
+        status.odd.append(.init(shard: record.shard, words: others.joined(separator: ", ")))
       } else {
         status.done.append(record.shard)
       }
     }
-    let now = now()
+    // Where nothing can be written there, none is told to be old.
+    let now = ShardClaims.now(by: self.claims.appending(path: ".clock-\(UUID().uuidString)")) ?? 0
     let isDone = Set(status.done)
     for (shard, file) in claims where shard.count == count && !isDone.contains(shard.number) {
       guard let touched = ShardClaims.touched(file) else { continue }
@@ -76,7 +77,6 @@ extension ShardFolder {
       if now - touched > ShardClaims.patience { status.givenUp.append(remark) } else { status.claimed.append(remark) }
     }
     let atWork = Set(status.claimed.map(\.shard))
-    status.givenUp.removeAll { atWork.contains($0.shard) }
     status.missing = (1...count).filter { !isDone.contains($0) && !atWork.contains($0) }
     status.failed = status.missing.compactMap { number in
       failureWords(EncodeShard(number, of: count)).map { .init(shard: number, words: $0) }
@@ -97,15 +97,6 @@ extension ShardFolder {
     }
     return latest.values.sorted { $0.shard.number < $1.shard.number }
       .map { ($0.shard, ShardClaims.file($0.shard, $0.attempt, in: claims)) }
-  }
-
-  /// The time by the disk's clock, by which claims are told to be old; long ago where nothing can be written there, so that
-  /// none is.
-  private func now() -> TimeInterval {
-    let probe = claims.appending(path: ".clock-\(UUID().uuidString)")
-    defer { unlink(probe.path) }
-    guard FileManager.default.createFile(atPath: probe.path, contents: Data("now".utf8)) else { return 0 }
-    return ShardClaims.touched(probe) ?? 0
   }
 }
 
