@@ -36,7 +36,7 @@ if [ -n "${ARROW:-}" ] && [ "$ARROW" != "$home" ]; then
   echo "arrow: $ARROW (ARROW)"
   exit 0
 fi
-if usable "$home" && [ "$(cat "$home/version" 2>/dev/null)" = "$version" ]; then
+if usable "$home" && [ -d "$home/licenses" ] && [ "$(cat "$home/version" 2>/dev/null)" = "$version" ]; then
   echo "arrow: $version, .arrow (already there)"
   exit 0
 fi
@@ -84,7 +84,9 @@ for library in arrow parquet arrow_s3; do
   done
 done
 mv "$new/pyarrow/include" "$new/include"
-find "$new" -mindepth 1 -maxdepth 1 ! -name include ! -name lib -exec rm -rf {} +
+# For the wheel, which bundles the libraries.
+mv "$new"/pyarrow-*.dist-info/licenses "$new/licenses"
+find "$new" -mindepth 1 -maxdepth 1 ! -name include ! -name lib ! -name licenses -exec rm -rf {} +
 echo "$version" >"$new/version"
 usable "$new" || fail "the wheel of pyarrow $version does not hold what is expected" "set ARROW to a folder with Arrow's include/ and lib/"
 

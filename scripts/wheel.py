@@ -1,7 +1,7 @@
 """Puts the command, its data and the Python module into a wheel: `wheel.py COMMAND OUT`, with auditwheel, patchelf and wheel.
 
-Libraries that a bare Linux lacks are bundled, with the copyright files of the Debian packages that they are from. PyTorch's
-are not: the wheel needs the exact version of `torch` that it was built against, and finds its libraries beside it.
+Libraries that a bare Linux lacks are bundled, each with its licence: Arrow's from its wheel, the others' the copyright files
+of the Debian packages that they are from; without one there is no wheel. PyTorch's are not: the wheel needs the exact version of `torch` that it was built against, and finds its libraries beside it.
 """
 
 import pathlib
@@ -62,32 +62,42 @@ def fill(folder, command):
 
 
 def copyrights(wheel, folder):
-    """Adds the copyright files of the packages that bundled libraries are from."""
+    """Adds the licences of the bundled libraries: Arrow's own, of all others the copyright files of their packages."""
+    licenses = folder / f"seesaw-{version()}.dist-info/licenses"
     with zipfile.ZipFile(wheel) as file:
-        bundled = [name for name in file.namelist() if name.startswith("seesaw.libs/")]
+        bundled = [name for name in file.namelist() if name.startswith("seesaw.libs/") and not name.endswith("/")]
     known = {}
     for line in said(["ldconfig", "-p"]).splitlines():
         if "=>" in line:
             place = pathlib.Path(line.split("=>")[1].strip())
-            known.setdefault(place.resolve().name.split(".so")[0], place.resolve())
-            known.setdefault(place.name.split(".so")[0], place.resolve())
+            known.setdefault(place.resolve().name, place.resolve())
     unknown = []
     for name in bundled:
-        stem = re.sub(r"-[0-9a-f]{8}$", "", pathlib.Path(name).name.split(".so")[0])
-        place = known.get(stem)
-        owner = None
-        for path in ([place, pathlib.Path("/usr") / place.relative_to("/")] if place else []):
-            found = subprocess.run(["dpkg", "-S", str(path)], text=True, capture_output=True)
-            if found.returncode == 0:
-                owner = found.stdout.split(":")[0]
-                break
-        copyright = pathlib.Path("/usr/share/doc") / (owner or "") / "copyright"
-        if owner and copyright.is_file():
-            target = folder / f"seesaw-{version()}.dist-info/licenses/{owner}.txt"
-            shutil.copy(copyright.resolve(), target)
+        # auditwheel puts eight digits of a digest before the first dot.
+        library = re.sub(r"-[0-9a-f]{8}(?=\.)", "", pathlib.Path(name).name, count=1)
+        if library.split(".")[0] in ("libarrow", "libarrow_s3", "libparquet"):
+            found = sorted((ROOT / ".arrow/licenses").glob("*.txt"))
+            for file in found:
+                shutil.copy(file, licenses / f"arrow-{file.name}")
         else:
+            found = [copyright for copyright in [package_copyright(known.get(library))] if copyright]
+            for file in found:
+                shutil.copy(file.resolve(), licenses / f"{file.parent.name}.txt")
+        if not found:
             unknown.append(name)
     return bundled, unknown
+
+
+def package_copyright(library):
+    """The copyright file of the Debian package that a library is from; None where there is none."""
+    # Packages name their files under / or under /usr, whichever way the system has merged them.
+    for place in [library, library.relative_to("/usr")] if library else []:
+        found = subprocess.run(["dpkg", "-S", str(pathlib.Path("/") / place)], text=True, capture_output=True)
+        owner = found.stdout.split(":")[0] if found.returncode == 0 else ""
+        copyright = pathlib.Path("/usr/share/doc") / owner / "copyright"
+        if owner and copyright.is_file():
+            return copyright
+    return None
 
 
 def main():
@@ -108,13 +118,13 @@ def main():
         said([sys.executable, "-m", "wheel", "unpack", str(repaired), "-d", str(unpacked)])
         contents = next(unpacked.iterdir())
         bundled, unknown = copyrights(repaired, contents)
+        if unknown:
+            sys.exit("wheel: no wheel is made, since no licence was found of " + ", ".join(sorted(unknown)))
         for old in out.glob("seesaw-*.whl"):
             old.unlink()
         said([sys.executable, "-m", "wheel", "pack", str(contents), "-d", str(out)])
     wheel = next(out.glob("seesaw-*.whl"))
     print(f"wheel: {wheel} ({wheel.stat().st_size / 1e6:.1f} MB), {len(bundled)} libraries bundled")
-    if unknown:
-        print("wheel: whose copyright files were not found: " + ", ".join(sorted(unknown)))
 
 
 if __name__ == "__main__":
