@@ -284,7 +284,9 @@ let package = Package(
         "Balancing", "Commit", "Datasets", "Experiments", "Records", "Reports", "SeesawCommand", "ServeOptions", parser,
       ]),
     tests(
-      "SeesawServeTests", ["Encoders", "Experiments", "Multimodal", "Records", "SeesawPredict", "SeesawServe"] + nio),
+      "SeesawServeTests",
+      ["Encoders", "Experiments", "Multimodal", "Records", "SeesawPredict", "SeesawServe"]
+        + nio + [.product(name: "NIOEmbedded", package: "swift-nio")]),
     tests("EndToEndTests", ["Datasets", "Encoders", "Records", "Torch"]),
   ] + arrowTargets + soundTargets + videoTargets + arrayTargets + modelTargets,
   cxxLanguageStandard: .cxx20

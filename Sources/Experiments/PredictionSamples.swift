@@ -75,6 +75,7 @@ public struct PredictionKeys: Sendable {
   /// - Throws: a `Diagnosis` where several keys could be meant.
   public mutating func read(_ line: Tree) throws -> Tree {
     guard let table = line.tableValue else { return line }
+    if chosen.isEmpty, table.keys.allSatisfy(PredictionInput.keys.contains) { return line }
     var known: [String: Tree] = [:]
     known["features"] = table["features"]
     var used: Set<String> = ["features"]

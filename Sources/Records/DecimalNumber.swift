@@ -7,56 +7,85 @@ enum DecimalNumber {
     if n > 0 { powers.append(powers[n - 1] * 10) }
   }
 
-  /// The number nearest to `-12.5e-3`, ties to even; nil where the text has neither a fraction nor an exponent, is in another
-  /// notation, or has more digits than 64 bits hold: then another way has to be found.
-  static func nearest(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> Double? {
-    var at = text.startIndex
-    let end = text.endIndex
-    let isNegative = at < end && text[at] == UInt8(ascii: "-")
-    if isNegative { at += 1 }
+  /// The number nearest to `-12.5e-3`, ties to even, which begins at `at`; `at` then is behind it.
+  ///
+  /// Nil, and `at` stays, where the text has neither a fraction nor an exponent, is in another notation, or has more digits
+  /// than 64 bits hold: then another way has to be found.
+  static func nearest(_ text: UnsafeBufferPointer<UInt8>, at: inout Int) -> Double? {
+    guard let bytes = text.baseAddress else { return nil }
+    let end = text.count
+    var place = at
+    let isNegative = place < end && bytes[place] == UInt8(ascii: "-")
+    if isNegative { place += 1 }
     var digits: UInt64 = 0
-    var significant = 0
-    /// Reads digits, and says how many there are.
-    func run() -> Int {
-      let begin = at
-      while at < end {
-        let digit = text[at] &- UInt8(ascii: "0")
-        guard digit < 10 else { break }
-        // Overflow is found below.
-        digits = digits &* 10 &+ UInt64(digit)
-        if significant > 0 || digit > 0 { significant += 1 }
-        at += 1
-      }
-      return at - begin
-    }
-    guard run() > 0 else { return nil }
+    var begin = place
+    read(bytes, &place, end, into: &digits)
+    guard place > begin else { return nil }
+    // Zeros before the first digit that counts need no room.
+    var count = digits == 0 ? 0 : place - begin
     var exponent = 0
     var isWhole = true
-    if at < end, text[at] == UInt8(ascii: ".") {
-      at += 1
-      let places = run()
-      guard places > 0 else { return nil }
-      exponent = -places
+    if place < end, bytes[place] == UInt8(ascii: ".") {
+      place += 1
+      begin = place
+      if digits == 0 { while place < end, bytes[place] == UInt8(ascii: "0") { place += 1 } }
+      let zeros = place - begin
+      read(bytes, &place, end, into: &digits)
+      guard place > begin else { return nil }
+      exponent = begin - place
+      count += place - begin - zeros
       isWhole = false
     }
-    guard significant <= 19 else { return nil }
-    if at < end, text[at] | 0x20 == UInt8(ascii: "e") {
-      at += 1
-      let isBelow = at < end && text[at] == UInt8(ascii: "-")
-      if isBelow || (at < end && text[at] == UInt8(ascii: "+")) { at += 1 }
-      guard at < end, end - at <= 3 else { return nil }
-      var power = 0
-      while at < end {
-        let digit = text[at] &- UInt8(ascii: "0")
-        guard digit < 10 else { return nil }
-        power = power * 10 + Int(digit)
-        at += 1
-      }
-      exponent += isBelow ? -power : power
+    guard count <= 19 else { return nil }
+    if place < end, bytes[place] | 0x20 == UInt8(ascii: "e") {
+      place += 1
+      let isBelow = place < end && bytes[place] == UInt8(ascii: "-")
+      if isBelow || (place < end && bytes[place] == UInt8(ascii: "+")) { place += 1 }
+      begin = place
+      var power: UInt64 = 0
+      read(bytes, &place, end, into: &power)
+      guard (1...3).contains(place - begin) else { return nil }
+      exponent += isBelow ? -Int(power) : Int(power)
       isWhole = false
     }
-    guard at == end, !isWhole, let size = nearest(digits, timesTenTo: exponent) else { return nil }
+    guard !isWhole, let size = nearest(digits, timesTenTo: exponent) else { return nil }
+    at = place
     return isNegative ? -size : size
+  }
+
+  /// Appends the digits at `place` to `digits`, which may overflow, and goes behind them.
+  @inline(__always)
+  private static func read(
+    _ bytes: UnsafePointer<UInt8>, _ place: inout Int, _ end: Int, into digits: inout UInt64
+  ) {
+    while place + 8 <= end, let eight = eightDigits(bytes + place) {
+      digits = digits &* 100_000_000 &+ eight
+      place += 8
+    }
+    while place < end {
+      let digit = bytes[place] &- UInt8(ascii: "0")
+      guard digit < 10 else { return }
+      digits = digits &* 10 &+ UInt64(digit)
+      place += 1
+    }
+  }
+
+  /// The value of eight bytes that are digits all; else nil.
+  @inline(__always)
+  private static func eightDigits(_ bytes: UnsafePointer<UInt8>) -> UInt64? {
+    // The first digit is in the lowest byte.
+    let text = UInt64(littleEndian: UnsafeRawPointer(bytes).loadUnaligned(as: UInt64.self))
+    let high: UInt64 = 0xF0F0_F0F0_F0F0_F0F0
+    let zeros: UInt64 = 0x3030_3030_3030_3030
+    // A digit is 0x30 to 0x39: six more keep the high half.
+    guard text & high == zeros, (text &+ 0x0606_0606_0606_0606) & high == zeros else { return nil }
+    var value = text &- zeros
+    // Neighbours make pairs in every second byte, pairs make fours, and fours the whole.
+    value = value &* 10 &+ value >> 8
+    let pairs: UInt64 = 0x0000_00FF_0000_00FF
+    let first = (value & pairs) &* (100 &+ 1_000_000 << 32)
+    let second = (value >> 16 & pairs) &* (1 &+ 10_000 << 32)
+    return (first &+ second) >> 32
   }
 
   private static func nearest(_ digits: UInt64, timesTenTo exponent: Int) -> Double? {

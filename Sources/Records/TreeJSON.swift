@@ -89,7 +89,8 @@ private struct JSONWriter {
         write($0, into: &$1, indent: indent + 1)
       }
     case .table(let entries):
-      let sorted = entries.sorted { (ranks[$0.key] ?? .max, $0.key) < (ranks[$1.key] ?? .max, $1.key) }
+      let ranked = entries.map { (rank: ranks[$0.key] ?? .max, key: $0.key, value: $0.value) }
+      let sorted = ranked.sorted { ($0.rank, $0.key) < ($1.rank, $1.key) }
       enclose(sorted, "{", "}", broken: layout == .pretty, separator: ",", indent, &out) {
         write(string: $0.key, into: &$1)
         $1 += layout == .pretty ? ": " : ":"
@@ -114,6 +115,9 @@ private struct JSONWriter {
 
   private func write(string: String, into out: inout String) {
     out += "\""
+    defer { out += "\"" }
+    // Nearly always the whole text.
+    if string.utf8.allSatisfy({ (0x20..<0x7F).contains($0) && $0 != 0x22 && $0 != 0x5C }) { return out += string }
     for scalar in string.unicodeScalars {
       switch scalar {
       case "\"": out += "\\\""
@@ -127,7 +131,6 @@ private struct JSONWriter {
       default: out.unicodeScalars.append(scalar)
       }
     }
-    out += "\""
   }
 }
 
@@ -166,8 +169,8 @@ private struct JSONReader {
     }
   }
 
-  mutating func take(_ byte: Character) -> Bool {
-    guard at < bytes.count, bytes[at] == byte.asciiValue else { return false }
+  mutating func take(_ byte: UInt8) -> Bool {
+    guard at < bytes.count, bytes[at] == byte else { return false }
     at += 1
     return true
   }
@@ -203,12 +206,18 @@ private struct JSONReader {
     at += 1
     var elements: [Tree] = []
     skipSpace()
-    if take("]") { return .list(elements) }
+    if take(UInt8(ascii: "]")) { return .list(elements) }
     while true {
-      elements.append(try value(depth: depth + 1))
       skipSpace()
-      if take("]") { return .list(elements) }
-      guard take(",") else { throw wrong("a ',' or ']' is missing") }
+      // Features and the like are nothing else.
+      if let number = fraction() {
+        elements.append(.number(number))
+      } else {
+        elements.append(try value(depth: depth + 1))
+      }
+      skipSpace()
+      if take(UInt8(ascii: "]")) { return .list(elements) }
+      guard take(UInt8(ascii: ",")) else { throw wrong("a ',' or ']' is missing") }
     }
   }
 
@@ -229,25 +238,34 @@ private struct JSONReader {
   mutating func members(depth: Int, _ take: (JSONReader, String, Tree) throws -> Void) throws {
     at += 1
     skipSpace()
-    if self.take("}") { return }
+    if self.take(UInt8(ascii: "}")) { return }
     while true {
       skipSpace()
       guard at < bytes.count, bytes[at] == UInt8(ascii: "\"") else { throw wrong("a key in quotes is missing") }
       let key = try string()
       skipSpace()
-      guard self.take(":") else { throw wrong("a ':' is missing after '\(key)'") }
+      guard self.take(UInt8(ascii: ":")) else { throw wrong("a ':' is missing after '\(key)'") }
       let value = try value(depth: depth + 1, under: key)
       try take(self, key, value)
       skipSpace()
-      if self.take("}") { return }
-      guard self.take(",") else { throw wrong("a ',' or '}' is missing") }
+      if self.take(UInt8(ascii: "}")) { return }
+      guard self.take(UInt8(ascii: ",")) else { throw wrong("a ',' or '}' is missing") }
     }
+  }
+
+  /// A number with a fraction or an exponent as programs write them; nil where something else is here.
+  mutating func fraction() -> Double? {
+    let start = at
+    guard let value = DecimalNumber.nearest(bytes, at: &at) else { return nil }
+    if at == bytes.count || !Self.isOfNumber(bytes[at]) { return value }
+    at = start
+    return nil
   }
 
   mutating func number() throws -> Tree {
     let start = at
+    if let value = fraction() { return .number(value) }
     while at < bytes.count, Self.isOfNumber(bytes[at]) { at += 1 }
-    if let value = DecimalNumber.nearest(bytes[start..<at]) { return .number(value) }
     let text = String(decoding: bytes[start..<at], as: UTF8.self)
     let digits = text.utf8.drop { $0 == UInt8(ascii: "-") }
     let isWhole = text.utf8.count - digits.count < 2 && digits.allSatisfy { (0x30...0x39).contains($0) }

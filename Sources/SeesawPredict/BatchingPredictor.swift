@@ -5,7 +5,8 @@ import Synchronization
 /// A model that many ask at once: their samples go through it together, so many at a time.
 ///
 /// One thread of its own computes. What arrives meanwhile waits, and goes next as one batch, so that a busy model has
-/// large batches and an idle one answers at once. The last digits of a probability may depend on the batch it was in.
+/// large batches and an idle one answers at once: features of small models on the thread that asks,
+/// since a change of threads takes about as long. The last digits of a probability may depend on the batch it was in.
 public final class BatchingPredictor: Sendable {
   /// How much goes together and how much may wait.
   public struct Limits: Sendable {
@@ -15,6 +16,8 @@ public final class BatchingPredictor: Sendable {
     public var wait = 0.0
     /// The most samples that wait.
     public var queue = 1024
+    /// Features are computed on the thread that asks where the last batch took less than so many seconds.
+    public var atOnce = 1e-3
 
     public init() {}
   }
@@ -44,6 +47,7 @@ public final class BatchingPredictor: Sendable {
   public let predictor: Predictor
   public let limits: Limits
   private let line: WaitingLine
+  private let observe: @Sendable (Int, Double) -> Void
 
   /// - Parameter observe: is told of each batch how many samples it had and how many seconds it took.
   public init(
@@ -51,15 +55,16 @@ public final class BatchingPredictor: Sendable {
   ) {
     self.predictor = predictor
     self.limits = limits
+    self.observe = observe
     let line = WaitingLine()
     self.line = line
     let worker = Thread {
       while let batch = line.next(limits) {
-        let start = ContinuousClock.now
-        let results = predictor.results(for: batch.map(\.input))
+        let (results, seconds) = predictor.timed(batch.map(\.input))
+        line.computed(batch.count, seconds: seconds)
         // A failure of the whole is one of each.
         for (sample, result) in zip(batch, results) { sample.order.answer(sample.place, result) }
-        observe(batch.count, start.duration(to: .now).seconds)
+        observe(batch.count, seconds)
       }
     }
     worker.name = "predictor"
@@ -74,12 +79,30 @@ public final class BatchingPredictor: Sendable {
   ///
   /// - Throws: a ``Refusal``; then none of the samples was taken.
   public func results(for samples: [PredictionInput]) async throws -> [Result<Prediction, Diagnosis>] {
-    guard !samples.isEmpty else { return [] }
-    guard samples.count <= limits.queue else { throw Refusal.tooMany(samples.count, most: limits.queue) }
-    return try await withCheckedThrowingContinuation { continuation in
-      let order = Order(samples.count) { continuation.resume(returning: $0) }
-      if let refusal = line.append(samples, order, most: limits.queue) { continuation.resume(throwing: refusal) }
+    try await withCheckedThrowingContinuation { continuation in
+      do { try submit(samples) { continuation.resume(returning: $0) } } catch { continuation.resume(throwing: error) }
     }
+  }
+
+  /// The same for callers that have a thread of their own to go on with.
+  ///
+  /// - Parameter done: is given the results once, before this returns or on the thread that computes, which waits for it; not
+  ///   called where this throws.
+  /// - Throws: a ``Refusal``; then none of the samples was taken.
+  package func submit(
+    _ samples: [PredictionInput], done: @escaping @Sendable ([Result<Prediction, Diagnosis>]) -> Void
+  ) throws {
+    guard !samples.isEmpty else { return done([]) }
+    guard samples.count <= limits.queue else { throw Refusal.tooMany(samples.count, most: limits.queue) }
+    if limits.wait == 0, samples.count <= limits.batch, samples.allSatisfy(\.isFeaturesOnly),
+      line.beginAtOnce(samples.count, below: limits.atOnce)
+    {
+      let (results, seconds) = predictor.timed(samples)
+      line.computed(samples.count, seconds: seconds)
+      observe(samples.count, seconds)
+      return done(results)
+    }
+    if let refusal = line.append(samples, Order(samples.count, done: done), most: limits.queue) { throw refusal }
   }
 
   /// Predictions in the order of the samples; throws at the first that cannot be predicted, and ``Refusal``.
@@ -127,6 +150,10 @@ private final class WaitingLine: Sendable {
     /// The place of the first that waits; those before it are gone.
     var first = 0
     var isClosed = false
+    /// Whether a batch is being computed.
+    var isBusy = false
+    /// The last batch.
+    var last: (samples: Int, seconds: Double)?
 
     var count: Int { samples.count - first }
 
@@ -173,6 +200,29 @@ private final class WaitingLine: Sendable {
     news.signal()
   }
 
+  /// Whether the caller may compute so many samples itself now: nothing waits, and as many took less than `seconds`.
+  ///
+  /// Then ``computed(_:seconds:)`` has to follow.
+  func beginAtOnce(_ samples: Int, below seconds: Double) -> Bool {
+    state.withLock { state in
+      guard !state.isBusy, !state.isClosed, state.count == 0, let last = state.last, samples <= last.samples,
+        last.seconds < seconds
+      else { return false }
+      state.isBusy = true
+      return true
+    }
+  }
+
+  /// A batch has been computed.
+  func computed(_ samples: Int, seconds: Double) {
+    let othersWait = state.withLock { state in
+      state.isBusy = false
+      state.last = (samples, seconds)
+      return state.count > 0
+    }
+    if othersWait { news.signal() }
+  }
+
   /// Waits for samples, and for more of them as long as `limits` allows; nil at the end.
   func next(_ limits: BatchingPredictor.Limits) -> [Sample]? {
     while true {
@@ -188,10 +238,28 @@ private final class WaitingLine: Sendable {
   private func step(_ limits: BatchingPredictor.Limits) -> Step {
     state.withLock { state in
       guard state.count > 0 else { return state.isClosed ? .end : .wait(nil) }
-      guard limits.wait > 0, !state.isClosed, state.count < limits.batch else { return .take(state.take(limits.batch)) }
-      let waited = state.samples[state.first].arrived.duration(to: .now).seconds
-      return waited < limits.wait ? .wait(limits.wait - waited) : .take(state.take(limits.batch))
+      // Whoever computes now gives news.
+      guard !state.isBusy else { return .wait(nil) }
+      if limits.wait > 0, !state.isClosed, state.count < limits.batch {
+        let waited = state.samples[state.first].arrived.duration(to: .now).seconds
+        if waited < limits.wait { return .wait(limits.wait - waited) }
+      }
+      state.isBusy = true
+      return .take(state.take(limits.batch))
     }
+  }
+}
+
+extension PredictionInput {
+  fileprivate var isFeaturesOnly: Bool { image == nil && text == nil && audio == nil }
+}
+
+extension Predictor {
+  /// The results, and how many seconds they took.
+  fileprivate func timed(_ inputs: [PredictionInput]) -> (results: [Result<Prediction, Diagnosis>], seconds: Double) {
+    let start = ContinuousClock.now
+    let results = results(for: inputs)
+    return (results, start.duration(to: .now).seconds)
   }
 }
 

@@ -22,11 +22,31 @@ package enum PredictionLine {
     "metric", "mae", "rmse", "calibration", "model",
   ]
 
+  /// As the prediction encodes itself, written out: a server does it for every answer.
   package static func tree(_ prediction: Prediction) throws -> Tree {
-    var tree = try Tree(encoding: prediction, keys: .asNamed)
-    // A number has neither.
-    if prediction.value != nil { for key in ["labels", "probabilities"] { tree[path: key] = nil } }
-    return tree
+    var table: [String: Tree] = [:]
+    func numbers(_ values: [String: Double]) -> Tree { .table(values.mapValues(Tree.number)) }
+    func texts(_ values: [String]) -> Tree { .list(values.map(Tree.string)) }
+    table["id"] = prediction.id.map(Tree.string)
+    if let value = prediction.value {
+      table["value"] = .number(value)
+    } else {
+      // A number has neither.
+      table["labels"] = texts(prediction.labels)
+      table["probabilities"] = numbers(prediction.probabilities)
+    }
+    table["calibrated"] = prediction.calibrated.map(numbers)
+    table["present"] = texts(prediction.present)
+    table["empty"] = prediction.empty.map(texts)
+    table["reliance"] = prediction.reliance.map(numbers)
+    table["condition"] = prediction.condition.map(Tree.string)
+    table["score"] = prediction.score.map(Tree.number)
+    table["metric"] = .string(prediction.metric)
+    table["mae"] = prediction.mae.map(Tree.number)
+    table["rmse"] = prediction.rmse.map(Tree.number)
+    table["calibration"] = try prediction.calibration.map { try Tree(encoding: $0, keys: .asNamed) }
+    table["model"] = prediction.model.map(Tree.string)
+    return .table(table)
   }
 
   package static func text(_ prediction: Prediction) throws -> String { try tree(prediction).json(order: keyOrder) }

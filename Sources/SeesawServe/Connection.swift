@@ -26,14 +26,19 @@ final class Connection: ChannelInboundHandler {
   /// Bytes of a refused body that are read so that its sender sees the answer.
   private static let mostDiscarded = 64 << 20
 
+  /// Bytes of a body that is read on the event loop: about 2 ms.
+  private static let mostReadHere = 512 << 10
+
   private let service: Service
   private let budget: BodyBudget
   private let timeouts: Timeouts
   private var state = State.idle
   private var held = 0
   private var isStopping = false
-  /// Closes the connection where nothing more comes.
-  private var alarm: Scheduled<Void>?
+  /// When the connection is closed where nothing more comes; nil while it is being answered.
+  private var deadline: NIODeadline?
+  /// Looks at the deadline, and is set again where that has moved on: it moves with every request.
+  private var alarm: (at: NIODeadline, task: Scheduled<Void>)?
 
   struct Timeouts: Sendable {
     /// Of a connection on which nothing is asked.
@@ -59,7 +64,7 @@ final class Connection: ChannelInboundHandler {
 
   func channelInactive(context: ChannelHandlerContext) {
     service.connected(-1)
-    alarm?.cancel()
+    alarm?.task.cancel()
     release()
     context.fireChannelInactive()
   }
@@ -156,23 +161,27 @@ final class Connection: ChannelInboundHandler {
   private func answer(_ request: Request, _ head: HTTPRequestHead, _ body: ByteBuffer, _ context: ChannelHandlerContext)
   {
     state = .answering
-    alarm?.cancel()
+    deadline = nil
     var request = request
     request.body = Array(body.readableBytesView)
-    let promise = context.eventLoop.makePromise(of: Response.self)
-    let service = service
-    let asked = request
-    Task { promise.succeed(await service.respond(to: asked)) }
-    let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+    let loop = context.eventLoop
+    let bound = NIOLoopBound((self, context), eventLoop: loop)
     let (isHead, keeps) = (head.method == .HEAD, head.isKeepAlive)
-    promise.futureResult.whenSuccess { response in
-      let (connection, context) = bound.value
-      connection.release()
-      guard context.channel.isActive else { return }
-      let keeps = keeps && !connection.isStopping
-      connection.write(response, isHead: isHead, keeps: keeps, closes: !keeps, context)
-      if keeps { connection.rest(context) }
+    let respond: @Sendable () -> Void = { [service, request] in
+      service.respond(to: request) { answer in
+        loop.execute {
+          let (connection, context) = bound.value
+          let response = answer()
+          connection.release()
+          guard context.channel.isActive else { return }
+          let keeps = keeps && !connection.isStopping
+          connection.write(response, isHead: isHead, keeps: keeps, closes: !keeps, context)
+          if keeps { connection.rest(context) }
+        }
+      }
     }
+    // A change of threads costs more than reading a small body; a large one would keep other connections waiting.
+    if request.body.count <= Self.mostReadHere { respond() } else { DispatchQueue.global().async(execute: respond) }
   }
 
   /// - Parameters:
@@ -225,12 +234,27 @@ final class Connection: ChannelInboundHandler {
   }
 
   private func setAlarm(_ context: ChannelHandlerContext, after time: TimeAmount) {
-    alarm?.cancel()
+    let deadline = context.eventLoop.now + time
+    self.deadline = deadline
+    // One that rings before will see to it.
+    if let alarm, alarm.at <= deadline { return }
+    alarm?.task.cancel()
+    setAlarm(context, at: deadline)
+  }
+
+  private func setAlarm(_ context: ChannelHandlerContext, at time: NIODeadline) {
     let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-    alarm = context.eventLoop.scheduleTask(in: time) {
+    let task = context.eventLoop.scheduleTask(deadline: time) {
       let (connection, context) = bound.value
-      connection.rung(context)
+      connection.alarm = nil
+      guard let deadline = connection.deadline else { return }
+      if deadline > context.eventLoop.now {
+        connection.setAlarm(context, at: deadline)
+      } else {
+        connection.rung(context)
+      }
     }
+    alarm = (time, task)
   }
 
   private func rung(_ context: ChannelHandlerContext) {

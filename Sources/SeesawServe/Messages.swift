@@ -22,7 +22,8 @@ struct Request: Sendable {
 
   /// `application/json` of `Application/JSON; charset=utf-8`.
   var mediaType: String? {
-    contentType.map { $0.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased() }
+    if contentType == "application/json" { return contentType }
+    return contentType.map { $0.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased() }
   }
 }
 

@@ -50,6 +50,8 @@ final class Service: Sendable {
   let models: [ServedModel]
   let limits: Limits
   private let keys: PredictionKeys
+  /// The usual spelling of the path that nearly every request has.
+  private let byPath: [String: ServedModel]
   private let rate: RateLimit?
   private let counts = Mutex(Counts())
   private let draining = Atomic<Bool>(false)
@@ -71,6 +73,8 @@ final class Service: Sendable {
     self.models = models
     self.limits = limits
     self.keys = keys
+    byPath = Dictionary(
+      models.map { ("/v1/models/\($0.name)/predict", $0) }, uniquingKeysWith: { first, _ in first })
     rate = limits.rate.map(RateLimit.init)
   }
 
@@ -96,6 +100,7 @@ final class Service: Sendable {
   }
 
   private func route(_ path: String) throws -> Route {
+    if let model = byPath[path] { return .predict(model) }
     switch path {
     case "/health/live": return .live
     case "/health/ready": return .ready
@@ -160,23 +165,52 @@ final class Service: Sendable {
 
   /// Answers a request that was not refused before.
   func respond(to request: Request) async -> Response {
+    await withCheckedContinuation { continuation in
+      respond(to: request) { continuation.resume(returning: $0()) }
+    }
+  }
+
+  /// The same without a task: reading the request and writing the answer stay on the caller's thread.
+  ///
+  /// - Parameter done: is called once, here or on the thread of a model, with what makes the answer; to be called once, where
+  ///   it does not keep a model waiting.
+  func respond(to request: Request, done: @escaping @Sendable (_ answer: @escaping @Sendable () -> Response) -> Void) {
     let start = now
+    @Sendable func finish(_ response: () throws -> Response) -> Response {
+      do {
+        let response = try response()
+        count(response.status, request, seconds: now - start)
+        return response
+      } catch { return refuse(error, request, seconds: now - start) }
+    }
     do {
-      let response: Response
-      switch try route(request.path) {
-      case .live: response = Response(["status": "live"])
-      case .ready:
-        if isDraining { throw Refused(503, "the server is stopping") }
-        response = Response(["status": "ready"])
-      case .metrics: response = Response(text: metrics(), type: PrometheusText.type)
-      case .description: response = Response(json: OpenAPI.description(of: models).json(order: OpenAPI.keyOrder))
-      case .models: response = Response(["models": .list(models.map(\.tree))], order: ServedModel.keyOrder)
-      case .model(let model): response = Response(model.tree, order: ServedModel.keyOrder)
-      case .predict(let model): response = try await predict(request, model)
+      let route = try route(request.path)
+      guard case .predict(let model) = route else {
+        let response = finish { try answer(route) }
+        return done { response }
       }
-      count(response.status, request, seconds: now - start)
-      return response
-    } catch { return refuse(error, request, seconds: now - start) }
+      let asked = try Samples(request, keys: keys, most: model.queue.limits.queue)
+      try model.queue.submit(asked.samples.compactMap { try? $0.input.get() }) { results in
+        done { finish { try self.answer(asked, results, model) } }
+      }
+    } catch {
+      let response = refuse(error, request, seconds: now - start)
+      done { response }
+    }
+  }
+
+  /// The answer to what asks for no prediction.
+  private func answer(_ route: Route) throws -> Response {
+    switch route {
+    case .live: return Response(["status": "live"])
+    case .ready:
+      if isDraining { throw Refused(503, "the server is stopping") }
+      return Response(["status": "ready"])
+    case .metrics: return Response(text: metrics(), type: PrometheusText.type)
+    case .description: return Response(json: OpenAPI.description(of: models).json(order: OpenAPI.keyOrder))
+    case .models: return Response(["models": .list(models.map(\.tree))], order: ServedModel.keyOrder)
+    case .model(let model), .predict(let model): return Response(model.tree, order: ServedModel.keyOrder)
+    }
   }
 
   /// The answer to an error, which is counted.
@@ -202,12 +236,14 @@ final class Service: Sendable {
 
   // MARK: Predictions
 
-  private func predict(_ request: Request, _ model: ServedModel) async throws -> Response {
-    let asked = try Samples(request, keys: keys, most: model.queue.limits.queue)
-    let inputs = asked.samples.compactMap { try? $0.input.get() }
+  private func answer(
+    _ asked: Samples, _ results: [Result<Prediction, Diagnosis>], _ model: ServedModel
+  ) throws -> Response {
     var notes = asked.notes
-    notes += model.predictor.passedOver(inputs).map { "\($0) is passed over: the model was trained without it" }
-    var rest = try await model.queue.results(for: inputs)[...]
+    notes += model.predictor.passedOver(asked.samples.compactMap { try? $0.input.get() }).map {
+      "\($0) is passed over: the model was trained without it"
+    }
+    var rest = results[...]
     var answers: [Tree] = []
     var failure: Diagnosis?
     for sample in asked.samples {

@@ -50,6 +50,45 @@ struct BatchingPredictorTests {
     }
   }
 
+  private final class Batches: Sendable {
+    private let state = Mutex<[(samples: Int, thread: String)]>([])
+    func add(_ samples: Int, _ thread: String) { state.withLock { $0.append((samples, thread)) } }
+    var all: [(samples: Int, thread: String)] { state.withLock { $0 } }
+    func removeAll() { state.withLock { $0 = [] } }
+  }
+
+  /// How many of so many batches the thread computed that computed the one of two samples; they are told of after their
+  /// answers.
+  private static func byWorker(_ count: Int, _ batches: Batches) async -> Int {
+    while batches.all.count < count { await Task.yield() }
+    let all = batches.all
+    batches.removeAll()
+    let worker = all.first { $0.samples == 2 }?.thread
+    return all.count { $0.thread == worker }
+  }
+
+  @Test(
+    "features are computed on the thread that asks once it is known that this is quick, and never while others wait")
+  func atOnce() async throws {
+    try await withPredictor { _, predictor in
+      let batches = Batches()
+      let observe = { @Sendable (samples: Int, _: Double) in batches.add(samples, "\(pthread_self())") }
+      var limits = BatchingPredictor.Limits()
+      limits.atOnce = 3600
+      let quick = BatchingPredictor(predictor, limits: limits, observe: observe)
+      var answers: [Prediction] = []
+      for _ in 0..<3 { answers += try await quick.predict([Self.sample(1)]) }
+      #expect(answers == Array(repeating: answers[0], count: 3))
+      // Two were never computed together before.
+      _ = try await quick.predict([Self.sample(1), Self.sample(2)])
+      #expect(await Self.byWorker(4, batches) == 2)
+      limits.atOnce = 0
+      let slow = BatchingPredictor(predictor, limits: limits, observe: observe)
+      for count in [1, 1, 2] { _ = try await slow.predict((0..<count).map(Self.sample)) }
+      #expect(await Self.byWorker(3, batches) == 3)
+    }
+  }
+
   @Test("one bad sample fails by itself")
   func bad() async throws {
     try await withPredictor { _, predictor in
