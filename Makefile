@@ -102,7 +102,8 @@ docs-check: ## every relative link in the documentation leads somewhere
 promises: ## every test that reliability.md and hostile-input.md name is there
 	@$(PYTHON) scripts/check-promises.py
 
-docs: setup ## write the methods' pages and the data sets' page anew, from their cards
+docs: setup ## the library's documentation (.docs), and the methods' and data sets' pages anew, from their cards
+	@scripts/documentation.sh
 	swift run seesaw methods --pages Documentation/methods
 	swift run seesaw datasets ls --page Documentation/datasets.md
 

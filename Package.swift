@@ -287,6 +287,7 @@ let package = Package(
       "SeesawServeTests",
       ["Encoders", "Experiments", "Multimodal", "Records", "SeesawPredict", "SeesawServe"]
         + nio + [.product(name: "NIOEmbedded", package: "swift-nio")]),
+    tests("SeesawTests", ["Seesaw"]),
     tests("EndToEndTests", ["Datasets", "Encoders", "Records", "Torch"]),
   ] + arrowTargets + soundTargets + videoTargets + arrayTargets + modelTargets,
   cxxLanguageStandard: .cxx20
