@@ -5,7 +5,7 @@ import Records
 /// Each finding is ``AuditRecord/findings``'s; sentences without one only repeat numbers with their intervals.
 struct AuditWords {
   let record: AuditRecord
-  private let findings: Set<AuditFinding>
+  let findings: Set<AuditFinding>
 
   init(_ record: AuditRecord) {
     self.record = record
@@ -22,7 +22,7 @@ struct AuditWords {
     }
   }
 
-  private var names: [String] { record.modalities }
+  var names: [String] { record.modalities }
   private var metric: String { metricTitle(record.metric) }
 
   // MARK: Verdict
@@ -199,12 +199,12 @@ struct AuditWords {
     return out
   }
 
-  private var calibration: String {
+  var calibration: String {
     record.usable?.calibrated == true ? ", calibrated on validation samples" : ""
   }
 
   /// The modality that holds next to nothing of its own, where nothing is known to be only in the combination.
-  private var hopeless: String? {
+  var hopeless: String? {
     guard !findings.contains(.onlyTogether), !findings.contains(.learnedNothing) else { return nil }
     return names.first { name in
       guard !findings.contains(.unique(name)),
@@ -216,7 +216,7 @@ struct AuditWords {
 
   // MARK: Model
 
-  private var model: [String] {
+  var model: [String] {
     guard !findings.contains(.learnedNothing) else { return [] }
     var out: [String] = []
     let used = names.compactMap { name in record.usableEstimate("used", name).map { "\(bits($0)) from \(name)" } }
@@ -298,100 +298,13 @@ struct AuditWords {
     }
   }
 
-  // MARK: Advice
-
-  private var advice: [String] {
-    guard !findings.contains(.learnedNothing) else {
-      return ["Train a model that is better than a constant prediction first."]
-    }
-    var out: [String] = []
-    if findings.contains(.lostInFusion) {
-      out.append(
-        "Change the fusion, not the method: one that can combine (--set model.fusion=bilinear, or gated or attention), and "
-          + "no gradients cut apart.")
-    }
-    for name in names where findings.contains(.unused(name)) {
-      if findings.contains(.lostInEncoder(name)) {
-        out.append("For \(name): a loss on its own classifier (fulcrum, uniform), or a better pretrained encoder.")
-      } else if findings.contains(.lostInHead(name)) {
-        out.append(
-          "For \(name): train the classifier so that it must listen (modality dropout, TCMax, or gradients kept apart as in "
-            + "DGL\(findings.contains(.onlyTogether) ? "; not DGL here, as something is only in the combination" : ""))."
-        )
-      } else {
-        out.append(
-          "For \(name): a method that keeps a loss on each modality (fulcrum, uniform); a linear probe of its embedding "
-            + "(probe:\(name)) would tell whether the encoder or the classifier is to blame.")
-      }
-    }
-    for name in names where findings.contains(.ignores(name)) && record.usable?.available[name] == nil {
-      out.append(
-        "Whether \(name) holds what the rest does not is not known: a model of it alone would tell (--alone, or an array "
-          + "alone:\(name)).")
-    }
-    if let weak = hopeless, out.isEmpty {
-      out.append("Balanced training will not help with everything there; a better encoder of \(weak) may.")
-    }
-    let odd = record.usable?.suspicious ?? []
-    // Of a model that knows little, most labels would be odd.
-    if !odd.isEmpty, Double(odd.count) < 0.2 * Double(record.samples),
-      names.contains(where: { findings.contains(.informative($0)) })
-    {
-      let shown = odd.prefix(5).joined(separator: ", ")
-      out.append(
-        "Look at \(counted(odd.count, "label")) that every modality contradicts: \(shown)\(odd.count > 5 ? ", …" : "")."
-      )
-    }
-    guard out.isEmpty else { return out }
-    return record.leadingMeasures.isEmpty ? [] : ["Nothing to change by what these numbers can tell."]
-  }
-
-  /// What could not be said, by the array that would tell.
-  private var untold: [String] {
-    let byArray = Dictionary(grouping: record.untold.filter { !$0.needs.isEmpty }) { joined($0.needs) }
-    let needed = byArray.keys.sorted().map { arrays in
-      "\(joined((byArray[arrays] ?? []).map { Self.subject($0.measure) })) (give \(arrays))"
-    }
-    let reasons = record.untold.filter { $0.needs.isEmpty }.compactMap { item in
-      item.why.map { "\(Self.subject(item.measure)): \($0)" }
-    }
-    return (needed.isEmpty ? [] : ["Not measured: \(needed.joined(separator: "; "))."])
-      + (reasons.isEmpty ? [] : ["Not told: \(reasons.joined(separator: "; "))."])
-  }
-
-  static func subject(_ measure: String) -> String {
-    switch measure {
-    case "scores": "scores"
-    case "routing": "who is right alone"
-    case "cooperation": "cooperation"
-    case "utilisation": "what goes without each modality"
-    case "shares": "shares of the answers"
-    case "emap": "whether it combines or adds up"
-    case "pid": "what each modality alone holds"
-    case "pid.synergy": "what only the combination holds"
-    case "pointwise": "bits of single samples"
-    case "usable": "usable bits"
-    case "usable.available": "bits in each modality"
-    case "usable.used": "bits taken from each"
-    case "usable.embedded": "bits in the embeddings"
-    case "usable.calibrated": "bits after calibration"
-    case "usable.extra": "bits that each adds"
-    default:
-      measure.hasPrefix("swap.")
-        ? "swapped "
-          + measure.dropFirst(5).replacing(".follow", with: " in conflicts").replacing(
-            ".decidable", with: " in conflicts where each side is right on its own"
-          ).replacing(".drop", with: "'s score") : measure
-    }
-  }
-
   // MARK: Numbers
 
-  private func score(_ condition: String) -> String { record.scores[condition].map { "\(percent($0.value)) %" } ?? "–" }
+  func score(_ condition: String) -> String { record.scores[condition].map { "\(percent($0.value)) %" } ?? "–" }
 
-  private func bits(_ value: Double) -> String { "\(fixed(value, 2)) \(fixed(value, 2) == "1.00" ? "bit" : "bits")" }
+  func bits(_ value: Double) -> String { "\(fixed(value, 2)) \(fixed(value, 2) == "1.00" ? "bit" : "bits")" }
 
-  private func bits(_ estimate: Estimate?) -> String {
+  func bits(_ estimate: Estimate?) -> String {
     guard let estimate else { return "–" }
     return bits(estimate.value) + (estimate.interval95.map { " (\(fixed($0.low, 2)) to \(fixed($0.high, 2)))" } ?? "")
   }
@@ -402,7 +315,7 @@ struct AuditWords {
       + (estimate.interval95.map { " (\(percent($0.low)) to \(percent($0.high)))" } ?? "")
   }
 
-  private func joined(_ parts: [String], by separator: String = ", ") -> String {
+  func joined(_ parts: [String], by separator: String = ", ") -> String {
     guard let last = parts.last, parts.count > 1 else { return parts.first ?? "" }
     if separator != ", " { return parts.joined(separator: separator) }
     return parts.dropLast().joined(separator: separator) + " and " + last
