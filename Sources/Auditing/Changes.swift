@@ -100,7 +100,7 @@ extension Audit {
         let (old, new) = (plain[0][path] ?? .nan, plain[1][path] ?? .nan)
         var interval: Interval?
         if let drawn = found[path]?.sorted(), drawn.count > 1, drawn.count * 2 > options.replicates {
-          interval = Interval(low: RowDraws.quantile(drawn, 0.025), high: RowDraws.quantile(drawn, 0.975))
+          interval = Interval(low: Statistics.quantile(drawn, 0.025), high: Statistics.quantile(drawn, 0.975))
         }
         return (path, .init(old: old, new: new, difference: Estimate(new - old, interval95: interval)))
       })

@@ -253,7 +253,7 @@ struct Decomposing: Sendable {
       }
     }
     func bound95(_ value: ([Bits]) -> Double) -> Double {
-      RowDraws.quantile(drawn.map(value).sorted(), 0.95)
+      Statistics.quantile(drawn.map(value).sorted(), 0.95)
     }
     judged.redundant = bound95 { mean($0, \.redundant) }
     for (place, name) in names.enumerated() {
@@ -267,7 +267,7 @@ struct Decomposing: Sendable {
     let without = (0..<permutations).map { _ in
       mean(zip(pairs, least).map { $0.drawnWithout($1, rows: rows, &numbers) }, \.synergy)
     }.sorted()
-    if synergy > RowDraws.quantile(without, 0.99) { judged.synergy = synergy }
+    if synergy > Statistics.quantile(without, 0.99) { judged.synergy = synergy }
     return judged
   }
 

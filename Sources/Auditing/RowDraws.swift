@@ -133,7 +133,7 @@ struct RowDraws {
         guard let drawnValues = found[path]?.sorted(), drawnValues.count * 2 > drawn, drawn > 1 else { continue }
         let tail = path.hasPrefix("leaning.") ? leading : 0.025
         let interval = Interval(
-          low: Self.quantile(drawnValues, tail), high: Self.quantile(drawnValues, 1 - tail))
+          low: Statistics.quantile(drawnValues, tail), high: Statistics.quantile(drawnValues, 1 - tail))
         intervals[path] = Self.joined(interval, at: values[path], errors[path], models: measure.models, tail: tail)
       }
     }
@@ -149,13 +149,5 @@ struct RowDraws {
     let (below, above) = (max(0, value - interval.low), max(0, interval.high - value))
     return Interval(
       low: value - (below * below + half * half).squareRoot(), high: value + (above * above + half * half).squareRoot())
-  }
-
-  /// Between the two nearest of sorted values.
-  static func quantile(_ sorted: [Double], _ share: Double) -> Double {
-    let place = share * Double(sorted.count - 1)
-    let low = Int(place.rounded(.down))
-    let high = min(low + 1, sorted.count - 1)
-    return sorted[low] + (place - Double(low)) * (sorted[high] - sorted[low])
   }
 }

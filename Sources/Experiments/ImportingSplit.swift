@@ -92,7 +92,7 @@ struct ImportSplit {
   /// The counts in words: `1,600 train, 400 test`.
   var words: String {
     rows.filter { !$0.value.isEmpty }
-      .map { "\($0.value.count.formatted(.number.locale(Locale(identifier: "en_US")))) \($0.key)" }
+      .map { "\(grouped($0.value.count)) \($0.key)" }
       .joined(separator: ", ")
   }
 

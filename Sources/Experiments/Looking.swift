@@ -31,14 +31,8 @@ extension Experiment {
 
   static func next(_ command: String, _ place: URL, _ options: [String] = []) -> String {
     let name = place.deletingPathExtension().lastPathComponent
-    let out = command == "encode" || command == "import" ? ["--out", quoted("\(name)-features")] : []
-    return "next: " + (["seesaw", command, quoted(place.relativePath)] + out + options).joined(separator: " ")
-  }
-
-  /// As one would type it at the prompt.
-  static func quoted(_ text: String) -> String {
-    let isPlain = text.allSatisfy { $0.isLetter || $0.isNumber || "/._-+@%,:=~".contains($0) }
-    return isPlain && !text.isEmpty ? text : "'" + text.replacing("'", with: "'\\''") + "'"
+    let out = command == "encode" || command == "import" ? ["--out", "\(name)-features".shellQuoted] : []
+    return "next: " + (["seesaw", command, place.relativePath.shellQuoted] + out + options).joined(separator: " ")
   }
 
   private static func lookAtRun(_ place: URL) -> [String] {
@@ -143,6 +137,6 @@ extension Experiment {
       ("--encoding", table.encoding), ("--delimiter", table.delimiter), ("--label-separator", table.labelSeparator),
       ("--labels", table.labels), ("--split-names", table.splitNames), ("--task", table.task),
     ]
-    return named.flatMap { name, value in value.map { [name, quoted($0)] } ?? [] }
+    return named.flatMap { name, value in value.map { [name, $0.shellQuoted] } ?? [] }
   }
 }

@@ -30,7 +30,9 @@ extension Experiment {
       let arrays = try ImportArrays(request)
       lines += held(arrays)
       guard arrays.names.count > 1 || place.pathExtension.lowercased() != "npy" else {
-        return lines + ["next: seesaw import --image \(quoted(place.relativePath)) --labels LABELS.npy --out FOLDER"]
+        return lines + [
+          "next: seesaw import --image \(place.relativePath.shellQuoted) --labels LABELS.npy --out FOLDER"
+        ]
       }
       return lines + taken(&request, arrays)
     } catch {
@@ -61,7 +63,7 @@ extension Experiment {
       // Where nothing is called labels, what often holds them is tried.
       if (try? ImportChoice(request, arrays)) == nil, let likely = ImportChoice.likelyLabels(arrays) {
         request.labels = likely
-        options += ["--labels", quoted(likely)]
+        options += ["--labels", likely.shellQuoted]
       }
       let choice = try ImportChoice(request, arrays)
       let labels = try arrays.load(choice.labels)
@@ -69,7 +71,7 @@ extension Experiment {
       var ids = choice.ids
       if ids == nil, let only = onlyTexts(arrays, labels.shape.first ?? 0, except: choice) {
         ids = only
-        options += ["--ids", quoted(only)]
+        options += ["--ids", only.shellQuoted]
       }
       if let ids { lines.append("ids: \(ids)") }
       lines.append(choice.split.map { "split: \($0)" } ?? "split: none; it is to be drawn")
@@ -83,7 +85,7 @@ extension Experiment {
           "in doubt: \(others.map(\.array).joined(separator: ", ")) \(others.count == 1 ? "has" : "have") another shape"
         )
         let named = fitting.map { $0.name == $0.array ? $0.name : "\($0.name)=\($0.array)" }
-        options += ["--modalities", quoted(named.joined(separator: ","))]
+        options += ["--modalities", named.joined(separator: ",").shellQuoted]
       }
       lines.append("modalities: \((fitting.isEmpty ? choice.modalities : fitting).map(\.name).joined(separator: ", "))")
       return lines + [next("import", request.file ?? request.out, options)]

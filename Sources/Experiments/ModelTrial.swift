@@ -127,14 +127,14 @@ final class ModelTrial {
   func score(present: UInt64) throws -> Double { try worth(present)[0] }
 
   /// The score with only those modalities there, with samples weighted.
-  func measure(present: UInt64) throws -> Bootstrap.Measure {
+  func measure(present: UInt64) throws -> WeightedMeasure {
     _ = try worth(present)
     guard let found = measures[present] else { return { _ in nil } }
     return { found($0) }
   }
 
   /// The score under a condition, with samples weighted.
-  func measure(under condition: String) throws -> Bootstrap.Measure {
+  func measure(under condition: String) throws -> WeightedMeasure {
     let found = WeightedScore(try predictions(under: condition), metric: set.manifest.metric)
     return { found($0) }
   }

@@ -8,9 +8,6 @@ import Records
 import Torch
 import TorchNN
 
-/// A whole number as people write it: 1,601.
-func grouped(_ number: Int) -> String { number.formatted(.number.locale(Locale(identifier: "en_US"))) }
-
 /// A configuration made flesh: data, model, method and optimizer of one run.
 struct RunBuilder {
   let configuration: RunConfiguration

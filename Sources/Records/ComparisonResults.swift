@@ -1,5 +1,3 @@
-
-
 /// Methods on one data set, over seeds: `results.json`, and what `compare --json` prints.
 public struct ComparisonResults: Codable, Equatable, Sendable {
   /// One run.

@@ -1,4 +1,4 @@
-public import Foundation
+package import Foundation
 import Yams
 
 /// Lays files and `key=value` words over defaults, and tells everything that does not fit at once.
@@ -77,4 +77,3 @@ extension Diagnosis {
     }
   }
 }
-

@@ -38,7 +38,7 @@ public struct SeedsAndSamples: Codable, Equatable, Sendable {
     self.samples = samples
     self.replicates = replicates.count
     let sorted = replicates.sorted()
-    samplesInterval95 = Interval(low: Self.quantile(sorted, 0.025), high: Self.quantile(sorted, 0.975))
+    samplesInterval95 = Interval(low: Statistics.quantile(sorted, 0.025), high: Statistics.quantile(sorted, 0.975))
     let below = replicates.count { $0 <= 0 }
     let above = replicates.count { $0 >= 0 }
     // One more on each side, so that no p is 0 for want of replicates.
@@ -84,13 +84,5 @@ public struct SeedsAndSamples: Codable, Equatable, Sendable {
     let half = student.quantile(1 - tail) * variance.squareRoot()
     guard ofSeeds > 0, seeds > 1 else { return half }
     return max(half, StudentT(degreesOfFreedom: Double(seeds - 1)).quantile(1 - tail) * ofSeeds.squareRoot())
-  }
-
-  /// Between the two nearest of sorted values.
-  static func quantile(_ sorted: [Double], _ share: Double) -> Double {
-    let place = share * Double(sorted.count - 1)
-    let low = Int(place.rounded(.down))
-    let high = min(low + 1, sorted.count - 1)
-    return sorted[low] + (place - Double(low)) * (sorted[high] - sorted[low])
   }
 }

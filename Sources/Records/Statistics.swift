@@ -16,6 +16,14 @@ public enum Statistics {
     return (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count - 1)).squareRoot()
   }
 
+  /// The value below which a share of sorted values lies, interpolated between the two nearest.
+  package static func quantile(_ sorted: [Double], _ share: Double) -> Double {
+    let place = share * Double(sorted.count - 1)
+    let low = Int(place.rounded(.down))
+    let high = min(low + 1, sorted.count - 1)
+    return sorted[low] + (place - Double(low)) * (sorted[high] - sorted[low])
+  }
+
   /// Where the mean lies with 95 % confidence, by Student's t; `nil` of fewer than two.
   ///
   /// - Parameter overlap: by how much values that are not independent spread less than their mean errs, as

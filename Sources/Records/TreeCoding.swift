@@ -57,4 +57,3 @@ struct TreeKey: CodingKey {
   init(stringValue: String) { (self.stringValue, intValue) = (stringValue, nil) }
   init(intValue: Int) { (stringValue, self.intValue) = ("\(intValue)", intValue) }
 }
-

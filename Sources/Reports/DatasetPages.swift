@@ -90,7 +90,7 @@ extension DatasetCard {
   /// `8,500 train, 500 validation, 1,000 test`; nil where nothing is known.
   public var splitWords: String? {
     let words = ["train", "validation", "test"].compactMap { name in
-      splits[name].map { "\($0.formatted(.number.locale(Locale(identifier: "en_US")))) \(name)" }
+      splits[name].map { "\(grouped($0)) \(name)" }
     }
     return words.isEmpty ? nil : words.joined(separator: ", ")
   }

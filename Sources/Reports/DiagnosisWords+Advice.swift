@@ -91,18 +91,13 @@ extension DiagnosisWords {
   func command(_ pick: ModelDiagnosis.Tried) -> String {
     guard pick.name != ModelDiagnosis.Tried.bundle else {
       let lines = diagnosis.modalities.map {
-        "seesaw train \(quoted(diagnosis.data)) --method unimodal --set \(quoted("method.modality=\($0)"))"
+        "seesaw train \(diagnosis.data.shellQuoted) --method unimodal --set \("method.modality=\($0)".shellQuoted)"
       }
       return joined(lines)
     }
     return
-      (["seesaw train", quoted(diagnosis.data), "--method \(pick.name)"] + pick.settings.map { "--set \(quoted($0))" })
+      (["seesaw train", diagnosis.data.shellQuoted, "--method \(pick.name)"]
+      + pick.settings.map { "--set \($0.shellQuoted)" })
       .joined(separator: " ")
-  }
-
-  /// A word as a shell takes it for one.
-  func quoted(_ word: String) -> String {
-    let isPlain = word.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./=:,+@%".contains($0)) }
-    return isPlain && !word.isEmpty ? word : "'" + word.replacing("'", with: "'\\''") + "'"
   }
 }

@@ -47,7 +47,7 @@ struct DiagnosisWords {
   /// What to run next.
   var next: Headline.Command? {
     if diagnosis.leaning.verdict == .learnedNothing {
-      return Headline.Command(why: "Next: look at the data", text: "seesaw check \(quoted(diagnosis.data))")
+      return Headline.Command(why: "Next: look at the data", text: "seesaw check \(diagnosis.data.shellQuoted)")
     }
     if let trial = diagnosis.trial, let pick = trial.pick, trial.helps {
       let isBundle = pick.name == ModelDiagnosis.Tried.bundle
@@ -58,10 +58,10 @@ struct DiagnosisWords {
     guard diagnosis.problems.contains(where: \.isOfTraining) else {
       return Headline.Command(
         why: "Next: train a model of it",
-        text: "seesaw train \(quoted(diagnosis.data)) --method \(diagnosis.method) --out my-model")
+        text: "seesaw train \(diagnosis.data.shellQuoted) --method \(diagnosis.method) --out my-model")
     }
     return Headline.Command(
-      why: "Next: try every method", text: "seesaw compare \(quoted(diagnosis.data)) --methods all --prefer robust")
+      why: "Next: try every method", text: "seesaw compare \(diagnosis.data.shellQuoted) --methods all --prefer robust")
   }
 
   // MARK: Words

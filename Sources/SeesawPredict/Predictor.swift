@@ -311,4 +311,3 @@ public final class Predictor: @unchecked Sendable {
       calibration: condition.flatMap { calibration[$0] }, model: digest)
   }
 }
-

@@ -47,7 +47,7 @@ extension ProtocolGuard {
       add(
         .init(
           .identicalWithinSplit, inTest ? .warning : .remark,
-          "\(Self.grouped(extra)) \(extra == 1 ? "sample repeats" : "samples repeat") another of the same split",
+          "\(grouped(extra)) \(extra == 1 ? "sample repeats" : "samples repeat") another of the same split",
           Self.few(within.map { group in group.prefix(3).map(fullPlace).joined(separator: " and ") }),
           remedy: inTest ? "keep one of each: what is there twice counts twice" : nil, count: extra,
           cases: cases(within)))
@@ -86,7 +86,7 @@ extension ProtocolGuard {
     add(
       .init(
         .conflictingLabels, .warning,
-        "\(Self.grouped(count)) samples are the same but for their \(samples.isRegression ? "targets" : "labels")",
+        "\(grouped(count)) samples are the same but for their \(samples.isRegression ? "targets" : "labels")",
         Self.few(examples),
         remedy: "decide on one \(samples.isRegression ? "target" : "label"): no model can get both right", count: count,
         cases: cases(conflicts)))
@@ -137,7 +137,7 @@ extension ProtocolGuard {
           ? "not looked for before a training, since that would take long; 'seesaw check' does"
           : matches.compared == matches.heldOut
             ? "every held-out sample against every one of the splits before it"
-            : "a drawn sample of \(Self.grouped(matches.compared)) of \(Self.grouped(matches.heldOut)) held-out samples, "
+            : "a drawn sample of \(grouped(matches.compared)) of \(grouped(matches.heldOut)) held-out samples, "
               + "each against every one of the splits before it"))
     let isSample = matches.compared < matches.heldOut
     let matched = Set((matches.whole + matches.alone.joined()).map { whole[$0.row] })

@@ -5,7 +5,7 @@ extension ProtocolGuard {
     if samples.rows.contains(where: { $0.group != nil }) {
       let members = Dictionary(
         grouping: samples.rows.indices.filter { samples.rows[$0].group != nil }, by: { samples.rows[$0].group ?? "" })
-      looked.append("groups: \(Self.grouped(members.count)), by the column 'group'")
+      looked.append("groups: \(grouped(members.count)), by the column 'group'")
       tell(members, .groupAcrossSplits, .grave)
       return
     }
@@ -13,7 +13,7 @@ extension ProtocolGuard {
       let stems = IdentifierStems(samples.rows.map { $0.id ?? "" })
     else { return }
     looked.append(
-      "groups: there is no column 'group'; \(Self.grouped(stems.groups.count)) are guessed from ids that begin alike")
+      "groups: there is no column 'group'; \(grouped(stems.groups.count)) are guessed from ids that begin alike")
     tell(stems.groups, .guessedGroupAcrossSplits, .warning)
   }
 
@@ -37,7 +37,7 @@ extension ProtocolGuard {
       .init(
         kind, severity,
         (isGuess ? "a guess from ids that begin alike: " : "")
-          + "\(Self.grouped(across.count)) of \(Self.grouped(members.count)) \(noun) samples in several splits, "
+          + "\(grouped(across.count)) of \(grouped(members.count)) \(noun) samples in several splits, "
           + "\(held(trained)) among them", Self.few(examples),
         remedy: isGuess
           ? "if these belong together (a speaker, a film, a family of products), say so in a column 'group' and split by it"

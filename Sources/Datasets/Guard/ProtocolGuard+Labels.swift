@@ -52,8 +52,8 @@ extension ProtocolGuard {
     add(
       .init(
         .imbalance, .remark,
-        "training has \(Self.grouped(table[0][most])) samples of '\(samples.classes[most])' and "
-          + "\(Self.grouped(table[0][least])) of '\(samples.classes[least])': always guessing the first is right in "
+        "training has \(grouped(table[0][most])) samples of '\(samples.classes[most])' and "
+          + "\(grouped(table[0][least])) of '\(samples.classes[least])': always guessing the first is right in "
           + Self.percent(share),
         remedy: "look at macro-F1 beside accuracy; --set training.class_weights=balanced weighs classes alike",
         count: table[0][least], numbers: ["majority": share]))

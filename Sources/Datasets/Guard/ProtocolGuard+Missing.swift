@@ -22,7 +22,7 @@ extension ProtocolGuard {
       add(
         .init(
           .missingModality, share >= 0.05 ? .warning : .remark,
-          "\(channel.name) is missing in \(Self.grouped(rows.count)) \(rows.count == 1 ? "sample" : "samples") (\(words))",
+          "\(channel.name) is missing in \(grouped(rows.count)) \(rows.count == 1 ? "sample" : "samples") (\(words))",
           Self.few(rows.map(fullPlace)),
           remedy: "a missing ratio set in an experiment comes on top of this", modality: channel.name,
           count: rows.count, cases: cases(rows.map { [$0] }), numbers: ["share": share]))

@@ -72,7 +72,7 @@ extension ProtocolGuard {
     add(
       .init(
         .idInText, share >= 0.05 ? .warning : .remark,
-        "\(Self.grouped(hits.count)) texts contain their sample's id", Self.few(hits.map(fullPlace)),
+        "\(grouped(hits.count)) texts contain their sample's id", Self.few(hits.map(fullPlace)),
         remedy: "take the ids out of the texts: a model can learn them by heart", modality: "text", count: hits.count,
         cases: cases(hits.map { [$0] }), numbers: ["share": share]))
   }

@@ -81,12 +81,8 @@ package struct ProtocolGuard {
   func held(_ indices: some Sequence<Int>) -> String {
     var counts: [Int: Int] = [:]
     for index in indices { counts[samples.rows[index].split, default: 0] += 1 }
-    let parts = counts.sorted { $0.key > $1.key }.map { "\(Self.grouped($0.value)) \(samples.splits[$0.key])" }
+    let parts = counts.sorted { $0.key > $1.key }.map { "\(grouped($0.value)) \(samples.splits[$0.key])" }
     return parts.joined(separator: " and ") + (counts.values.reduce(0, +) == 1 ? " sample" : " samples")
-  }
-
-  static func grouped(_ number: Int) -> String {
-    number.formatted(.number.locale(Locale(identifier: "en_US")))
   }
 
   static func percent(_ share: Double) -> String {
@@ -121,7 +117,7 @@ package struct ProtocolGuard {
         add(
           .init(
             .smallTest, .remark,
-            "the test split has \(Self.grouped(count)) samples: a score near 80 % is uncertain by "
+            "the test split has \(grouped(count)) samples: a score near 80 % is uncertain by "
               + "± \(String(format: "%.1f", 100 * half)) points", count: count, numbers: ["halfWidth": half]))
       }
     } else {

@@ -1,6 +1,9 @@
 import Multimodal
 public import Records
 
+/// A number that depends on how often each sample counts; nil where it is not defined.
+public typealias WeightedMeasure = @Sendable (_ weights: [Double]) -> Double?
+
 /// How far numbers made of scores would move on other test samples and other training seeds.
 ///
 /// Each replicate draws as many samples as there are, with replacement, the same for every measure and seed, so that
@@ -15,19 +18,16 @@ public import Records
 /// recovery: G. Zou, A. Donner, Statistics in Medicine 27, 2008). It keeps its level whether seeds or samples vary more.
 /// Where there is one seed, the interval is of that model, l to u. (B. Efron, R. Tibshirani, An Introduction to the
 /// Bootstrap, 1993.)
-public struct Bootstrap {
-  /// A number that depends on how often each sample counts; nil where it is not defined.
-  public typealias Measure = @Sendable (_ weights: [Double]) -> Double?
-
-  /// By name, a measure for each seed.
-  public private(set) var measures: [String: [Measure]] = [:]
+public struct Bootstrap<Quantity: Hashable & Sendable> {
+  /// A measure for each seed.
+  public private(set) var measures: [Quantity: [WeightedMeasure]] = [:]
   public let samples: Int
 
   public init(samples: Int) { self.samples = samples }
 
-  public mutating func add(_ name: String, _ seeds: [Measure]) {
+  public mutating func add(_ quantity: Quantity, _ seeds: [WeightedMeasure]) {
     precondition(!seeds.isEmpty, "a measure needs a seed")
-    measures[name] = seeds
+    measures[quantity] = seeds
   }
 
   /// Fewer where there is much to compute.
@@ -37,7 +37,7 @@ public struct Bootstrap {
   }
 
   /// Every measure's mean over its seeds, with each sample counting once.
-  public var means: [String: Double] {
+  public var means: [Quantity: Double] {
     let ones = [Double](repeating: 1, count: samples)
     return measures.compactMapValues { mean($0, ones) }
   }
@@ -45,15 +45,15 @@ public struct Bootstrap {
   /// Numbers made of the measures' means, each with its interval.
   ///
   /// - Parameters:
-  ///   - levels: the share of replicates beyond each end, by name; 0.025 where there is none.
+  ///   - levels: the share of replicates beyond each end, by quantity; 0.025 where there is none.
   ///   - derive: called for the means themselves, and for those of each replicate; what it leaves out has no estimate.
   public func estimates(
-    replicates: Int? = nil, seed: UInt64 = 0, levels: [String: Double] = [:],
-    _ derive: ([String: Double]) -> [String: Double]
-  ) -> [String: Estimate] {
+    replicates: Int? = nil, seed: UInt64 = 0, levels: [Quantity: Double] = [:],
+    _ derive: ([Quantity: Double]) -> [Quantity: Double]
+  ) -> [Quantity: Estimate] {
     let values = derive(means)
     let count = replicates ?? usualReplicates
-    var found: [String: [Double]] = [:]
+    var found: [Quantity: [Double]] = [:]
     var numbers = SeededNumbers(seed: seed, stream: "bootstrap")
     for _ in 0..<count {
       let weights = numbers.timesDrawn(samples)
@@ -68,8 +68,8 @@ public struct Bootstrap {
         // A number that most replicates cannot give has no interval.
         guard replicates.count * 2 > count, samples > 1 else { return (name, Estimate(value)) }
         let tail = levels[name] ?? 0.025
-        let low = Self.quantile(replicates, tail)
-        let high = Self.quantile(replicates, 1 - tail)
+        let low = Statistics.quantile(replicates, tail)
+        let high = Statistics.quantile(replicates, 1 - tail)
         let halves = seeds.compactMap { group in
           group.errors[name].map { StudentT(degreesOfFreedom: Double(group.seeds - 1)).quantile(1 - tail) * $0 }
         }
@@ -90,8 +90,8 @@ public struct Bootstrap {
 
   /// By number of seeds, the standard error of each derived number over them: the jackknife's.
   private func jackknife(
-    _ derive: ([String: Double]) -> [String: Double]
-  ) -> [(seeds: Int, errors: [String: Double])] {
+    _ derive: ([Quantity: Double]) -> [Quantity: Double]
+  ) -> [(seeds: Int, errors: [Quantity: Double])] {
     let ones = [Double](repeating: 1, count: samples)
     let known = measures.mapValues { seeds in seeds.map { $0(ones) } }
     func mean(_ values: [Double?]) -> Double? {
@@ -99,7 +99,7 @@ public struct Bootstrap {
       return found.count == values.count ? found.reduce(0, +) / Double(found.count) : nil
     }
     return Set(measures.values.map(\.count)).filter { $0 > 1 }.sorted().map { size in
-      var without: [String: [Double]] = [:]
+      var without: [Quantity: [Double]] = [:]
       for left in 0..<size {
         let means = known.compactMapValues { values in
           mean(values.count == size ? Array(values[..<left] + values[(left + 1)...]) : values)
@@ -115,7 +115,7 @@ public struct Bootstrap {
     }
   }
 
-  private func mean(_ seeds: [Measure], _ weights: [Double]) -> Double? {
+  private func mean(_ seeds: [WeightedMeasure], _ weights: [Double]) -> Double? {
     var sum = 0.0
     for seed in seeds {
       guard let value = seed(weights) else { return nil }
@@ -123,19 +123,11 @@ public struct Bootstrap {
     }
     return sum / Double(seeds.count)
   }
-
-  /// Between the two nearest of sorted values.
-  static func quantile(_ sorted: [Double], _ share: Double) -> Double {
-    let place = share * Double(sorted.count - 1)
-    let low = Int(place.rounded(.down))
-    let high = min(low + 1, sorted.count - 1)
-    return sorted[low] + (place - Double(low)) * (sorted[high] - sorted[low])
-  }
 }
 
 extension Predictions {
   /// The expected calibration error under weights, over bins as ``Reliability`` has them.
-  public func weightedCalibrationError(bins count: Int = 15) -> Bootstrap.Measure {
+  public func weightedCalibrationError(bins count: Int = 15) -> WeightedMeasure {
     let decisions = decisions
     let perSample = max(decisions.count / max(self.count, 1), 1)
     let places = decisions.map { min(max(Int(($0.confidence * Double(count)).rounded(.up)) - 1, 0), count - 1) }
@@ -149,7 +141,7 @@ extension Predictions {
   }
 
   /// Mean confidence less the share that was right, under weights.
-  public var weightedOverconfidence: Bootstrap.Measure {
+  public var weightedOverconfidence: WeightedMeasure {
     let decisions = decisions
     let perSample = max(decisions.count / max(count, 1), 1)
     var gaps = [Double](repeating: 0, count: count)

@@ -8,8 +8,8 @@ extension Bootstrap {
   /// too much.
   ///
   /// - Returns: nil where one of the two was not added, or is not defined on these samples.
-  public func difference(_ name: String, from other: String, replicates: Int? = nil) throws -> Estimate? {
-    guard let second = measures[name], let first = measures[other], first.count == second.count else { return nil }
+  public func difference(_ quantity: Quantity, from other: Quantity, replicates: Int? = nil) throws -> Estimate? {
+    guard let second = measures[quantity], let first = measures[other], first.count == second.count else { return nil }
     let ones = [Double](repeating: 1, count: samples)
     var pairs: [(first: Int, second: Int, difference: Double)] = []
     for seed in first.indices {

@@ -85,7 +85,7 @@ public struct RegretIntervals: Sendable {
         }.max() ?? 0)
     }
     largest.sort()
-    let beyond = erfc(Bootstrap.quantile(largest, 0.975) / 2.0.squareRoot()) / 2
+    let beyond = erfc(Statistics.quantile(largest, 0.975) / 2.0.squareRoot()) / 2
     return min(0.025, max(beyond, 0.025 / Double(parts.count)))
   }
 }

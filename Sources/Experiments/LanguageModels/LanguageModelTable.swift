@@ -91,7 +91,7 @@ struct LanguageModelTable {
   /// Means over samples, each with its interval.
   private func means(_ values: [String: [Double]]) -> [String: Estimate] {
     guard let count = values.values.first?.count, count > 0 else { return [:] }
-    var bootstrap = Bootstrap(samples: count)
+    var bootstrap = Bootstrap<String>(samples: count)
     for (name, own) in values {
       bootstrap.add(
         name,
@@ -170,7 +170,7 @@ struct LanguageModelTable {
     }
     let found = pairs
     guard !found.isEmpty else { return nil }
-    var bootstrap = Bootstrap(samples: table.rows)
+    var bootstrap = Bootstrap<String>(samples: table.rows)
     bootstrap.add(
       "text",
       [

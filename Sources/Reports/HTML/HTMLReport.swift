@@ -142,8 +142,8 @@ public struct HTMLReport {
     if let audit = contents.audit { return Headline(audit, command: contents.command) }
     let run = contents.runs.count == 1 ? contents.runs.first?.folder.relativePath : nil
     return Headline(
-      contents.results, data: contents.runs.first.map { PageText.quoted($0.record.data.path) },
-      run: run.map(PageText.quoted), titles: titles)
+      contents.results, data: contents.runs.first.map { $0.record.data.path.shellQuoted },
+      run: run?.shellQuoted, titles: titles)
   }
 
   /// What of a diagnosis stands on the first screen; the rest stands with the question that it answers.

@@ -90,10 +90,10 @@ extension HTMLReport {
         source != "default" && !["dataset", "seed", "method.name"].contains(path)
       }.keys
       return paths.sorted().compactMap { path in
-        record.configuration[path: path].map { "--set \(PageText.quoted("\(path)=\($0.description)"))" }
+        record.configuration[path: path].map { "--set \("\(path)=\($0.description)".shellQuoted)" }
       }
     }
-    let data = PageText.quoted(first.record.data.path)
+    let data = first.record.data.path.shellQuoted
     let seeds = Set(runs.map(\.seed)).sorted()
     let isPlain =
       rows.count > 1 && Set(names).count == names.count && names == rows.map(\.label)
@@ -115,9 +115,9 @@ extension HTMLReport {
       }
       let words = (["seesaw train \(data) --method \(run.method)"] + settings).joined(separator: " ")
       if own.count == 1, let seed = own.first {
-        return "\(words) --seed \(seed) --out \(PageText.quoted(run.folder.relativePath))"
+        return "\(words) --seed \(seed) --out \(run.folder.relativePath.shellQuoted)"
       }
-      let out = PageText.quoted(run.folder.deletingLastPathComponent().relativePath)
+      let out = run.folder.deletingLastPathComponent().relativePath.shellQuoted
       return
         "for seed in \(own.map { "\($0)" }.joined(separator: " ")); do \(words) --seed $seed --out \(out)/seed-$seed; done"
     }

@@ -186,7 +186,7 @@ struct AuditCommand: ParsableCommand, Exemplified {
       } else if !["--json", "-q", "--quiet", "-v", "--verbose"].contains(word), !word.hasPrefix("--fail-on="),
         !word.hasPrefix("--junit=")
       {
-        words.append(Place.quoted(word))
+        words.append(word.shellQuoted)
       }
     }
     return words.joined(separator: " ")

@@ -194,7 +194,7 @@ enum Place {
     let name = path.trimmingSuffix("/")
     return Diagnosis(
       "'\(path)' holds raw samples, and features are needed",
-      remedy: "encode them first:  seesaw encode \(quoted(name)) --out \(quoted(name + "-features"))",
+      remedy: "encode them first:  seesaw encode \(name.shellQuoted) --out \((name + "-features").shellQuoted)",
       exitStatus: .input)
   }
 
@@ -216,12 +216,6 @@ enum Place {
   static func name(of url: URL) -> String {
     let name = url.standardizedFileURL.lastPathComponent
     return name.isEmpty || name == "/" ? "data" : name
-  }
-
-  /// A path as one would type it at the prompt.
-  static func quoted(_ path: String) -> String {
-    let isPlain = path.allSatisfy { $0.isLetter || $0.isNumber || "/._-+@%,:=~".contains($0) }
-    return isPlain && !path.isEmpty ? path : "'" + path.replacing("'", with: "'\\''") + "'"
   }
 }
 

@@ -94,7 +94,7 @@ struct Train: ParsableCommand, Exemplified {
   static func interrupted(_ folder: String) -> Diagnosis {
     Diagnosis(
       "stopped before the end; a checkpoint is kept", place: folder,
-      remedy: "seesaw train --resume --out \(Place.quoted(folder))  goes on from it", exitStatus: .interrupted)
+      remedy: "seesaw train --resume --out \(folder.shellQuoted)  goes on from it", exitStatus: .interrupted)
   }
 }
 

@@ -35,7 +35,7 @@ struct BootstrapCoverageTests {
       var numbers = SeededNumbers(seed: UInt64(round), stream: "coverage/\(testDescription)")
       // What a sample is like is the same for all seeds, as a hard sample is hard for every model.
       let samples = (0..<2).map { _ in (0..<Self.samples).map { _ in ofSamples * numbers.normal() } }
-      var bootstrap = Bootstrap(samples: Self.samples)
+      var bootstrap = Bootstrap<String>(samples: Self.samples)
       for (place, name) in ["a", "b"].enumerated() {
         bootstrap.add(
           name,

@@ -5,7 +5,7 @@ import Testing
 
 struct BootstrapTests {
   /// The weighted mean of values.
-  private func mean(_ values: [Double]) -> Bootstrap.Measure {
+  private func mean(_ values: [Double]) -> WeightedMeasure {
     { weights in zip(values, weights).reduce(0) { $0 + $1.0 * $1.1 } / weights.reduce(0, +) }
   }
 
@@ -15,7 +15,7 @@ struct BootstrapTests {
     var covered = 0
     for round in 0..<200 {
       let values = (0..<60).map { _ in 2 + numbers.normal() }
-      var bootstrap = Bootstrap(samples: 60)
+      var bootstrap = Bootstrap<String>(samples: 60)
       bootstrap.add("mean", [mean(values)])
       let found = bootstrap.estimates(replicates: 200, seed: UInt64(round)) { $0 }
       let interval = try #require(found["mean"]?.interval95)
@@ -29,7 +29,7 @@ struct BootstrapTests {
   @Test("differences are paired by sample and by seed: what is always better by as much has no spread")
   func paired() throws {
     let seeds = [[0.0, 1, 2, 5], [1, 0, 3, 3], [9, 2, 2, 0]]
-    var bootstrap = Bootstrap(samples: 4)
+    var bootstrap = Bootstrap<String>(samples: 4)
     bootstrap.add("a", seeds.map(mean))
     bootstrap.add("b", seeds.map { mean($0.map { $0 + 0.5 }) })
     let found = bootstrap.estimates(replicates: 100) {
@@ -42,10 +42,10 @@ struct BootstrapTests {
 
   @Test("seeds that differ widen an interval that samples alone would leave narrow")
   func seeds() throws {
-    var one = Bootstrap(samples: 50)
+    var one = Bootstrap<String>(samples: 50)
     one.add("m", [mean([Double](repeating: 1, count: 50))])
     #expect(one.estimates(replicates: 100) { $0 }["m"]?.interval95 == Interval(low: 1, high: 1))
-    var two = Bootstrap(samples: 50)
+    var two = Bootstrap<String>(samples: 50)
     two.add("m", [mean([Double](repeating: 1, count: 50)), mean([Double](repeating: 3, count: 50))])
     let found = try #require(two.estimates(replicates: 200) { $0 }["m"])
     #expect(found.value == 2)
@@ -57,7 +57,7 @@ struct BootstrapTests {
 
   @Test("what cannot be computed has no estimate, and what most replicates cannot give has no interval")
   func undefined() {
-    var bootstrap = Bootstrap(samples: 6)
+    var bootstrap = Bootstrap<String>(samples: 6)
     bootstrap.add("never", [{ _ in nil }])
     bootstrap.add("seldom", [{ weights in weights == [1, 1, 1, 1, 1, 1] ? 4 : nil }])
     let found = bootstrap.estimates(replicates: 50) { $0 }
@@ -67,7 +67,7 @@ struct BootstrapTests {
 
   @Test("one seed of the numbers gives one interval, and a smaller tail a wider one")
   func deterministic() throws {
-    var bootstrap = Bootstrap(samples: 30)
+    var bootstrap = Bootstrap<String>(samples: 30)
     bootstrap.add("m", [mean((0..<30).map(Double.init))])
     let first = bootstrap.estimates(replicates: 300, seed: 1) { $0 }
     #expect(first == bootstrap.estimates(replicates: 300, seed: 1) { $0 })

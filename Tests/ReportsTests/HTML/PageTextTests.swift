@@ -53,12 +53,6 @@ struct PageTextTests {
     #expect(PageText.signed("0.0") == "0.0")
   }
 
-  @Test("a path is quoted for the prompt where it must be")
-  func quoting() {
-    #expect(PageText.quoted("runs/a-b_1") == "runs/a-b_1")
-    #expect(PageText.quoted("my runs/it's; rm") == "'my runs/it'\\''s; rm'")
-  }
-
   @Test("a sentence is set with minus signs that are some, and no number is parted from its per cent sign")
   func typeset() {
     #expect(

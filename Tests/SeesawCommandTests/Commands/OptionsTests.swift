@@ -41,14 +41,6 @@ struct OptionsTests {
     #expect(Self.words { _ = try Listed.array("audio.npy") } == "'audio.npy' is not name=file.npy")
   }
 
-  @Test("paths are quoted where the shell would take them apart")
-  func quoting() {
-    #expect(Place.quoted("runs/a-b_1.0") == "runs/a-b_1.0")
-    #expect(Place.quoted("my data") == "'my data'")
-    #expect(Place.quoted("it's") == "'it'\\''s'")
-    #expect(Place.quoted("") == "''")
-  }
-
   @Test("raw samples are sent to encode, a feature set is taken")
   func raw() throws {
     try withTemporaryFolder { folder in

@@ -28,31 +28,51 @@ struct CandidateTrial {
 
   private var modalities: [Modality] { self.set.modalities }
 
+  /// A test score of a candidate, by its number.
+  private struct Quantity: Hashable {
+    enum Kind: Hashable {
+      /// Under a condition.
+      case score(String)
+      /// Averaged over each modality missing, over each absent, and over both.
+      case missing, absent, without
+    }
+    let candidate: Int
+    let kind: Kind
+
+    init(_ candidate: Int, _ kind: Kind) {
+      self.candidate = candidate
+      self.kind = kind
+    }
+  }
+
   func answer(seeds: Int, heldOut: Double?) throws -> ModelDiagnosis.Trial? {
     guard let first = candidates.first else { return nil }
-    var bootstrap = Bootstrap(samples: set.test?.count ?? 0)
-    for candidate in candidates {
-      for (kind, measures) in try measures(candidate) { bootstrap.add("\(kind):\(candidate.name)", measures) }
+    var bootstrap = Bootstrap<Quantity>(samples: set.test?.count ?? 0)
+    for (number, candidate) in candidates.enumerated() {
+      for (kind, measures) in try measures(candidate) { bootstrap.add(Quantity(number, kind), measures) }
     }
-    var estimates: [String: Estimate] = [:]
-    for candidate in candidates.dropFirst() {
-      for kind in ["full", "missing", "absent", "without"] {
-        estimates["\(kind):\(candidate.name)"] = try bootstrap.difference(
-          "\(kind):\(candidate.name)", from: "\(kind):\(first.name)", replicates: replicates)
+    let means = bootstrap.means
+    let tried = try candidates.enumerated().map { number, candidate in
+      func gain(_ kind: Quantity.Kind) throws -> Estimate {
+        if number == 0 { return Estimate(0) }
+        let gain = try bootstrap.difference(Quantity(number, kind), from: Quantity(0, kind), replicates: replicates)
+        guard let gain else {
+          throw Diagnosis(
+            "the test split does not define how much better '\(candidate.name)' is than '\(first.name)'",
+            remedy: "add test samples; every class is needed among them", exitStatus: .input)
+        }
+        return gain
       }
-    }
-    let tried = try candidates.map { candidate in
-      func estimate(_ kind: String) -> Estimate { estimates["\(kind):\(candidate.name)"] ?? Estimate(0) }
-      let scores = bootstrap.means.filter { $0.key.hasSuffix(":\(candidate.name)") && $0.key.hasPrefix("score ") }
+      var scores: [String: Double] = [:]
+      for (quantity, mean) in means where quantity.candidate == number {
+        if case .score(let condition) = quantity.kind { scores[condition] = mean }
+      }
       return ModelDiagnosis.Tried(
         name: candidate.name, settings: candidate.settings,
         validationFull: try mean(candidate.trials.map { try $0.validationScore(without: []) }),
-        validationMissing: try validation(candidate, told: false), full: estimate("full"),
-        missing: estimate("missing"), validationAbsent: try validation(candidate, told: true),
-        absent: estimate("absent"), without: estimate("without"),
-        scores: Dictionary(
-          scores.map { (String($0.key.dropFirst("score ".count).dropLast(candidate.name.count + 1)), $0.value) },
-          uniquingKeysWith: { first, _ in first }))
+        validationMissing: try validation(candidate, told: false), full: try gain(.score(Condition.full)),
+        missing: try gain(.missing), validationAbsent: try validation(candidate, told: true),
+        absent: try gain(.absent), without: try gain(.without), scores: scores)
     }
     // Of those that lose little with everything there, the best with a modality missing or absent.
     let best = tried.dropFirst().filter {
@@ -79,11 +99,11 @@ struct CandidateTrial {
 
   private func mean(_ values: [Double]) throws -> Double { Statistics.mean(values) ?? .nan }
 
-  /// Test scores by kind, a measure a seed, and by condition as `score <condition>`.
-  private func measures(_ candidate: Candidate) throws -> [(String, [Bootstrap.Measure])] {
+  /// Test scores, a measure for each seed.
+  private func measures(_ candidate: Candidate) throws -> [(Quantity.Kind, [WeightedMeasure])] {
     let full = try candidate.trials.map { try $0.measure(under: Condition.full) }
-    var found = [("full", full), ("score \(Condition.full)", full)]
-    var parts: [String: [[Bootstrap.Measure]]] = [:]
+    var found: [(Quantity.Kind, [WeightedMeasure])] = [(.score(Condition.full), full)]
+    var parts: [String: [[WeightedMeasure]]] = [:]
     for kind in [Condition.missing, Condition.absent] {
       parts[kind] = try modalities.enumerated().map { place, modality in
         let isBundle = candidate.alone != nil && kind == Condition.absent
@@ -94,12 +114,12 @@ struct CandidateTrial {
         }
       }
       for (modality, measures) in zip(modalities, parts[kind] ?? []) {
-        found.append(("score \(modality.name)-\(kind)", measures))
+        found.append((.score("\(modality.name)-\(kind)"), measures))
       }
     }
     let missing = parts[Condition.missing] ?? []
     let absent = parts[Condition.absent] ?? []
-    for (kind, measures) in [("missing", missing), ("absent", absent), ("without", missing + absent)] {
+    for (kind, measures) in [(Quantity.Kind.missing, missing), (.absent, absent), (.without, missing + absent)] {
       found.append(
         (
           kind,

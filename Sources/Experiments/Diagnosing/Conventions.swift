@@ -7,9 +7,9 @@ import Torch
 /// What a diagnosis would say with something else in place of a missing input.
 struct Conventions {
   private let trials: [ModelTrial]
-  private let game: Game
+  private let game: CoalitionGame
 
-  init(_ trials: [ModelTrial], _ game: Game) {
+  init(_ trials: [ModelTrial], _ game: CoalitionGame) {
     self.trials = trials
     self.game = game
   }

@@ -1,0 +1,62 @@
+import Balancing
+import Datasets
+import Foundation
+import Multimodal
+import Records
+
+extension DiagnosisWork {
+  func tryMethods(_ method: String, _ alone: [[ModelTrial]]) throws -> ModelDiagnosis.Trial? {
+    var data = data
+    let hasValidation = set.validation != nil
+    if !hasValidation { data = try HeldOutData.make(of: data, in: request.out.appending(path: "held-out")) }
+    let folder = hasValidation ? "runs" : "held-out-runs"
+    let baseline = baselineRow(method)
+    let wanted = try (request.methods.isEmpty ? Experiment.usuallyTried : request.methods)
+      .map { try MethodRegistry.entry($0).card.name }.filter { $0 != baseline.label }
+    let rows = wanted.compactMap { row(for: $0, data) }
+    guard !rows.isEmpty else { return nil }
+    events(
+      .phase(
+        "Trying",
+        "\(rows.map(\.label).joined(separator: ", ")), \(seeds == 1 ? "one seed" : "\(seeds) seeds each"); "
+          + (hasValidation ? "the validation split chooses" : "a held-out part of the training split chooses")))
+    let trained = try train([baseline] + rows, on: data, in: folder, mayDiverge: true)
+    guard let own = trained[baseline.label], own.count == seeds else { return nil }
+    let complete = rows.filter { trained[$0.label]?.count == seeds }
+    for row in rows where !complete.contains(row) {
+      events(.note("'\(row.label)' diverged and is left out"))
+    }
+    var candidates = try ([baseline] + complete).map { row in
+      Candidate(
+        name: row.label, settings: row.settings,
+        trials: try (trained[row.label] ?? []).map { summary in
+          try checkStop()
+          return try Experiment.finishedTrial(summary.folder, data: data, events: quiet)
+        })
+    }
+    // A model of each other modality alone is there already, and answers where one is known to be absent.
+    if hasValidation, names.count == 2, alone.allSatisfy({ $0.count == seeds }) {
+      candidates.append(
+        Candidate(name: ModelDiagnosis.Tried.bundle, trials: candidates[0].trials, alone: alone.reversed()))
+    }
+    return try CandidateTrial(candidates, data.set, replicates: request.replicates)
+      .answer(seeds: seeds, heldOut: hasValidation ? nil : HeldOutData.share)
+  }
+
+  /// A method as a row, where it can work on this data with these settings.
+  func row(for method: String, _ data: LoadedData) -> ComparisonRow? {
+    do {
+      let entry = try MethodRegistry.entry(method)
+      let row = ComparisonRow(
+        label: method, method: method,
+        settings: request.settings + (entry.defaults[path: "modulate"] == nil ? [] : ["method.modulate=step"]))
+      var compare = CompareRequest(data: data.set.folder, rows: [row], seeds: 1, out: request.out)
+      compare.files = files
+      for plan in try Experiment.plans(of: compare) { _ = try RunBuilder(plan.configuration, data) }
+      return row
+    } catch {
+      events(.note("'\(method)' is not tried: \(Diagnosis(describing: error).what)"))
+      return nil
+    }
+  }
+}
