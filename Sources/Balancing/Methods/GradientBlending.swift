@@ -1,5 +1,5 @@
 public import Multimodal
-public import Records
+import Records
 public import Torch
 import TorchNN
 
@@ -19,57 +19,8 @@ import TorchNN
 public struct GradientBlending: ObjectiveMethod, PreparesBeforeTraining, ActsBetweenEpochs, Checkpointed,
   TrainsUnimodalClassifiers
 {
-  public struct Configuration: Settings {
-    public var mode = Mode.offline
-    public var interval = 0.25
-    public init() {}
-  }
-  public enum Mode: String, Choice { case offline, online }
-
-  public static let card = MethodCard(
-    name: "g-blending", title: "Gradient-Blending",
-    citation: Citation(
-      authors: ["Weiyao Wang", "Du Tran", "Matt Feiszli"],
-      title: "What Makes Training Multi-Modal Classification Networks Hard?", venue: "CVPR", year: 2020,
-      url: "https://arxiv.org/abs/1905.12681"),
-    stage: .objective,
-    summary: "Tries each loss on a copy of the model and weighs it by what generalizes over what overfits.",
-    needs: ["unimodal classifiers", "a validation split", "two more trainings for the trials"],
-    departures: [
-      "How often the online weights are found anew is a fraction of training, not a number of epochs.",
-      "A loss that got worse has weight 0; should all have, all weigh the same.",
-      "Class weights, which the authors do not have, weigh the losses of the trials and of both splits too.",
-    ],
-    settings: settings([
-      SettingNote(
-        "mode", "One trial before training, or one every interval from the weights as they are", allowed: Mode.allowed),
-      SettingNote("interval", "Of the online trials, a fraction of training", range: .fraction),
-    ]))
-
-  public static var requirements: MethodRequirements { MethodRequirements(validation: true) }
-
   private let configuration: Configuration
-  private var weights: Losses?
-
-  /// A number for each loss.
-  struct Losses: Codable, Equatable {
-    var fused = 0.0
-    var unimodal: [String: Double] = [:]
-
-    /// The fused one first, then the others by name.
-    var inOrder: [Double] { [fused] + unimodal.keys.sorted().compactMap { unimodal[$0] } }
-
-    init(fused: Double, unimodal: [String: Double]) {
-      self.fused = fused
-      self.unimodal = unimodal
-    }
-
-    /// Back from `inOrder`.
-    init(_ values: [Double], names: some Sequence<String>) {
-      self.init(
-        fused: values[0], unimodal: Dictionary(uniqueKeysWithValues: zip(names.sorted(), values.dropFirst())))
-    }
-  }
+  private var weights: LossValues?
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
@@ -112,7 +63,7 @@ public struct GradientBlending: ObjectiveMethod, PreparesBeforeTraining, ActsBet
   // MARK: Trials
 
   /// The weights that trials of some epochs lead to.
-  private func blend(_ lab: Lab, epochs: Int) throws -> Losses {
+  private func blend(_ lab: Lab, epochs: Int) throws -> LossValues {
     let alone = try lab.fork()
     let (before, trainedBefore) = try measure(alone, lab)
     try train(alone, lab, epochs) { outputs, batch in
@@ -129,7 +80,7 @@ public struct GradientBlending: ObjectiveMethod, PreparesBeforeTraining, ActsBet
       zip(after.inOrder, trainedAfter.inOrder).map { $0 - $1 },
       zip(before.inOrder, trainedBefore.inOrder).map { $0 - $1 }
     ).map { $0 - $1 }
-    return Losses(Self.weights(gains: gains, overfits: overfits), names: before.unimodal.keys)
+    return LossValues(Self.weights(gains: gains, overfits: overfits), names: before.unimodal.keys)
   }
 
   /// w, from G and ΔO.
@@ -143,35 +94,18 @@ public struct GradientBlending: ObjectiveMethod, PreparesBeforeTraining, ActsBet
     _ session: TrainingSession, _ lab: Lab, _ epochs: Int, _ loss: (Outputs, Batch) throws -> Tensor
   ) throws {
     let first = session.clock.epoch
-    for epoch in first..<(first + epochs) {
-      session.clock.epoch = epoch
-      try lab.forEachBatch(of: lab.training, lab.shuffled(epoch)) { batch in
-        try session.update(along: session.gradients(of: loss(session.forward(batch), batch)))
-        session.clock.step += 1
-      }
+    try lab.train(session, epochs: first..<(first + epochs)) { batch in
+      try session.update(along: session.gradients(of: loss(session.forward(batch), batch)))
     }
   }
 
   /// The mean losses over the validation and the training samples.
-  private func measure(_ session: TrainingSession, _ lab: Lab) throws -> (validation: Losses, training: Losses) {
-    func mean(_ source: any BatchSource) throws -> Losses {
-      var sums = Losses(fused: 0, unimodal: [:])
-      var total = 0.0
-      try withoutGradients {
-        try lab.forEachBatch(of: source) { batch in
-          // A batch of rare classes is heavier than one of common ones.
-          let share = try session.weight(of: batch)
-          total += share
-          let outputs = try session.forward(batch)
-          sums.fused += try share * session.loss(outputs.logits, batch).scalar()
-          for (modality, logits) in try outputs.unimodal() {
-            sums.unimodal[modality.name, default: 0] += try share * session.loss(logits, batch).scalar()
-          }
-        }
-      }
-      return Losses(fused: sums.fused / total, unimodal: sums.unimodal.mapValues { $0 / total })
-    }
-    return (try mean(lab.validation ?? lab.training), try mean(lab.training))
+  private func measure(
+    _ session: TrainingSession, _ lab: Lab
+  ) throws -> (validation: LossValues, training: LossValues) {
+    (
+      try .means(session, lab, over: lab.validation ?? lab.training), try .means(session, lab, over: lab.training)
+    )
   }
 
   // MARK: State
@@ -181,6 +115,6 @@ public struct GradientBlending: ObjectiveMethod, PreparesBeforeTraining, ActsBet
   }
 
   public mutating func restore(_ state: MethodState) throws {
-    weights = state.numbers.leafPaths.isEmpty ? nil : try state.numbers.decode(Losses.self)
+    weights = state.numbers.leafPaths.isEmpty ? nil : try state.numbers.decode(LossValues.self)
   }
 }

@@ -1,6 +1,5 @@
-import Foundation
 public import Multimodal
-public import Records
+import Records
 public import Torch
 public import TorchNN
 
@@ -18,45 +17,12 @@ public import TorchNN
 ///
 /// Each branch keeps the running mean of its own gates; the authors' code fills the second one's from the first.
 public struct Greedy: BalancingMethod, PredictsItsOwnWay, AddsParameters, Checkpointed, TrainsUnimodalClassifiers {
-  public struct Configuration: Settings {
-    public var policy = Policy.guided
-    public var tolerance = 0.01
-    public var steps = 5
-    public var warmup = 0.1
-    public init() {}
-  }
-  public enum Policy: String, Choice {
-    case guided
-    /// Each step by lot: nobody's gates, the one's, or the other's.
-    case random
-  }
-
-  public static let card = MethodCard(
-    name: "greedy", title: "Balanced multi-modal learning (Greedy)",
-    citation: Citation(
-      authors: ["Nan Wu", "Stanisław Jastrzębski", "Kyunghyun Cho", "Krzysztof J. Geras"],
-      title: "Characterizing and Overcoming the Greedy Nature of Learning in Multi-Modal Deep Neural Networks",
-      venue: "ICML", year: 2022, url: "https://arxiv.org/abs/2202.05306"),
-    stage: .feedForward,
-    summary: "Lets two branches gate each other, and holds the gates of the one that learns too fast from the other.",
-    needs: ["unimodal classifiers", "gates between the two embeddings"], modalities: .two,
-    departures: [
-      "The gates are on the embeddings, one vector each, not on several layers of convolutional encoders.",
-      "The plain steps at the start are a fraction of training, not two epochs.",
-    ],
-    settings: settings([
-      SettingNote("policy", "Hold the faster branch's gates, or those that the lot falls on", allowed: Policy.allowed),
-      SettingNote("tolerance", "How far the learning speeds may be apart", range: .nonNegative),
-      SettingNote("steps", "For how many steps gates are held", range: .atLeast(1)),
-      SettingNote("warmup", "The fraction of training before that", range: .fraction),
-    ]))
-
   private let configuration: Configuration
-  private var memory = Memory()
+  var memory = Memory()
   /// The mean of each branch's gates over the steps that were not curated, [H].
-  private var meanGates: [String: Tensor] = [:]
+  var meanGates: [String: Tensor] = [:]
 
-  private struct Memory: Codable {
+  struct Memory: Codable {
     var steps = 0
     var main: [String: Double] = [:]
     var bypass: [String: Double] = [:]
@@ -132,41 +98,6 @@ public struct Greedy: BalancingMethod, PredictsItsOwnWay, AddsParameters, Checkp
   /// zₘ, [B, C].
   private static func branches(_ outputs: Outputs, gates: PerModality<Tensor>) throws -> PerModality<Tensor> {
     try outputs.features.map { try outputs.model.heads[$0]($1 * gates[$0]) }
-  }
-
-  // MARK: Learning speeds
-
-  private mutating func remember(
-    _ gates: PerModality<Tensor>, _ direction: Gradients, _ model: MultimodalModel
-  ) throws {
-    memory.steps += 1
-    let shared = model.store.indices(within: "method.squeeze") + model.store.indices(within: "method.squeeze_bias")
-    for (modality, gate) in gates {
-      let name = modality.name
-      let mean = try gate.detached().mean(0)
-      let old = meanGates[name] ?? mean
-      meanGates[name] = try old + (mean - old) / Double(memory.steps)
-      let main = model.branch(modality) + model.store.indices(within: modality.head)
-      let bypass = model.store.indices(within: ParameterPath(["method", "gate", name])) + shared
-      memory.main[name, default: 0] += try Self.relativeEnergy(direction, main, model.store)
-      memory.bypass[name, default: 0] += try Self.relativeEnergy(direction, bypass, model.store)
-    }
-  }
-
-  /// μ: ‖∇‖² / ‖θ‖² over some parameters.
-  static func relativeEnergy(_ direction: Gradients, _ indices: [Int], _ store: ParameterStore) throws -> Double {
-    let squares = try indices.map { index in
-      let weights = try store.parameters[index].tensor.detached().flattened()
-      return try weights.dot(weights)
-    }
-    let size = squares.isEmpty ? 0 : try Tensor.stack(squares).sum().scalar()
-    return size > 0 ? try direction.dot(direction, within: indices) / size : 0
-  }
-
-  /// BDR; nil where nothing has moved yet.
-  static func speed(main: Double?, bypass: Double?) -> Double? {
-    guard let main, let bypass, main > 0, bypass > 0 else { return nil }
-    return log10(bypass / main)
   }
 
   // MARK: Who is held

@@ -1,6 +1,6 @@
 import Foundation
 public import Multimodal
-public import Records
+import Records
 public import Torch
 import TorchNN
 
@@ -25,60 +25,9 @@ import TorchNN
 /// samples. The authors' code takes for h the mean of (∂²L/∂θ²) ∇ loss over the first tensor of parameters alone, on
 /// half a held-out batch (`learning.slope: code`), and `js_code`, where the paper has the contrastive loss.
 public struct LFM: ObjectiveMethod, ActsBetweenEpochs, AnswersAbsence, Checkpointed, TrainsUnimodalClassifiers {
-  public struct Configuration: Settings {
-    public var align = Alignment.contrastive
-    public var temperature = 0.07
-    public var schedule = Balance.polynomial
-    public var constant = 0.5
-    public var learning = Learning()
-    public init() {}
-  }
-  public enum Alignment: String, Choice {
-    case contrastive, js
-    case jsCode = "js_code"
-  }
-  public enum Balance: String, Choice { case polynomial, learned, constant }
-  public struct Learning: Settings {
-    public var rate = 0.1
-    public var samples = 16
-    public var slope = Slope.held
-    public init() {}
-  }
-  public enum Slope: String, Choice { case held, code }
-
-  public static let card = MethodCard(
-    name: "lfm", title: "LFM",
-    citation: Citation(
-      authors: ["Yang Yang", "Fengqiang Wan", "Qing-Yuan Jiang", "Yi Xu"],
-      title: "Facilitating Multimodal Classification via Dynamically Learning Modality Gap", venue: "NeurIPS",
-      year: 2024),
-    stage: .objective,
-    summary: "Lets the modalities learn to agree first and to classify later; predicts with the mean of their logits.",
-    needs: ["unimodal classifiers", "embeddings of one width, for the contrastive loss"], modalities: .several,
-    departures: [
-      "The authors' fit of the balance over 200 epochs is stretched over whatever training there is.",
-      "The learned balance follows the slope of the held-out loss; the authors' shortcut is `learning.slope: code`.",
-      "The temperature of the contrastive loss is not known to us.",
-    ],
-    settings: settings([
-      SettingNote(
-        "align", "The paper's contrastive loss, the Jensen–Shannon divergence, or the authors' code's",
-        allowed: Alignment.allowed),
-      SettingNote("temperature", "τ, of the contrastive loss", range: .positive),
-      SettingNote("schedule", "How the balance moves; learned needs a validation split", allowed: Balance.allowed),
-      SettingNote("constant", "k of the constant schedule", range: .fraction),
-      SettingNote("learning.rate", "ρ, of the learned schedule", range: .nonNegative),
-      SettingNote("learning.samples", "How many samples each gradient of the learned schedule has", range: .atLeast(2)),
-      SettingNote(
-        "learning.slope", "The held-out loss's slope, or the authors' code's shortcut", allowed: Slope.allowed),
-    ]))
-
-  public static let requirements = MethodRequirements(
-    needsClasses: "its balance of fitting and alignment was fitted to the losses of classifiers")
-
-  private let configuration: Configuration
+  let configuration: Configuration
   /// 1 − k of the learned schedule.
-  private var agreement = 0.95
+  private(set) var agreement = 0.95
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
@@ -122,7 +71,8 @@ public struct LFM: ObjectiveMethod, ActsBetweenEpochs, AnswersAbsence, Checkpoin
 
   // MARK: The loss
 
-  private func parts(
+  /// The loss of the mean logits, A, and the unimodal logits.
+  func parts(
     _ outputs: Outputs, _ batch: Batch, _ session: TrainingSession
   ) throws -> (target: Tensor, gap: Tensor, unimodal: PerModality<Tensor>) {
     let unimodal = try outputs.unimodal()
@@ -163,57 +113,6 @@ public struct LFM: ObjectiveMethod, ActsBetweenEpochs, AnswersAbsence, Checkpoin
     guard swapped else { return try Divergence.jensenShannon(logA, logB) }
     let logM = try ((logA.exp() + logB.exp()) * 0.5).log()
     return try (Divergence.kullbackLeibler(logM, logA) + Divergence.kullbackLeibler(logM, logB)) * 0.5
-  }
-
-  // MARK: The balance
-
-  /// k.
-  func balance(_ clock: TrainingClock) -> Double {
-    switch configuration.schedule {
-    case .polynomial: Self.polynomial(200 * clock.epochProgress)
-    case .learned: 1 - agreement
-    case .constant: configuration.constant
-    }
-  }
-
-  /// The authors' fit for an epoch of 200, held within 0 and 1.
-  static func polynomial(_ epoch: Double) -> Double {
-    let coefficients = [
-      0.204623704, 3.35472727e-3, 1.22989557e-4, -2.92947416e-6, 2.23835486e-8, -5.39717505e-11,
-    ]
-    return min(max(coefficients.reversed().reduce(0) { $0 * epoch + $1 }, 0), 1)
-  }
-
-  private func batch(of source: any BatchSource, _ stream: String, _ lab: Lab) throws -> Batch {
-    var numbers = SeededNumbers(seed: lab.random.seed, stream: "lfm/\(stream)")
-    let samples = numbers.sample(min(configuration.learning.samples, source.count), of: source.count)
-    return try source.batch(samples.map { SamplingPlan.Visit($0) }[...])
-  }
-
-  private func heldOutSlope(_ heldOut: Batch, _ training: Batch, _ session: TrainingSession) throws -> Double {
-    let aim = try session.gradients(of: parts(session.forward(heldOut), heldOut, session).target)
-    let (target, gap, _) = try parts(session.forward(training), training, session)
-    let classification = try session.gradients(of: target, keepingGraph: true)
-    return try -(aim.dot(session.gradients(of: gap)) - aim.dot(classification))
-  }
-
-  private func codeSlope(_ heldOut: Batch, _ session: TrainingSession) throws -> Double {
-    let half = (heldOut.count + 1) / 2
-    func first(_ tensor: Tensor) throws(TorchError) -> Tensor { try tensor.narrowed(0, from: 0, length: half) }
-    let batch = Batch(
-      samples: Array(heldOut.samples.prefix(half)), inputs: try heldOut.inputs.map { try first($1) },
-      labels: try first(heldOut.labels))
-    let variables = session.model.store.trainable.map { session.model.store.parameters[$0].tensor }
-    // Through the whole graph, which is differentiated twice.
-    let (target, gap, _) = try parts(session.model(batch.inputs), batch, session)
-    let slopes = try gradients(
-      of: (target * (1 - agreement) + gap * agreement) * 2, withRespectTo: variables, creatingGraph: true)
-    let directions = try gradients(of: target, withRespectTo: variables, keepingGraph: true)
-    let products = try zip(slopes, directions).compactMap { slope, direction in
-      if let slope, let direction { try (slope * direction.detached()).sum() } else { nil as Tensor? }
-    }
-    let found = try gradients(of: Tensor.total(products), withRespectTo: Array(variables.prefix(1)))
-    return try found.first?.map { try $0.mean().scalar() } ?? 0
   }
 
   // MARK: State

@@ -1,5 +1,5 @@
 public import Multimodal
-public import Records
+import Records
 public import Torch
 import TorchNN
 
@@ -16,44 +16,6 @@ import TorchNN
 /// all others are 1, and all are 1 again when an epoch begins. In the first ``Configuration/warmup`` of the epochs
 /// L = Σₘ loss(zₘ, y). With several labels, loss is the mean over labels and p(y) that of the labels' probabilities.
 public struct MIDAS: ObjectiveMethod, ActsBetweenEpochs, Checkpointed, TrainsUnimodalClassifiers {
-  public struct Configuration: Settings {
-    public var weight = 1.0
-    public var rate = 0.05
-    public var warmup = 0.1
-    public var shuffle = RowShuffle.random
-    public init() {}
-  }
-
-  public static let card = MethodCard(
-    name: "midas", title: "MIDAS",
-    citation: Citation(
-      authors: ["Seong-Hyeon Hwang", "Soyoung Choi", "Steven Euijong Whang"],
-      title: "MIDAS: Misalignment-based Data Augmentation Strategy for Imbalanced Multimodal Learning",
-      venue: "NeurIPS",
-      year: 2025, url: "https://arxiv.org/abs/2509.25831"),
-    stage: .dataInput,
-    summary: "Mixes modalities of samples of different classes and trains on both labels, the weak modality's and hard "
-      + "mixtures the more.",
-    needs: ["unimodal classifiers", "samples of two classes in a batch"], modalities: .several,
-    departures: [
-      "The authors' code could not be read: the paper is followed, and no difference between the two is known.",
-      "The paper's text does not say how long the warm-up is: a tenth of the epochs, at least one and never all.",
-      "The similarity is that of the features that are replaced in sample i, averaged where there are several.",
-      "For more than two modalities, each of the M samples gives each modality once, in the order of the names; rows whose "
-        + "samples are all of one class are left out.",
-      "With several labels, which the paper does not have, each modality's part of the target is its sample's labels.",
-    ],
-    settings: settings([
-      SettingNote("weight", "λ, of the loss on mixed rows", range: .nonNegative),
-      SettingNote("rate", "η, by which the weak modality's weight moves at a step", range: .nonNegative),
-      SettingNote(
-        "warmup", "The share of epochs, rounded up, that train the unimodal classifiers alone", range: .fraction),
-      RowShuffle.note,
-    ]))
-
-  public static let requirements = MethodRequirements(
-    needsClasses: "it labels mixed samples by the modalities' probabilities of their classes")
-
   private let configuration: Configuration
   /// αₘ by name, where it is not 1.
   private var weights: [String: Double] = [:]

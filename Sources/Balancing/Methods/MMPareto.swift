@@ -68,16 +68,16 @@ public struct MMPareto: BalancingMethod, TrainsUnimodalClassifiers {
   func combined(
     _ target: Gradients, _ unimodal: Gradients, _ model: MultimodalModel, _ report: inout StepReport
   ) throws -> Gradients {
+    let pair = GradientPair(target, unimodal)
     var update = try target + unimodal
     var conflicts = 0.0
     for modality in model.modalities {
       let branch = model.branch(modality)
-      let gg = try target.dot(target, within: branch)
-      let gu = try target.dot(unimodal, within: branch)
-      let uu = try unimodal.dot(unimodal, within: branch)
+      let products = try pair.products([branch])
+      let (gg, gu, uu) = (products[0][0], products[0][1], products[1][1])
       let weight = gu < 0 ? MinimumNorm.weight(gg, gu, uu) : 0.5
       if gu < 0 { conflicts += 1 }
-      update = try combined(target, unimodal, weight, branch, sum: update)
+      update = try combined(pair, weight, branch, sum: update)
       report.scalars["weight.\(modality.name)"] = weight
       report.scalars["cosine.\(modality.name)"] = gg > 0 && uu > 0 ? gu / (gg.squareRoot() * uu.squareRoot()) : 0
     }
@@ -87,12 +87,12 @@ public struct MMPareto: BalancingMethod, TrainsUnimodalClassifiers {
 
   /// `sum`, g + u, with γ · max(κ, 1) · h in its place on a branch.
   private func combined(
-    _ target: Gradients, _ unimodal: Gradients, _ weight: Double, _ branch: [Int], sum: Gradients
+    _ pair: GradientPair, _ weight: Double, _ branch: [Int], sum: Gradients
   ) throws -> Gradients {
-    let both = branch.filter(target.presentIndices.contains).filter(unimodal.presentIndices.contains)
+    let both = pair.shared(branch)
     // With equal weights h is the sum itself.
     guard weight != 0.5 else { return try sum.scaled(by: configuration.gamma, within: both) }
-    let mix = try target.within(both).scaled(by: 2 * weight).adding(unimodal, scale: 2 - 2 * weight, within: both)
+    let mix = try pair.mixed(2 * weight, 2 - 2 * weight, within: both)
     var result = sum
     for group in configuration.magnitude == .branch ? [both] : both.map({ [$0] }) {
       let (long, short) = (try sum.norm(within: group), try mix.norm(within: group))

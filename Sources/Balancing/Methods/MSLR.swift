@@ -1,6 +1,6 @@
 import Foundation
 public import Multimodal
-public import Records
+import Records
 import Torch
 import TorchNN
 
@@ -19,71 +19,7 @@ import TorchNN
 /// The rates act on the optimizer's steps: as factors on gradients they would do nothing under Adam. The formula of
 /// `smooth` is ours; `from_init` and `cumulative` are two public readings of `dynamic`.
 public struct MSLR: BalancingMethod, PreparesBeforeTraining, ActsBetweenEpochs, Checkpointed {
-  public struct Configuration: Settings {
-    public var strategy = Strategy.keep
-    public var rates = ""
-    public var search = Search()
-    public var smooth = Smooth()
-    public var dynamic = Dynamic()
-    public init() {}
-
-    public struct Search: Settings {
-      /// The r of η · r^n.
-      public var ratio = 2.0
-      /// The n of η · r^n.
-      public var reach = 2
-      public var epochs = 3
-      public init() {}
-    }
-    public struct Smooth: Settings {
-      public var strength = 0.5
-      public init() {}
-    }
-    public struct Dynamic: Settings {
-      public var form = DynamicForm.fromInit
-      public var window = 5
-      public init() {}
-    }
-  }
-  public enum Strategy: String, Choice { case keep, smooth, dynamic }
-  public enum DynamicForm: String, Choice {
-    case fromInit = "from_init"
-    case cumulative
-  }
-
-  public static let card = MethodCard(
-    name: "mslr", title: "MSLR",
-    citation: Citation(
-      authors: ["Yiqun Yao", "Rada Mihalcea"],
-      title: "Modality-specific Learning Rates for Effective Multimodal Additive Late-fusion", venue: "Findings of ACL",
-      year: 2022, url: "https://aclanthology.org/2022.findings-acl.143"),
-    stage: .optimization,
-    summary: "Trains the branch of each modality at the learning rate that suits it best alone.",
-    needs: ["a validation split, unless `rates` are given and kept", "a few epochs of unimodal training beforehand"],
-    modalities: .several,
-    departures: [
-      "The paper's formula for Smooth is not known to us: rates move towards their geometric mean.",
-      "The paper has classes: of a regression the search compares squared errors, and there is no `dynamic` strategy.",
-      "The paper searches each modality's rate by full unimodal training: here by `search.epochs` epochs for each rate.",
-    ],
-    settings: settings([
-      SettingNote("strategy", "What happens to the rates during training", allowed: Strategy.allowed),
-      SettingNote(
-        "rates", "Factors on the learning rate by name, such as image=1.4,text=0.7; empty searches for them"),
-      SettingNote(
-        "search.ratio", "Between one rate that is tried and the next",
-        range: SettingRange(minimum: 1, aboveMinimum: true)),
-      SettingNote("search.reach", "How many rates are tried above and below", range: .nonNegative),
-      SettingNote("search.epochs", "For how long each rate is tried", range: .atLeast(1)),
-      SettingNote("smooth.strength", "How far the rates move towards their mean", range: .fraction),
-      SettingNote(
-        "dynamic.form", "Follow the first rates, or the last", allowed: DynamicForm.allowed),
-      SettingNote("dynamic.window", "How many epochs an accuracy is compared with", range: .atLeast(1)),
-    ]))
-
-  public static let requirements = MethodRequirements(trainedEncoders: true, validationByDefault: true)
-
-  private let configuration: Configuration
+  let configuration: Configuration
   private var memory = Memory()
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
@@ -108,7 +44,7 @@ public struct MSLR: BalancingMethod, PreparesBeforeTraining, ActsBetweenEpochs, 
 
   public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
     guard configuration.strategy == .dynamic, epoch > 0 else { return }
-    let accuracies = try Self.accuracies(lab.session, lab, validation(lab)) { outputs, batch in
+    let accuracies = try ModalityScores.accuracies(lab.session, lab, validation(lab)) { outputs, batch in
       try ModalityScores.logits(outputs, batch, lab.session)
     }
     memory.accuracies.append(accuracies)
@@ -177,72 +113,6 @@ public struct MSLR: BalancingMethod, PreparesBeforeTraining, ActsBetweenEpochs, 
         return own.count.isMultiple(of: window) ? current[m] * ratio(own.suffix(window)) : current[m]
       }
     }
-  }
-
-  // MARK: Search
-
-  private func validation(_ lab: Lab) throws -> any BatchSource {
-    guard let validation = lab.validation, validation.count > 0 else {
-      throw Diagnosis(
-        "'mslr' finds its rates on a validation split, and there is none",
-        remedy:
-          "--set method.strategy=keep --set method.rates=\(lab.model.modalities.map { "\($0)=1" }.joined(separator: ","))",
-        exitStatus: .usage)
-    }
-    return validation
-  }
-
-  private func search(_ lab: Lab) throws -> [Double] {
-    let validation = try validation(lab)
-    let reach = configuration.search.reach
-    // The nearest to 1 first: of several that are equally good it wins.
-    let candidates = (-reach...reach).sorted { abs($0) < abs($1) }.map { pow(configuration.search.ratio, Double($0)) }
-    var best = lab.model.modalities.map { _ in (rate: 1.0, accuracy: -Double.infinity) }
-    for rate in candidates {
-      let trial = try lab.fresh()
-      try train(trial, at: rate, lab)
-      let accuracies = try Self.accuracies(trial, lab, validation) { outputs, _ in try outputs.unimodal() }
-      for (m, accuracy) in accuracies.enumerated() where accuracy > best[m].accuracy { best[m] = (rate, accuracy) }
-    }
-    return best.map(\.rate)
-  }
-
-  /// Trains every modality alone; they have no parameters in common.
-  private func train(_ trial: TrainingSession, at rate: Double, _ lab: Lab) throws {
-    for epoch in 0..<min(configuration.search.epochs, max(trial.clock.epochs, 1)) {
-      trial.clock.epoch = epoch
-      let plan = lab.shuffled(epoch)
-      try lab.forEachBatch(of: lab.training, plan) { batch in
-        let losses = try trial.forward(batch).unimodal().map { try trial.loss($1, batch) }
-        let direction = try trial.gradients(of: Tensor.stack(losses.values).sum())
-        try trial.update(along: direction, scalingSteps: rate == 1 ? [] : [(direction.presentIndices, rate)])
-        trial.clock.step += 1
-      }
-    }
-  }
-
-  /// The share of right answers of each modality alone; of right labels where a sample may have several, and of a regression
-  /// the mean squared error with a minus sign.
-  private static func accuracies(
-    _ session: TrainingSession, _ lab: Lab, _ source: any BatchSource,
-    _ logits: (Outputs, Batch) throws -> PerModality<Tensor>
-  ) throws -> [Double] {
-    var right = [Double](repeating: 0, count: session.model.modalities.count)
-    var count = 0
-    try lab.forEachBatch(of: source) { batch in
-      try withoutGradients {
-        let hits = try logits(session.forward(batch), batch).values.map { logits in
-          guard session.model.task.hasClasses else {
-            return try -session.model.task.losses(logits, batch.labels).to(.float64).sum()
-          }
-          let found = session.model.task == .multiLabel ? try logits.greater(than: 0) : try logits.argmax(-1)
-          return try found.to(.int64).equal(to: batch.labels.to(.int64)).to(.float64).sum()
-        }
-        right = try zip(right, Tensor.stack(hits).array(of: Double.self)).map(+)
-        count += batch.labels.count
-      }
-    }
-    return right.map { $0 / Double(max(count, 1)) }
   }
 
   // MARK: State

@@ -22,6 +22,14 @@ public struct PCGrad: BalancingMethod, TrainsUnimodalClassifiers {
     case perModality = "per_modality"
     case perTensor = "per_tensor"
     case global
+
+    var grouping: BranchGrouping {
+      switch self {
+      case .perModality: .perModality
+      case .perTensor: .perTensor
+      case .global: .global
+      }
+    }
   }
   public enum Order: String, Choice { case random, fixed }
   public enum Reduction: String, Choice { case sum, mean }
@@ -77,24 +85,17 @@ public struct PCGrad: BalancingMethod, TrainsUnimodalClassifiers {
     _ report: inout StepReport
   ) throws -> Gradients {
     var update = try target + unimodal
-    // By name, so that the order in which modalities are listed decides nothing.
-    let modalities = model.modalities.sorted { $0.name < $1.name }
-    let groups: [[[Int]]] =
-      switch configuration.scope {
-      case .global: [modalities.map(model.branch)]
-      case .perModality: modalities.map { [model.branch($0)] }
-      case .perTensor: modalities.flatMap { model.branch($0).map { [[$0]] } }
-      }
+    let pair = GradientPair(target, unimodal)
+    let groups = configuration.scope.grouping.groups(of: model)
     var conflicts = 0.0
     for parts in groups {
-      let (weights, conflict) = try Self.weights(products(target, unimodal, parts), order)
+      let (weights, conflict) = try Self.weights(pair.products(parts), order)
       if conflict { conflicts += 1 }
       let share = configuration.reduction == .mean ? 1 / Double(weights.count) : 1
       for (position, part) in parts.enumerated() where conflict || share != 1 {
-        let both = part.filter(target.presentIndices.contains).filter(unimodal.presentIndices.contains)
-        let mix = try target.within(both).scaled(by: share * weights[0])
-          .adding(unimodal, scale: share * weights[position + 1], within: both)
-        update = update.replacing(both, by: mix)
+        let both = pair.shared(part)
+        update = try update.replacing(
+          both, by: pair.mixed(share * weights[0], share * weights[position + 1], within: both))
       }
     }
     report.scalars["conflict"] = conflicts / Double(groups.count)
@@ -105,19 +106,6 @@ public struct PCGrad: BalancingMethod, TrainsUnimodalClassifiers {
         lengths > 0 ? try target.dot(unimodal, within: branch) / lengths : 0
     }
     return update
-  }
-
-  /// The inner products of g on all parts and u on each of them, which have nothing in common.
-  private func products(_ target: Gradients, _ unimodal: Gradients, _ parts: [[Int]]) throws -> [[Double]] {
-    var products = [[Double]](repeating: [Double](repeating: 0, count: parts.count + 1), count: parts.count + 1)
-    products[0][0] = try target.dot(target, within: parts.flatMap { $0 })
-    for (position, part) in parts.enumerated() {
-      let dot = try target.dot(unimodal, within: part)
-      products[0][position + 1] = dot
-      products[position + 1][0] = dot
-      products[position + 1][position + 1] = try unimodal.dot(unimodal, within: part)
-    }
-    return products
   }
 
   /// What each gradient is multiplied by in Σᵢ hᵢ, and whether any two conflict.

@@ -1,5 +1,5 @@
 public import Multimodal
-public import Records
+import Records
 public import Torch
 import TorchNN
 
@@ -17,57 +17,6 @@ import TorchNN
 ///
 /// The authors' code has no entropy term and switches: βₘ = α where m is behind, else 0 (`variant=official`).
 public struct PMR: ObjectiveMethod, ActsBetweenEpochs, Checkpointed {
-  public struct Configuration: Settings {
-    public var variant = Variant.paper
-    public var alpha = 1.0
-    public var momentum = 0.2
-    public var share = 1.0
-    public var entropy = Entropy()
-    public var window = ModulationWindow()
-    public init() {}
-
-    public struct Entropy: Settings {
-      public var weight = 0.1
-      public var end = 0.2
-      public init() {}
-    }
-  }
-  public enum Variant: String, Choice { case paper, official }
-
-  public static let card = MethodCard(
-    name: "pmr", title: "PMR",
-    citation: Citation(
-      authors: ["Yunfeng Fan", "Wenchao Xu", "Haozhao Wang", "Junxiao Wang", "Song Guo"],
-      title: "PMR: Prototypical Modal Rebalance for Multimodal Learning", venue: "CVPR", year: 2023,
-      url: "https://arxiv.org/abs/2211.07089"),
-    stage: .optimization,
-    summary: "Measures each modality by the distance of its features to the means of their classes, and draws the one "
-      + "that is behind towards them.",
-    needs: ["a pass over the training split before each epoch"], modalities: .several,
-    departures: [
-      "The weight and the length of the entropy term are not known to us (`entropy.weight`, `entropy.end`).",
-      "Class means are measured on the whole training split, where the authors' code takes a tenth (`share`).",
-      "The paper has two modalities: for more, a score is compared with the mean of the others.",
-      "The authors' code stops after two thirds of its epochs: here it acts throughout (`window.end`).",
-    ],
-    settings: settings([
-      SettingNote(
-        "variant", "Graded coefficients and an entropy term, or the authors' switch", allowed: Variant.allowed),
-      SettingNote("alpha", "The weight of the prototype loss", range: .nonNegative),
-      SettingNote("momentum", "The share of the old class means that is kept", range: .fraction),
-      SettingNote(
-        "share", "The share of the epoch's samples that class means are taken of",
-        range: SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)),
-      SettingNote("entropy.weight", "The weight of the entropy term", range: .nonNegative),
-      SettingNote("entropy.end", "The share of training after which the entropy term ends", range: .fraction),
-      SettingNote("window.begin", "The share of training after which it begins", range: .fraction),
-      SettingNote("window.end", "The share of training after which it ends", range: .fraction),
-    ]))
-
-  public static let requirements = MethodRequirements(
-    trainedEncoders: true,
-    needsClasses: "its prototypes are the mean features of each class")
-
   private let configuration: Configuration
   /// The class means of each modality, [C, D], or [2C, D] with several labels: with the label, then without it.
   private var prototypes: PerModality<Tensor>?
@@ -77,7 +26,7 @@ public struct PMR: ObjectiveMethod, ActsBetweenEpochs, Checkpointed {
   public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
     var plan = lab.shuffled(epoch)
     plan.visits = Array(plan.visits.prefix(max(1, Int((Double(plan.visits.count) * configuration.share).rounded()))))
-    var sums = Sums()
+    var sums = ClassMeans()
     try lab.forEachBatch(of: lab.training, plan) { batch in
       try withoutGradients { try sums.add(lab.session.forward(batch).features, batch, lab.model) }
     }
@@ -151,49 +100,9 @@ public struct PMR: ObjectiveMethod, ActsBetweenEpochs, Checkpointed {
   /// The class means of a batch itself, for a step that is looked at before any epoch has begun.
   private func own(_ outputs: Outputs, _ batch: Batch) throws -> PerModality<Tensor> {
     try withoutGradients {
-      var sums = Sums()
+      var sums = ClassMeans()
       try sums.add(outputs.features, batch, outputs.model)
       return try sums.means(after: nil, momentum: 0)
-    }
-  }
-
-  /// Features summed over the samples of each class.
-  private struct Sums {
-    private var byClass: [Tensor] = []
-    private var all: [Tensor] = []
-    private var counts: Tensor?
-    private var modalities: [Modality] = []
-    private var total = 0.0
-
-    mutating func add(_ features: PerModality<Tensor>, _ batch: Batch, _ model: MultimodalModel) throws {
-      let type = features.values[0].elementType
-      let members: Tensor
-      if model.task == .multiLabel {
-        let labels = try batch.labels.to(type)
-        members = try Tensor.cat([labels, 1 - labels], 1)
-      } else {
-        members = try batch.labels.oneHot(model.classes).to(type)
-      }
-      let sums = try features.values.map { try members.transposed().matmul($0) }
-      let wholes = try features.values.map { try $0.sum(0) }
-      byClass = byClass.isEmpty ? sums : try zip(byClass, sums).map { try $0 + $1 }
-      all = all.isEmpty ? wholes : try zip(all, wholes).map { try $0 + $1 }
-      counts = try counts.map { try $0 + members.sum(0) } ?? members.sum(0)
-      modalities = features.modalities
-      total += Double(batch.count)
-    }
-
-    func means(after old: PerModality<Tensor>?, momentum: Double) throws -> PerModality<Tensor> {
-      guard let counts else { return old ?? PerModality([], []) }
-      let seen = try counts.greater(than: 0).unsqueezed(1)
-      let divisors = try counts.clamped(min: 1).unsqueezed(1)
-      return try PerModality(
-        modalities,
-        modalities.indices.map { m in
-          let new = try byClass[m] / divisors
-          guard let old = old?.values[m] else { return try seen.choose(new, (all[m] / total).expanded(new.shape)) }
-          return try seen.choose(new * (1 - momentum) + old * momentum, old)
-        })
     }
   }
 

@@ -1,6 +1,6 @@
 import Foundation
 public import Multimodal
-public import Records
+import Records
 public import Torch
 import TorchNN
 
@@ -15,43 +15,6 @@ import TorchNN
 /// between these moments, joint training. With several labels P is the mean over labels. Both splits are judged by as many
 /// samples, since few samples form purer clusters than many; the authors take all of each.
 public struct Relearning: ObjectiveMethod, PreparesBeforeTraining, ActsBetweenEpochs, Checkpointed {
-  public struct Configuration: Settings {
-    public var lambda = 3.0
-    public var every = 0.22
-    public var times = 3
-    public var samples = 2000
-    public init() {}
-  }
-
-  public static let card = MethodCard(
-    name: "relearning", title: "Diagnosing & Re-learning",
-    citation: Citation(
-      authors: ["Yake Wei", "Siwei Li", "Ruoxuan Feng", "Di Hu"],
-      title: "Diagnosing and Re-learning for Balanced Multimodal Learning", venue: "ECCV", year: 2024,
-      url: "https://arxiv.org/abs/2407.09705"),
-    stage: .optimization,
-    summary: "Takes each embedding layer some way back to its first values, further where it has learnt its training "
-      + "samples by heart.",
-    needs: ["a validation split", "a pass over samples of both splits, each time"],
-    departures: [
-      "Both splits are judged by as many samples: purity depends on their number.",
-      "The authors' every 20th of 90 epochs is a share of training (`every`).",
-      "On frozen features, what goes back is the embedding layer.",
-      "The optimizer's momentum stays as it is, as in the authors' code.",
-    ],
-    settings: settings([
-      SettingNote("lambda", "How far a gap takes a branch back; 0: not at all", range: .nonNegative),
-      SettingNote(
-        "every", "The share of training after which it is done, and done again",
-        range: SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)),
-      SettingNote("times", "How often it is done at most", range: .nonNegative),
-      SettingNote("samples", "How many samples of each split are looked at, at most", range: .atLeast(2)),
-    ]))
-
-  public static let requirements = MethodRequirements(
-    trainedEncoders: true, validation: true,
-    needsClasses: "it measures how pure clusters of features are in their classes")
-
   private let configuration: Configuration
   /// What was found the last time, by the names it is reported under.
   private var findings = Findings()

@@ -1,6 +1,6 @@
 import Foundation
 public import Multimodal
-public import Records
+import Records
 public import Torch
 import TorchNN
 
@@ -19,37 +19,6 @@ import TorchNN
 /// one, which leaves open what happens to all other directions; ours leaves them as they are. It measures AIR on an epoch's
 /// last batch; we measure it on the whole training split, which is walked over for q̄ and k̄ₘ anyway.
 public struct RollingQ: ObjectiveMethod, ActsBetweenEpochs, Checkpointed, PredictsItsOwnWay {
-  public struct Configuration: Settings {
-    public var threshold = 0.0
-    public var strength = 1.0
-    public var rotations = 1
-    public init() {}
-  }
-
-  public static let card = MethodCard(
-    name: "rollingq", title: "RollingQ",
-    citation: Citation(
-      authors: ["Haotian Ni", "Yake Wei", "Hang Liu", "Gong Chen", "Chong Peng", "Hao Lin", "Di Hu"],
-      title: "RollingQ: Reviving the Cooperation Dynamics in Multimodal Transformer", venue: "ICML", year: 2025,
-      url: "https://arxiv.org/abs/2506.11465"),
-    stage: .feedForward,
-    summary: "Turns the queries of an attention that leans towards one modality's keys to where it heeds all of them.",
-    needs: ["model.fusion=cross_attention", "a pass over the training split for each rotation"], modalities: .several,
-    departures: [
-      "Every modality is one token with a query of its own; their mean stands for the class token's query.",
-      "The rotation leaves everything outside its plane as it is; the authors' code leaves that open.",
-      "The imbalance is measured on the training split instead of an epoch's last batch.",
-      "The authors choose the strength for each data set; ours begins at 1.",
-      "For more than two modalities, the imbalance is the largest difference and the weights are a softmax.",
-    ],
-    settings: settings([
-      SettingNote("threshold", "β, the imbalance above which queries are turned", range: .nonNegative),
-      SettingNote("strength", "σ, how far past the middle they are turned", range: .nonNegative),
-      SettingNote("rotations", "How many times at most", range: .nonNegative),
-    ]))
-
-  public static var requirements: MethodRequirements { MethodRequirements(attentionFusion: true) }
-
   private let configuration: Configuration
   /// R, [H, H] in float64; nil is the identity.
   private var rotation: Tensor?

@@ -1,6 +1,6 @@
 import Foundation
 public import Multimodal
-public import Records
+import Records
 public import Torch
 
 /// SMV re-sampling: what each modality adds is valued, and the modality that adds little is trained more, alone.
@@ -22,51 +22,6 @@ public import Torch
 /// code takes v in {0, 1}, by which samples that need both modalities are re-sampled too, and zero inputs; this follows the
 /// authors', but for its n = 0 from 0.9: with four modalities or more a value may lie between that and 1.
 public struct SMV: FeedForwardMethod, PlansSampling, Checkpointed {
-  public struct Configuration: Settings {
-    public var level = Level.sample
-    public var warmup = 0.08
-    public var modality = ModalityLevel()
-    public init() {}
-  }
-  public enum Level: String, Choice { case sample, modality }
-  public struct ModalityLevel: Settings {
-    public var share = 0.2
-    public var alpha = 1.0
-    public var map = Map.linear
-    public init() {}
-  }
-  public enum Map: String, Choice { case linear, tanh, power }
-
-  public static let card = MethodCard(
-    name: "smv", title: "SMV re-sampling",
-    citation: Citation(
-      authors: ["Yake Wei", "Ruoxuan Feng", "Zihe Wang", "Di Hu"],
-      title: "Enhancing Multimodal Cooperation via Sample-level Modality Valuation", venue: "CVPR", year: 2024,
-      url: "https://arxiv.org/abs/2309.06255"),
-    stage: .dataInput,
-    summary: "Values what each modality adds to each sample's prediction, and shows samples again with the modality "
-      + "alone that adds little.",
-    needs: ["a pass over the training split before each epoch", "epochs that grow by the copies"], modalities: .several,
-    departures: [
-      "The authors' first 5 of 60 epochs without re-sampling are a share of training (`warmup`).",
-      "At modality level copies are of different samples as far as these last; the authors draw with repetition.",
-      "For more than two modalities, at modality level each is compared with the best.",
-      "A value from 0.9 to 1, which takes four modalities, still asks for one copy: the authors' code stops at 0.9.",
-      "Hidden is what the plan hides, not every input of zeros: an empty text is seen in training as it is in the test.",
-    ],
-    settings: settings([
-      SettingNote("level", "Value and copy sample by sample, or by the means over samples", allowed: Level.allowed),
-      SettingNote("warmup", "The share of training before the first copies", range: .fraction),
-      SettingNote(
-        "modality.share", "The share of samples that are valued at modality level",
-        range: SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)),
-      SettingNote("modality.alpha", "How strongly a difference acts at modality level", range: .nonNegative),
-      SettingNote("modality.map", "How a difference becomes a share of copies", allowed: Map.allowed),
-    ]), sees: ["clean", "missing"])
-
-  public static let requirements = MethodRequirements(
-    needsClasses: "it counts which sets of modalities classify a sample rightly")
-
   private let configuration: Configuration
   /// What was found before this epoch, by the names it is reported under.
   private var findings = Findings()
@@ -108,7 +63,7 @@ public struct SMV: FeedForwardMethod, PlansSampling, Checkpointed {
       case .modality:
         let share = Self.share(best - means[position], configuration.modality)
         var numbers = stream("copies/\(modality.name)")
-        copied = Self.draw(Int(share * Double(count) + 1e-9), of: count, &numbers)
+        copied = numbers.sampleInRounds(Int(share * Double(count) + 1e-9), of: count)
       }
       let others = Set(modalities).subtracting([modality])
       visits += copied.map { SamplingPlan.Visit($0, hidden: others) }
@@ -176,13 +131,6 @@ public struct SMV: FeedForwardMethod, PlansSampling, Checkpointed {
     case .tanh: Foundation.tanh(settings.alpha * x)
     case .power: settings.alpha * pow(x, 1.5)
     }
-  }
-
-  /// So many of the numbers below `count`, none twice before all have come once.
-  static func draw(_ wanted: Int, of count: Int, _ numbers: inout SeededNumbers) -> [Int] {
-    var drawn: [Int] = []
-    while drawn.count < wanted, count > 0 { drawn += numbers.sample(min(count, wanted - drawn.count), of: count) }
-    return drawn
   }
 
   // MARK: State

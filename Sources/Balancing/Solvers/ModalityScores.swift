@@ -23,6 +23,30 @@ enum ModalityScores {
     }
   }
 
+  /// The share of right answers of each modality alone; of right labels where a sample may have several, and of a regression
+  /// the mean squared error with a minus sign.
+  static func accuracies(
+    _ session: TrainingSession, _ lab: Lab, _ source: any BatchSource,
+    _ logits: (Outputs, Batch) throws -> PerModality<Tensor>
+  ) throws -> [Double] {
+    var right = [Double](repeating: 0, count: session.model.modalities.count)
+    var count = 0
+    try lab.forEachBatch(of: source) { batch in
+      try withoutGradients {
+        let hits = try logits(session.forward(batch), batch).values.map { logits in
+          guard session.model.task.hasClasses else {
+            return try -session.model.task.losses(logits, batch.labels).to(.float64).sum()
+          }
+          let found = session.model.task == .multiLabel ? try logits.greater(than: 0) : try logits.argmax(-1)
+          return try found.to(.int64).equal(to: batch.labels.to(.int64)).to(.float64).sum()
+        }
+        right = try zip(right, Tensor.stack(hits).array(of: Double.self)).map(+)
+        count += batch.labels.count
+      }
+    }
+    return right.map { $0 / Double(max(count, 1)) }
+  }
+
   /// For each value, the mean of all others.
   static func meanOfOthers(_ values: [Double]) -> [Double] {
     // One modality has no others; it is neither ahead of itself nor behind.

@@ -254,10 +254,10 @@ struct SMVTests {
   @Test("copies are of different samples as far as these last", arguments: [0, 1, 7, 10, 23])
   func draw(_ wanted: Int) {
     var numbers = SeededNumbers(seed: 3, stream: "draw")
-    let drawn = SMV.draw(wanted, of: 10, &numbers)
+    let drawn = numbers.sampleInRounds(wanted, of: 10)
     #expect(drawn.count == wanted)
     for number in 0..<10 { #expect([wanted / 10, (wanted + 9) / 10].contains(drawn.count { $0 == number })) }
-    #expect(SMV.draw(3, of: 0, &numbers).isEmpty)
+    #expect(numbers.sampleInRounds(3, of: 0).isEmpty)
   }
 
   @Test("the value of a random share of samples is taken at modality level")
