@@ -132,10 +132,10 @@ let unhurried: [SwiftSetting] = settings + [.unsafeFlags(["-Onone"], .when(confi
 let hurried: [SwiftSetting] = settings + [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
 func target(
-  _ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil,
+  _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], resources: [Resource]? = nil,
   _ settings: [SwiftSetting] = settings
 ) -> Target {
-  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+  .target(name: name, dependencies: dependencies, exclude: exclude, resources: resources, swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -179,7 +179,7 @@ let package = Package(
     // The world of tensors
     .target(name: "CTorch", sources: ["all.cpp"], cxxSettings: headers, linkerSettings: linking),
     target("Torch", ["CTorch"], hurried),
-    target("TorchNN", ["Torch"], hurried),
+    target("TorchNN", ["Torch"], exclude: ["Gradients/Factored/README.md"], hurried),
     target("Multimodal", ["Records", "Torch", "TorchNN"], hurried),
 
     // Plain records and pages

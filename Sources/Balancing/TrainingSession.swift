@@ -62,8 +62,8 @@ public final class TrainingSession {
   private let learningRate: LearningRate
   private let gradientClip: Double
   private let random: RandomSource
-  /// Remembers the layers over frozen features; nil where every gradient is taken through the whole graph.
-  private let tape: LinearTape?
+  /// Records the layers over frozen features; nil where every gradient is taken through the whole graph.
+  private let graph: FactoredGraph?
   /// What this step's batch says of the encoders' running means, which follow after the update.
   private let statistics = BatchStatistics()
   private var statisticsStep = -1
@@ -96,7 +96,7 @@ public final class TrainingSession {
     self.random = random
     self.classWeights = classWeights
     self.gradientClip = gradientClip
-    tape = path == .factored ? LinearTape() : nil
+    graph = path == .factored ? FactoredGraph() : nil
   }
 
   /// A random stream for this step alone, so that nothing needs to be remembered from step to step.
@@ -132,13 +132,20 @@ public final class TrainingSession {
       // What an earlier step has left would not be in its checkpoint.
       if statisticsStep != clock.step { statistics.forget() }
       statisticsStep = clock.step
-      let outputs = try model(
-        batch.inputs, rememberedBy: tape, noting: statistics, dropping: dropping(), holding: held)
+      let outputs = try recording { () throws(TorchError) in
+        try model(batch.inputs, noting: statistics, dropping: dropping(), holding: held)
+      }
       try observe(batch) { () throws(TorchError) in try outputs.contributions() }
       return outputs
     }
     return try outputs(
       batch.inputs.map { absent.contains($0) ? try .zeros($1.shape, $1.elementType, on: $1.device) : $1 })
+  }
+
+  /// Runs a part of a pass in which layers over frozen features are recorded apart, where gradients are factored.
+  private func recording<Value>(_ body: () throws(TorchError) -> Value) throws(TorchError) -> Value {
+    guard let graph else { return try body() }
+    return try graph.recording(body)
   }
 
   private func observe(_ batch: Batch, _ parts: () throws(TorchError) -> PerModality<Tensor>?) throws {
@@ -155,8 +162,8 @@ public final class TrainingSession {
       let (rows, none) = (try forward(batch).features, try outputs(missing).features)
       return try rows.map { try Tensor.cat([$1, none[$0]], 0) }
     }
-    let features = try model.embedded(
-      batch.inputs.map { try Tensor.cat([$1, missing[$0]], 0) }, rememberedBy: tape)
+    let rows = try batch.inputs.map { try Tensor.cat([$1, missing[$0]], 0) }
+    let features = try recording { () throws(TorchError) in try model.embedded(rows) }
     try observe(batch) { () throws(TorchError) in
       try model.fusion.contributions(
         features.map { (_, feature) throws(TorchError) in try feature.narrowed(0, from: 0, length: batch.count) })
@@ -166,8 +173,8 @@ public final class TrainingSession {
 
   /// The feature of one modality, [B, H], without those of the others where nobody asks for them.
   func feature(_ modality: Modality, _ batch: Batch) throws -> Tensor {
-    guard let tape, model.encoders.isEmpty, !measuresUpdates else { return try forward(batch).features[modality] }
-    return try tape(model.embeddings[modality], batch.inputs[modality]).tensor()
+    guard graph != nil, model.encoders.isEmpty, !measuresUpdates else { return try forward(batch).features[modality] }
+    return try recording { () throws(TorchError) in try model.embedded(modality, batch.inputs[modality]) }
   }
 
   /// One input of each modality that is missing, [1, …], in the type and on the device of a batch's.
@@ -180,12 +187,12 @@ public final class TrainingSession {
 
   /// The outputs for any inputs.
   func outputs(_ inputs: PerModality<Tensor>) throws -> Outputs {
-    try model(inputs, rememberedBy: tape, dropping: dropping())
+    try recording { () throws(TorchError) in try model(inputs, dropping: dropping()) }
   }
 
   /// The outputs for features, such as a method has changed.
   public func outputs(ofFeatures features: PerModality<Tensor>) throws -> Outputs {
-    try model.outputs(ofFeatures: features, rememberedBy: tape)
+    try recording { () throws(TorchError) in try model.outputs(ofFeatures: features) }
   }
 
   /// The task's loss of logits on a batch.
@@ -203,7 +210,7 @@ public final class TrainingSession {
 
   /// The gradient of a loss with respect to all trained parameters.
   public func gradients(of loss: Tensor, keepingGraph: Bool = false) throws -> Gradients {
-    try Gradients(of: loss, model.store, keepingGraph: keepingGraph, tape: tape)
+    try recording { () throws(TorchError) in try Gradients(of: loss, model.store, keepingGraph: keepingGraph) }
   }
 
   /// Moves the model along a direction.
@@ -215,7 +222,7 @@ public final class TrainingSession {
   public func update(
     along direction: Gradients, scalingSteps: [(parameters: [Int], factor: Double)] = [], rate: Double = 1
   ) throws {
-    defer { tape?.clear() }
+    defer { graph?.clear() }
     var direction = direction
     if gradientClip > 0 {
       let norm = try direction.norm()

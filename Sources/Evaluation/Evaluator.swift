@@ -38,9 +38,12 @@ public struct Evaluator {
       var parts: [[Tensor]] = []
       var labels: [Tensor] = []
       let feed = try split.feed(SamplingPlan.inOrder(split.count).batches(of: batchSize), from: 0)
-      let tape = LinearTape(predicting: split.count)
+      let graph = FactoredGraph(predicting: split.count)
       while let batch = try feed.next() {
-        parts.append(try predictions(model(batch.inputs, rememberedBy: tape)).map { try $0.to(on: .cpu) })
+        parts.append(
+          try predictions(graph.recording { () throws(TorchError) in try model(batch.inputs) }).map {
+            try $0.to(on: .cpu)
+          })
         labels.append(try batch.labels.to(on: .cpu))
       }
       let count = parts.first?.count ?? 0

@@ -66,14 +66,12 @@ public final class MultimodalModel {
   /// Encoders take a batch's own statistics while a graph is recorded, and the running ones otherwise.
   ///
   /// - Parameters:
-  ///   - tape: remembers classifiers, and embedding layers over what is constant, at whose outputs graphs then end
-  ///     (``LinearTape``).
   ///   - statistics: told what the batch says of running means and variances.
   ///   - dropout: what encoders leave out; nil: nothing.
   ///   - held: modalities whose encoders answer as in prediction, with no gradient and no statistic.
   public func callAsFunction(
-    _ inputs: PerModality<Tensor>, rememberedBy tape: LinearTape? = nil, noting statistics: BatchStatistics? = nil,
-    dropping dropout: EncoderDropout? = nil, holding held: Set<Modality> = []
+    _ inputs: PerModality<Tensor>, noting statistics: BatchStatistics? = nil, dropping dropout: EncoderDropout? = nil,
+    holding held: Set<Modality> = []
   ) throws(TorchError) -> Outputs {
     let inputs = try PerModality(modalities) { (modality) throws(TorchError) in
       guard held.contains(modality) else {
@@ -81,25 +79,24 @@ public final class MultimodalModel {
       }
       return try withoutGradients { () throws(TorchError) in try encoded(modality, inputs[modality]) }
     }
-    guard let tape else {
-      return try outputs(
-        ofFeatures: embeddings.map { (modality, layer) throws(TorchError) in try layer(inputs[modality]) })
-    }
     return try outputs(
-      of: embeddings.map { (modality, layer) throws(TorchError) in try tape(layer, inputs[modality]) },
-      rememberedBy: tape)
+      of: embeddings.map { (modality, _) throws(TorchError) in try output(of: modality, inputs[modality]) })
   }
 
   /// eₘ of features [B, Dₘ] that no encoder makes, [B, H] each, with nothing behind the embedding layers.
-  ///
-  /// - Parameter tape: remembers the embedding layers, at whose outputs graphs then end.
-  public func embedded(
-    _ inputs: PerModality<Tensor>, rememberedBy tape: LinearTape? = nil
-  ) throws(TorchError) -> PerModality<Tensor> {
-    guard let tape else {
-      return try embeddings.map { (modality, layer) throws(TorchError) in try layer(inputs[modality]) }
-    }
-    return try embeddings.map { (modality, layer) throws(TorchError) in try tape(layer, inputs[modality]) }.numbers()
+  public func embedded(_ inputs: PerModality<Tensor>) throws(TorchError) -> PerModality<Tensor> {
+    try embeddings.map { (modality, _) throws(TorchError) in try output(of: modality, inputs[modality]) }.numbers()
+  }
+
+  /// eₘ of one modality's features [B, Dₘ], [B, H].
+  package func embedded(_ modality: Modality, _ inputs: Tensor) throws(TorchError) -> Tensor {
+    try output(of: modality, inputs).tensor()
+  }
+
+  /// The output of an embedding layer: where a graph is recorded, one that it may end at.
+  private func output(of modality: Modality, _ inputs: Tensor) throws(TorchError) -> LazyOutput {
+    guard let graph = FactoredGraph.current else { return LazyOutput(try embeddings[modality](inputs)) }
+    return try graph(embeddings[modality], inputs)
   }
 
   /// Inputs of a modality as features [B, Dₘ]; themselves where it has no encoder.
@@ -146,22 +143,23 @@ public final class MultimodalModel {
   }
 
   /// The part of the forward pass behind the embedding layers.
-  public func outputs(
-    ofFeatures features: PerModality<Tensor>, rememberedBy tape: LinearTape? = nil
-  ) throws(TorchError) -> Outputs {
-    try outputs(of: features.map { tape?.output(of: $1) ?? LayerOutput($1) }, rememberedBy: tape)
+  public func outputs(ofFeatures features: PerModality<Tensor>) throws(TorchError) -> Outputs {
+    let graph = FactoredGraph.current
+    return try outputs(of: features.map { graph?.output(of: $1) ?? LazyOutput($1) })
   }
 
-  private func outputs(
-    of features: PerModality<LayerOutput>, rememberedBy tape: LinearTape?
-  ) throws(TorchError) -> Outputs {
-    let logits: Tensor
-    if let tape {
-      logits = try fusion.logits(features, rememberedBy: tape)
-    } else {
-      logits = try fusion.logits(features.numbers())
+  private func outputs(of features: PerModality<LazyOutput>) throws(TorchError) -> Outputs {
+    let graph = FactoredGraph.current
+    return Outputs(embedded: features, logits: try logits(of: features, graph), model: self, graph: graph)
+  }
+
+  private func logits(of features: PerModality<LazyOutput>, _ graph: FactoredGraph?) throws(TorchError) -> Tensor {
+    if let graph, let fusion = fusion as? any LinearFusion,
+      let logits = try graph.reading([(fusion.classifier, features.values)], fusion.combination)
+    {
+      return logits[0]
     }
-    return Outputs(embedded: features, logits: logits, model: self, tape: tape)
+    return try fusion.logits(features.numbers())
   }
 
   /// The parameters that make a modality's feature: its embedding layer, and its encoder where that is trained.
@@ -175,17 +173,18 @@ public final class MultimodalModel {
 
 /// What a forward pass gives.
 public struct Outputs {
-  private let embedded: PerModality<LayerOutput>
+  private let embedded: PerModality<LazyOutput>
   /// The fused logits z, [B, C].
   public let logits: Tensor
   public let model: MultimodalModel
-  private let tape: LinearTape?
+  /// What the pass was recorded by; nil: gradients go through the whole graph.
+  private let graph: FactoredGraph?
 
-  init(embedded: PerModality<LayerOutput>, logits: Tensor, model: MultimodalModel, tape: LinearTape?) {
+  init(embedded: PerModality<LazyOutput>, logits: Tensor, model: MultimodalModel, graph: FactoredGraph?) {
     self.embedded = embedded
     self.logits = logits
     self.model = model
-    self.tape = tape
+    self.graph = graph
   }
 
   public var modalities: [Modality] { embedded.modalities }
@@ -200,20 +199,24 @@ public struct Outputs {
   /// The unimodal classifiers' logits zₘ, [B, C] each.
   public func unimodal() throws(TorchError) -> PerModality<Tensor> {
     let readings = embedded.map { (modality, feature) in (layer: model.heads[modality], features: [feature]) }
-    if let logits = try tape?.reading(readings.values) { return PerModality(modalities, logits) }
+    if let logits = try graph?.reading(readings.values) { return PerModality(modalities, logits) }
     return try features.map { (modality, feature) throws(TorchError) in try model.heads[modality](feature) }
   }
 
   /// What each modality adds to the fused logits; nil where the fusion is no sum.
   public func contributions() throws(TorchError) -> PerModality<Tensor>? {
-    if let tape, let found = try model.fusion.contributions(embedded, rememberedBy: tape) { return found }
+    if let graph, let fusion = model.fusion as? any LinearFusion,
+      let parts = try graph.contributions(to: fusion.classifier, embedded.values, fusion.combination)
+    {
+      return PerModality(modalities, parts)
+    }
     return try model.fusion.contributions(features)
   }
 }
 
-extension PerModality<LayerOutput> {
+extension PerModality<LazyOutput> {
   /// The outputs' numbers.
   package func numbers() throws(TorchError) -> PerModality<Tensor> {
-    PerModality<Tensor>(modalities, try LayerOutput.tensors(values))
+    PerModality<Tensor>(modalities, try LazyOutput.tensors(values))
   }
 }

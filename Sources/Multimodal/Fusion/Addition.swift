@@ -2,32 +2,13 @@ public import Torch
 public import TorchNN
 
 /// z = W Σₘ eₘ + b: one linear classifier over the sum of the features, which must be of one width.
-public struct Addition: Fusion {
+public struct Addition: LinearFusion {
   /// `weight` [C, H], `bias` [C].
   public let classifier: Linear
+  public var combination: Combination { .sum }
 
   public init(_ scope: Scope, widths: [Int], classes: Int) throws(TorchError) {
     classifier = try Linear(scope / "classifier", in: oneWidth(widths, of: "addition"), out: classes)
-  }
-
-  public func logits(_ features: PerModality<Tensor>) throws(TorchError) -> Tensor {
-    try classifier(Tensor.stack(features.values).sum(0))
-  }
-
-  public func logits(_ features: PerModality<LayerOutput>, rememberedBy tape: LinearTape) throws(TorchError) -> Tensor {
-    if let logits = try tape.reading([(classifier, features.values)], .sum) { return logits[0] }
-    return try logits(features.numbers())
-  }
-
-  public func contributions(
-    _ features: PerModality<LayerOutput>, rememberedBy tape: LinearTape
-  ) throws(TorchError) -> PerModality<Tensor>? {
-    try tape.contributions(to: classifier, features.values, .sum).map { PerModality(features.modalities, $0) }
-  }
-
-  public func readouts(_ widths: [Int]) throws(TorchError) -> [(weight: Tensor, bias: Tensor)]? {
-    let share = try classifier.bias.tensor / Double(widths.count)
-    return widths.map { _ in (classifier.weight.tensor, share) }
   }
 }
 

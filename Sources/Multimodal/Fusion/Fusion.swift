@@ -1,14 +1,9 @@
 public import Torch
-public import TorchNN
 
 /// How the modalities' features become one prediction.
 public protocol Fusion {
   /// The fused logits [B, C] of features [B, H].
   func logits(_ features: PerModality<Tensor>) throws(TorchError) -> Tensor
-
-  /// The same of features that a tape may have remembered, so that a linear classifier can be remembered too and the
-  /// features need not be computed.
-  func logits(_ features: PerModality<LayerOutput>, rememberedBy tape: LinearTape) throws(TorchError) -> Tensor
 
   /// The linear maps whose sum over the features the fused logits are, z = Σₘ (Wₘ eₘ + bₘ); nil where they are no such sum.
   ///
@@ -17,11 +12,6 @@ public protocol Fusion {
   /// - Parameter widths: H, of each feature.
   /// - Returns: Wₘ, [C, H], and bₘ, [C].
   func readouts(_ widths: [Int]) throws(TorchError) -> [(weight: Tensor, bias: Tensor)]?
-
-  /// The same where the tape knows it without the features; nil where it does not.
-  func contributions(
-    _ features: PerModality<LayerOutput>, rememberedBy tape: LinearTape
-  ) throws(TorchError) -> PerModality<Tensor>?
 }
 
 extension Fusion {
@@ -38,12 +28,4 @@ extension Fusion {
     }
     return PerModality(features.modalities, parts)
   }
-
-  public func logits(_ features: PerModality<LayerOutput>, rememberedBy tape: LinearTape) throws(TorchError) -> Tensor {
-    try logits(features.numbers())
-  }
-
-  public func contributions(
-    _ features: PerModality<LayerOutput>, rememberedBy tape: LinearTape
-  ) throws(TorchError) -> PerModality<Tensor>? { nil }
 }

@@ -4,25 +4,25 @@ public import Torch
 ///
 /// A parameter that nothing was computed for is *absent*: it counts as zero in sums and products, and an optimizer leaves
 /// it alone, momentum and decay included. The gradients of layers over constant inputs are kept as products of two
-/// matrices (``LinearTape``) until their numbers are asked for; sums, multiples and inner products do not ask. Numbers that
+/// matrices (``FactoredGraph``) until their numbers are asked for; sums, multiples and inner products do not ask. Numbers that
 /// are first asked for after the model has moved can be lost, and asking then throws; `settle()` before it.
 public struct Gradients {
   let store: ParameterStore
   /// By parameter; nil where it is absent.
-  private let shares: [Share?]
+  private let shares: [FactoredGradient?]
 
-  private init(_ store: ParameterStore, _ shares: [Share?]) {
+  private init(_ store: ParameterStore, _ shares: [FactoredGradient?]) {
     self.store = store
     self.shares = shares
   }
 
   /// From all numbers in a row, [store.count].
   package init(_ store: ParameterStore, flat: Tensor, present: Set<Int>) throws(TorchError) {
-    self.init(store, [Share?](repeating: nil, count: store.parameters.count))
+    self.init(store, [FactoredGradient?](repeating: nil, count: store.parameters.count))
     var shares = self.shares
     for index in present {
       let (shape, count) = (store.parameters[index].shape, store.parameters[index].count)
-      shares[index] = Share(
+      shares[index] = FactoredGradient(
         shape, try flat.narrowed(0, from: store.offsets[index], length: count).reshaped(shape))
     }
     self.init(store, shares)
@@ -30,45 +30,46 @@ public struct Gradients {
 
   /// Nothing, for no parameter.
   public static func none(_ store: ParameterStore) -> Gradients {
-    Gradients(store, [Share?](repeating: nil, count: store.parameters.count))
+    Gradients(store, [FactoredGradient?](repeating: nil, count: store.parameters.count))
   }
 
   /// The gradient of a scalar with respect to every trainable parameter of a store.
   ///
-  /// - Parameter tape: what the graph that leads to the scalar may end at besides parameters.
-  public init(
-    of loss: Tensor, _ store: ParameterStore, keepingGraph: Bool = false, tape: LinearTape? = nil
-  ) throws(TorchError) {
+  /// Inside `FactoredGraph.recording(_:)` the graph that leads to the scalar may end at the outputs that were recorded.
+  public init(of loss: Tensor, _ store: ParameterStore, keepingGraph: Bool = false) throws(TorchError) {
     _ = try store.flat()
     let indices = store.trainable
-    let (meetings, readings) = (tape?.meetings ?? [], tape?.readings ?? [])
+    let graph = FactoredGraph.current
+    let (meetings, readings) = (graph?.meetings ?? [], graph?.readings ?? [])
     let computed = meetings.compactMap(\.known)
     let found = try gradients(
       of: loss,
       withRespectTo: indices.map { store.parameters[$0].tensor } + computed + readings.map(\.output),
       keepingGraph: keepingGraph)
-    var shares = [Share?](repeating: nil, count: store.parameters.count)
+    var shares = [FactoredGradient?](repeating: nil, count: store.parameters.count)
     for (index, gradient) in zip(indices, found) {
-      if let gradient { shares[index] = Share(store.parameters[index].shape, gradient) }
+      if let gradient { shares[index] = FactoredGradient(store.parameters[index].shape, gradient) }
     }
-    func add(_ layer: Linear, _ input: FrozenInput, _ derivative: Derivative) throws(TorchError) {
-      let product = Share.Product(input: input, derivative: derivative)
+    func add(_ layer: Linear, _ input: ConstantInput, _ derivative: OutputGradient) throws(TorchError) {
+      let product = FactoredGradient.OuterProduct(input: input, derivative: derivative)
       for (parameter, share) in [
-        (layer.weight, Share(layer.weight.shape, nil, [product])),
-        (layer.bias, Share(layer.bias.shape, try derivative.sumOfRows())),
+        (layer.weight, FactoredGradient(layer.weight.shape, nil, [product])),
+        (layer.bias, FactoredGradient(layer.bias.shape, try derivative.sumOfRows())),
       ] {
         shares[parameter.index] = try shares[parameter.index]?.adding(share) ?? share
       }
     }
     // From the logits back to the outputs that they were read from, and from there to the inputs.
     var outputs = found.dropFirst(indices.count).prefix(computed.count)
-    var derivatives = meetings.map { $0.known == nil ? nil : outputs.popFirst().flatMap { $0 }.map { Derivative($0) } }
+    var derivatives = meetings.map {
+      $0.known == nil ? nil : outputs.popFirst().flatMap { $0 }.map { OutputGradient($0) }
+    }
     for (reading, logits) in zip(readings, found.dropFirst(indices.count + computed.count)) {
       guard let logits else { continue }
-      try add(reading.layer, reading.input, Derivative(logits))
+      try add(reading.layer, reading.input, OutputGradient(logits))
       for part in reading.parts {
         guard let position = meetings.firstIndex(where: { $0 === part.feature }) else { continue }
-        let derivative = Derivative(nil, [Derivative.Factor(logits: logits, readout: part.readout)])
+        let derivative = OutputGradient(nil, [OutputGradient.Factor(logits: logits, readout: part.readout)])
         derivatives[position] = try derivatives[position]?.adding(derivative) ?? derivative
       }
     }
@@ -119,7 +120,7 @@ public struct Gradients {
   /// What an optimizer is given for present parameters.
   func stepGradients(_ indices: [Int]) throws(TorchError) -> [StepGradient] {
     let present = indices.compactMap { index in shares[index].map { (index, $0) } }
-    try Derivative.settle(present.flatMap { $0.1.openDerivatives })
+    try OutputGradient.settle(present.flatMap { $0.1.openDerivatives })
     var gradients: [StepGradient] = []
     for (index, share) in present {
       gradients.append(try share.stepGradient { () throws(TorchError) in try store.scratch(index) })
@@ -148,7 +149,7 @@ public struct Gradients {
 
   /// The part that belongs to some parameters; the others become absent.
   public func within(_ indices: [Int]) -> Gradients {
-    var kept = [Share?](repeating: nil, count: shares.count)
+    var kept = [FactoredGradient?](repeating: nil, count: shares.count)
     for index in indices { kept[index] = shares[index] }
     return Gradients(store, kept)
   }
@@ -160,7 +161,7 @@ public struct Gradients {
     var result = shares
     for index in indices {
       guard let share = shares[index] else { continue }
-      result[index] = Share(share.shape, try change(share.tensor().flattened()).reshaped(share.shape))
+      result[index] = FactoredGradient(share.shape, try change(share.tensor().flattened()).reshaped(share.shape))
     }
     return Gradients(store, result)
   }

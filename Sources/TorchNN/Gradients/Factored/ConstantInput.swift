@@ -1,7 +1,7 @@
 import Torch
 
 /// An input of linear layers, X [B, in], and what products of gradients need of it.
-final class FrozenInput {
+final class ConstantInput {
   let rows: Int
   /// The number of columns.
   let width: Int
@@ -10,8 +10,8 @@ final class FrozenInput {
   /// The values, where they have been asked for.
   private(set) var known: Tensor?
   /// The outputs that it is made of; none where it is given.
-  private let outputs: [LayerOutput]
-  private let joining: LinearTape.Joining
+  private let outputs: [LazyOutput]
+  private let combination: Combination
   private var ownProducts: Tensor?
   private var rounded: Tensor?
   /// δᵀX by δ.
@@ -20,16 +20,16 @@ final class FrozenInput {
   init(_ values: Tensor, productType: ElementType? = nil) {
     known = values
     (rows, width) = (values.shape[0], values.shape[1])
-    (outputs, joining) = ([], .sum)
+    (outputs, combination) = ([], .sum)
     self.productType = productType
   }
 
   /// Outputs, joined when somebody asks for the values.
-  init(_ outputs: [LayerOutput], _ joining: LinearTape.Joining, productType: ElementType? = nil) {
+  init(_ outputs: [LazyOutput], _ combination: Combination, productType: ElementType? = nil) {
     self.outputs = outputs
-    self.joining = joining
+    self.combination = combination
     rows = outputs.first?.rows ?? 0
-    width = joining == .sum ? outputs.first?.width ?? 0 : outputs.reduce(0) { $0 + $1.width }
+    width = combination == .sum ? outputs.first?.width ?? 0 : outputs.reduce(0) { $0 + $1.width }
     self.productType = productType
   }
 
@@ -39,12 +39,9 @@ final class FrozenInput {
   func values() throws(TorchError) -> Tensor {
     if let known { return known }
     let made = try withoutGradients { () throws(TorchError) in
-      let features = try LayerOutput.tensors(outputs)
+      let features = try LazyOutput.tensors(outputs)
       if features.count == 1 { return try features[0].detached() }
-      switch joining {
-      case .sideBySide: return try Tensor.cat(features, -1)
-      case .sum: return try Tensor.stack(features).sum(0)
-      }
+      return try combination(features)
     }
     known = made
     return made
@@ -59,7 +56,7 @@ final class FrozenInput {
   }
 
   /// X Yᵀ, the inner products of all samples of both, [B, B′].
-  func products(with other: FrozenInput) throws(TorchError) -> Tensor {
+  func products(with other: ConstantInput) throws(TorchError) -> Tensor {
     guard other === self else { return try values().matmul(other.values().transposed()) }
     if let ownProducts { return ownProducts }
     let found = try MatrixProduct.results([MatrixProduct([(values(), try values().transposed())])])[0]
@@ -92,9 +89,9 @@ final class FrozenInput {
         ])
       }
     }
-    switch joining {
+    switch combination {
     case .sum: try MatrixProduct(terms.flatMap { $0 }).write(to: target)
-    case .sideBySide:
+    case .concatenated:
       var places: [Tensor] = []
       var column = 0
       for output in outputs {

@@ -3,11 +3,11 @@ import Torch
 /// One parameter's part of a direction: a tensor, products δᵀX of layers' inputs, or both; they add up.
 ///
 /// What is only scaled, added and compared stays a product, whose derivatives δ are small beside it.
-final class Share {
+final class FactoredGradient {
   /// δᵀX, with δ [B, out] and X [B, in].
-  struct Product {
-    let input: FrozenInput
-    let derivative: Derivative
+  struct OuterProduct {
+    let input: ConstantInput
+    let derivative: OutputGradient
 
     /// The two matrices whose product it is: δᵀ and X, or, where δ = ζR comes from few logits, Rᵀ and ζᵀX.
     ///
@@ -31,16 +31,16 @@ final class Share {
 
   let shape: [Int]
   private let plain: Tensor?
-  private let products: [Product]
+  private let products: [OuterProduct]
   private var whole: Tensor?
   /// By input: Σᵢ Xⱼ Xᵢᵀ δᵢ, [Bⱼ, out], whose inner products with δⱼ are those of this share with δⱼᵀXⱼ.
   private var images: [ObjectIdentifier: Tensor] = [:]
   /// By input: the same of the derivatives at logits, one for each.
-  private var logitImages: [ObjectIdentifier: [(image: Tensor, readout: Readout)]] = [:]
+  private var logitImages: [ObjectIdentifier: [(image: Tensor, readout: ClassifierWeight)]] = [:]
   private var ownProduct: Double?
-  private var otherProducts: [(share: Share, value: Double)] = []
+  private var otherProducts: [(share: FactoredGradient, value: Double)] = []
 
-  init(_ shape: [Int], _ plain: Tensor?, _ products: [Product] = []) {
+  init(_ shape: [Int], _ plain: Tensor?, _ products: [OuterProduct] = []) {
     self.shape = shape
     self.plain = plain
     self.products = products
@@ -74,12 +74,12 @@ final class Share {
   }
 
   /// The derivatives that the numbers are to be made of.
-  var openDerivatives: [Derivative] {
+  var openDerivatives: [OutputGradient] {
     whole == nil ? products.filter { !$0.isFromFewLogits }.map(\.derivative) : []
   }
 
   private func multiply(into target: Tensor) throws(TorchError) {
-    try Derivative.settle(openDerivatives)
+    try OutputGradient.settle(openDerivatives)
     var terms: [(left: Tensor, right: Tensor)] = []
     var isFirst = true
     for product in products {
@@ -109,37 +109,37 @@ final class Share {
   // MARK: Linear algebra
 
   /// a · self.
-  func scaled(by a: Double) throws(TorchError) -> Share {
+  func scaled(by a: Double) throws(TorchError) -> FactoredGradient {
     if a == 1 { return self }
-    if let whole { return Share(shape, try whole * a) }
-    var scaled: [Product] = []
+    if let whole { return FactoredGradient(shape, try whole * a) }
+    var scaled: [OuterProduct] = []
     for product in products {
-      scaled.append(Product(input: product.input, derivative: try product.derivative.scaled(by: a)))
+      scaled.append(OuterProduct(input: product.input, derivative: try product.derivative.scaled(by: a)))
     }
-    return Share(shape, try plain.map { (tensor) throws(TorchError) in try tensor * a }, scaled)
+    return FactoredGradient(shape, try plain.map { (tensor) throws(TorchError) in try tensor * a }, scaled)
   }
 
   /// self + a · other.
-  func adding(_ other: Share, scale a: Double = 1) throws(TorchError) -> Share {
-    if let whole, let more = other.whole { return Share(shape, try whole.plus(more, a)) }
+  func adding(_ other: FactoredGradient, scale a: Double = 1) throws(TorchError) -> FactoredGradient {
+    if let whole, let more = other.whole { return FactoredGradient(shape, try whole.plus(more, a)) }
     // Numbers that are there already are cheaper to add than to make anew.
     let (own, others) = (whole == nil ? products : [], other.whole == nil ? other.products : [])
     var sum = own
     for product in others {
       if let position = sum.firstIndex(where: { $0.input === product.input }) {
         let derivative = try sum[position].derivative.adding(product.derivative, scale: a)
-        sum[position] = Product(input: product.input, derivative: derivative)
+        sum[position] = OuterProduct(input: product.input, derivative: derivative)
       } else {
-        sum.append(Product(input: product.input, derivative: try product.derivative.scaled(by: a)))
+        sum.append(OuterProduct(input: product.input, derivative: try product.derivative.scaled(by: a)))
       }
     }
-    return Share(shape, try Tensor.sum(whole ?? plain, other.whole ?? other.plain, a), sum)
+    return FactoredGradient(shape, try Tensor.sum(whole ?? plain, other.whole ?? other.plain, a), sum)
   }
 
   // MARK: Inner products
 
   /// ⟨self, other⟩.
-  func dot(_ other: Share) throws(TorchError) -> Double {
+  func dot(_ other: FactoredGradient) throws(TorchError) -> Double {
     if other === self, let ownProduct { return ownProduct }
     if let known = otherProducts.first(where: { $0.share === other }) { return known.value }
     if let known = other.otherProducts.first(where: { $0.share === self }) { return known.value }
@@ -149,7 +149,7 @@ final class Share {
     return found
   }
 
-  private func computedDot(_ other: Share) throws(TorchError) -> Double {
+  private func computedDot(_ other: FactoredGradient) throws(TorchError) -> Double {
     guard paysAsProducts, other.paysAsProducts else {
       return try tensor().flattened().dot(other.tensor().flattened()).scalar()
     }
@@ -165,7 +165,7 @@ final class Share {
 
   /// Σ ⟨ζⱼᵀ Xⱼ Xᵢᵀ ζᵢ, Rⱼ Rᵢᵀ⟩: nothing in it is larger than [B, B], [B, C] or [C, C]; or, where logits are few beside
   /// samples, than the [C, in] numbers of ζᵀX, which the step's own gradient is made of too.
-  private func dotByLogits(_ other: Share) throws(TorchError) -> Double {
+  private func dotByLogits(_ other: FactoredGradient) throws(TorchError) -> Double {
     if hasFewLogits, other.hasFewLogits { return try dotByFewLogits(other) }
     let (a, b) = logitImages.isEmpty && !other.logitImages.isEmpty ? (other, self) : (self, other)
     var sum = 0.0
@@ -181,7 +181,7 @@ final class Share {
     return sum
   }
 
-  private func dotByFewLogits(_ other: Share) throws(TorchError) -> Double {
+  private func dotByFewLogits(_ other: FactoredGradient) throws(TorchError) -> Double {
     var sum = 0.0
     for product in products {
       for factor in product.derivative.factors {
@@ -199,7 +199,7 @@ final class Share {
   }
 
   /// X Σᵢ Xᵢᵀ δᵢ, in a row.
-  private func image(_ input: FrozenInput) throws(TorchError) -> Tensor {
+  private func image(_ input: ConstantInput) throws(TorchError) -> Tensor {
     let key = ObjectIdentifier(input)
     if let known = images[key] { return known }
     var terms: [(left: Tensor, right: Tensor)] = []
@@ -210,10 +210,10 @@ final class Share {
   }
 
   /// X Xᵢᵀ ζᵢ for each derivative at logits.
-  private func logitImages(_ input: FrozenInput) throws(TorchError) -> [(image: Tensor, readout: Readout)] {
+  private func logitImages(_ input: ConstantInput) throws(TorchError) -> [(image: Tensor, readout: ClassifierWeight)] {
     let key = ObjectIdentifier(input)
     if let known = logitImages[key] { return known }
-    var found: [(image: Tensor, readout: Readout)] = []
+    var found: [(image: Tensor, readout: ClassifierWeight)] = []
     for product in products {
       for factor in product.derivative.factors {
         let products = try input.products(with: product.input)

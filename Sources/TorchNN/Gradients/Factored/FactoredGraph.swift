@@ -1,4 +1,4 @@
-public import Torch
+package import Torch
 
 /// Remembers where linear layers met inputs that nothing is differentiated through, such as frozen features, and where
 /// linear layers read what came out of those.
@@ -12,18 +12,18 @@ public import Torch
 /// weight, and is kept as these two.
 ///
 /// Where classes are few, the outputs XWᵀ + b between need not be computed at all: the logits are X(RW)ᵀ + Rb, and the
-/// gradient of R is (ζᵀX)Wᵀ + (ζᵀ1)b. They are made when somebody asks for them (``LayerOutput``).
+/// gradient of R is (ζᵀX)Wᵀ + (ζᵀ1)b. They are made when somebody asks for them (``LazyOutput``).
 ///
 /// A layer that meets the same input again, with weights that have not changed, answers with the same output.
 ///
 /// One for predictions, ``init(predicting:)``, remembers nothing to differentiate and only passes over outputs.
-public final class LinearTape {
+package final class FactoredGraph {
   /// A layer that reads the outputs of others.
   struct Reading {
     let layer: Linear
-    let joining: Joining
+    let combination: Combination
     /// What the layer was given.
-    let input: FrozenInput
+    let input: ConstantInput
     let parts: [Part]
     /// Its own output: a variable, at which graphs end.
     let output: Tensor
@@ -31,66 +31,78 @@ public final class LinearTape {
 
     /// An output that it reads.
     struct Part {
-      let feature: LayerOutput
+      let feature: LazyOutput
       /// The part of the layer's weight that meets it.
-      let readout: Readout
+      let readout: ClassifierWeight
       /// RW [C, in] and Rb [C], where the logits were taken from the feature's input; nil where from the feature.
       let passed: (weight: Tensor, bias: Tensor)?
     }
   }
 
-  /// How a layer reads several outputs.
-  public enum Joining: Sendable { case sideBySide, sum }
+  /// The graph whose ``recording(_:)`` is running; nil: gradients go through the whole graph.
+  package static var current: FactoredGraph? { recorder?.graph }
 
-  private(set) var meetings: [LayerOutput] = []
+  /// A graph for the code inside one call of ``recording(_:)``, which runs where it was called.
+  private struct Recorder: @unchecked Sendable { let graph: FactoredGraph }
+  @TaskLocal private static var recorder: Recorder?
+
+  private(set) var meetings: [LazyOutput] = []
   private(set) var readings: [Reading] = []
-  private var inputs: [FrozenInput] = []
+  private var inputs: [ConstantInput] = []
 
   /// How many multiplications passing over features must save; fewer are not worth the calls that it takes.
   private let leastWork: Int
-  /// Of a tape for predictions.
-  private let passages: Passages?
+  /// Of a graph for predictions.
+  private let folded: FoldedClassifiers?
 
-  public convenience init() { self.init(leastWork: 4_000_000) }
+  package convenience init() { self.init(leastWork: 4_000_000) }
 
-  /// A tape for the predictions of so many samples by weights that stay as they are, with no graph recorded.
+  /// A graph for the predictions of so many samples by weights that stay as they are, with no graph recorded.
   ///
   /// Logits are taken from inputs by one linear map for each classifier and layer, where that is less work than the
   /// layers' outputs are.
-  public convenience init(predicting samples: Int) { self.init(leastWork: 4_000_000, predicting: samples) }
+  package convenience init(predicting samples: Int) { self.init(leastWork: 4_000_000, predicting: samples) }
 
   init(leastWork: Int, predicting samples: Int? = nil) {
     self.leastWork = leastWork
-    passages = samples.map { Passages(samples: $0, leastWork: leastWork) }
+    folded = samples.map { FoldedClassifiers(samples: $0, leastWork: leastWork) }
+  }
+
+  /// Runs passes of a model, and gradients of what they give, with this graph for their layers over constant inputs.
+  package func recording<Value>(_ body: () throws(TorchError) -> Value) throws(TorchError) -> Value {
+    let result = Self.$recorder.withValue(Recorder(graph: self)) {
+      Result { () throws(TorchError) in try body() }
+    }
+    return try result.get()
   }
 
   /// The layer's output; remembered where its weights are trained, the input is constant and a graph is recorded.
-  public func callAsFunction(_ layer: Linear, _ input: Tensor) throws(TorchError) -> LayerOutput {
+  package func callAsFunction(_ layer: Linear, _ input: Tensor) throws(TorchError) -> LazyOutput {
     let changes = try layer.weight.tensor.changes
-    if passages != nil, !Autograd.isRecording {
-      return LayerOutput(
-        LayerOutput.Origin(layer: layer, input: FrozenInput(input), changes: changes, isVariable: false))
+    if folded != nil, !Autograd.isRecording {
+      return LazyOutput(
+        LazyOutput.Origin(layer: layer, input: ConstantInput(input), changes: changes, isVariable: false))
     }
-    guard layer.isTrained, !input.requiresGradient else { return LayerOutput(try layer(input)) }
+    guard layer.isTrained, !input.requiresGradient else { return LazyOutput(try layer(input)) }
     if let known = meetings.last(where: { $0.isOf(layer, input, changes) }) { return known }
-    guard Autograd.isRecording else { return LayerOutput(try layer(input)) }
-    let made = LayerOutput(LayerOutput.Origin(layer: layer, input: frozen(input, layer), changes: changes))
+    guard Autograd.isRecording else { return LazyOutput(try layer(input)) }
+    let made = LazyOutput(LazyOutput.Origin(layer: layer, input: frozen(input, layer), changes: changes))
     meetings.append(made)
     return made
   }
 
   /// The output that some numbers are of.
-  public func output(of tensor: Tensor) -> LayerOutput {
-    meetings.last { $0.known === tensor } ?? LayerOutput(tensor)
+  package func output(of tensor: Tensor) -> LazyOutput {
+    meetings.last { $0.known === tensor } ?? LazyOutput(tensor)
   }
 
   /// The outputs of layers that each read some features, remembered where a graph is recorded and the features are
   /// outputs that were; nil where they are not, for a layer that is to be called as ever.
-  public func reading(
-    _ layers: [(layer: Linear, features: [LayerOutput])], _ joining: Joining = .sideBySide
+  package func reading(
+    _ layers: [(layer: Linear, features: [LazyOutput])], _ combination: Combination = .concatenated
   ) throws(TorchError) -> [Tensor]? {
     guard Autograd.isRecording else {
-      return try passages?.logits(layers, joining)
+      return try folded?.logits(layers, combination)
     }
     for (layer, features) in layers {
       guard layer.isTrained, features.allSatisfy({ feature in meetings.contains { $0 === feature } }) else {
@@ -98,28 +110,28 @@ public final class LinearTape {
       }
     }
     var outputs: [Tensor?] = []
-    var new: [(position: Int, parts: [(feature: LayerOutput, readout: Readout)], changes: Int)] = []
+    var new: [(position: Int, parts: [(feature: LazyOutput, readout: ClassifierWeight)], changes: Int)] = []
     for (position, (layer, features)) in layers.enumerated() {
-      if let known = try known(layer, features, joining) {
+      if let known = try known(layer, features, combination) {
         outputs.append(known.output)
       } else {
         outputs.append(nil)
-        new.append((position, try joining.parts(of: layer, features), try layer.weight.tensor.changes))
+        new.append((position, try combination.parts(of: layer, features), try layer.weight.tensor.changes))
       }
     }
     try decide(new.flatMap(\.parts))
     var parts = try parts(new.flatMap(\.parts))[...]
-    var made: [(layer: Linear, input: FrozenInput, parts: [Reading.Part])] = []
+    var made: [(layer: Linear, input: ConstantInput, parts: [Reading.Part])] = []
     for entry in new {
       let own = Array(parts.prefix(entry.parts.count))
       parts = parts.dropFirst(own.count)
       let layer = layers[entry.position].layer
-      made.append((layer, FrozenInput(own.map(\.feature), joining, productType: layer.weight.productType), own))
+      made.append((layer, ConstantInput(own.map(\.feature), combination, productType: layer.weight.productType), own))
     }
     for ((position, _, changes), (entry, output)) in zip(new, zip(made, try Self.outputs(made))) {
       readings.append(
         Reading(
-          layer: entry.layer, joining: joining, input: entry.input, parts: entry.parts, output: output,
+          layer: entry.layer, combination: combination, input: entry.input, parts: entry.parts, output: output,
           changes: changes))
       outputs[position] = output
     }
@@ -128,12 +140,12 @@ public final class LinearTape {
 
   /// What each feature adds to the output of a layer that has read them, the bias shared out evenly: where the features
   /// were passed over and no graph is recorded; nil otherwise, for somebody who then takes them from the features.
-  public func contributions(
-    to layer: Linear, _ features: [LayerOutput], _ joining: Joining
+  package func contributions(
+    to layer: Linear, _ features: [LazyOutput], _ combination: Combination
   ) throws(TorchError) -> [Tensor]? {
     if Autograd.isRecording { return nil }
-    if let parts = try passages?.parts([(layer, features)], joining) { return parts[0] }
-    guard let reading = try known(layer, features, joining) else { return nil }
+    if let parts = try folded?.parts([(layer, features)], combination) { return parts[0] }
+    guard let reading = try known(layer, features, combination) else { return nil }
     let share = try layer.bias.tensor / Double(features.count)
     var products: [MatrixProduct] = []
     for part in reading.parts {
@@ -145,18 +157,18 @@ public final class LinearTape {
   }
 
   private func known(
-    _ layer: Linear, _ features: [LayerOutput], _ joining: Joining
+    _ layer: Linear, _ features: [LazyOutput], _ combination: Combination
   ) throws(TorchError) -> Reading? {
     let changes = try layer.weight.tensor.changes
     return readings.last {
-      $0.layer.weight === layer.weight && $0.changes == changes && $0.joining == joining
+      $0.layer.weight === layer.weight && $0.changes == changes && $0.combination == combination
         && $0.parts.elementsEqual(features) { $0.feature === $1 }
     }
   }
 
-  private func frozen(_ input: Tensor, _ layer: Linear) -> FrozenInput {
+  private func frozen(_ input: Tensor, _ layer: Linear) -> ConstantInput {
     if let known = inputs.last(where: { $0.known === input }) { return known }
-    let made = FrozenInput(input, productType: layer.weight.productType)
+    let made = ConstantInput(input, productType: layer.weight.productType)
     inputs.append(made)
     return made
   }
@@ -165,9 +177,9 @@ public final class LinearTape {
   ///
   /// Passing over one costs C · in (B + 2 · out) multiplications, forward and for the readout's gradient; computing and
   /// reading it B · out (in + 2C). A modality is commonly read twice, by the fused classifier and by its own.
-  private func decide(_ parts: [(feature: LayerOutput, readout: Readout)]) throws(TorchError) {
+  private func decide(_ parts: [(feature: LazyOutput, readout: ClassifierWeight)]) throws(TorchError) {
     var saved = 0
-    var dear: [LayerOutput] = []
+    var dear: [LazyOutput] = []
     for (feature, readout) in parts where feature.known == nil {
       guard let origin = feature.origin, origin.input.productType == nil else {
         dear.append(feature)
@@ -180,12 +192,12 @@ public final class LinearTape {
       let saving = rows * outputs * (inputs + 2 * classes) - classes * inputs * (rows + 2 * outputs)
       if saving > 0 { saved += saving } else { dear.append(feature) }
     }
-    _ = try LayerOutput.tensors(saved < leastWork ? parts.map(\.feature) : dear)
+    _ = try LazyOutput.tensors(saved < leastWork ? parts.map(\.feature) : dear)
   }
 
   /// The parts of readings, with RW and Rb where the feature is passed over.
   private func parts(
-    _ parts: [(feature: LayerOutput, readout: Readout)]
+    _ parts: [(feature: LazyOutput, readout: ClassifierWeight)]
   ) throws(TorchError) -> [Reading.Part] {
     try withoutGradients { () throws(TorchError) in
       let layers = parts.map { $0.feature.known == nil ? $0.feature.origin?.layer : nil }
@@ -208,7 +220,7 @@ public final class LinearTape {
 
   /// The outputs of readings as variables.
   private static func outputs(
-    _ readings: [(layer: Linear, input: FrozenInput, parts: [Reading.Part])]
+    _ readings: [(layer: Linear, input: ConstantInput, parts: [Reading.Part])]
   ) throws(TorchError) -> [Tensor] {
     if readings.contains(where: { $0.layer.weight.productType != nil }) || !readings.contains(where: \.input.isOpen) {
       return try variables(readings.map { ($0.layer, $0.input) })
@@ -235,7 +247,7 @@ public final class LinearTape {
   }
 
   /// The outputs of layers as variables.
-  static func variables(_ pairs: [(layer: Linear, input: FrozenInput)]) throws(TorchError) -> [Tensor] {
+  static func variables(_ pairs: [(layer: Linear, input: ConstantInput)]) throws(TorchError) -> [Tensor] {
     var outputs: [Tensor] = []
     if pairs.contains(where: { $0.layer.weight.productType != nil }) {
       for (layer, input) in pairs {
@@ -258,7 +270,7 @@ public final class LinearTape {
   }
 
   /// Forgets all, as after a step, when graphs over the old weights are done with.
-  public func clear() {
+  package func clear() {
     meetings.removeAll(keepingCapacity: true)
     readings.removeAll(keepingCapacity: true)
     inputs.removeAll(keepingCapacity: true)
@@ -267,36 +279,4 @@ public final class LinearTape {
 
 extension Linear {
   fileprivate var isTrained: Bool { weight.tensor.requiresGradient && bias.tensor.requiresGradient }
-}
-
-extension LinearTape.Joining {
-  /// The first column of a layer's weight that meets each feature.
-  func columns(of features: [LayerOutput]) -> [Int] {
-    var columns = [0]
-    for feature in features.dropLast() { columns.append((columns.last ?? 0) + (self == .sum ? 0 : feature.width)) }
-    return columns
-  }
-
-  /// The part of a layer's weight that meets each feature.
-  fileprivate func parts(
-    of layer: Linear, _ features: [LayerOutput]
-  ) throws(TorchError) -> [(feature: LayerOutput, readout: Readout)] {
-    // The layer may have moved when somebody asks for a gradient's numbers.
-    let weight =
-      try layer.weight.productType == nil
-      ? layer.weight.tensor.detached().cloned() : layer.weight.inProductType()
-    let whole = self == .sum || features.count == 1 ? Readout(weight) : nil
-    var parts: [(feature: LayerOutput, readout: Readout)] = []
-    var column = 0
-    for feature in features {
-      let width = feature.width
-      if let whole {
-        parts.append((feature, whole))
-      } else {
-        parts.append((feature, Readout(try weight.narrowed(1, from: column, length: width))))
-      }
-      column += width
-    }
-    return parts
-  }
 }

@@ -3,9 +3,9 @@ import Torch
 /// Classifiers over layers as one linear map each, RW and Rb, kept while many samples are predicted with the same weights.
 ///
 /// Logits are then X(RW)ᵀ + Rb + b, part by part of what the classifier reads, and the outputs XWᵀ between are nobody's.
-final class Passages {
+final class FoldedClassifiers {
   /// Where a classifier's weight meets a layer.
-  private struct Passage {
+  private struct FoldedClassifier {
     let classifier: Parameter
     let column: Int
     let layer: Parameter
@@ -19,7 +19,7 @@ final class Passages {
   /// How many samples will be predicted in all.
   private let samples: Int
   private let leastWork: Int
-  private var known: [Passage] = []
+  private var known: [FoldedClassifier] = []
 
   init(samples: Int, leastWork: Int) {
     self.samples = samples
@@ -29,7 +29,7 @@ final class Passages {
   /// What each feature adds to the logits of each layer, the bias shared out evenly; nil where the features are known, or
   /// cheaper to compute.
   func parts(
-    _ readings: [(layer: Linear, features: [LayerOutput])], _ joining: LinearTape.Joining
+    _ readings: [(layer: Linear, features: [LazyOutput])], _ combination: Combination
   ) throws(TorchError) -> [[Tensor]]? {
     var saved = 0
     for (layer, features) in readings {
@@ -42,13 +42,13 @@ final class Passages {
       }
     }
     guard saved > leastWork else { return nil }
-    var new: [(feature: LayerOutput, classifier: Parameter, column: Int)] = []
+    var new: [(feature: LazyOutput, classifier: Parameter, column: Int)] = []
     var products: [MatrixProduct] = []
     for (layer, features) in readings {
-      for (feature, column) in zip(features, joining.columns(of: features)) {
+      for (feature, column) in zip(features, combination.columns(of: features)) {
         guard let origin = feature.origin, feature.part(of: layer.weight, column) == nil else { continue }
-        let passage = try passage(layer, column, origin.layer, share: 1 / Double(features.count))
-        products.append(MatrixProduct([(try origin.input.values(), passage.weight)], bias: passage.bias))
+        let map = try folded(layer, column, origin.layer, share: 1 / Double(features.count))
+        products.append(MatrixProduct([(try origin.input.values(), map.weight)], bias: map.bias))
         new.append((feature, layer.weight, column))
       }
     }
@@ -56,15 +56,15 @@ final class Passages {
       place.feature.parts.append((place.classifier, place.column, part))
     }
     return readings.map { layer, features in
-      zip(features, joining.columns(of: features)).compactMap { $0.part(of: layer.weight, $1) }
+      zip(features, combination.columns(of: features)).compactMap { $0.part(of: layer.weight, $1) }
     }
   }
 
   /// The logits of each layer; nil as above.
   func logits(
-    _ readings: [(layer: Linear, features: [LayerOutput])], _ joining: LinearTape.Joining
+    _ readings: [(layer: Linear, features: [LazyOutput])], _ combination: Combination
   ) throws(TorchError) -> [Tensor]? {
-    guard let all = try parts(readings, joining) else { return nil }
+    guard let all = try parts(readings, combination) else { return nil }
     var sums: [Tensor] = []
     for parts in all {
       var sum = parts[0]
@@ -74,9 +74,9 @@ final class Passages {
     return sums
   }
 
-  private func passage(
+  private func folded(
     _ classifier: Linear, _ column: Int, _ layer: Linear, share: Double
-  ) throws(TorchError) -> Passage {
+  ) throws(TorchError) -> FoldedClassifier {
     let changes = [try classifier.weight.tensor.changes, try layer.weight.tensor.changes]
     if let found = known.first(where: {
       $0.classifier === classifier.weight && $0.column == column && $0.layer === layer.weight && $0.changes == changes
@@ -85,7 +85,7 @@ final class Passages {
     }
     let readout = try classifier.weight.tensor.narrowed(1, from: column, length: layer.weight.shape[0])
     let product = MatrixProduct([(readout, layer.weight.tensor)])
-    let made = Passage(
+    let made = FoldedClassifier(
       classifier: classifier.weight, column: column, layer: layer.weight, changes: changes,
       weight: try MatrixProduct.results([product])[0].transposed(),
       bias: try readout.matmul(layer.bias.tensor) + classifier.bias.tensor * share)

@@ -1,20 +1,20 @@
-public import Torch
+package import Torch
 
 /// What a layer makes of an input, whose numbers are computed when somebody asks for them.
-public final class LayerOutput {
+package final class LazyOutput {
   /// The layer, and what it met.
   struct Origin {
     let layer: Linear
-    let input: FrozenInput
+    let input: ConstantInput
     /// How often the weights had been written to.
     let changes: Int
     /// Whether the numbers are a variable, at which graphs end.
     var isVariable = true
   }
 
-  /// nil of numbers that no tape remembers.
+  /// nil of numbers that no graph remembers.
   let origin: Origin?
-  /// The numbers, where they have been asked for: of what a tape remembers a variable, at which graphs end.
+  /// The numbers, where they have been asked for: of what a graph remembers a variable, at which graphs end.
   private(set) var known: Tensor?
   /// What it adds to the outputs of classifiers that read it without its numbers, by the first column that meets it.
   var parts: [(classifier: Parameter, column: Int, numbers: Tensor)] = []
@@ -22,7 +22,7 @@ public final class LayerOutput {
   init(_ origin: Origin) { self.origin = origin }
 
   /// Numbers that are there.
-  public init(_ tensor: Tensor) {
+  package init(_ tensor: Tensor) {
     origin = nil
     known = tensor
   }
@@ -30,11 +30,11 @@ public final class LayerOutput {
   /// The numbers, [B, out].
   ///
   /// Throws where the layer has been trained since and they can no longer be known.
-  public func tensor() throws(TorchError) -> Tensor { try Self.tensors([self])[0] }
+  package func tensor() throws(TorchError) -> Tensor { try Self.tensors([self])[0] }
 
   /// The numbers of several, computed side by side.
-  public static func tensors(_ outputs: [LayerOutput]) throws(TorchError) -> [Tensor] {
-    var open: [(output: LayerOutput, origin: Origin)] = []
+  package static func tensors(_ outputs: [LazyOutput]) throws(TorchError) -> [Tensor] {
+    var open: [(output: LazyOutput, origin: Origin)] = []
     for output in outputs where output.known == nil && !open.contains(where: { $0.output === output }) {
       if let origin = output.origin { open.append((output, origin)) }
     }
@@ -43,7 +43,7 @@ public final class LayerOutput {
       output.known = try withoutGradients { () throws(TorchError) in try origin.layer(origin.input.values()) }
     }
     open.removeAll { !$0.origin.isVariable }
-    for (entry, made) in zip(open, try LinearTape.variables(open.map { ($0.origin.layer, $0.origin.input) })) {
+    for (entry, made) in zip(open, try FactoredGraph.variables(open.map { ($0.origin.layer, $0.origin.input) })) {
       entry.output.known = made
     }
     return outputs.compactMap(\.known)
@@ -63,7 +63,7 @@ public final class LayerOutput {
   }
 }
 
-extension LayerOutput.Origin {
+extension LazyOutput.Origin {
   func checkWeights() throws(TorchError) {
     guard try layer.weight.tensor.changes != changes else { return }
     throw TorchError(

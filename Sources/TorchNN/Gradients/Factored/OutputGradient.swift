@@ -1,45 +1,12 @@
 import Torch
 
-/// The weight R [C, H] with which a layer read some features, as it was then.
-final class Readout {
-  /// In the type of the layer's products.
-  let weight: Tensor
-  /// R Rᵀ, and R Sᵀ with those it has met.
-  private var own: Tensor?
-  private var others: [(readout: Readout, products: Tensor)] = []
-  private var plain: Tensor?
-
-  init(_ weight: Tensor) { self.weight = weight }
-
-  /// The weight in the type of what it is multiplied with here.
-  func weight(_ type: ElementType) throws(TorchError) -> Tensor {
-    if weight.elementType == type { return weight }
-    if let plain { return plain }
-    let made = try weight.to(type)
-    plain = made
-    return made
-  }
-
-  /// R Sᵀ, [C, C′].
-  func products(with other: Readout, _ type: ElementType) throws(TorchError) -> Tensor {
-    if let own, other === self { return own }
-    if let known = others.first(where: { $0.readout === other }) { return known.products }
-    if let known = other.others.first(where: { $0.readout === self }) { return try known.products.transposed() }
-    let product = MatrixProduct([(try weight(type), try other.weight(type).transposed())])
-    let made = try MatrixProduct.results([product])[0]
-    // Neither keeps itself.
-    if other === self { own = made } else { others.append((other, made)) }
-    return made
-  }
-}
-
 /// The derivative of a loss at a layer's output, [B, H]: numbers, products ζR of derivatives at logits with the weights
 /// that read the output, or both; they add up.
-final class Derivative {
+final class OutputGradient {
   struct Factor {
     /// ζ, [B, C].
     let logits: Tensor
-    let readout: Readout
+    let readout: ClassifierWeight
   }
 
   private let plain: Tensor?
@@ -67,7 +34,7 @@ final class Derivative {
   }
 
   /// Computes the numbers of several that have none yet, side by side.
-  static func settle(_ derivatives: [Derivative]) throws(TorchError) {
+  static func settle(_ derivatives: [OutputGradient]) throws(TorchError) {
     let open = derivatives.filter { $0.whole == nil }
     var products: [MatrixProduct] = []
     for derivative in open {
@@ -98,16 +65,16 @@ final class Derivative {
   // MARK: Linear algebra
 
   /// a · self.
-  func scaled(by a: Double) throws(TorchError) -> Derivative {
+  func scaled(by a: Double) throws(TorchError) -> OutputGradient {
     if a == 1 { return self }
-    if let whole { return Derivative(try whole * a) }
+    if let whole { return OutputGradient(try whole * a) }
     var scaled: [Factor] = []
     for factor in factors { scaled.append(Factor(logits: try factor.logits * a, readout: factor.readout)) }
-    return Derivative(try plain.map { (plain) throws(TorchError) in try plain * a }, scaled)
+    return OutputGradient(try plain.map { (plain) throws(TorchError) in try plain * a }, scaled)
   }
 
   /// self + a · other.
-  func adding(_ other: Derivative, scale a: Double = 1) throws(TorchError) -> Derivative {
+  func adding(_ other: OutputGradient, scale a: Double = 1) throws(TorchError) -> OutputGradient {
     // Numbers that are there already are cheaper to add than to make anew.
     let (own, others) = (whole == nil ? factors : [], other.whole == nil ? other.factors : [])
     let plain = try Tensor.sum(whole ?? self.plain, other.whole ?? other.plain, a)
@@ -120,7 +87,7 @@ final class Derivative {
         sum.append(Factor(logits: a == 1 ? factor.logits : try factor.logits * a, readout: factor.readout))
       }
     }
-    return Derivative(plain, sum)
+    return OutputGradient(plain, sum)
   }
 }
 

@@ -6,11 +6,11 @@ import Torch
 
 /// Layers over constant inputs: outputs, products, and what is done with them.
 @Suite("Layers over constant inputs")
-struct LinearTapeTests {
+struct FactoredGraphTests {
   private let store: ParameterStore
   private let layer: Linear
   private let head: Linear
-  private let tape = LinearTape()
+  private let graph = FactoredGraph()
 
   /// - Returns: a store with a layer of 9 → 8, wide beside batches of 3, and one of 8 → 2 behind it.
   init() throws {
@@ -25,13 +25,44 @@ struct LinearTapeTests {
     try Tensor(numbers(rows * 9, seed: seed), shape: [rows, 9])
   }
 
-  /// The gradient of a loss of the head's outputs, with the tape and through the whole graph.
-  private func pair(_ input: Tensor, weight: Double = 1) throws -> (taped: Gradients, whole: Gradients) {
+  /// The gradient of a loss of the head's outputs, with the graph and through the whole graph.
+  private func pair(_ input: Tensor, weight: Double = 1) throws -> (recorded: Gradients, whole: Gradients) {
     func loss(_ output: Tensor) throws -> Tensor { try (head(output) * weight).square().sum() }
     return (
-      try Gradients(of: loss(tape(layer, input).tensor()), store, tape: tape),
+      try FactoredGraphTests.gradients(of: loss(graph(layer, input).tensor()), store, recordedBy: graph),
       try Gradients(of: loss(layer(input)), store)
     )
+  }
+
+  /// The gradient of a loss with the graph that its pass was recorded by; nil: through the whole graph.
+  private static func gradients(
+    of loss: Tensor, _ store: ParameterStore, keepingGraph: Bool = false, recordedBy graph: FactoredGraph?
+  ) throws -> Gradients {
+    guard let graph else { return try Gradients(of: loss, store, keepingGraph: keepingGraph) }
+    return try graph.recording { () throws(TorchError) in
+      try Gradients(of: loss, store, keepingGraph: keepingGraph)
+    }
+  }
+
+  @Test("what runs inside a recording knows its graph, and nothing does before, after and outside")
+  func scopes() throws {
+    #expect(FactoredGraph.current == nil)
+    let other = FactoredGraph()
+    try graph.recording { () throws(TorchError) in
+      #expect(FactoredGraph.current === graph)
+      try other.recording { () throws(TorchError) in #expect(FactoredGraph.current === other) }
+      #expect(FactoredGraph.current === graph)
+    }
+    let broken = TorchError(operation: "none", shapes: [], message: "broken off")
+    #expect(throws: TorchError.self) { try graph.recording { () throws(TorchError) -> Void in throw broken } }
+    #expect(FactoredGraph.current == nil)
+  }
+
+  @Test("outside its recording a loss of recorded outputs has no gradient for their layer")
+  func outside() throws {
+    let loss = try graph(layer, input()).tensor().square().sum()
+    #expect(try Gradients(of: loss, store, keepingGraph: true).presentIndices.isEmpty)
+    #expect(try Self.gradients(of: loss, store, recordedBy: graph).presentIndices == [0, 1])
   }
 
   private func agree(_ a: Gradients, _ b: Gradients) throws -> Bool {
@@ -40,9 +71,9 @@ struct LinearTapeTests {
 
   @Test("have the gradients of the whole graph", arguments: [1, 3, 30])
   func gradients(_ rows: Int) throws {
-    let (taped, whole) = try pair(input(rows))
-    #expect(taped.presentIndices == [0, 1, 2, 3])
-    #expect(try agree(taped, whole))
+    let (recorded, whole) = try pair(input(rows))
+    #expect(recorded.presentIndices == [0, 1, 2, 3])
+    #expect(try agree(recorded, whole))
   }
 
   @Test("have inner products of those numbers, by samples or not", arguments: [1, 3, 30])
@@ -90,16 +121,16 @@ struct LinearTapeTests {
     let store: ParameterStore
     let layers: [Linear]
     let classifier: Linear
-    let joining: LinearTape.Joining
-    let tape: LinearTape
+    let combination: Combination
+    let graph: FactoredGraph
 
-    init(_ classes: Int, _ joining: LinearTape.Joining, leastWork: Int) throws {
-      tape = LinearTape(leastWork: leastWork)
+    init(_ classes: Int, _ combination: Combination, leastWork: Int) throws {
+      graph = FactoredGraph(leastWork: leastWork)
       let store = ParameterStore(random: RandomSource(seed: 2), elementType: .float64)
       self.store = store
       layers = try ["a", "b"].map { try Linear(store.root / $0, in: 30, out: 20) }
-      classifier = try Linear(store.root / "classifier", in: joining == .sum ? 20 : 40, out: classes)
-      self.joining = joining
+      classifier = try Linear(store.root / "classifier", in: combination == .sum ? 20 : 40, out: classes)
+      self.combination = combination
       _ = try store.flat()
     }
 
@@ -108,37 +139,38 @@ struct LinearTapeTests {
     }
 
     /// What the layers give, and what the classifier makes of it without computing that.
-    func read(_ inputs: [Tensor]) throws -> (outputs: [LayerOutput], logits: Tensor) {
-      let outputs = try zip(layers, inputs).map { try tape($0, $1) }
-      return (outputs, try #require(try tape.reading([(classifier, outputs)], joining))[0])
+    func read(_ inputs: [Tensor]) throws -> (outputs: [LazyOutput], logits: Tensor) {
+      let outputs = try zip(layers, inputs).map { try graph($0, $1) }
+      return (outputs, try #require(try graph.reading([(classifier, outputs)], combination))[0])
     }
 
-    /// The gradient of a loss of the logits and of the outputs themselves, with the tape or through the whole graph.
-    func gradient(_ inputs: [Tensor], weight: Double, taped: Bool) throws -> Gradients {
-      let outputs = try zip(layers, inputs).map { try taped ? tape($0, $1) : LayerOutput($0($1)) }
+    /// The gradient of a loss of the logits and of the outputs themselves, with the graph or through the whole graph.
+    func gradient(_ inputs: [Tensor], weight: Double, recorded: Bool) throws -> Gradients {
+      let outputs = try zip(layers, inputs).map { try recorded ? graph($0, $1) : LazyOutput($0($1)) }
       let read: Tensor
-      if taped {
-        read = try #require(try tape.reading([(classifier, outputs)], joining))[0]
+      if recorded {
+        read = try #require(try graph.reading([(classifier, outputs)], combination))[0]
       } else {
-        let features = try LayerOutput.tensors(outputs)
-        read = try classifier(joining == .sum ? features[0] + features[1] : Tensor.cat(features, -1))
+        let features = try LazyOutput.tensors(outputs)
+        read = try classifier(combination == .sum ? features[0] + features[1] : Tensor.cat(features, -1))
       }
       let direct = weight < 0 ? try outputs[0].tensor().square().sum() : try read.sum() * 0
-      return try Gradients(of: (read * weight).square().sum() + direct, store, tape: taped ? tape : nil)
+      return try FactoredGraphTests.gradients(
+        of: (read * weight).square().sum() + direct, store, recordedBy: recorded ? graph : nil)
     }
   }
 
   @Test(
     "that read outputs of others end the graph with the same gradients and inner products",
-    arguments: [(2, 0), (2, .max), (7, .max), (30, .max)], [LinearTape.Joining.sideBySide, .sum])
-  func readings(_ size: (classes: Int, leastWork: Int), _ joining: LinearTape.Joining) throws {
-    let readers = try Readers(size.classes, joining, leastWork: size.leastWork)
+    arguments: [(2, 0), (2, .max), (7, .max), (30, .max)], [Combination.concatenated, .sum])
+  func readings(_ size: (classes: Int, leastWork: Int), _ combination: Combination) throws {
+    let readers = try Readers(size.classes, combination, leastWork: size.leastWork)
     for rows in [3, 12] {
       let inputs = try readers.inputs(rows)
       func pair(_ weight: Double) throws -> (Gradients, Gradients) {
         (
-          try readers.gradient(inputs, weight: weight, taped: true),
-          try readers.gradient(inputs, weight: weight, taped: false)
+          try readers.gradient(inputs, weight: weight, recorded: true),
+          try readers.gradient(inputs, weight: weight, recorded: false)
         )
       }
       let ((g, wholeG), (k, wholeK), (l, wholeL)) = (try pair(1), try pair(0.5), try pair(-0.7))
@@ -157,25 +189,25 @@ struct LinearTapeTests {
 
   @Test("that read the same outputs again answer alike, and not at all where the outputs are nobody's")
   func readAgain() throws {
-    let output = try tape(layer, input())
-    let first = try #require(try tape.reading([(head, [output])]))[0]
+    let output = try graph(layer, input())
+    let first = try #require(try graph.reading([(head, [output])]))[0]
     #expect(try allClose(first, head(output.tensor())))
-    #expect(try tape.reading([(head, [output])])?[0] === first)
+    #expect(try graph.reading([(head, [output])])?[0] === first)
     try head.weight.tensor.scale(by: 2)
-    #expect(try tape.reading([(head, [output])])?[0] !== first)
-    #expect(try tape.reading([(head, [LayerOutput(layer(input()))])]) == nil)
-    #expect(try withoutGradients { () throws(TorchError) in try tape.reading([(head, [output])]) } == nil)
+    #expect(try graph.reading([(head, [output])])?[0] !== first)
+    #expect(try graph.reading([(head, [LazyOutput(layer(input()))])]) == nil)
+    #expect(try withoutGradients { () throws(TorchError) in try graph.reading([(head, [output])]) } == nil)
     try store.freeze("head")
-    #expect(try tape.reading([(head, [output])]) == nil)
+    #expect(try graph.reading([(head, [output])]) == nil)
   }
 
   @Test("keep their gradients' numbers when the model has moved before somebody asks for them")
   func movedBefore() throws {
     let x = try input()
     func gradient() throws -> Gradients {
-      let output = try tape(layer, x)
-      let logits = try #require(try tape.reading([(head, [output])]))[0]
-      return try Gradients(of: logits.square().sum(), store, tape: tape)
+      let output = try graph(layer, x)
+      let logits = try #require(try graph.reading([(head, [output])]))[0]
+      return try FactoredGraphTests.gradients(of: logits.square().sum(), store, recordedBy: graph)
     }
     let (asked, open) = (try gradient(), try gradient())
     let numbers: [Double] = try asked.flat().array()
@@ -185,18 +217,18 @@ struct LinearTapeTests {
 
   @Test("whose outputs a classifier of few classes reads are not computed before somebody asks")
   func passedOver() throws {
-    let readers = try Readers(2, .sideBySide, leastWork: 0)
+    let readers = try Readers(2, .concatenated, leastWork: 0)
     let inputs = try readers.inputs(12)
     let (outputs, logits) = try readers.read(inputs)
     #expect(outputs.allSatisfy { $0.known == nil })
     let parts = try withoutGradients {
-      try #require(try readers.tape.contributions(to: readers.classifier, outputs, .sideBySide))
+      try #require(try readers.graph.contributions(to: readers.classifier, outputs, .concatenated))
     }
     #expect(outputs.allSatisfy { $0.known == nil })
     #expect(try allClose(parts[0] + parts[1], logits, relative: 1e-12))
-    #expect(try readers.tape.contributions(to: readers.classifier, outputs, .sideBySide) == nil)
+    #expect(try readers.graph.contributions(to: readers.classifier, outputs, .concatenated) == nil)
 
-    let features = try LayerOutput.tensors(outputs)
+    let features = try LazyOutput.tensors(outputs)
     #expect(try zip(features, zip(readers.layers, inputs)).allSatisfy { try allClose($0, $1.0($1.1), relative: 1e-12) })
     #expect(try allClose(logits, readers.classifier(Tensor.cat(features, -1)), relative: 1e-12))
     let columns = try readers.classifier.weight.tensor.narrowed(1, from: 20, length: 20)
@@ -206,10 +238,11 @@ struct LinearTapeTests {
 
   @Test("that were passed over say so when they are asked for after the model has moved, unless they were settled")
   func passedOverAndMoved() throws {
-    let readers = try Readers(2, .sideBySide, leastWork: 0)
+    let readers = try Readers(2, .concatenated, leastWork: 0)
     let (outputs, logits) = try readers.read(readers.inputs(12))
     func gradient() throws -> Gradients {
-      try Gradients(of: logits.square().sum(), readers.store, keepingGraph: true, tape: readers.tape)
+      try FactoredGraphTests.gradients(
+        of: logits.square().sum(), readers.store, keepingGraph: true, recordedBy: readers.graph)
     }
     let (open, asked, settled) = (try gradient(), try gradient(), try gradient())
     let wanted: [Double] = try asked.flat().array()
@@ -224,29 +257,29 @@ struct LinearTapeTests {
 
   @Test(
     "that are only predicted with are passed over where many samples are, and their parts add up",
-    arguments: [LinearTape.Joining.sideBySide, .sum])
-  func predicting(_ joining: LinearTape.Joining) throws {
-    let readers = try Readers(4, joining, leastWork: 0)
+    arguments: [Combination.concatenated, .sum])
+  func predicting(_ combination: Combination) throws {
+    let readers = try Readers(4, combination, leastWork: 0)
     let heads = try ["c", "d"].map { try Linear(readers.store.root / $0, in: 20, out: 4) }
     _ = try readers.store.flat()
     for (samples, passes) in [(5000, true), (2, false)] {
-      let tape = LinearTape(leastWork: 0, predicting: samples)
+      let graph = FactoredGraph(leastWork: 0, predicting: samples)
       for turn in 0..<3 {
         let inputs = try (0..<2).map { try Tensor(numbers(90, seed: UInt64(turn + $0)), shape: [3, 30]) }
         try withoutGradients {
-          let outputs = try zip(readers.layers, inputs).map { try tape($0, $1) }
-          let logits = try tape.reading([(readers.classifier, outputs)], joining)
-          let own = try tape.reading(zip(heads, outputs).map { ($0, [$1]) })
-          let parts = try tape.contributions(to: readers.classifier, outputs, joining)
+          let outputs = try zip(readers.layers, inputs).map { try graph($0, $1) }
+          let logits = try graph.reading([(readers.classifier, outputs)], combination)
+          let own = try graph.reading(zip(heads, outputs).map { ($0, [$1]) })
+          let parts = try graph.contributions(to: readers.classifier, outputs, combination)
           #expect(outputs.allSatisfy { $0.known == nil })
           #expect((logits != nil) == passes && (own != nil) == passes && (parts != nil) == passes)
           let features = try zip(readers.layers, inputs).map { try $0($1) }
-          #expect(try zip(LayerOutput.tensors(outputs), features).allSatisfy { try allClose($0, $1, relative: 0) })
+          #expect(try zip(LazyOutput.tensors(outputs), features).allSatisfy { try allClose($0, $1, relative: 0) })
           #expect(outputs.allSatisfy { $0.known?.requiresGradient == false })
           // What is known is not passed over.
-          #expect(try tape.reading([(readers.classifier, outputs)], joining) == nil)
+          #expect(try graph.reading([(readers.classifier, outputs)], combination) == nil)
           guard passes else { return }
-          let joined = try joining == .sum ? features[0] + features[1] : Tensor.cat(features, -1)
+          let joined = try combination == .sum ? features[0] + features[1] : Tensor.cat(features, -1)
           #expect(try allClose(#require(logits)[0], readers.classifier(joined), relative: 1e-12))
           #expect(
             try allClose(
@@ -265,15 +298,15 @@ struct LinearTapeTests {
   @Test("answer alike while neither input nor weights change")
   func remembering() throws {
     let x = try input()
-    let first = try tape(layer, x)
-    #expect(try tape(layer, x) === first)
-    #expect(try tape(layer, input()) !== first)
+    let first = try graph(layer, x)
+    #expect(try graph(layer, x) === first)
+    #expect(try graph(layer, input()) !== first)
     try layer.weight.tensor.scale(by: 2)
-    let scaled = try tape(layer, x)
+    let scaled = try graph(layer, x)
     #expect(scaled !== first)
     #expect(try allClose(scaled.tensor(), layer(x)))
-    tape.clear()
-    #expect(try tape(layer, x) !== scaled)
+    graph.clear()
+    #expect(try graph(layer, x) !== scaled)
   }
 
   @Test("moving the model by an optimizer's step counts as a change")
@@ -281,24 +314,24 @@ struct LinearTapeTests {
     let x = try input()
     let optimizers: [any Optimizer] = [try Adam(store), try SGD(store), try SGD(store, momentum: 0.9)]
     for optimizer in optimizers {
-      let before = try tape(layer, x)
-      try optimizer.step(pair(x).taped, learningRate: 0.1)
-      #expect(try tape(layer, x) !== before)
-      #expect(try allClose(tape(layer, x).tensor(), layer(x)))
+      let before = try graph(layer, x)
+      try optimizer.step(pair(x).recorded, learningRate: 0.1)
+      #expect(try graph(layer, x) !== before)
+      #expect(try allClose(graph(layer, x).tensor(), layer(x)))
     }
   }
 
   @Test("are as ever where the layer is frozen, the input is differentiated or nothing is recorded")
   func notTaped() throws {
     let x = try input()
-    let looked = try withoutGradients { () throws(TorchError) in try tape(layer, x).tensor() }
+    let looked = try withoutGradients { () throws(TorchError) in try graph(layer, x).tensor() }
     #expect(!looked.requiresGradient)
     let variable = try input(seed: 2).requiringGradient()
-    let slope = try Torch.gradients(of: tape(layer, variable).tensor().sum(), withRespectTo: [variable])[0]
+    let slope = try Torch.gradients(of: graph(layer, variable).tensor().sum(), withRespectTo: [variable])[0]
     #expect(try #require(slope).shape == [3, 9])
     try store.freeze("layer")
-    #expect(try !tape(layer, x).tensor().requiresGradient)
-    #expect(try pair(x).taped.presentIndices == [2, 3])
+    #expect(try !graph(layer, x).tensor().requiresGradient)
+    #expect(try pair(x).recorded.presentIndices == [2, 3])
   }
 
   @Test("products in bfloat16 follow the weights, which keep float32, as does what is only looked at")
@@ -310,14 +343,14 @@ struct LinearTapeTests {
     for store in [rounded, exact] { _ = try store.flat() }
     let (optimizer, other) = (try SGD(rounded), try SGD(exact))
     for _ in 0..<3 {
-      let (taped, plain) = (try tape(layers[0], x).tensor(), try layers[1](x))
-      #expect(taped.elementType == .float32)
-      #expect(try taped.array(of: Float.self) == layers[0](x).array())
-      #expect(try taped.array(of: Float.self) != plain.array())
-      #expect(try allClose(taped, plain, relative: 0.02, absolute: 0.05))
+      let (recorded, plain) = (try graph(layers[0], x).tensor(), try layers[1](x))
+      #expect(recorded.elementType == .float32)
+      #expect(try recorded.array(of: Float.self) == layers[0](x).array())
+      #expect(try recorded.array(of: Float.self) != plain.array())
+      #expect(try allClose(recorded, plain, relative: 0.02, absolute: 0.05))
       let looked = try withoutGradients { () throws(TorchError) in try layers[0](x) }
       #expect(try looked.array(of: Float.self) == x.linear(layers[0].weight.tensor, layers[0].bias.tensor).array())
-      let g = try Gradients(of: taped.square().sum(), rounded, tape: tape)
+      let g = try FactoredGraphTests.gradients(of: recorded.square().sum(), rounded, recordedBy: graph)
       let whole = try Gradients(of: plain.square().sum(), exact)
       #expect(try g.flat().elementType == .float32)
       #expect(try (g.flat() - whole.flat()).norm().scalar() < 0.02 * whole.norm())
@@ -330,13 +363,13 @@ struct LinearTapeTests {
 
   @Test("an optimizer moves by products as by numbers")
   func optimizers() throws {
-    func trained(_ taped: Bool, _ make: (ParameterStore) throws -> any Optimizer) throws -> [Double] {
-      let bench = try LinearTapeTests()
+    func trained(_ recorded: Bool, _ make: (ParameterStore) throws -> any Optimizer) throws -> [Double] {
+      let bench = try FactoredGraphTests()
       let optimizer = try make(bench.store)
       for step in 0..<3 {
         let pair = try bench.pair(bench.input(seed: UInt64(step)))
-        try optimizer.step(taped ? pair.taped : pair.whole, learningRate: 0.01)
-        bench.tape.clear()
+        try optimizer.step(recorded ? pair.recorded : pair.whole, learningRate: 0.01)
+        bench.graph.clear()
       }
       return try bench.store.flat().array()
     }
