@@ -72,9 +72,9 @@ public struct SampleReplicates: Sendable {
   }
 
   /// The test that answers a question; nil where a replicate does not define its quantity, or nothing makes a difference.
-  public func test(_ question: Int) -> SeedsAndSamples? {
+  public func test(_ question: Int) -> CrossedBootstrapTest? {
     differences[question].flatMap {
-      SeedsAndSamples(bySeed: questions[question].pairs.map(\.difference), replicates: $0, samples: samples)
+      CrossedBootstrapTest(bySeed: questions[question].pairs.map(\.difference), replicates: $0, samples: samples)
     }
   }
 

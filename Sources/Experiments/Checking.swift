@@ -39,7 +39,7 @@ extension Experiment {
   public static func check(
     _ request: CheckRequest, stop: StopFlag = StopFlag(), events: @escaping EventSink = { _ in }
   ) throws -> DataFindings {
-    let overlay = Overlay(defaults: try Tree(encoding: CheckSettings()))
+    let overlay = ConfigurationResolver(defaults: try Tree(encoding: CheckSettings()))
     var settings = try overlay.resolve(settings: request.settings).tree.decode(CheckSettings.self)
     settings.data = request.table.over(settings.data, layout: request.layout, variant: request.variant)
     let manifest = request.data.appending(path: "dataset.json")

@@ -73,7 +73,7 @@ extension Experiment {
   static func keepEvidence(_ table: EvaluationTable, _ trial: ModelTrial, in folder: RunFolder) throws {
     guard trial.builder.configuration.evaluation.evidence, table.conditions.contains(Condition.full) else { return }
     let steps = (try? folder.readSteps()) ?? []
-    try trial.write(table, parting: Parting(steps, modalities: table.modalities), to: folder)
+    try trial.write(table, parting: LossSeparation(steps, modalities: table.modalities), to: folder)
   }
 
   /// The scores of a model under every condition that was asked for, and the predictions behind them.

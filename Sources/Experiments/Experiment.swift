@@ -17,7 +17,8 @@ public enum Experiment {
   ) throws -> (configuration: RunConfiguration, resolved: ResolvedConfiguration) {
     let sources = try files.map(ConfigurationFile.init(reading:))
     let name =
-      method ?? Overlay.peek("method.name", files: sources, settings: settings) ?? RunConfiguration().methodName
+      method ?? ConfigurationResolver.peek("method.name", files: sources, settings: settings)
+      ?? RunConfiguration().methodName
     let entry = try MethodRegistry.entry(name)
 
     var defaults = try Tree(encoding: RunConfiguration())
@@ -25,7 +26,7 @@ public enum Experiment {
     if entry.requirements.attentionFusion {
       defaults[path: "model.fusion"] = .string(FusionForm.crossAttention.rawValue)
     }
-    let overlay = Overlay(
+    let overlay = ConfigurationResolver(
       defaults: defaults, rules: RunConfiguration.rules.merging(entry.card.rules, uniquingKeysWith: { $1 }))
     var resolved = try overlay.resolve(files: sources, settings: settings)
     resolved.tree[path: "method.name"] = .string(entry.card.name)

@@ -66,7 +66,7 @@ extension Experiment {
     let place = request.data
     var settings = RawDatasetSettings()
     do {
-      let overlay = Overlay(defaults: try Tree(encoding: CheckSettings()))
+      let overlay = ConfigurationResolver(defaults: try Tree(encoding: CheckSettings()))
       settings = try overlay.resolve(settings: request.settings).tree.decode(CheckSettings.self).data
       settings = request.table.over(settings, layout: request.layout, variant: request.variant)
       let data = try RawDataset(at: place, settings: settings)

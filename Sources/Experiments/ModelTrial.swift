@@ -273,7 +273,7 @@ final class ModelTrial {
   ///
   /// - Parameter alone: each modality's own predictions; nil takes the model's with nothing else there.
   func evidence(
-    _ table: EvaluationTable, parting: Parting?, alone: [(modality: String, predictions: Predictions)]? = nil,
+    _ table: EvaluationTable, parting: LossSeparation?, alone: [(modality: String, predictions: Predictions)]? = nil,
     samples limit: Int? = nil
   ) throws -> RunEvidence {
     let manifest = set.manifest
@@ -303,7 +303,7 @@ final class ModelTrial {
   }
 
   /// Writes what a run keeps of its predictions: `predictions.safetensors` and `evidence.json`.
-  func write(_ table: EvaluationTable, parting: Parting?, to folder: RunFolder) throws {
+  func write(_ table: EvaluationTable, parting: LossSeparation?, to folder: RunFolder) throws {
     let all = try table.conditions.map { ($0, try predictions(under: $0)) }
     guard let full = all.first?.1, let labels = set.test?.labels else { return }
     try SafeTensors.write(

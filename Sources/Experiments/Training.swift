@@ -49,8 +49,12 @@ extension Experiment {
   /// modality; nil where a configuration names one.
   private static func usualMethod(_ request: TrainRequest, _ files: [URL]) throws -> MethodCard? {
     let sources = try files.map(ConfigurationFile.init(reading:))
-    guard Overlay.peek("method.name", files: sources, settings: request.settings) == nil else { return nil }
-    let named = Overlay.peek("dataset", files: sources, settings: request.settings).map { URL(filePath: $0) }
+    guard ConfigurationResolver.peek("method.name", files: sources, settings: request.settings) == nil else {
+      return nil
+    }
+    let named = ConfigurationResolver.peek("dataset", files: sources, settings: request.settings).map {
+      URL(filePath: $0)
+    }
     guard let folder = request.data ?? named else { return nil }
     let manifest = try DatasetManifest.read(in: folder)
     return manifest.modalities.count > 1 ? Fulcrum.card : JointTraining.card

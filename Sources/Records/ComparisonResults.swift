@@ -92,11 +92,11 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     /// Common seeds.
     public var seeds: Int?
     /// The same over seeds and test samples; `nil` where predictions were not kept.
-    public var joint: SeedsAndSamples?
+    public var joint: CrossedBootstrapTest?
 
     public init(
       methods: [String], quantity: String, difference: Double, p: Double, interval95: Interval? = nil,
-      seeds: Int? = nil, joint: SeedsAndSamples? = nil
+      seeds: Int? = nil, joint: CrossedBootstrapTest? = nil
     ) {
       self.methods = methods
       self.quantity = quantity
@@ -139,7 +139,7 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
   public var methods: [MethodRow]
   public var tests: [Test]
   /// Which rows nobody beats in both score and balance, and which to take; `nil` where fewer than two can be placed.
-  public var front: Front?
+  public var front: ParetoFront?
   /// What stood for each modality where it was missing; `nil` where none was.
   public var missing: MissingInputs?
   /// By condition, the model that was trained for just that; empty where none was.
@@ -183,7 +183,7 @@ public struct ComparisonResults: Codable, Equatable, Sendable {
     tests = tested.tests
     self.notes += tested.notes
     adjust()
-    front = Front(self.methods)
+    front = ParetoFront(self.methods)
   }
 
   /// What others are compared with: what was named, else `joint` where it is there, else the first.

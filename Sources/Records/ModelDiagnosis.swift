@@ -69,7 +69,7 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
   /// `nil` with one modality.
   public var gap: GapParts?
   /// Of each diagnosed model; empty where losses do not part or were not recorded.
-  public var partings: [Parting]
+  public var partings: [LossSeparation]
   public var transfer: Transfer
   /// By condition; empty of a regression.
   public var calibration: [String: Calibration]
@@ -94,7 +94,7 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
     modalities: [String], classes: Int, samples: Int, seeds: [Int], quick: Bool, missing: MissingInputs? = nil,
     chance: Double,
     scores: [String: Estimate], conditions: [String], leaning: Leaning, worth: [String: Worth], gap: GapParts? = nil,
-    partings: [Parting] = [], transfer: Transfer, calibration: [String: Calibration], gradients: Gradients,
+    partings: [LossSeparation] = [], transfer: Transfer, calibration: [String: Calibration], gradients: Gradients,
     reliance: ModelReliance? = nil, trial: Trial? = nil, evidence: RunEvidence, audit: AuditRecord? = nil,
     notes: [String] = []
   ) {

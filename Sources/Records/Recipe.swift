@@ -43,7 +43,7 @@ public struct Recipe: Settings {
 
   /// Reads a recipe; all that is wrong with it is told at once.
   public init(reading file: ConfigurationFile) throws {
-    let overlay = Overlay(
+    let overlay = ConfigurationResolver(
       defaults: try Tree(encoding: Recipe()),
       rules: ["seeds": .range(.atLeast(1)), "sweep": .range(.fraction)])
     let tree = try overlay.resolve(files: [file]).tree

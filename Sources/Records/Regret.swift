@@ -168,7 +168,7 @@ public enum Discernible {
     guard seeds > 1, samples > 1, methods > 0 else { return nil }
     let ofSeeds = seedDeviation * seedDeviation / Double(seeds)
     let ofSamples = changedShare / Double(samples)
-    let half = SeedsAndSamples.halfWidth(
+    let half = CrossedBootstrapTest.halfWidth(
       ofSeeds: ofSeeds, seeds: seeds, ofSamples: ofSamples, samples: samples,
       tail: ComparisonResults.significance / Double(2 * methods))
     // The normal quantile of 0.8.

@@ -63,7 +63,7 @@ extension ComparisonResults {
     let constants = parts.compactMap(\.constant)
     if constants.count == parts.count, let score = Statistics.mean(constants.map(\.score)) { constant?.score = score }
     adjust()
-    front = Front(methods)
+    front = ParetoFront(methods)
   }
 
   /// Notes that would stand once for each split, with other numbers.

@@ -53,7 +53,7 @@ public struct RunEvidence: Codable, Equatable, Sendable {
   public var conditions: [UnderCondition]
   public var shapley: ShapleyShares?
   /// When the modalities' losses part; `nil` where they do not, or were not recorded.
-  public var parting: Parting?
+  public var parting: LossSeparation?
   public var alone: Alone
   /// A few test samples that show what the model leans on.
   public var telling: [TellingSample]
@@ -64,7 +64,7 @@ public struct RunEvidence: Codable, Equatable, Sendable {
 
   public init(
     dataset: String, task: String, metric: String, split: String = "test", samples: Int, classes: [String],
-    modalities: [String], conditions: [UnderCondition], shapley: ShapleyShares? = nil, parting: Parting? = nil,
+    modalities: [String], conditions: [UnderCondition], shapley: ShapleyShares? = nil, parting: LossSeparation? = nil,
     alone: Alone = .onlyPresent, telling: [TellingSample] = [], raw: String? = nil, notes: [String] = []
   ) {
     self.dataset = dataset
@@ -113,7 +113,7 @@ public struct RunEvidence: Codable, Equatable, Sendable {
     modalities = try c.decode([String].self, forKey: .modalities)
     conditions = try c.decode([UnderCondition].self, forKey: .conditions)
     shapley = try c.decodeIfPresent(ShapleyShares.self, forKey: .shapley)
-    parting = try c.decodeIfPresent(Parting.self, forKey: .parting)
+    parting = try c.decodeIfPresent(LossSeparation.self, forKey: .parting)
     alone = try c.decode(Alone.self, forKey: .alone)
     telling = try c.decodeIfPresent([TellingSample].self, forKey: .telling) ?? []
     raw = try c.decodeIfPresent(String.self, forKey: .raw)

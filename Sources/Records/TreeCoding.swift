@@ -15,7 +15,7 @@ extension Tree {
 
   /// The value that this tree describes.
   ///
-  /// Keys without a property are ignored; ``Overlay`` is what refuses them.
+  /// Keys without a property are ignored; ``ConfigurationResolver`` is what refuses them.
   ///
   /// - Throws: `DecodingError`; `Diagnosis(describing:)` makes a sentence of it.
   public func decode<T: Decodable>(_ type: T.Type = T.self, keys: KeySpelling = .snakeCase) throws -> T {

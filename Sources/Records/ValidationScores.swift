@@ -27,7 +27,7 @@ public struct ValidationScores: Codable, Equatable, Sendable {
   public var imbalance: Double? { EvaluationTable.imbalance(of: shapley) }
 }
 
-extension Front {
+extension ParetoFront {
   /// The rows as their runs score on the validation split, means over seeds; `nil` where some run has no such scores.
   static func validationPoints(_ rows: [ComparisonResults.MethodRow], by measure: Measure) -> [Point]? {
     var points: [Point] = []

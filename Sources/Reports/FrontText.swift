@@ -2,17 +2,17 @@ public import Records
 
 /// Score against balance: a table of the rows with who beats whom, and a sentence on which to take.
 public struct FrontText: Equatable, Sendable {
-  private let front: Front
+  private let front: ParetoFront
   private let metric: String
   private let titles: [String: String]
 
   /// Nil where fewer than two rows were measured so.
   ///
   /// - Parameters:
-  ///   - by: what balance is measured by; as in ``Front`` by default.
+  ///   - by: what balance is measured by; as in ``ParetoFront`` by default.
   ///   - titles: what to call a method, by name.
-  public init?(_ results: ComparisonResults, by measure: Front.Measure? = nil, titles: [String: String] = [:]) {
-    guard let front = Front(results.methods, by: measure) else { return nil }
+  public init?(_ results: ComparisonResults, by measure: ParetoFront.Measure? = nil, titles: [String: String] = [:]) {
+    guard let front = ParetoFront(results.methods, by: measure) else { return nil }
     self.front = front
     self.titles = titles
     metric = metricTitle(results.metric)
@@ -45,7 +45,7 @@ public struct FrontText: Equatable, Sendable {
   // MARK: Which to take
 
   /// Which row a preference takes, why, who comes next, and whether the difference is more than noise.
-  public func sentence(_ preference: Front.Preference) -> String {
+  public func sentence(_ preference: ParetoFront.Preference) -> String {
     guard let pick = front.pick(preference), let point = front.point(pick.name) else {
       return "No row can be picked as the most \(preference.rawValue): what that needs was not measured."
     }
@@ -61,7 +61,7 @@ public struct FrontText: Equatable, Sendable {
     return "\(lead); \(title(name)) comes next \(values), \(judgement(pick))."
   }
 
-  private static func word(_ preference: Front.Preference) -> String {
+  private static func word(_ preference: ParetoFront.Preference) -> String {
     switch preference {
     case .robust: "Most robust"
     case .accurate: "Most accurate"
@@ -69,11 +69,11 @@ public struct FrontText: Equatable, Sendable {
     }
   }
 
-  private func reason(_ preference: Front.Preference, _ point: Front.Point) -> String {
+  private func reason(_ preference: ParetoFront.Preference, _ point: ParetoFront.Point) -> String {
     let values = "with \(numbers(preference, point))"
     switch preference {
     case .robust:
-      let points = fixed(100 * Front.tolerance, 0)
+      let points = fixed(100 * ParetoFront.tolerance, 0)
       return "\(values) the best when a modality is missing among rows within \(points) points of the best full score"
     case .accurate: return "\(values) the best when everything is there"
     case .balanced: return "\(values) the best trade-off between the two"
@@ -81,10 +81,10 @@ public struct FrontText: Equatable, Sendable {
   }
 
   /// Why a row is taken that the validation split chose: its test scores took no part.
-  private func validationReason(_ preference: Front.Preference) -> String {
+  private func validationReason(_ preference: ParetoFront.Preference) -> String {
     switch preference {
     case .robust:
-      let points = fixed(100 * Front.tolerance, 0)
+      let points = fixed(100 * ParetoFront.tolerance, 0)
       return "chosen on the validation split as the best when a modality is missing among rows within \(points) points "
         + "of the best full score"
     case .accurate: return "chosen on the validation split as the best when everything is there"
@@ -92,7 +92,7 @@ public struct FrontText: Equatable, Sendable {
     }
   }
 
-  private func numbers(_ preference: Front.Preference, _ point: Front.Point) -> String {
+  private func numbers(_ preference: ParetoFront.Preference, _ point: ParetoFront.Point) -> String {
     switch preference {
     case .robust: "\(point.averageMissing.map(percent) ?? "–") %"
     case .accurate: "\(percent(point.full)) %"
@@ -102,14 +102,14 @@ public struct FrontText: Equatable, Sendable {
     }
   }
 
-  private func judgement(_ pick: Front.Pick) -> String {
+  private func judgement(_ pick: ParetoFront.Pick) -> String {
     guard let withinNoise = pick.withinNoise else {
       return "and fewer than two common seeds cannot tell whether that is noise"
     }
     let verdict = withinNoise ? "a difference within noise" : "a difference beyond noise"
     guard let test = pick.tests.min(by: { $0.p < $1.p }) else { return "\(verdict), the same on every seed" }
     let smallest = min(1, test.p * Double(pick.tests.count))
-    if !withinNoise, smallest >= Front.significance { return "\(verdict), the same on every seed" }
+    if !withinNoise, smallest >= ParetoFront.significance { return "\(verdict), the same on every seed" }
     let p = smallest < 0.001 ? "p < 0.001" : "p = \(fixed(smallest, 3))"
     return "\(verdict) (\(p), \(test.seeds ?? 0) seeds)"
   }

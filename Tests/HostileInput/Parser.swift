@@ -134,15 +134,18 @@ public enum HostileParser: String, CaseIterable, Sendable {
     guard let text = String(validating: bytes, as: UTF8.self) else { return }
     let file = ConfigurationFile(name: "a.yaml", text: text)
     try refusing {
-      let overlay = Overlay(defaults: try Tree(encoding: RunConfiguration()), rules: RunConfiguration.rules)
-      _ = Overlay.peek("method.name", files: [file])
+      let overlay = ConfigurationResolver(
+        defaults: try Tree(encoding: RunConfiguration()), rules: RunConfiguration.rules)
+      _ = ConfigurationResolver.peek("method.name", files: [file])
       let resolved = try overlay.resolve(files: [file])
       _ = try resolved.tree.decode(RunConfiguration.self)
     }
     try refusing { _ = try Recipe(reading: file) }
     // What would be given to --set is one line.
     let line = String(text.prefix { $0 != "\n" })
-    try refusing { _ = try Overlay(defaults: ["a": ["b": 1], "c": "d", "e": [1]]).resolve(settings: [line]) }
+    try refusing {
+      _ = try ConfigurationResolver(defaults: ["a": ["b": 1], "c": "d", "e": [1]]).resolve(settings: [line])
+    }
   }
 
   private func samples(_ bytes: Data, _ name: String, _ folder: URL) throws {

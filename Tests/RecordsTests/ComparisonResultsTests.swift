@@ -63,7 +63,7 @@ struct ComparisonResultsTests {
   func manyRowsAgainstAnother() throws {
     var results = Self.many
     let place = try #require(results.tests.firstIndex { $0.methods == ["joint", "a"] && $0.quantity == "full" })
-    let joint = SeedsAndSamples(
+    let joint = CrossedBootstrapTest(
       bySeed: [0.1, 0.2, 0.1, 0.3], replicates: (0..<100).map { 0.1 + 0.002 * Double($0) }, samples: 9)
     results.tests[place].joint = joint
     try results.compare(with: "a")
@@ -134,7 +134,7 @@ struct ComparisonResultsTests {
       let (first, second) = (results.tests[index].methods[0], results.tests[index].methods[1])
       let pairs = zip(results.method(first)?.runs ?? [], results.method(second)?.runs ?? [])
       let bySeed = pairs.map { ($1.quantities["full"] ?? 0) - ($0.quantities["full"] ?? 0) }
-      results.tests[index].joint = SeedsAndSamples(
+      results.tests[index].joint = CrossedBootstrapTest(
         bySeed: bySeed, replicates: (0..<400).map { 0.1 + 0.02 * sin(Double($0)) }, samples: 300)
     }
     results.adjust()
@@ -242,7 +242,7 @@ struct ComparisonResultsTests {
     let index = try #require(results.tests.firstIndex { $0.methods == ["a", "joint"] })
     #expect(results.tests[index].decisive == results.tests[index].adjusted)
     let bySeed = [-0.02, -0.03, -0.01, -0.02, -0.02]
-    results.tests[index].joint = SeedsAndSamples(
+    results.tests[index].joint = CrossedBootstrapTest(
       bySeed: bySeed, replicates: (0..<400).map { -0.02 + 0.0005 * Double($0 - 200) }, samples: 300)
     results.adjust()
     let test = results.tests[index]

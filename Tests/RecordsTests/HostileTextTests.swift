@@ -73,7 +73,7 @@ struct HostileTextTests {
     let keys = (0..<9_000).map { "k\($0): 1\n" }.joined()
     let file = ConfigurationFile(name: "a.yaml", text: keys + String(repeating: "x", count: 1000) + ": 1\n")
     let error = try #require(throws: ConfigurationProblems.self) {
-      try Overlay(defaults: try Tree(encoding: RunConfiguration())).resolve(files: [file])
+      try ConfigurationResolver(defaults: try Tree(encoding: RunConfiguration())).resolve(files: [file])
     }
     #expect(error.problems.count == 9_001)
     #expect(error.diagnosis.what == "9001 settings cannot be used")
@@ -89,7 +89,7 @@ struct HostileTextTests {
     for (one, two) in zip("abcdef", "bcdefg") {
       text += "\(two): &\(two) [\(Array(repeating: "*\(one)", count: 9).joined(separator: ", "))]\n"
     }
-    let overlay = Overlay(defaults: ["set": [:]])
+    let overlay = ConfigurationResolver(defaults: ["set": [:]])
     let error = try #require(throws: ConfigurationProblems.self) {
       try overlay.resolve(files: [ConfigurationFile(name: "a.yaml", text: text + key)])
     }

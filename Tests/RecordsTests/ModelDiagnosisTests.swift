@@ -26,7 +26,7 @@ func exampleDiagnosis() -> ModelDiagnosis {
       strong: "text", weak: "image", model: e(0.25, 0.125, 0.5), data: e(0.125, 0, 0.25),
       training: e(0.125, 0.0625, 0.25)),
     partings: [
-      Parting(
+      LossSeparation(
         ahead: "text", behind: "image", step: 9, epoch: 1, steps: 90, epochs: 10, losses: .probe, then: [:], end: [:])
     ],
     transfer: .init(

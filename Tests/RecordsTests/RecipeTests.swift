@@ -109,7 +109,7 @@ struct RecipeTests {
   func wordsResolve() throws {
     let recipe = try recipe(
       "settings: {training: {epochs: 2, drop_last: true}, evaluation.conditions: [full, a-b]}\nrows: [{method: m}]")
-    let overlay = Overlay(defaults: try Tree(encoding: RunConfiguration()), rules: RunConfiguration.rules)
+    let overlay = ConfigurationResolver(defaults: try Tree(encoding: RunConfiguration()), rules: RunConfiguration.rules)
     let tree = try overlay.resolve(settings: Recipe.words(recipe.settings)).tree
     #expect(tree[path: "training.epochs"] == 2)
     #expect(tree[path: "training.drop_last"] == true)

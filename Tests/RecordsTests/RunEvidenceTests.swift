@@ -25,7 +25,7 @@ func exampleEvidence(task: String = "single-label") -> RunEvidence {
       probability: ["image": .init(0.25), "text": .init(0.125)],
       classes: ["image": [0.25, nil], "text": [0.5, nil]],
       samples: ["image": .init([-2, 0, 0.9], bins: 4), "text": .init([], bins: 4)]),
-    parting: Parting(
+    parting: LossSeparation(
       ahead: "text", behind: "image", step: 9, epoch: 1, steps: 90, epochs: 10, losses: .split,
       then: ["image": 1.5, "text": 1.25], end: ["image": 1, "text": 0.25]),
     alone: .trainedAlone,

@@ -46,7 +46,8 @@ struct RunRecordTests {
       var record = try exampleRecord()
       record.configuration[path: "training.epochs"] = 7
       try folder.write(record)
-      let overlay = Overlay(defaults: try Tree(encoding: RunConfiguration()), rules: RunConfiguration.rules)
+      let overlay = ConfigurationResolver(
+        defaults: try Tree(encoding: RunConfiguration()), rules: RunConfiguration.rules)
       let resolved = try overlay.resolve(files: [ConfigurationFile(reading: folder.record)])
       #expect(resolved.tree == record.configuration)
     }

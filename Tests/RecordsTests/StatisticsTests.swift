@@ -161,29 +161,29 @@ struct StatisticsTests {
     // Replicates with a standard deviation of 0.01.
     let spread = [-1.0, 1, -1, 1].flatMap { [Double](repeating: 0.05 + 0.01 * $0, count: 100) }
     let deviation = try #require(Statistics.standardDeviation(spread))
-    let samples = try #require(SeedsAndSamples(bySeed: [0.05, 0.05, 0.05], replicates: spread, samples: 401))
+    let samples = try #require(CrossedBootstrapTest(bySeed: [0.05, 0.05, 0.05], replicates: spread, samples: 401))
     #expect(near(samples.degreesOfFreedom, 400))
     #expect(near(samples.p, StudentT(degreesOfFreedom: 400).twoSidedTail(0.05 / deviation), 1e-9))
 
     let bySeed = [0.03, 0.05, 0.08]
     let seeds = try #require(
-      SeedsAndSamples(bySeed: bySeed, replicates: [Double](repeating: 0.0533, count: 400), samples: 401))
+      CrossedBootstrapTest(bySeed: bySeed, replicates: [Double](repeating: 0.0533, count: 400), samples: 401))
     let paired = try #require(Statistics.pairedTest([0, 0, 0], bySeed))
     #expect(near(seeds.p, paired.p, 1e-9) && near(seeds.degreesOfFreedom, 2))
     #expect(near(seeds.interval95.low, paired.interval95.low, 1e-9))
 
     // Both together are less sure than either.
-    let both = try #require(SeedsAndSamples(bySeed: bySeed, replicates: spread, samples: 401))
+    let both = try #require(CrossedBootstrapTest(bySeed: bySeed, replicates: spread, samples: 401))
     #expect(both.p >= seeds.p && both.p > samples.p && both.interval95.halfWidth > samples.interval95.halfWidth)
     #expect(both.degreesOfFreedom > 2 && both.degreesOfFreedom < 402)
   }
 
   @Test("one seed is tested over the samples, and no difference at all has p of 1")
   func oneSeed() throws {
-    let one = try #require(SeedsAndSamples(bySeed: [0.02], replicates: [0.01, 0.02, 0.03], samples: 50))
+    let one = try #require(CrossedBootstrapTest(bySeed: [0.02], replicates: [0.01, 0.02, 0.03], samples: 50))
     #expect(one.degreesOfFreedom == 49 && one.seeds == 1)
-    #expect(SeedsAndSamples(bySeed: [0, 0], replicates: [0, 0, 0], samples: 50)?.p == 1)
-    #expect(SeedsAndSamples(bySeed: [0.1, 0.1], replicates: [0.1, 0.1], samples: 50) == nil)
-    #expect(SeedsAndSamples(bySeed: [], replicates: [0, 1], samples: 50) == nil)
+    #expect(CrossedBootstrapTest(bySeed: [0, 0], replicates: [0, 0, 0], samples: 50)?.p == 1)
+    #expect(CrossedBootstrapTest(bySeed: [0.1, 0.1], replicates: [0.1, 0.1], samples: 50) == nil)
+    #expect(CrossedBootstrapTest(bySeed: [], replicates: [0, 1], samples: 50) == nil)
   }
 }

@@ -53,10 +53,10 @@ struct DiagnosisTextTests {
         strong: "text", weak: "image", model: e(0.45, 0.4, 0.5), data: e(0.16, 0.1, 0.22),
         training: e(0.29, 0.22, 0.36)),
       partings: [
-        Parting(
+        LossSeparation(
           ahead: "text", behind: "image", step: 26, epoch: 2, steps: 180, epochs: 20, losses: .probe,
           then: ["image": 1, "text": 0.8], end: ["image": 0.7, "text": 0.1]),
-        Parting(
+        LossSeparation(
           ahead: "text", behind: "image", step: 35, epoch: 3, steps: 180, epochs: 20, losses: .probe,
           then: ["image": 1, "text": 0.8], end: ["image": 0.9, "text": 0.3]),
       ],

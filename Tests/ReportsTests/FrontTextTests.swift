@@ -29,8 +29,8 @@ struct FrontTextTests {
     #expect(page.hasSuffix("|\n"))
   }
 
-  @Test("the sentence names the row, the next one, and how sure that is", arguments: Front.Preference.allCases)
-  func sentence(preference: Front.Preference) throws {
+  @Test("the sentence names the row, the next one, and how sure that is", arguments: ParetoFront.Preference.allCases)
+  func sentence(preference: ParetoFront.Preference) throws {
     let sentence = try #require(FrontText(Self.results)).sentence(preference)
     let lead =
       switch preference {

@@ -4,7 +4,7 @@ public import Records
 
 /// How sure a row's regrets are, where seeds and test samples are thought of as drawn.
 ///
-/// Each condition's regret, and their mean, has the interval of the joint test (``SeedsAndSamples``). The worst is a
+/// Each condition's regret, and their mean, has the interval of the joint test (``CrossedBootstrapTest``). The worst is a
 /// maximum, and a maximum of noisy numbers is too large; its interval has two ends of different making:
 ///
 ///     high = max over c of (r̂_c + h_c),   low = max over c of (r̂_c − h_c(a))
@@ -61,7 +61,7 @@ public struct RegretIntervals: Sendable {
 
     func interval(tail: Double = 0.025) -> Interval {
       guard samples > 1 else { return Interval(low: mean, high: mean) }
-      let half = SeedsAndSamples.halfWidth(
+      let half = CrossedBootstrapTest.halfWidth(
         ofSeeds: ofSeeds, seeds: bySeed.count, ofSamples: ofSamples, samples: samples, tail: tail)
       return Interval(low: mean - half, high: mean + half)
     }

@@ -74,7 +74,7 @@ extension DiagnosisWork {
     leaning.conventions = try Conventions(trials, game).found()
     let impaired = conditions.filter { $0 != Condition.full }
     let partings = folders.compactMap { folder in
-      (try? RunFolder(folder).readSteps()).flatMap { Parting($0, modalities: names) }
+      (try? RunFolder(folder).readSteps()).flatMap { LossSeparation($0, modalities: names) }
     }
     let aloneNamed = zip(names, alone).compactMap { name, predictions in predictions.first.map { (name, $0) } }
     var notes: [String] = []

@@ -19,7 +19,7 @@ struct EncodingContext {
     self.stop = stop
     self.events = events
     cache = request.cache ?? URL(filePath: request.out.relativePath + ".cache", relativeTo: request.out.baseURL)
-    let overlay = Overlay(defaults: try Tree(encoding: EncodeSettings()))
+    let overlay = ConfigurationResolver(defaults: try Tree(encoding: EncodeSettings()))
     var settings = try overlay.resolve(settings: request.settings).tree.decode(EncodeSettings.self)
     settings.data.strict = settings.data.strict || request.strict
     settings.data.followLinks = settings.data.followLinks || request.followLinks

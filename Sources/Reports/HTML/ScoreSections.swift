@@ -121,7 +121,7 @@ extension HTMLReport {
 
   func balance() -> SectionView? {
     let results = contents.results
-    guard let front = results.front ?? Front(results.methods) else { return nil }
+    guard let front = results.front ?? ParetoFront(results.methods) else { return nil }
     let text = FrontText(results, titles: titles)
     let picks = front.picks.compactMap { pick in text?.sentence(pick.preference) }
     let columns = ["full", "Avg. missing", "gap missing", "imbalance"].map { TableView.Column(words: $0) }

@@ -87,12 +87,14 @@ struct Compare: ParsableCommand, Exemplified {
 
   @Option(
     help: ArgumentHelp(
-      "Put score against balance, and say which row to take: \(Front.Preference.allowed.joined(separator: ", ")).",
+      "Put score against balance, and say which row to take: \(ParetoFront.Preference.allowed.joined(separator: ", ")).",
       valueName: "preference"),
     transform: { word in
-      do { return try Front.Preference(named: word) } catch { throw ValidationError(Diagnosis(describing: error).what) }
+      do { return try ParetoFront.Preference(named: word) } catch {
+        throw ValidationError(Diagnosis(describing: error).what)
+      }
     })
-  var prefer: Front.Preference?
+  var prefer: ParetoFront.Preference?
 
   @OptionGroup var configuration: ConfigurationOptions
 
@@ -195,7 +197,8 @@ struct Compare: ParsableCommand, Exemplified {
 /// What `compare` and `demo` share: the work, the table, the sentences, the files.
 enum Comparison {
   static func run(
-    _ request: CompareRequest, _ recipe: Recipe? = nil, splits: Int = 1, prefer: Front.Preference? = nil, json: Bool,
+    _ request: CompareRequest, _ recipe: Recipe? = nil, splits: Int = 1, prefer: ParetoFront.Preference? = nil,
+    json: Bool,
     _ output: Output
   ) throws {
     let begun = ContinuousClock.now
@@ -243,10 +246,11 @@ struct ComparisonPage {
   private let printed: PrintedTable?
   private let sweep: SweepTable?
   private let front: FrontText?
-  private let prefer: Front.Preference?
+  private let prefer: ParetoFront.Preference?
 
   init(
-    _ results: ComparisonResults, _ recipe: Recipe? = nil, _ sweep: SweepTable? = nil, prefer: Front.Preference? = nil
+    _ results: ComparisonResults, _ recipe: Recipe? = nil, _ sweep: SweepTable? = nil,
+    prefer: ParetoFront.Preference? = nil
   ) {
     self.results = results
     self.prefer = prefer

@@ -66,12 +66,12 @@ struct RegretIntervalsTests {
     let found = RegretIntervals(bySeed: draw.bySeed, replicates: draw.replicates, samples: 100)
     for place in 0..<2 {
       let test = try #require(
-        SeedsAndSamples(bySeed: draw.bySeed[place], replicates: draw.replicates[place], samples: 100))
+        CrossedBootstrapTest(bySeed: draw.bySeed[place], replicates: draw.replicates[place], samples: 100))
       #expect(abs(found.conditions[place].low - test.interval95.low) < 1e-12)
       #expect(abs(found.conditions[place].high - test.interval95.high) < 1e-12)
     }
     let test = try #require(
-      SeedsAndSamples(
+      CrossedBootstrapTest(
         bySeed: zip(draw.bySeed[0], draw.bySeed[1]).map { ($0 + $1) / 2 },
         replicates: zip(draw.replicates[0], draw.replicates[1]).map { ($0 + $1) / 2 }, samples: 100))
     #expect(abs(found.mean.high - test.interval95.high) < 1e-12)

@@ -23,7 +23,7 @@ struct ConfigTests {
       method: method, seed: 2, data: URL(filePath: "/my data: 1"),
       settings: ["optimizer=sgd", "evaluation.conditions=[full, yes]"])
     let file = ConfigurationFile(name: "shown.yaml", text: ConfigText.yaml(resolved))
-    let again = try Overlay(defaults: resolved.tree).resolve(files: [file])
+    let again = try ConfigurationResolver(defaults: resolved.tree).resolve(files: [file])
     #expect(again.tree == resolved.tree)
     #expect(try again.tree.decode(RunConfiguration.self) == first)
   }

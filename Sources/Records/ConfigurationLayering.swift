@@ -2,8 +2,8 @@ import Foundation
 import Yams
 
 /// The tree as it grows, and the problems met on the way.
-struct OverlayWork {
-  let overlay: Overlay
+struct ConfigurationLayering {
+  let overlay: ConfigurationResolver
   var tree: Tree
   var provenance: [String: String]
   var problems: [ConfigurationProblem] = []
@@ -21,7 +21,7 @@ struct OverlayWork {
     }
   }
 
-  init(overlay: Overlay) {
+  init(overlay: ConfigurationResolver) {
     self.overlay = overlay
     tree = overlay.defaults
     provenance = Dictionary(uniqueKeysWithValues: overlay.defaults.leafPaths.map { ($0, "default") })
@@ -63,7 +63,7 @@ struct OverlayWork {
     let source = Source(name: file.name, isFile: true)
     do {
       guard let root = try Self.root(of: file) else { return }
-      var budget = Overlay.mostNodes
+      var budget = ConfigurationResolver.mostNodes
       if let trouble = Self.excess(root, depth: 0, budget: &budget) {
         problems.append(source.problem(root.mark, "", trouble))
         return
@@ -87,7 +87,7 @@ struct OverlayWork {
       return
     }
     do {
-      var budget = Overlay.mostNodes
+      var budget = ConfigurationResolver.mostNodes
       guard let node = try Self.node(ofValue: value) else { return }
       if let trouble = Self.excess(node, depth: 0, budget: &budget) {
         problems.append(source.problem(nil, key, trouble))
@@ -107,8 +107,8 @@ struct OverlayWork {
   /// What makes a document too big to walk; aliases are walked as often as they are used, within the budget.
   static func excess(_ node: Node, depth: Int, budget: inout Int) -> String? {
     budget -= 1
-    if budget < 0 { return "more than \(Overlay.mostNodes) values, with every alias written out" }
-    if depth > Overlay.deepest { return "nested deeper than \(Overlay.deepest) levels" }
+    if budget < 0 { return "more than \(ConfigurationResolver.mostNodes) values, with every alias written out" }
+    if depth > ConfigurationResolver.deepest { return "nested deeper than \(ConfigurationResolver.deepest) levels" }
     switch node {
     case .mapping(let pairs):
       for (key, value) in pairs {

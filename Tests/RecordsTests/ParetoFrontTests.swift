@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite("The front of score and balance")
-struct FrontTests {
+struct ParetoFrontTests {
   /// Rows of two seeds each, a hundredth around the given numbers.
   static func results(_ rows: [(name: String, full: Double, image: Double, text: Double)]) -> ComparisonResults {
     ComparisonResults(
@@ -99,7 +99,7 @@ struct FrontTests {
     for row in Self.four.methods {
       #expect(allClose([try #require(row.imbalance)], [try #require(row.mean.gap["missing"])], relative: 1e-9))
     }
-    let byGap = try #require(Front(Self.four.methods, by: .gap))
+    let byGap = try #require(ParetoFront(Self.four.methods, by: .gap))
     #expect(byGap.by == .gap)
     #expect(byGap.points.map(\.beatenBy) == Self.four.front?.points.map(\.beatenBy))
   }

@@ -8,7 +8,7 @@
 /// Satterthwaite's. With two or three seeds these trust a small `s²` too much, so `p` is never below that of the paired
 /// t-test over seeds alone, and the interval never narrower. In simulations without a difference at most one test of
 /// twenty then says that there is one, whether seeds or samples vary more.
-public struct SeedsAndSamples: Codable, Equatable, Sendable {
+public struct CrossedBootstrapTest: Codable, Equatable, Sendable {
   public var p: Double
   /// Corrected by Holm over the tests of the same family; `nil` until it is known.
   public var adjusted: Double?

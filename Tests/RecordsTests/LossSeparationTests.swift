@@ -2,7 +2,7 @@ import Records
 import TestSupport
 import Testing
 
-struct PartingTests {
+struct LossSeparationTests {
   /// Steps, ten an epoch, with the losses that `losses` gives.
   private func steps(_ count: Int, _ name: String = "split.", _ losses: (Int) -> [String: Double]) -> [StepRow] {
     (0..<count).map { step in
@@ -21,7 +21,7 @@ struct PartingTests {
       let text = step < 80 ? 1.0 : 0.5
       return ["image": 1 + jitter(step), "text": text - jitter(step)]
     }
-    let parting = try #require(Parting(rows, modalities: ["image", "text"]))
+    let parting = try #require(LossSeparation(rows, modalities: ["image", "text"]))
     #expect(parting.ahead == "text")
     #expect(parting.behind == "image")
     #expect(parting.step == 80)
@@ -37,21 +37,21 @@ struct PartingTests {
     let rows = steps(160) { step in
       ["image": 1 + jitter(step), "text": (20..<60).contains(step) || step >= 120 ? 0.5 : 1]
     }
-    #expect(try #require(Parting(rows, modalities: ["image", "text"])).step == 120)
+    #expect(try #require(LossSeparation(rows, modalities: ["image", "text"])).step == 120)
   }
 
   @Test("losses that never part, or only by noise or by less than a twentieth, have no such moment")
   func never() {
-    #expect(Parting(steps(160) { ["image": 1 + jitter($0), "text": 1] }, modalities: ["image", "text"]) == nil)
-    #expect(Parting(steps(160) { _ in ["image": 1.04, "text": 1] }, modalities: ["image", "text"]) == nil)
+    #expect(LossSeparation(steps(160) { ["image": 1 + jitter($0), "text": 1] }, modalities: ["image", "text"]) == nil)
+    #expect(LossSeparation(steps(160) { _ in ["image": 1.04, "text": 1] }, modalities: ["image", "text"]) == nil)
     let wild = steps(160) { ["image": 1.2 + ($0.isMultiple(of: 2) ? 3 : -3), "text": 1] }
-    #expect(Parting(wild, modalities: ["image", "text"]) == nil)
+    #expect(LossSeparation(wild, modalities: ["image", "text"]) == nil)
   }
 
   @Test("losses apart from the first step part at step 0; of three modalities the lowest and the highest are named")
   func three() throws {
     let rows = steps(50) { _ in ["a": 2, "b": 1, "c": 3] }
-    let parting = try #require(Parting(rows, modalities: ["a", "b", "c"]))
+    let parting = try #require(LossSeparation(rows, modalities: ["a", "b", "c"]))
     #expect(parting.step == 0)
     #expect(parting.ahead == "b")
     #expect(parting.behind == "c")
@@ -61,13 +61,13 @@ struct PartingTests {
   @Test("a method's own unimodal losses are read where there is nothing better")
   func own() throws {
     let rows = steps(50, "") { _ in ["image": 2, "text": 1] }
-    #expect(try #require(Parting(rows, modalities: ["image", "text"])).losses == .own)
+    #expect(try #require(LossSeparation(rows, modalities: ["image", "text"])).losses == .own)
   }
 
   @Test("without a loss for each modality, or with too few steps, nothing is said")
   func unknown() {
-    #expect(Parting(steps(50) { _ in ["image": 1] }, modalities: ["image", "text"]) == nil)
-    #expect(Parting(steps(3) { _ in ["image": 1, "text": 2] }, modalities: ["image", "text"]) == nil)
-    #expect(Parting([], modalities: ["image", "text"]) == nil)
+    #expect(LossSeparation(steps(50) { _ in ["image": 1] }, modalities: ["image", "text"]) == nil)
+    #expect(LossSeparation(steps(3) { _ in ["image": 1, "text": 2] }, modalities: ["image", "text"]) == nil)
+    #expect(LossSeparation([], modalities: ["image", "text"]) == nil)
   }
 }

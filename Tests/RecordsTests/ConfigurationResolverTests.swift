@@ -3,9 +3,9 @@ import Records
 import TestSupport
 import Testing
 
-struct OverlayTests {
+struct ConfigurationResolverTests {
   /// A configuration as the method BalGrad would have it.
-  static func overlay() throws -> Overlay {
+  static func overlay() throws -> ConfigurationResolver {
     var defaults = try Tree(encoding: RunConfiguration())
     defaults[path: "method"] = [
       "name": "balgrad",
@@ -19,7 +19,7 @@ struct OverlayTests {
     var rules = RunConfiguration.rules
     rules["method.kl.direction"] = .oneOf(["target_student", "student_target", "js"])
     rules["method.ramp.lambda0"] = .range(.nonNegative)
-    return Overlay(defaults: defaults, rules: rules)
+    return ConfigurationResolver(defaults: defaults, rules: rules)
   }
 
   func resolve(_ text: String? = nil, _ settings: [String] = []) throws -> ResolvedConfiguration {
@@ -174,7 +174,7 @@ struct OverlayTests {
   @Test("the method's name can be learnt before its settings are known")
   func peeking() throws {
     func peek(_ text: String?, _ settings: [String] = []) -> String? {
-      Overlay.peek(
+      ConfigurationResolver.peek(
         "method.name", files: text.map { [ConfigurationFile(name: "x", text: $0)] } ?? [], settings: settings)
     }
     #expect(peek("method: {Name: ogm-ge, alpha: 1}") == "ogm-ge")

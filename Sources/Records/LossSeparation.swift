@@ -3,7 +3,7 @@
 /// The steps are cut into windows. In each the two losses have parted where the mean of their difference is more than two
 /// of its standard errors, and more than ``threshold`` of the losses' mean. The moment is the first window from which all
 /// that follow, to the last, have parted the same way.
-public struct Parting: Codable, Equatable, Sendable {
+public struct LossSeparation: Codable, Equatable, Sendable {
   /// Whose loss was looked at.
   public enum Losses: String, Choice {
     /// Classifiers on each modality that a probe trains beside the model.

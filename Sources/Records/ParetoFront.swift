@@ -3,7 +3,7 @@
 /// The best score is often reached at some imbalance and not at the smallest (BalanceBenchmark calls this relative
 /// balance), so that one number cannot rank methods. A row is beaten by another that is at least as good in both and
 /// better in one; the rows that nobody beats are the Pareto front.
-public struct Front: Codable, Equatable, Sendable {
+public struct ParetoFront: Codable, Equatable, Sendable {
   /// What balance is measured by; smaller is better.
   public enum Measure: String, Choice {
     /// How unevenly the modalities add to the score (``EvaluationTable/imbalance``).

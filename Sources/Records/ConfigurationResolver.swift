@@ -7,7 +7,7 @@ import Yams
 /// exactly one leaf there is that leaf, so `lambda0=0.2` is `method.ramp.lambda0=0.2`. A plain value given to a table
 /// goes to its `form`, `name` or (true and false) `enabled`: `schedule=cosine`, `optimizer=sgd`, `projection=false`.
 /// The default's type is the setting's type; a whole number will do for a number. An empty default table takes any keys.
-public struct Overlay: Sendable {
+public struct ConfigurationResolver: Sendable {
   /// Every setting there is, with its default.
   public let defaults: Tree
   /// What values may be, by path.
@@ -26,7 +26,7 @@ public struct Overlay: Sendable {
   ///
   /// - Throws: ``ConfigurationProblems`` with all that is wrong.
   public func resolve(files: [ConfigurationFile] = [], settings: [String] = []) throws -> ResolvedConfiguration {
-    var work = OverlayWork(overlay: self)
+    var work = ConfigurationLayering(overlay: self)
     for file in files { work.lay(file) }
     for setting in settings { work.lay(setting: setting) }
     guard work.problems.isEmpty else { throw ConfigurationProblems(work.problems) }
@@ -40,13 +40,15 @@ public struct Overlay: Sendable {
     let keys = path.split(separator: ".").map { String($0).tolerantKey }
     var answer: String?
     for file in files {
-      if let root = try? OverlayWork.root(of: file), let found = scalar(at: keys[...], in: root) { answer = found }
+      if let root = try? ConfigurationLayering.root(of: file), let found = scalar(at: keys[...], in: root) {
+        answer = found
+      }
     }
     for setting in settings {
-      guard let (key, value) = OverlayWork.split(setting) else { continue }
+      guard let (key, value) = ConfigurationLayering.split(setting) else { continue }
       let given = key.split(separator: ".").map { String($0).tolerantKey }
       if given == keys || (given == keys.dropLast() && !value.hasPrefix("{")) {
-        answer = (try? OverlayWork.node(ofValue: value))??.scalar?.string ?? value
+        answer = (try? ConfigurationLayering.node(ofValue: value))??.scalar?.string ?? value
       }
     }
     return answer

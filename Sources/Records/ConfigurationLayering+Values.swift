@@ -1,7 +1,7 @@
 import Foundation
 import Yams
 
-extension OverlayWork {
+extension ConfigurationLayering {
   struct Mismatch: Error { let what: String }
 
   func convert(_ node: Node, like current: Tree) -> Result<Tree, Mismatch> {
