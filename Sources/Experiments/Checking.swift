@@ -48,7 +48,7 @@ extension Experiment {
     }
     let data = try LoadedData(at: request.data, events: events)
     events(.phase("Data", data.words))
-    var findings = try ProtocolGuard.findings(GuardedSamples(data.set, settings.compare), settings.compare)
+    var findings = try DataAudit.findings(GuardedSamples(data.set, settings.compare), settings.compare)
     if let wrong = scoreFinding({ try ScoreCheck.check(data.set) }) { findings.findings.insert(wrong, at: 0) }
     findings.key = try key(of: data)
     if settings.compare == GuardSettings() { keep(findings, in: data.set.folder) }
@@ -73,7 +73,7 @@ extension Experiment {
       if let size = data.largeSize {
         events(.phase("Checking", "\(size) for samples that are there twice, once for this data"))
       }
-      var found = try ProtocolGuard.findings(GuardedSamples(data.set, .quick), .quick)
+      var found = try DataAudit.findings(GuardedSamples(data.set, .quick), .quick)
       found.key = key
       keep(found, in: data.set.folder)
       findings = found.shortened(to: keptCases)
@@ -154,7 +154,7 @@ extension Experiment {
     }
     let kept = data.samples
     let prints = results.mapValues { looks in kept.map { try? looks[$0.id]?.get() } }
-    var findings = try ProtocolGuard.findings(GuardedSamples(data, prints: prints, settings.compare), settings.compare)
+    var findings = try DataAudit.findings(GuardedSamples(data, prints: prints, settings.compare), settings.compare)
     if !request.allowLoss, let loss = data.loss {
       findings.findings.insert(
         .init(

@@ -352,7 +352,7 @@ public enum HostileParser: String, CaseIterable, Sendable {
       let set = try FeatureSet(at: place)
       for condition in try set.conditions() { try refusing { _ = try set.test(under: condition) } }
       for modality in set.modalities { try refusing { _ = try set.validation(without: [modality]) } }
-      try refusing { _ = try ProtocolGuard.findings(GuardedSamples(set, .quick), .quick) }
+      try refusing { _ = try DataAudit.findings(GuardedSamples(set, .quick), .quick) }
     }
   }
 

@@ -58,7 +58,7 @@ struct FeatureGuardTests {
   private func findings(_ rows: Rows, _ settings: GuardSettings = .init()) throws -> DataFindings {
     try withTemporaryFolder { folder in
       try rows.write(to: folder)
-      return try ProtocolGuard.findings(GuardedSamples(FeatureSet(at: folder), settings), settings)
+      return try DataAudit.findings(GuardedSamples(FeatureSet(at: folder), settings), settings)
     }
   }
 
@@ -218,7 +218,7 @@ struct FeatureGuardTests {
       try SafeTensors.write(
         [("text", try Tensor(empty, shape: [1, Self.width]))],
         to: folder.appending(path: "test@text-missing.safetensors"))
-      let found = try ProtocolGuard.findings(GuardedSamples(FeatureSet(at: folder), .init()), .init())
+      let found = try DataAudit.findings(GuardedSamples(FeatureSet(at: folder), .init()), .init())
       let finding = try only(.missingModality, found)
       #expect(finding.count == 3 && finding.modality == "text" && finding.severity == .remark)
       #expect(finding.detail == "train row 0; train row 1; test row 2")

@@ -37,7 +37,7 @@ struct RawGuardTests {
       }
       try Data(([head] + lines).joined(separator: "\n").utf8).write(to: folder.appending(path: "samples.csv"))
       let data = try RawDataset(at: folder)
-      return try ProtocolGuard.findings(GuardedSamples(data, prints: [:], .init()), .init())
+      return try DataAudit.findings(GuardedSamples(data, prints: [:], .init()), .init())
     }
   }
 

@@ -3,7 +3,7 @@ package import Records
 import Torch
 
 /// Looks through a data set for what would make its scores mean less than they seem.
-package struct ProtocolGuard {
+package struct DataAudit {
   let samples: GuardedSamples
   let settings: GuardSettings
   private var findings: [DataFindings.Finding] = []
@@ -13,7 +13,7 @@ package struct ProtocolGuard {
   package static func findings(_ samples: GuardedSamples, _ settings: GuardSettings) throws -> DataFindings {
     let clock = ContinuousClock()
     let begun = clock.now
-    var work = ProtocolGuard(samples, settings)
+    var work = DataAudit(samples, settings)
     work.splits()
     let whole = work.identical()
     work.sharedModalities(whole)

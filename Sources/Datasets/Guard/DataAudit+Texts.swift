@@ -1,6 +1,6 @@
 import Records
 
-extension ProtocolGuard {
+extension DataAudit {
   mutating func texts() {
     guard samples.rows.contains(where: { $0.text != nil }) else { return }
     looked.append(

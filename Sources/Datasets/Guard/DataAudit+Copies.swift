@@ -1,7 +1,7 @@
 import Records
 import Torch
 
-extension ProtocolGuard {
+extension DataAudit {
   /// Samples whose every modality is the same; answers with what names each sample's content.
   mutating func identical() -> [ContentDigest] {
     let samples = samples

@@ -1,7 +1,7 @@
 import Foundation
 import Records
 
-extension ProtocolGuard {
+extension DataAudit {
   mutating func missing() -> [String: [String: Double]] {
     looked.append(
       samples.form == "raw"

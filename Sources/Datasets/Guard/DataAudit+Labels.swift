@@ -1,7 +1,7 @@
 import Foundation
 import Records
 
-extension ProtocolGuard {
+extension DataAudit {
   private func table() -> [[Int]] {
     var table = samples.splits.map { _ in [Int](repeating: 0, count: samples.classes.count) }
     for row in samples.rows { for label in row.labels { table[row.split][label] += 1 } }

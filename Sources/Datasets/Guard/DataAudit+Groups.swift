@@ -1,6 +1,6 @@
 import Records
 
-extension ProtocolGuard {
+extension DataAudit {
   mutating func groups() {
     if samples.rows.contains(where: { $0.group != nil }) {
       let members = Dictionary(
