@@ -14,7 +14,7 @@ import Torch
 struct ModelTable {
   /// A model of one modality, and what it says of the test rows.
   struct Alone {
-    let trial: ModelTrial
+    let trial: ModelEvaluation
     let predictions: Predictions
   }
 
@@ -24,7 +24,7 @@ struct ModelTable {
     let validation: [Double]?
   }
 
-  let trial: ModelTrial
+  let trial: ModelEvaluation
   /// In the order of the modalities.
   let alone: [Alone]
   let probes: [Probed]
@@ -149,7 +149,7 @@ struct ModelTable {
     guard let split = trial.set.validation else { return nil }
     let classes = trial.set.manifest.classes.count
     let rows = Array(0..<split.count)
-    func table(_ trial: ModelTrial, without absent: Set<Modality>) throws -> AnswerTable? {
+    func table(_ trial: ModelEvaluation, without absent: Set<Modality>) throws -> AnswerTable? {
       try trial.validationLogits(without: absent).map { logits, _ in
         try AnswerTable(rows: split.count, classes: classes, kind: .logits, values: logits.to(.float64).array())
       }
@@ -170,7 +170,7 @@ struct ModelTable {
   }
 }
 
-extension ModelTrial {
+extension ModelEvaluation {
   /// What the model makes of each modality before it joins them, of some rows of a split: [rows, width] each.
   fileprivate func embeddings(of split: FeatureSplit, rows: [Int]) throws -> [Tensor] {
     let all = try builder.evaluator.allLogits(model, builder.prepared(split)) { outputs in
@@ -190,13 +190,13 @@ extension ModelTrial {
 
 /// A model whose embeddings of some test rows are known.
 private struct EmbeddedModel {
-  private let trial: ModelTrial
+  private let trial: ModelEvaluation
   private let features: [Tensor]
   private let count: Int
   private let portion: Int
   private let predict: (Outputs) throws -> Tensor
 
-  init(_ trial: ModelTrial, _ split: FeatureSplit, rows: [Int], portion: Int) throws {
+  init(_ trial: ModelEvaluation, _ split: FeatureSplit, rows: [Int], portion: Int) throws {
     self.trial = trial
     self.portion = portion
     count = rows.count

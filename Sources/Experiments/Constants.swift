@@ -74,6 +74,6 @@ extension Experiment {
   static func validation(of run: RunSummary, _ data: LoadedData) throws -> ValidationScores? {
     if run.evaluation.validation != nil || data.set.validation == nil { return run.evaluation.validation }
     let (builder, model, method) = try finishedRun(run.folder, data: data, events: { _ in })
-    return try ModelTrial(builder, model, method).validation()
+    return try ModelEvaluation(builder, model, method).validation()
   }
 }

@@ -27,10 +27,10 @@ extension Experiment {
   }
 
   /// A finished run, ready to be tried; it answers absence as its record says.
-  static func finishedTrial(_ run: URL, data: LoadedData?, events: EventSink) throws -> ModelTrial {
+  static func finishedTrial(_ run: URL, data: LoadedData?, events: EventSink) throws -> ModelEvaluation {
     let (builder, model, method) = try finishedRun(run, data: data, events: events)
     let folder = RunFolder(run)
-    return ModelTrial(
+    return ModelEvaluation(
       builder, model, method, absence: try Absence(in: folder, folder.readRecord(), model, method))
   }
 
@@ -70,14 +70,14 @@ extension Experiment {
   }
 
   /// Keeps predictions and what they show in a run's folder, where that is wished for and something was scored.
-  static func keepEvidence(_ table: EvaluationTable, _ trial: ModelTrial, in folder: RunFolder) throws {
+  static func keepEvidence(_ table: EvaluationTable, _ trial: ModelEvaluation, in folder: RunFolder) throws {
     guard trial.builder.configuration.evaluation.evidence, table.conditions.contains(Condition.full) else { return }
     let steps = (try? folder.readSteps()) ?? []
     try trial.write(table, parting: LossSeparation(steps, modalities: table.modalities), to: folder)
   }
 
   /// The scores of a model under every condition that was asked for, and the predictions behind them.
-  static func evaluation(_ trial: ModelTrial) throws -> EvaluationTable {
+  static func evaluation(_ trial: ModelEvaluation) throws -> EvaluationTable {
     let (builder, model, method) = (trial.builder, trial.model, trial.method)
     let set = builder.data.set
     let evaluator = builder.evaluator

@@ -12,7 +12,7 @@ import TorchNN
 /// Embeddings are brought to mean 0 and standard deviation 1 over the training split. It is trained with Adam for as many
 /// epochs, in batches of the size, that the run had; the epoch is chosen by validation loss where there is such a split.
 struct LinearProbe {
-  let trial: ModelTrial
+  let trial: ModelEvaluation
   let modality: Modality
 
   private static let learningRate = 0.01

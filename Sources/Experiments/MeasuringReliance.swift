@@ -5,7 +5,7 @@ import Multimodal
 import Records
 import Torch
 
-extension ModelTrial {
+extension ModelEvaluation {
   /// The share of each modality in each test sample's prediction under a condition, by modality; nil of a method that does
   /// not tell.
   func reliance(under condition: String) throws -> [String: [Double]]? {
@@ -35,7 +35,7 @@ extension ModelReliance {
   /// That of several models of one kind: shares are means over them, and a modality's own models are right where most are.
   ///
   /// - Parameter alone: by modality, the predictions of models trained on it alone.
-  init?(_ trials: [ModelTrial], alone: [(modality: String, predictions: [Predictions])]) throws {
+  init?(_ trials: [ModelEvaluation], alone: [(modality: String, predictions: [Predictions])]) throws {
     let found = try trials.compactMap { try $0.relianceByCondition() }
     guard let first = found.first, found.count == trials.count else { return nil }
     var means = first

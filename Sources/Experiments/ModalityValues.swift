@@ -21,7 +21,7 @@ struct ModalityValues {
   static let mostModalities = 6
 
   /// - Parameter known: scores by condition that need not be measured again.
-  init(_ trial: ModelTrial, known: [String: Double]) throws {
+  init(_ trial: ModelEvaluation, known: [String: Double]) throws {
     let modalities = trial.modalities
     guard modalities.count <= Self.mostModalities else {
       note =

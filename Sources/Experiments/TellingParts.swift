@@ -11,7 +11,7 @@ import Torch
 ///
 /// It needs the raw picture and text, and the encoders that made the features; with slow ones only two samples are taken apart.
 struct TellingParts {
-  private let trial: ModelTrial
+  private let trial: ModelEvaluation
   private let raw: URL
   private let origins: [SampleOrigin]
   private let image: (name: String, encoder: any RawEncoder)
@@ -30,7 +30,7 @@ struct TellingParts {
   /// nil where the model's inputs are not one picture and one text, or their encoders or raw files are not known.
   ///
   /// - Parameter warn: is told what a person must know before code out of a file is run.
-  init?(_ trial: ModelTrial, warn: (String) -> Void) throws {
+  init?(_ trial: ModelEvaluation, warn: (String) -> Void) throws {
     let set = trial.set
     guard trial.modalities.count == 2, let raw = set.rawFolder, let origins = try set.origins(of: "test") else {
       return nil

@@ -261,13 +261,13 @@ final class TrainingRun: Trainer.Observer {
       record.notes.append("no validation split: nothing was selected, the weights are the last epoch's")
     }
     try ModelFile.write(builder, session.model, method, to: folder)
-    builder.thresholds = try ModelTrial(builder, session.model, method).fittedThresholds()
+    builder.thresholds = try ModelEvaluation(builder, session.model, method).fittedThresholds()
     record.thresholds = builder.thresholds
     let absence = try Absence(fitting: builder, session.model, method)
     try absence.write(to: folder)
     record.absence = absence.chosen
     record.absenceScores = absence.scores
-    let trial = ModelTrial(builder, session.model, method, absence: absence)
+    let trial = ModelEvaluation(builder, session.model, method, absence: absence)
     let table = try Experiment.evaluation(trial)
     record.calibration = try trial.calibration()
     try folder.write(table)

@@ -142,7 +142,9 @@ struct RawAuditSource: AuditSource {
         if stop.isRequested { throw CancellationError() }
         let sample = some[start + place]
         do {
-          let looks = [RawInput.Kind.image, .audio].flatMap { RawLook.all(of: sample, $0) }.filter { $0.path != nil }
+          let looks = [RawInput.Kind.image, .audio].flatMap { RawInputReference.all(of: sample, $0) }.filter {
+            $0.path != nil
+          }
           return .success(
             try looks.map { look in
               let bytes = try look.read()
@@ -196,13 +198,13 @@ struct RawAuditSource: AuditSource {
   }
 
   /// The inputs that a cell shows; nil where it shows none.
-  private func looks(_ cell: AuditCell, _ kind: RawInput.Kind) throws -> [RawLook]? {
+  private func looks(_ cell: AuditCell, _ kind: RawInput.Kind) throws -> [RawInputReference]? {
     switch cell.view {
     case .absent: return nil
-    case .missing: return [RawLook(sample: chosen[0], kind: kind, number: 0)]
+    case .missing: return [RawInputReference(sample: chosen[0], kind: kind, number: 0)]
     case .own, .impaired, .parts:
       let sample = chosen[Int(cell.row)]
-      return sample.has(kind) ? RawLook.all(of: sample, kind) : nil
+      return sample.has(kind) ? RawInputReference.all(of: sample, kind) : nil
     }
   }
 
@@ -234,7 +236,7 @@ struct RawAuditSource: AuditSource {
     }
   }
 
-  private func input(_ look: RawLook, _ cell: AuditCell) throws -> RawInput {
+  private func input(_ look: RawInputReference, _ cell: AuditCell) throws -> RawInput {
     if cell.view == .missing { return .missing(look.kind) }
     if case .parts(let bits) = cell.view, let parts = try parts(of: cell.row) {
       return look.kind == .text ? .text(parts.text(bits: bits)) : .image(parts.picture(bits: bits))
@@ -247,7 +249,7 @@ struct RawAuditSource: AuditSource {
   }
 
   /// The path of a picture or sound as a cell shows it.
-  private func path(_ look: RawLook, _ cell: AuditCell) throws -> String {
+  private func path(_ look: RawInputReference, _ cell: AuditCell) throws -> String {
     guard let name = madeName(look, cell) else { return look.sample.url(look.path ?? "").path }
     return try made.path(name) {
       if cell.view == .own { return try look.read() }
@@ -260,7 +262,7 @@ struct RawAuditSource: AuditSource {
   }
 
   /// What an input is called that is made for a request; nil for a file of the data's own.
-  private func madeName(_ look: RawLook, _ cell: AuditCell) -> String? {
+  private func madeName(_ look: RawInputReference, _ cell: AuditCell) -> String? {
     let (kind, row, number) = (look.kind.rawValue, cell.row, look.number)
     let ending = look.kind == .image ? "png" : "wav"
     switch cell.view {
@@ -289,7 +291,9 @@ struct RawAuditSource: AuditSource {
 
   /// Words and patches of a sample; nil where it has not one picture and a text, or the data holds something besides.
   func parts(of row: Int32) throws -> InputParts? {
-    guard let text = parted(row), let look = RawLook.all(of: chosen[Int(row)], .image).first else { return nil }
+    guard let text = parted(row), let look = RawInputReference.all(of: chosen[Int(row)], .image).first else {
+      return nil
+    }
     return try taken.parts(of: row) {
       guard case .image(let picture) = try look.decoded(look.read()) else {
         throw Diagnosis("the picture cannot be read", place: look.path, exitStatus: .input)

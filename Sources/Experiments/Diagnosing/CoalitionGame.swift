@@ -16,7 +16,7 @@ struct CoalitionGame {
       return
     }
     var numbers = SeededNumbers(seed: 0, stream: "shapley")
-    let count = ModelTrial.permutations(samples: samples, modalities: modalities)
+    let count = ModelEvaluation.permutations(samples: samples, modalities: modalities)
     let drawn = (0..<count).map { _ in numbers.permutation(modalities) }
     orders = drawn
     coalitions = Array(Swift.Set(drawn.flatMap(Self.path))).sorted()

@@ -6,10 +6,10 @@ import Torch
 
 /// What a diagnosis would say with something else in place of a missing input.
 struct Conventions {
-  private let trials: [ModelTrial]
+  private let trials: [ModelEvaluation]
   private let game: CoalitionGame
 
-  init(_ trials: [ModelTrial], _ game: CoalitionGame) {
+  init(_ trials: [ModelEvaluation], _ game: CoalitionGame) {
     self.trials = trials
     self.game = game
   }
@@ -31,7 +31,7 @@ struct Conventions {
   }
 
   private func convention(
-    _ form: ModelDiagnosis.Convention.Form, _ predictions: (ModelTrial, UInt64) throws -> Predictions
+    _ form: ModelDiagnosis.Convention.Form, _ predictions: (ModelEvaluation, UInt64) throws -> Predictions
   ) throws -> ModelDiagnosis.Convention {
     let names = trials[0].modalities.map(\.name)
     let everything: UInt64 = 1 << UInt64(names.count) - 1

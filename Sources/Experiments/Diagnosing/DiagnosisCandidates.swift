@@ -7,10 +7,10 @@ import Records
 struct Candidate {
   let name: String
   var settings: [String] = []
-  let trials: [ModelTrial]
+  let trials: [ModelEvaluation]
   /// For each modality the models of the other one, a seed each, which answer where it is known to be absent; nil: the
   /// candidate's own models do.
-  var alone: [[ModelTrial]]?
+  var alone: [[ModelEvaluation]]?
 }
 
 /// Candidates beside the diagnosed method: chosen by validation scores, their effect measured on the test split.
@@ -84,7 +84,7 @@ struct CandidateTrial {
   }
 
   /// The models that answer where a modality is known to be absent.
-  private func told(_ candidate: Candidate, _ place: Int) -> [ModelTrial] {
+  private func told(_ candidate: Candidate, _ place: Int) -> [ModelEvaluation] {
     candidate.alone?[place] ?? candidate.trials
   }
 

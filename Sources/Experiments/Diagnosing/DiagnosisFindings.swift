@@ -7,8 +7,8 @@ import Records
 
 extension DiagnosisWork {
   func findings(
-    _ method: String, _ folders: [URL], _ trials: [ModelTrial], _ tables: [EvaluationTable],
-    _ alone: [[Predictions]], _ aloneModels: [[ModelTrial]], _ aloneRuns: [[RunSummary]]
+    _ method: String, _ folders: [URL], _ trials: [ModelEvaluation], _ tables: [EvaluationTable],
+    _ alone: [[Predictions]], _ aloneModels: [[ModelEvaluation]], _ aloneRuns: [[RunSummary]]
   ) throws -> ModelDiagnosis {
     let manifest = set.manifest
     let samples = set.test?.count ?? 0

@@ -7,7 +7,7 @@ import Torch
 
 extension DiagnosisWork {
   /// What a linear probe of a model says, from its file where it was trained before.
-  func probe(_ trial: ModelTrial, _ run: RunFolder, _ modality: Modality) throws -> ModelTable.Probed {
+  func probe(_ trial: ModelEvaluation, _ run: RunFolder, _ modality: Modality) throws -> ModelTable.Probed {
     try checkStop()
     let seed = trial.builder.configuration.seed
     let folder = request.out.appending(path: "probes")

@@ -5,7 +5,7 @@ import Multimodal
 import Records
 
 extension DiagnosisWork {
-  func tryMethods(_ method: String, _ alone: [[ModelTrial]]) throws -> ModelDiagnosis.Trial? {
+  func tryMethods(_ method: String, _ alone: [[ModelEvaluation]]) throws -> ModelDiagnosis.Trial? {
     var data = data
     let hasValidation = set.validation != nil
     if !hasValidation { data = try HeldOutData.make(of: data, in: request.out.appending(path: "held-out")) }

@@ -88,7 +88,7 @@ struct DiagnosisWork {
     let folders = run == nil ? subjects.map(\.folder) : [request.subject]
 
     events(.phase("Looking", "predictions with every set of modalities, linear probes, gradients"))
-    var trials: [ModelTrial] = []
+    var trials: [ModelEvaluation] = []
     var tables: [EvaluationTable] = []
     for folder in folders {
       try checkStop()

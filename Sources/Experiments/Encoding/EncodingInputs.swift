@@ -38,13 +38,13 @@ struct EncodingInputs: Sendable {
   /// Whether the sample's files were read.
   func has(_ sample: RawSample) -> Bool { sample.number < starts.count && starts[sample.number] >= 0 }
 
-  private func digest(_ look: RawLook) -> InputDigest? {
+  private func digest(_ look: RawInputReference) -> InputDigest? {
     guard has(look.sample) else { return nil }
     return digests[Int(starts[look.sample.number]) + look.fileNumber]
   }
 
   /// What names the row of an input.
-  func key(_ look: RawLook, _ view: InputView) -> RowKey {
+  func key(_ look: RawInputReference, _ view: InputView) -> RowKey {
     let digest = look.path == nil ? look.text.map { InputDigest(of: Data($0.utf8)) } : digest(look)
     guard let digest else { return RowKey(nil, condition: Self.missing) }
     switch view {
@@ -56,7 +56,7 @@ struct EncodingInputs: Sendable {
     }
   }
 
-  func input(_ look: RawLook, _ view: InputView) throws -> RawInput {
+  func input(_ look: RawInputReference, _ view: InputView) throws -> RawInput {
     // What is not there cannot be flipped or noisy.
     guard look.path != nil || look.text != nil else { return .missing(look.kind) }
     let plain = try plain(look)
@@ -68,7 +68,7 @@ struct EncodingInputs: Sendable {
     }
   }
 
-  private func plain(_ look: RawLook) throws -> RawInput {
+  private func plain(_ look: RawInputReference) throws -> RawInput {
     guard let path = look.path else { return .text(look.text ?? "") }
     let bytes = try look.read()
     guard InputDigest(of: bytes) == digest(look) else {

@@ -48,7 +48,7 @@ extension EncodingPlan {
   /// Inputs of the training and validation splits, by kind.
   static func inputs(of data: RawDataset) -> [RawInput.Kind: (train: Int, validation: Int)] {
     func count(_ split: RawSplit, _ kind: RawInput.Kind) -> Int {
-      data.samples(in: split).reduce(0) { $0 + RawLook.all(of: $1, kind).count }
+      data.samples(in: split).reduce(0) { $0 + RawInputReference.all(of: $1, kind).count }
     }
     return Dictionary(uniqueKeysWithValues: data.modalities.map { ($0, (count(.train, $0), count(.validation, $0))) })
   }

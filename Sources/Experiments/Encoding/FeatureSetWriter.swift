@@ -46,9 +46,9 @@ struct FeatureSetWriter {
 
   /// The row of a sample: the mean of its pictures' where it has several.
   private func read(
-    _ looks: [RawLook], _ view: InputView, _ cache: FeatureCache, into row: UnsafeMutableRawBufferPointer
+    _ looks: [RawInputReference], _ view: InputView, _ cache: FeatureCache, into row: UnsafeMutableRawBufferPointer
   ) throws {
-    func read(_ look: RawLook, into row: UnsafeMutableRawBufferPointer) throws {
+    func read(_ look: RawInputReference, into row: UnsafeMutableRawBufferPointer) throws {
       guard cache.read(rows.reader.inputs.key(look, view), into: row) else {
         throw Diagnosis(
           "a row that was there is damaged", place: cache.folder.relativePath,

@@ -16,7 +16,7 @@ final class InputPrints: Sendable {
 
   /// The print of a sample's file, or why it cannot be read; nil where the sample has none.
   func print(of sample: RawSample, _ kind: RawInput.Kind) -> Result<GuardedSamples.Print, Diagnosis>? {
-    guard let look = RawLook.all(of: sample, kind).first, let path = look.path else { return nil }
+    guard let look = RawInputReference.all(of: sample, kind).first, let path = look.path else { return nil }
     let key = Key(kind: kind, path: path)
     if let found = known.withLock({ $0[key] }) { return found }
     let made = Result { try Self.made(look) }.mapError { Diagnosis(describing: $0) }
@@ -24,7 +24,7 @@ final class InputPrints: Sendable {
     return made
   }
 
-  private static func made(_ look: RawLook) throws -> GuardedSamples.Print {
+  private static func made(_ look: RawInputReference) throws -> GuardedSamples.Print {
     let bytes = try look.read()
     let content = ContentDigest(bytes)
     switch try look.decoded(bytes) {

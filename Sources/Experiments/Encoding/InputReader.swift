@@ -37,7 +37,7 @@ final class InputReader {
       let samples = places[start..<end].map { data.samples[$0] }
         .filter { !inputs.has($0) && refused[$0.number] == nil }
       let looks = samples.flatMap { sample in
-        [RawInput.Kind.image, .audio].flatMap { RawLook.all(of: sample, $0) }.filter { $0.path != nil }
+        [RawInput.Kind.image, .audio].flatMap { RawInputReference.all(of: sample, $0) }.filter { $0.path != nil }
       }
       let read = try parallelMap(looks.count, threads: context.settings.threads) {
         [stop = context.stop] index -> Result<InputDigest, Diagnosis> in

@@ -54,7 +54,7 @@ final class RowEncoding {
     var hash = SHA256()
     hash.update(data: Data(plain.identity.utf8))
     for (place, sample) in samples.enumerated() {
-      for (number, look) in RawLook.all(of: sample, kind).enumerated() {
+      for (number, look) in RawInputReference.all(of: sample, kind).enumerated() {
         looks.append((Int32(place), Int32(number)))
         hash.update(data: Data(" \(reader.inputs.key(look, .clean).words)".utf8))
       }
@@ -77,7 +77,7 @@ final class RowEncoding {
     let raw = RawInputs(count: looks.count) { [inputs = reader.inputs, stop = context.stop, looks] index in
       if stop.isRequested { throw CancellationError() }
       let sample = samples[Int(looks[index].sample)]
-      return try inputs.input(RawLook(sample: sample, kind: kind, number: Int(looks[index].look)), .clean)
+      return try inputs.input(RawInputReference(sample: sample, kind: kind, number: Int(looks[index].look)), .clean)
     }
     try encoder.fit(on: raw, threads: context.settings.threads)
     try Diagnosis.placing(folder) {
@@ -91,8 +91,8 @@ final class RowEncoding {
   }
 
   /// The inputs of a sample; an encoder that is trained with the model is shown one.
-  func looks(of sample: RawSample, _ work: EncoderAtWork) -> [RawLook] {
-    let all = RawLook.all(of: sample, work.kind)
+  func looks(of sample: RawSample, _ work: EncoderAtWork) -> [RawInputReference] {
+    let all = RawInputReference.all(of: sample, work.kind)
     return work.encoder.form.needsEncoder ? Array(all.prefix(1)) : all
   }
 
@@ -138,7 +138,7 @@ final class RowEncoding {
     var done = 0
     while done < wanted.count {
       try context.checkStop()
-      var some: [(look: RawLook, key: RowKey)] = []
+      var some: [(look: RawInputReference, key: RowKey)] = []
       var seen: Set<RowKey> = []
       while done < wanted.count, some.count < chunk {
         let look = looks(of: part.samples[Int(wanted[done].sample)], work)[Int(wanted[done].look)]

@@ -9,7 +9,7 @@ import Torch
 /// A finished model's predictions on the test split: under each condition, and with each set of modalities there.
 ///
 /// What was asked for once is kept. Sets are numbered by their members: modality m is there where bit m is set.
-final class ModelTrial {
+final class ModelEvaluation {
   let builder: RunBuilder
   let model: MultimodalModel
   let method: any BalancingMethod

@@ -5,15 +5,15 @@ import Multimodal
 import Records
 
 /// One input of a sample: its text, its sound, or one of its pictures.
-struct RawLook: Sendable {
+struct RawInputReference: Sendable {
   let sample: RawSample
   let kind: RawInput.Kind
   /// Of its pictures, the first is 0.
   let number: Int
 
   /// The inputs of a modality: one, or as many as the sample has pictures.
-  static func all(of sample: RawSample, _ kind: RawInput.Kind) -> [RawLook] {
-    (0...(kind == .image ? sample.frames.count : 0)).map { RawLook(sample: sample, kind: kind, number: $0) }
+  static func all(of sample: RawSample, _ kind: RawInput.Kind) -> [RawInputReference] {
+    (0...(kind == .image ? sample.frames.count : 0)).map { RawInputReference(sample: sample, kind: kind, number: $0) }
   }
 
   /// The name of its own stream of random numbers; that of a single picture is its sample's.
@@ -53,7 +53,7 @@ extension RawSample {
 
   /// Reads its pictures and sound, to see whether that can be done.
   func open() throws {
-    for look in [RawInput.Kind.image, .audio].flatMap({ RawLook.all(of: self, $0) }) where look.path != nil {
+    for look in [RawInput.Kind.image, .audio].flatMap({ RawInputReference.all(of: self, $0) }) where look.path != nil {
       _ = try look.decoded(look.read())
     }
   }
