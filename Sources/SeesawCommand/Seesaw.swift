@@ -48,11 +48,13 @@ public enum SeesawCommand {
   ///     SeesawCommand.main { try MethodRegistry.register(Tilt.self) }
   ///
   /// - Parameter register: makes known what the program adds; what it throws is printed as a sentence, and ends the process.
-  public static func main(registering register: () throws -> Void = {}) -> Never { Door.open(registering: register) }
+  public static func main(registering register: () throws -> Void = {}) -> Never {
+    CommandEntry.open(registering: register)
+  }
 }
 
 /// Where command lines come in, and errors leave as sentences.
-enum Door {
+enum CommandEntry {
   /// Does what this process was asked for, and ends it.
   static func open(registering register: () throws -> Void) -> Never {
     let status = open(Array(CommandLine.arguments.dropFirst()), registering: register)
@@ -82,7 +84,7 @@ enum Door {
       do {
         let handle = isData ? FileHandle.standardOutput : FileHandle.standardError
         if !answer.text.isEmpty {
-          try handle.write(contentsOf: Data((Surroundings.current.last(answer.text.shown) + "\n").utf8))
+          try handle.write(contentsOf: Data((TerminalEnvironment.current.last(answer.text.shown) + "\n").utf8))
         }
         return answer.status == ExitStatus.interrupted.rawValue ? Interruption.status.rawValue : answer.status
       } catch {

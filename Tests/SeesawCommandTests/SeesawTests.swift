@@ -13,7 +13,7 @@ struct SeesawTests {
   static let leaves: [any ParsableCommand.Type] = leaves(of: Seesaw.self)
 
   static func leaves(of command: any ParsableCommand.Type) -> [any ParsableCommand.Type] {
-    let children = Door.subcommands(of: command)
+    let children = CommandEntry.subcommands(of: command)
     return children.isEmpty ? [command] : children.flatMap(leaves(of:))
   }
 
@@ -42,9 +42,9 @@ struct SeesawTests {
   }
 
   private func path(of command: any ParsableCommand.Type) -> String {
-    for name in Door.subcommands(of: Seesaw.self) {
+    for name in CommandEntry.subcommands(of: Seesaw.self) {
       if name == command { return name._commandName }
-      for inner in Door.subcommands(of: name) where inner == command {
+      for inner in CommandEntry.subcommands(of: name) where inner == command {
         return "\(name._commandName) \(inner._commandName)"
       }
     }
@@ -53,11 +53,11 @@ struct SeesawTests {
 
   private func answer(_ arguments: [String]) -> (text: String, status: Int32) {
     do {
-      if let unknown = Door.unknownCommand(in: arguments) { throw unknown }
+      if let unknown = CommandEntry.unknownCommand(in: arguments) { throw unknown }
       var command = try Seesaw.parseAsRoot(arguments)
       try command.run()
       return ("", 0)
-    } catch { return Door.answer(to: error, arguments) }
+    } catch { return CommandEntry.answer(to: error, arguments) }
   }
 
   @Test("the help of every command ends with its two examples, and is no error")
@@ -93,11 +93,11 @@ struct SeesawTests {
     #expect(
       answer.text == """
         error: no command is called 'compre'
-          did you mean 'compare'?  (seesaw --help lists all \(Door.subcommands(of: Seesaw.self).count))
+          did you mean 'compare'?  (seesaw --help lists all \(CommandEntry.subcommands(of: Seesaw.self).count))
         """)
     #expect(answer.status == 64)
-    #expect(Door.unknownCommand(in: ["--version"]) == nil)
-    #expect(Door.unknownCommand(in: ["help", "train"]) == nil)
+    #expect(CommandEntry.unknownCommand(in: ["--version"]) == nil)
+    #expect(CommandEntry.unknownCommand(in: ["help", "train"]) == nil)
   }
 
   @Test("an option nobody has is an error of usage, in lower case")
@@ -132,7 +132,7 @@ struct SeesawTests {
 
   @Test("an interruption is no error, and exits with 130")
   func interruption() {
-    let answer = Door.answer(to: Train.interrupted("runs/my first"), [])
+    let answer = CommandEntry.answer(to: Train.interrupted("runs/my first"), [])
     #expect(
       answer.text == """
         stopped before the end; a checkpoint is kept
@@ -140,17 +140,17 @@ struct SeesawTests {
           seesaw train --resume --out 'runs/my first'  goes on from it
         """)
     #expect(answer.status == 130)
-    #expect(Door.answer(to: CancellationError(), []).status == 130)
+    #expect(CommandEntry.answer(to: CancellationError(), []).status == 130)
   }
 
   @Test("an error nobody foresaw is ours: 70, with the version")
   func defect() {
     struct Odd: Error {}
-    let answer = Door.answer(to: Odd(), ["train"])
+    let answer = CommandEntry.answer(to: Odd(), ["train"])
     #expect(answer.status == 70)
     #expect(answer.text.contains("please report this"))
     #expect(answer.text.hasSuffix("\n  seesaw \(Seesaw.version)"))
     #expect(!answer.text.contains("["))
-    #expect(Door.answer(to: Odd(), ["train", "-v"]).text.contains("[Odd]"))
+    #expect(CommandEntry.answer(to: Odd(), ["train", "-v"]).text.contains("[Odd]"))
   }
 }

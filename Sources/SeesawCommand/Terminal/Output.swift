@@ -16,7 +16,7 @@ struct TalkOptions: ParsableArguments {
 
 /// Where words go: data to stdout, talk to stderr.
 final class Output: Sendable {
-  let surroundings: Surroundings
+  let surroundings: TerminalEnvironment
   private let quiet: Bool
   private let state = Mutex(State())
 
@@ -27,7 +27,7 @@ final class Output: Sendable {
     var lastDrawn: ContinuousClock.Instant?
   }
 
-  init(_ options: TalkOptions, surroundings: Surroundings = .current) {
+  init(_ options: TalkOptions, surroundings: TerminalEnvironment = .current) {
     self.surroundings = surroundings
     quiet = options.quiet
     let level = options.verbose ? Logger.Level.debug : .critical
@@ -139,14 +139,14 @@ final class Output: Sendable {
   /// Removes the progress line from the screen.
   func clear() {
     state.withLock { state in
-      if state.isDrawn { Self.write(Surroundings.clearing) }
+      if state.isDrawn { Self.write(TerminalEnvironment.clearing) }
       state.isDrawn = false
     }
   }
 
   private func talk(_ line: String) {
     state.withLock { state in
-      if state.isDrawn { Self.write(Surroundings.clearing) }
+      if state.isDrawn { Self.write(TerminalEnvironment.clearing) }
       state.isDrawn = false
       Self.write(line + "\n")
     }

@@ -18,7 +18,7 @@ struct CompletionTests {
       try parsed.run()
       return []
     } catch {
-      let answer = Door.answer(to: error, [])
+      let answer = CommandEntry.answer(to: error, [])
       #expect(answer.status == 0)
       return answer.text.split(separator: "\n").map(String.init)
     }
@@ -69,7 +69,7 @@ struct CompletionTests {
       var command = try Seesaw.parseAsRoot(["--generate-completion-script", shell])
       try command.run()
     }
-    let answer = Door.answer(to: error, [])
+    let answer = CommandEntry.answer(to: error, [])
     #expect(answer.status == 0)
     #expect(answer.text.contains("---completion") && answer.text.contains("---completion train -- --method"))
   }

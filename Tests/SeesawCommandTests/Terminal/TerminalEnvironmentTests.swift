@@ -4,10 +4,11 @@ import Testing
 @testable import SeesawCommand
 
 @Suite("Terminals and pipes")
-struct SurroundingsTests {
-  private func surroundings(_ environment: [String: String] = [:], out: Bool = true, error: Bool = true) -> Surroundings
-  {
-    Surroundings(environment: environment, outIsTerminal: out, errorIsTerminal: error) { $0 == 1 ? 72 : 66 }
+struct TerminalEnvironmentTests {
+  private func surroundings(
+    _ environment: [String: String] = [:], out: Bool = true, error: Bool = true
+  ) -> TerminalEnvironment {
+    TerminalEnvironment(environment: environment, outIsTerminal: out, errorIsTerminal: error) { $0 == 1 ? 72 : 66 }
   }
 
   @Test("a terminal has colour, redrawn lines and its width")
@@ -19,9 +20,9 @@ struct SurroundingsTests {
 
   @Test("a pipe has none of them")
   func pipe() {
-    #expect(surroundings(out: false, error: false) == Surroundings())
+    #expect(surroundings(out: false, error: false) == TerminalEnvironment())
     let onlyTalk = surroundings(out: false)
-    #expect(onlyTalk.width == Surroundings.pipeWidth && onlyTalk.redraws)
+    #expect(onlyTalk.width == TerminalEnvironment.pipeWidth && onlyTalk.redraws)
     #expect(surroundings(error: false).redraws == false)
   }
 
@@ -39,7 +40,7 @@ struct SurroundingsTests {
     #expect(surroundings().last("error: a\n  in: b") == "\r\u{1B}[K\u{1B}[1;31merror:\u{1B}[0m a\n  in: b")
     #expect(surroundings(["NO_COLOR": "1"]).last("error: a") == "\r\u{1B}[Kerror: a")
     #expect(surroundings().last("stopped") == "stopped")
-    #expect(Surroundings().last("error: a") == "error: a")
+    #expect(TerminalEnvironment().last("error: a") == "error: a")
   }
 
   @Test("Ctrl-C heard twice at once was pressed once, and being told to terminate is no second press")

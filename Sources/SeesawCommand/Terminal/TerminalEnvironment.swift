@@ -1,7 +1,7 @@
 import Foundation
 
 /// What the two streams are connected to, and what the person wishes of them.
-struct Surroundings: Equatable, Sendable {
+struct TerminalEnvironment: Equatable, Sendable {
   /// Whether the talk may be coloured.
   var colour = false
   /// Whether a line may be drawn again in its place.
@@ -9,9 +9,9 @@ struct Surroundings: Equatable, Sendable {
   /// Whether what is on stdout may be drawn again in its place.
   var redrawsData = false
   /// Columns of a table on stdout.
-  var width = Surroundings.pipeWidth
+  var width = TerminalEnvironment.pipeWidth
   /// Columns of the talk on stderr.
-  var talkWidth = Surroundings.pipeWidth
+  var talkWidth = TerminalEnvironment.pipeWidth
 
   /// Where nobody says how wide a page is.
   static let pipeWidth = 100
@@ -29,7 +29,7 @@ struct Surroundings: Equatable, Sendable {
     if errorIsTerminal { talkWidth = columns(STDERR_FILENO) ?? Self.pipeWidth }
   }
 
-  static let current = Surroundings(
+  static let current = TerminalEnvironment(
     environment: ProcessInfo.processInfo.environment, outIsTerminal: isatty(STDOUT_FILENO) == 1,
     errorIsTerminal: isatty(STDERR_FILENO) == 1, columns: columns(of:))
 
