@@ -34,7 +34,7 @@ extension Runtime {
   ///
   /// What `body` computes is computed by its thread alone, and no gradient is recorded; a single call has all threads.
   /// - Throws: what the first of those that failed has thrown.
-  package static func inTurn<Result: Sendable>(
+  package static func parallelFor<Result: Sendable>(
     _ count: Int, _ body: @escaping @Sendable (Int) throws -> Result
   ) throws -> [Result] {
     guard count > 1, threads > 1 else { return try withoutGradients { try (0..<count).map(body) } }

@@ -71,16 +71,16 @@ struct NetworkOperationTests {
   }
 
   @Test("calls that threads take in turn come back in order, record no gradient, and the first failure is thrown")
-  func inTurn() throws {
+  func parallelFor() throws {
     struct Refused: Error, Equatable { let index: Int }
-    let squares = try Runtime.inTurn(100) { index in
+    let squares = try Runtime.parallelFor(100) { index in
       #expect(!Autograd.isRecording)
       return try Int(Tensor([Float(index)]).square().sum().scalar())
     }
     #expect(squares == (0..<100).map { $0 * $0 })
-    #expect(try Runtime.inTurn(0) { $0 }.isEmpty)
+    #expect(try Runtime.parallelFor(0) { $0 }.isEmpty)
     #expect(throws: Refused(index: 3)) {
-      _ = try Runtime.inTurn(10) { index in if index % 4 == 3 { throw Refused(index: index) } }
+      _ = try Runtime.parallelFor(10) { index in if index % 4 == 3 { throw Refused(index: index) } }
     }
     #expect(Autograd.isRecording)
   }

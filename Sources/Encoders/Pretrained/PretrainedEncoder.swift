@@ -93,7 +93,7 @@ extension PretrainedEncoder {
   ///
   /// Where each portion is a thread's own, threads need not meet after every operation, nor share what they have in the cache.
   func rows(_ portions: [[Int]], _ features: @escaping @Sendable ([Int]) throws -> Tensor) throws -> [Float] {
-    let computed = try Runtime.inTurn(portions.count) { index -> [Float] in
+    let computed = try Runtime.parallelFor(portions.count) { index -> [Float] in
       try features(portions[index]).to(.float32).array()
     }
     var rows = [Float](repeating: 0, count: portions.reduce(0) { $0 + $1.count } * width)

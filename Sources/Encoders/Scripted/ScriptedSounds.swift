@@ -54,7 +54,7 @@ struct ScriptedSounds: ProvenEncoder {
   }
 
   func encode(_ inputs: [PreparedInput], threads: Int) throws -> [Float] {
-    let rows = try Runtime.inTurn(inputs.count) { [script] in try Self.row(inputs[$0].values, script.network) }
+    let rows = try Runtime.parallelFor(inputs.count) { [script] in try Self.row(inputs[$0].values, script.network) }
     if let other = rows.first(where: { $0.count != width }) {
       throw ScriptError.output(
         "\(other.count) features", file: script.network.file, expected: "\(width), as of a second of silence")
