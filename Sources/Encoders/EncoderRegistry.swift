@@ -35,7 +35,7 @@ public enum EncoderRegistry {
   ]
 
   /// Those that leave the encoding to the model.
-  public static let preparing: [any RawEncoder.Type] = [PixelEncoder.self, TokenEncoder.self]
+  public static let preparing: [any RawEncoder.Type] = [PixelPreprocessor.self, TokenEncoder.self]
 
   /// The encoders of a kind of input.
   public static func encoders(of kind: RawInput.Kind) -> [any BuiltInEncoder.Type] { all.filter { $0.kind == kind } }
@@ -105,10 +105,10 @@ public enum EncoderRegistry {
     let argument = parts.count == 2 ? parts[1] : ""
     let folder = URL(filePath: (argument as NSString).expandingTildeInPath)
     switch (parts.first, kind) {
-    case (PixelEncoder.name, .image):
-      if argument.isEmpty { return try PixelEncoder() }
-      if let side = Int(argument) { return try PixelEncoder(side: side) }
-      return try PixelEncoder(folder: folder)
+    case (PixelPreprocessor.name, .image):
+      if argument.isEmpty { return try PixelPreprocessor() }
+      if let side = Int(argument) { return try PixelPreprocessor(side: side) }
+      return try PixelPreprocessor(folder: folder)
     case (TokenEncoder.name, .text):
       guard !argument.isEmpty else {
         throw EncoderError.settings(encoder: name, reason: "tokens are a checkpoint's: tokens:FOLDER")

@@ -10,9 +10,9 @@ struct EfficientNetLite: VisionNetwork {
   let widths: [Pooling: Int]
   let standard = Pooling.mean
   let smallest = (height: 32, width: 32)
-  private let stem: NormalizedConvolution
+  private let stem: ConvolutionBatchNorm
   private let stages: [[Block]]
-  private let head: NormalizedConvolution
+  private let head: ConvolutionBatchNorm
 
   /// timm's names of them.
   static let names = (0...4).flatMap { ["efficientnet_lite\($0)", "tf_efficientnet_lite\($0)"] }
@@ -21,7 +21,7 @@ struct EfficientNetLite: VisionNetwork {
 
   /// Convolutions of which all but the last are activated, added to their input where that has the same shape.
   private struct Block {
-    let convolutions: [NormalizedConvolution]
+    let convolutions: [ConvolutionBatchNorm]
     let isResidual: Bool
 
     func callAsFunction(_ x: Tensor) throws -> Tensor {
@@ -39,8 +39,8 @@ struct EfficientNetLite: VisionNetwork {
     let root = try weights.rooted(at: "conv_stem.weight")
     func layer(
       _ convolution: String, _ norm: String, stride: Int = 1, from inputs: Int, isDepthwise: Bool = false
-    ) throws -> NormalizedConvolution {
-      try NormalizedConvolution(
+    ) throws -> ConvolutionBatchNorm {
+      try ConvolutionBatchNorm(
         root, convolution, norm, stride: stride, inputs: inputs, isDepthwise: isDepthwise,
         padding: isTensorFlow ? .same : .half, epsilon: isTensorFlow ? 1e-3 : BatchNormalization.epsilon)
     }
@@ -53,7 +53,7 @@ struct EfficientNetLite: VisionNetwork {
         let place = "blocks.\(stage).\(blocks.count)"
         let stride = blocks.isEmpty ? first : 1
         let inputs = channels
-        var convolutions: [NormalizedConvolution] = []
+        var convolutions: [ConvolutionBatchNorm] = []
         func add(_ convolution: String, stride: Int = 1, isDepthwise: Bool = false) throws {
           let made = try layer(
             "\(place).\(convolution)", "\(place).bn\(convolutions.count + 1)", stride: stride, from: channels,

@@ -7,14 +7,14 @@ struct ResNet: VisionNetwork {
   let widths: [Pooling: Int]
   let standard = Pooling.pooler
   let smallest = (height: 32, width: 32)
-  private let stem: NormalizedConvolution
+  private let stem: ConvolutionBatchNorm
   private let stages: [[Block]]
   private let activation: Activation
 
   /// Two or three convolutions, added to their input.
   struct Block {
-    let convolutions: [NormalizedConvolution]
-    let shortcut: NormalizedConvolution?
+    let convolutions: [ConvolutionBatchNorm]
+    let shortcut: ConvolutionBatchNorm?
     let activation: Activation
 
     func callAsFunction(_ x: Tensor) throws -> Tensor {
@@ -43,7 +43,7 @@ struct ResNet: VisionNetwork {
       throw configuration.malformed("depths", "a list of numbers of layers")
     }
     let root = try weights.rooted(at: "embedder.embedder.convolution.weight")
-    stem = try NormalizedConvolution(
+    stem = try ConvolutionBatchNorm(
       root, "embedder.embedder.convolution", "embedder.embedder.normalization", stride: 2, inputs: 3)
     var channels = stem.outputs
     stages = try depths.enumerated().map { stage, depth in
@@ -66,7 +66,7 @@ struct ResNet: VisionNetwork {
   /// A ResNet in torchvision's names, whose shape is read off its weights.
   init(torchvision weights: CheckpointWeights) throws {
     let root = try weights.rooted(at: "layer1.0.conv1.weight")
-    stem = try NormalizedConvolution(root, "conv1", "bn1", stride: 2, inputs: 3)
+    stem = try ConvolutionBatchNorm(root, "conv1", "bn1", stride: 2, inputs: 3)
     activation = .relu
     var channels = stem.outputs
     var stages: [[Block]] = []
@@ -95,7 +95,7 @@ struct ResNet: VisionNetwork {
   ) throws -> Block {
     var channels = inputs
     let convolutions = try (0..<count).map { index in
-      let made = try NormalizedConvolution(
+      let made = try ConvolutionBatchNorm(
         weights, convolution(index), norm(index), stride: index == place ? stride : 1, inputs: channels)
       channels = made.outputs
       return made
@@ -104,7 +104,7 @@ struct ResNet: VisionNetwork {
     return Block(
       convolutions: convolutions,
       shortcut: needsShortcut
-        ? try NormalizedConvolution(weights, shortcut.convolution, shortcut.norm, stride: stride, inputs: inputs) : nil,
+        ? try ConvolutionBatchNorm(weights, shortcut.convolution, shortcut.norm, stride: stride, inputs: inputs) : nil,
       activation: activation)
   }
 

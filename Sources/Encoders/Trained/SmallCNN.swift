@@ -6,14 +6,14 @@ struct SmallCNN: VisionNetwork {
   let widths: [Pooling: Int]
   let standard = Pooling.pooler
   let smallest = (height: 16, width: 16)
-  private let layers: [NormalizedConvolution]
+  private let layers: [ConvolutionBatchNorm]
 
   /// The channels after each layer.
   static let channels = [32, 64, 128, 256]
 
   init(_ weights: CheckpointWeights) throws {
     layers = try Self.channels.indices.map {
-      try NormalizedConvolution(weights, "layers.\($0).convolution", "layers.\($0).normalization")
+      try ConvolutionBatchNorm(weights, "layers.\($0).convolution", "layers.\($0).normalization")
     }
     let channels = layers.last?.outputs ?? 0
     widths = [.pooler: channels, .mean: channels]

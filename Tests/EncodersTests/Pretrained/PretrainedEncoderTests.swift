@@ -182,7 +182,7 @@ struct PretrainedEncoderTests {
       let encoder = try PretrainedImageEncoder(folder: folder)
       #expect(try encoder.encode(picture) == plain)
       #expect(try PretrainedImageEncoder(restoring: encoder.state()).encode(picture) == plain)
-      let pixels = try [inner, folder].map { try PixelEncoder(folder: $0).prepare(picture) }
+      let pixels = try [inner, folder].map { try PixelPreprocessor(folder: $0).prepare(picture) }
       #expect(pixels[0] == pixels[1])
       try modules(#", {"idx": 1, "path": "1_Normalize", "type": "sentence_transformers.models.Normalize"}"#)
       let unit = try PretrainedImageEncoder(folder: folder).encode(picture)

@@ -375,14 +375,14 @@ struct TrainedNetworkTests {
 struct PreparingEncoderTests {
   @Test("a picture is fitted into the square, channel by channel, and a black one is all zeros")
   func pixels() throws {
-    let encoder = try #require(try EncoderRegistry.make("pixels:8", of: .image) as? PixelEncoder)
+    let encoder = try #require(try EncoderRegistry.make("pixels:8", of: .image) as? PixelPreprocessor)
     #expect(encoder.form == .pixels(height: 8, width: 8) && encoder.width == 192)
     let red = RGBImage(width: 4, height: 2, pixels: (0..<8).flatMap { _ in [200, 10, 30] as [UInt8] })
     let row = try encoder.encode(.image(red))
     // White above and below.
     #expect(row[0] == 255 && row[8 * 3] == 200 && row[64 + 8 * 3] == 10 && row[128 + 8 * 3] == 30)
     #expect(try encoder.encode(.missing(.image)).allSatisfy { $0 == 0 })
-    let again = try PixelEncoder(restoring: encoder.state())
+    let again = try PixelPreprocessor(restoring: encoder.state())
     #expect(try again.identity == encoder.identity && again.encode(.image(red)) == row)
     #expect(throws: EncoderError.self) { try EncoderRegistry.make("pixels:4", of: .image) }
   }

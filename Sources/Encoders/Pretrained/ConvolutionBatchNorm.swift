@@ -2,7 +2,7 @@ import Records
 import Torch
 
 /// A convolution without a bias, and batch normalization after it.
-struct NormalizedConvolution {
+struct ConvolutionBatchNorm {
   /// What is around a picture.
   enum Padding {
     /// Half of the kernel on each side.

@@ -6,7 +6,7 @@ import Records
 ///
 /// The size is a square that pictures are fitted into without distortion, the rest white; or what the processor of a
 /// checkpoint makes of them, before its numbers are scaled.
-public struct PixelEncoder: RawEncoder {
+public struct PixelPreprocessor: RawEncoder {
   public static let name = "pixels"
   public static let version = 1
   public static let kind = RawInput.Kind.image
