@@ -148,7 +148,6 @@ let mustache = Target.Dependency.product(name: "Mustache", package: "swift-musta
 let sockets = Target.Dependency.product(name: "FlyingSocks", package: "FlyingFox")
 let parser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let nio = ["NIOCore", "NIOHTTP1", "NIOPosix"].map { Target.Dependency.product(name: $0, package: "swift-nio") }
-let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
   name: "seesaw",
@@ -169,7 +168,6 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache.git", from: "2.1.1"),
     .package(url: "https://github.com/swhitty/FlyingFox.git", from: "0.27.1"),
@@ -227,7 +225,7 @@ let package = Package(
       "Experiments",
       [
         "Records", "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Auditing",
-        "LanguageModels", "SeesawPredict", logging,
+        "LanguageModels", "SeesawPredict",
       ] + models, unhurried + run),
     target(
       "Seesaw",
@@ -238,7 +236,7 @@ let package = Package(
     target(
       "SeesawCommand",
       [
-        "Commit", "Datasets", "Seesaw", "ServeOptions", parser, logging, sockets,
+        "Commit", "Datasets", "Seesaw", "ServeOptions", parser, sockets,
         .product(name: "FlyingFox", package: "FlyingFox"),
       ], unhurried),
     .executableTarget(name: "SeesawMain", dependencies: ["SeesawCommand"], swiftSettings: unhurried),

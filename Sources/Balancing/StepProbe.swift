@@ -146,10 +146,13 @@ public final class StepProbe {
     let store = session.model.store
     return try withoutGradients {
       let before = try store.snapshot()
-      defer { try? store.restore(before) }
-      let old = try loss().scalar()
-      try store.flat().add(g.flat(), scale: -stepLength)
-      return try loss().scalar() - old
+      let change = Result {
+        let old = try loss().scalar()
+        try store.flat().add(g.flat(), scale: -stepLength)
+        return try loss().scalar() - old
+      }
+      try store.restore(before)
+      return try change.get()
     }
   }
 

@@ -206,20 +206,6 @@ ctorch_status ctorch_fill_into(ctorch_tensor target, double value) {
   });
 }
 
-ctorch_status ctorch_addmm_into(ctorch_tensor target, ctorch_tensor a, ctorch_tensor b, double beta, double alpha) {
-  return guard([&] {
-    c10::NoGradGuard quiet;
-    target->value.addmm_(a->value, b->value, at::Scalar(beta), at::Scalar(alpha));
-  });
-}
-
-ctorch_status ctorch_sum_rows_into(ctorch_tensor target, ctorch_tensor a) {
-  return guard([&] {
-    c10::NoGradGuard quiet;
-    at::sum_out(target->value, a->value, at::IntArrayRef({0}), false);
-  });
-}
-
 }  // extern "C"
 
 #endif

@@ -185,11 +185,17 @@ public struct SamplingPlan: Sendable, Equatable {
       case .none: return places.map { Visit($0) }[...]
       case .full: return permutation[places].map { Visit($0) }[...]
       case .blocks:
-        guard let windows = order.windows() else { return [] }
+        guard let windows = order.windows() else { preconditionFailure("a shuffle by blocks has windows") }
         return places.map { place in
           let (number, before) = windows.window(ofPlace: place)
-          if window?.number != number { window = (number, windows.samples(number)) }
-          return Visit(window?.samples[place - before] ?? 0)
+          let current: (number: Int, samples: [Int])
+          if let window, window.number == number {
+            current = window
+          } else {
+            current = (number, windows.samples(number))
+            window = current
+          }
+          return Visit(current.samples[place - before])
         }[...]
       }
     }

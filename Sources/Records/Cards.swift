@@ -205,40 +205,6 @@ public struct MethodCard: Codable, Equatable, Sendable {
   }
 }
 
-/// Everything a reader wants to know of an encoder.
-public struct EncoderCard: Codable, Equatable, Sendable {
-  /// As typed at the prompt.
-  public var name: String
-  public var title: String
-  public var citation: Citation?
-  /// What it reads: `image`, `text`.
-  public var modality: String
-  /// Of a feature row.
-  public var width: Int
-  public var summary: String
-  /// Where its weights come from, in words; empty where it has none.
-  public var weights: String
-  /// The licence of the weights.
-  public var licence: String?
-  /// What is done to an input first, a phrase each.
-  public var preprocessing: [String]
-
-  public init(
-    name: String, title: String, citation: Citation? = nil, modality: String, width: Int, summary: String,
-    weights: String = "", licence: String? = nil, preprocessing: [String] = []
-  ) {
-    self.name = name
-    self.title = title
-    self.citation = citation
-    self.modality = modality
-    self.width = width
-    self.summary = summary
-    self.weights = weights
-    self.licence = licence
-    self.preprocessing = preprocessing
-  }
-}
-
 /// One of several ways to read the same files: another target, other splits, another text.
 public struct DatasetVariant: Codable, Equatable, Sendable {
   /// As typed at the prompt.

@@ -15,12 +15,4 @@ extension Tensor {
   package func fill(_ value: Double) throws(TorchError) {
     try done("fill_", [self], ctorch_fill_into(handle, value))
   }
-  /// self ← beta · self + alpha · a b.
-  package func addMatmul(_ a: Tensor, _ b: Tensor, beta: Double = 0, alpha: Double = 1) throws(TorchError) {
-    try done("addmm_", [self, a, b], ctorch_addmm_into(handle, a.handle, b.handle, beta, alpha))
-  }
-  /// self ← the sum of `rows` over their first dimension.
-  package func setSumOfRows(_ rows: Tensor) throws(TorchError) {
-    try done("sum", [self, rows], ctorch_sum_rows_into(handle, rows.handle))
-  }
 }

@@ -142,10 +142,6 @@ ctorch_status ctorch_copy_into(ctorch_tensor target, ctorch_tensor source);
 ctorch_status ctorch_add_into(ctorch_tensor target, ctorch_tensor source, double scale);
 ctorch_status ctorch_scale_into(ctorch_tensor target, double factor);
 ctorch_status ctorch_fill_into(ctorch_tensor target, double value);
-/// target = beta · target + alpha · (a × b)
-ctorch_status ctorch_addmm_into(ctorch_tensor target, ctorch_tensor a, ctorch_tensor b, double beta, double alpha);
-/// target = sum of a over its first dimension
-ctorch_status ctorch_sum_rows_into(ctorch_tensor target, ctorch_tensor a);
 
 // Gradients
 

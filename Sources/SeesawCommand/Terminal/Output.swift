@@ -1,7 +1,6 @@
 import ArgumentParser
 import Experiments
 import Foundation
-import Logging
 import Records
 import Synchronization
 
@@ -30,24 +29,6 @@ final class Output: Sendable {
   init(_ options: TalkOptions, surroundings: TerminalEnvironment = .current) {
     self.surroundings = surroundings
     quiet = options.quiet
-    let level = options.verbose ? Logger.Level.debug : .critical
-    Self.logging(level)
-  }
-
-  /// The system of logs can be set up once in a process.
-  private static let isSetUp = Mutex(false)
-
-  private static func logging(_ level: Logger.Level) {
-    let isFirst = isSetUp.withLock { done in
-      defer { done = true }
-      return !done
-    }
-    guard isFirst else { return }
-    LoggingSystem.bootstrap { label in
-      var handler = StreamLogHandler.standardError(label: label)
-      handler.logLevel = level
-      return handler
-    }
   }
 
   // MARK: Data
