@@ -23,7 +23,7 @@ public struct AnswerTable: Sendable, Equatable {
   /// - Parameters:
   ///   - severalLabels: whether a row may have any number of the classes, so that probabilities need not add up to 1.
   ///   - name: of the array, for errors.
-  /// - Throws: ``Diagnosis`` where counts do not fit, a number is not finite, or probabilities are none.
+  /// - Throws: `Diagnosis` where counts do not fit, a number is not finite, or probabilities are none.
   public init(
     rows: Int, classes: Int, kind: Kind = .probabilities, values: [Double], severalLabels: Bool = false,
     name: String = "scores"

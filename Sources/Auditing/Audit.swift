@@ -24,7 +24,7 @@ public struct AuditOptions: Sendable, Equatable {
 public enum Audit {
   /// Everything that the table can tell, each number with its interval, and what it cannot for want of which array.
   ///
-  /// - Throws: ``Diagnosis`` where the metric does not fit the task.
+  /// - Throws: `Diagnosis` where the metric does not fit the task.
   public static func measure(_ table: PredictionTable, options: AuditOptions = AuditOptions()) throws -> AuditRecord {
     try measure([table], options: options)
   }
@@ -35,7 +35,7 @@ public enum Audit {
   /// are drawn anew, the same for all models, joined with Student's half width over the models as `Bootstrap` joins them. Of
   /// one model they are of that model.
   ///
-  /// - Throws: ``Diagnosis`` where the metric does not fit the task, or the tables are not of the same rows.
+  /// - Throws: `Diagnosis` where the metric does not fit the task, or the tables are not of the same rows.
   public static func measure(
     _ tables: [PredictionTable], options: AuditOptions = AuditOptions()
   ) throws -> AuditRecord {

@@ -9,7 +9,7 @@ extension Audit {
   /// Where both are of the same samples by their ids, every draw of the bootstrap takes the same samples of both, so that
   /// differences are paired; else each is drawn by itself.
   ///
-  /// - Throws: ``Diagnosis`` where the two cannot be compared.
+  /// - Throws: `Diagnosis` where the two cannot be compared.
   public static func changes(
     from old: PredictionTable, to new: PredictionTable, options: AuditOptions = AuditOptions()
   ) throws -> AuditChange {

@@ -122,8 +122,8 @@ public struct PredictionTable: Sendable, Equatable {
   ///
   /// - Parameters:
   ///   - ids: nil numbers the rows.
-  ///   - task: nil is ``PredictionTask/multiLabel`` for several labels, else one label a row.
-  /// - Throws: ``Diagnosis`` that names the array.
+  ///   - task: nil is `PredictionTask.multiLabel` for several labels, else one label a row.
+  /// - Throws: `Diagnosis` that names the array.
   public init(
     ids: [String]? = nil, classes: [String], modalities: [String], labels: Labels?, task: PredictionTask? = nil,
     groups: [String]? = nil, conditions: [String: AnswerTable], swaps: [Swap] = [], grid: Grid? = nil,

@@ -61,7 +61,7 @@ public final class Lab {
 
   /// Calls `body` with every batch of a plan.
   ///
-  /// - Throws: ``TrainingStopped`` before a batch, where somebody wants the work to end.
+  /// - Throws: `TrainingStopped` before a batch, where somebody wants the work to end.
   public func forEachBatch(
     of source: any BatchSource, _ plan: SamplingPlan? = nil, _ body: (Batch) throws -> Void
   ) throws {

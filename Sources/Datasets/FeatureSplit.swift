@@ -5,7 +5,7 @@ public import Torch
 /// One split: the features of each modality and the labels, as they lie on disk.
 public struct FeatureSplit: BatchSource {
   /// [N, Dₘ], or [1, Dₘ] where every sample has the same; pictures are [N, 3, H, W] bytes and texts [N, L] whole numbers
-  /// (``InputForm``).
+  /// (`InputForm`).
   public let inputs: PerModality<Tensor>
   /// [N] int64, or [N, C] uint8; of a regression [N] float64, in the target's own unit.
   public let labels: Tensor

@@ -10,7 +10,7 @@ extension Experiment {
   /// Features are [N, D] or [N], or sequences [N, T, D] that are pooled, and become float32. Labels are whole numbers or texts [N], or 0 and 1 in [N, C]. A split
   /// is [N]: `train`, `validation` (also `val`, `valid`, `dev`) and `test`, or 0, 1 and 2 for them in that order; without
   /// one, 70 % of the rows are drawn for training, 10 % for validation and 20 % for testing, stratified by class, groups
-  /// whole. A row that cannot be used is left out and listed in `quarantine.jsonl`; more than ``LossLimit`` allows are an
+  /// whole. A row that cannot be used is left out and listed in `quarantine.jsonl`; more than `LossLimit` allows are an
   /// error. The folder appears whole or not at all, and takes the place of an earlier import where that is asked for.
   ///
   /// - Throws: a `Diagnosis`, `NumPyError` or `SafeTensorsError`; all that is wrong with the arrays is told at once.

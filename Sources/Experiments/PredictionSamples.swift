@@ -25,7 +25,7 @@ public struct PredictionSamples {
   ///
   /// - Parameters:
   ///   - folder: what paths are relative to, where it is not the table's own.
-  ///   - frames: how many stand for a clip, as ``Predictor/clipFrames``; nil for as many as `encode` takes by itself.
+  ///   - frames: how many stand for a clip, as `Predictor.clipFrames`; nil for as many as `encode` takes by itself.
   /// - Throws: a `Diagnosis` where it cannot be read.
   public init(
     at location: URL, _ table: TableRequest = TableRequest(), folder: URL? = nil, frames: Int? = nil
@@ -58,7 +58,7 @@ public struct PredictionSamples {
   public static func isHeader(_ line: String) -> Bool { TableRows.isHeader(line) }
 }
 
-/// What keys of lines mean: those of ``PredictionInput``, those that `--columns` names, and usual names of others.
+/// What keys of lines mean: those of `PredictionInput`, those that `--columns` names, and usual names of others.
 public struct PredictionKeys: Sendable {
   private let chosen: [String: [String]]
   /// Keys that were taken for another, and those that were passed over.
@@ -70,7 +70,7 @@ public struct PredictionKeys: Sendable {
   /// - Parameter columns: `text=Title+Body,image=Photo`; empty leaves it to usual names.
   public init(columns: String = "") throws { chosen = try TableRows.columns(columns) }
 
-  /// The line with its keys called as ``PredictionInput`` calls them.
+  /// The line with its keys called as `PredictionInput` calls them.
   ///
   /// - Throws: a `Diagnosis` where several keys could be meant.
   public mutating func read(_ line: Tree) throws -> Tree {

@@ -90,7 +90,7 @@ public struct CompareRequest: Sendable {
   public var baseline: String?
   /// Trains nothing, and takes what is finished of the planned runs.
   public var joins = false
-  /// Ratios of impaired test samples to try besides, as in ``SweepRequest``; none where it is empty.
+  /// Ratios of impaired test samples to try besides, as in `SweepRequest`; none where it is empty.
   public var sweepRatios: [Double] = []
   /// Waits for whoever is at work in the folder, instead of refusing.
   public var wait = false

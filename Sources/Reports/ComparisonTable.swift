@@ -142,7 +142,7 @@ public struct ComparisonTable: Equatable, Sendable {
   /// - Parameters:
   ///   - chosen: names of methods; nil for all.
   ///   - quantities: as `full`, `image-missing`, `average.missing`, `regret.worst`; nil for all.
-  /// - Throws: a ``Diagnosis`` where one is not in the table.
+  /// - Throws: a `Diagnosis` where one is not in the table.
   public func showing(methods chosen: [String]?, quantities: [String]?) throws -> ComparisonTable {
     func places(_ wanted: [String], in known: [String], _ what: String) throws -> [Int] {
       try wanted.map { name in

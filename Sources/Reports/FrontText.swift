@@ -9,7 +9,7 @@ public struct FrontText: Equatable, Sendable {
   /// Nil where fewer than two rows were measured so.
   ///
   /// - Parameters:
-  ///   - by: what balance is measured by; as in ``ParetoFront`` by default.
+  ///   - by: what balance is measured by; as in `ParetoFront` by default.
   ///   - titles: what to call a method, by name.
   public init?(_ results: ComparisonResults, by measure: ParetoFront.Measure? = nil, titles: [String: String] = [:]) {
     guard let front = ParetoFront(results.methods, by: measure) else { return nil }

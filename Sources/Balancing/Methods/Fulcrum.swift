@@ -8,7 +8,7 @@ public import TorchNN
 ///     L = loss(z_all, y) + M w/|F| Σ_{S ∈ F} [loss(z_S, y) + β KL(sg p_all ‖ p_S)] + λ Σₘ loss(fₘ(eₘ), y)
 ///
 /// where z_S are the logits with what is outside of S missing, and a says how far each modality is trusted
-/// (``SubsetPass``); F are the sets of ``SubsetFamily``, w is ``Configuration/subsets``, β ``Configuration/distillation`` and
+/// (`SubsetPass`); F are the sets of `SubsetFamily`, w is ``Configuration/subsets``, β ``Configuration/distillation`` and
 /// λ ``Configuration/unimodal``. A share ``Configuration/views`` of the rows of each modality are noisy. It is modality
 /// dropout with its expectation taken exactly, with what a missing input really encodes to in place of what is hidden.
 public struct Fulcrum: BalancingMethod, AnswersAbsence, AddsParameters, SeesImpairedInputs, TellsReliance,

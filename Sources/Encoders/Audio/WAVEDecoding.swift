@@ -9,7 +9,7 @@ extension Waveform {
   /// A sound from the bytes of a WAVE file: whole numbers of 8, 16, 24 or 32 bits, or floats of 32 or 64.
   ///
   /// Several channels become their mean.
-  /// - Throws: ``AudioError``.
+  /// - Throws: `AudioError`.
   public init(decoding data: Data) throws(AudioError) {
     let bytes = [UInt8](data)
     func number(_ place: Int, _ count: Int) -> Int { (0..<count).reduce(0) { $0 | Int(bytes[place + $1]) << (8 * $1) } }

@@ -12,7 +12,7 @@ extension RGBImage {
   /// Of an animation, or of several pictures in a file, the first is taken. Transparency is laid on white, the orientation noted by a camera is applied, gray, palettes, CMYK and 16 bits become
   /// 8-bit RGB. Colour profiles are ignored.
   /// - Parameter pixelLimit: a picture with more pixels is refused before any of them is decoded.
-  /// - Throws: ``ImageError``; also for a file that is cut off, of which nothing is shown.
+  /// - Throws: `ImageError`; also for a file that is cut off, of which nothing is shown.
   public init(decoding data: Data, pixelLimit: Int = RGBImage.pixelLimit) throws(ImageError) {
     // Decoding takes up to 16 bytes a pixel. Pictures of a usual size are decoded side by side, larger ones in turn, so
     // that memory does not grow with the number of threads.
@@ -59,7 +59,7 @@ extension RGBImage {
 
   /// A picture from a file.
   ///
-  /// - Throws: ``ImageError``, or a `Diagnosis` where the file cannot be read, is no regular file or has more bytes than
+  /// - Throws: `ImageError`, or a `Diagnosis` where the file cannot be read, is no regular file or has more bytes than
   ///   any picture.
   public init(contentsOf file: URL, pixelLimit: Int = RGBImage.pixelLimit) throws {
     try self.init(

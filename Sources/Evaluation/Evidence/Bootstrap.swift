@@ -126,7 +126,7 @@ public struct Bootstrap<Quantity: Hashable & Sendable> {
 }
 
 extension Predictions {
-  /// The expected calibration error under weights, over bins as ``Reliability`` has them.
+  /// The expected calibration error under weights, over bins as `Reliability` has them.
   public func weightedCalibrationError(bins count: Int = 15) -> WeightedMeasure {
     let decisions = decisions
     let perSample = max(decisions.count / max(self.count, 1), 1)

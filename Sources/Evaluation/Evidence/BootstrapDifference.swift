@@ -3,7 +3,7 @@ public import Records
 extension Bootstrap {
   /// How much more one measure is than another of as many seeds: what a comparison says of the same two.
   ///
-  /// The interval is the joint test's over seeds and test samples (``CrossedBootstrapTest``), from the same draws of samples as
+  /// The interval is the joint test's over seeds and test samples (`CrossedBootstrapTest`), from the same draws of samples as
   /// ``SampleReplicates`` makes for `compare`. Percentiles over seeds that are drawn anew would trust two or three of them
   /// too much.
   ///

@@ -4,7 +4,7 @@ public import Records
 
 /// How sure a row's regrets are, where seeds and test samples are thought of as drawn.
 ///
-/// Each condition's regret, and their mean, has the interval of the joint test (``CrossedBootstrapTest``). The worst is a
+/// Each condition's regret, and their mean, has the interval of the joint test (`CrossedBootstrapTest`). The worst is a
 /// maximum, and a maximum of noisy numbers is too large; its interval has two ends of different making:
 ///
 ///     high = max over c of (r̂_c + h_c),   low = max over c of (r̂_c − h_c(a))

@@ -2,7 +2,7 @@ public import Multimodal
 
 /// Tokens of a text left out.
 ///
-/// Tokens are words and punctuation marks (``TextToken``). An encoder with its own tokens asks for ``kept(of:using:)``.
+/// Tokens are words and punctuation marks (`TextToken`). An encoder with its own tokens asks for ``kept(of:using:)``.
 public struct TokenDeletion: TokenImpairment, Equatable {
   /// The share of tokens that are deleted, in 0…1.
   public let ratio: Double

@@ -2,7 +2,7 @@ public import Multimodal
 
 /// A text that breaks off: its last tokens are missing.
 ///
-/// Tokens are words and punctuation marks (``TextToken``); at least one stays.
+/// Tokens are words and punctuation marks (`TextToken`); at least one stays.
 public struct Truncation: TokenImpairment, Equatable {
   /// The share of tokens that are cut off, in 0…1; of five, 0.5 cuts off two.
   public let ratio: Double

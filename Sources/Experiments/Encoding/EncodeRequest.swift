@@ -25,7 +25,7 @@ public struct EncodeRequest: Sendable {
   public var rescale = false
   /// Encodes the training pictures also with left and right exchanged, for `training.flip`.
   public var flip = false
-  /// What the test split is encoded under besides missing and noisy: `blur=5,typos=0.2`, as ``ChosenImpairment`` reads it.
+  /// What the test split is encoded under besides missing and noisy: `blur=5,typos=0.2`, as `ChosenImpairment` reads it.
   public var impairments = ""
   /// Which views of the training split are encoded; of the validation split all conditions are, unless it is none.
   public var views = EncodeViews.usual

@@ -22,7 +22,7 @@ public struct LanguageModelEvaluationRequest: Sendable {
   /// Which data, how much of it, under what conditions, and where results lie; its door is not looked at.
   public var audit: AuditRequest
   public var answer = Answer.likelihood
-  /// nil: the best of the forms on validation samples; without such ``LabelScore/pmi``.
+  /// nil: the best of the forms on validation samples; without such `LabelScore.pmi`.
   public var score: LabelScore?
   /// Validation samples that the form is chosen by, at most.
   public var validationSamples = 100

@@ -8,23 +8,23 @@ public struct LanguageModelSettings: Sendable, Equatable {
   public enum Method: String, Choice {
     /// As they are.
     case ordinary
-    /// ``ForkMergeDecoding``.
+    /// `ForkMergeDecoding`.
     case fmd
-    /// ``ContrastiveDecoding``.
+    /// `ContrastiveDecoding`.
     case vcd
   }
 
   /// A checkpoint as Hugging Face lays it out.
   public var folder: URL
-  /// One of ``ChatTemplate/all``; nil: the one that the folder's own looks like.
+  /// One of `ChatTemplate.all`; nil: the one that the folder's own looks like.
   public var template: String?
-  /// What is asked, with `{classes}` for the classes; nil: ``PromptContent/question(of:)``.
+  /// What is asked, with `{classes}` for the classes; nil: `PromptContent.question(of:)`.
   public var question: String?
   public var variant = PromptVariant.standard
   public var method = Method.ordinary
-  /// Of ``ForkMergeDecoding``: layers that run twice; nil: 5 of 28.
+  /// Of `ForkMergeDecoding`: layers that run twice; nil: 5 of 28.
   public var forkedLayers: Int?
-  /// α of ``ContrastiveDecoding``.
+  /// α of `ContrastiveDecoding`.
   public var contrastStrength = 1.0
   public var contrast = ContrastiveDecoding.Contrast.diffused
   /// Steps of noise, of 0…999.

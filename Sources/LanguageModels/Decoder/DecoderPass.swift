@@ -8,7 +8,7 @@ public struct DecoderPass {
   /// Of each row where the token after it stands.
   public let next: [Int]
   public let view: AttentionView
-  /// What adapters are told: each token's ``TokenRole/rawValue``, ``filler`` of what is filled up.
+  /// What adapters are told: each token's `TokenRole.rawValue`, ``filler`` of what is filled up.
   public let tokens: ForwardPass
   private let rotation: RotaryTable?
   private let observer: PassObserver?

@@ -5,7 +5,7 @@ public import TorchNN
 ///
 /// ``LanguageModel/prefill(_:embeddings:view:cache:observer:)`` is all of ``pass(for:view:cache:observer:)``,
 /// ``run(_:layers:pass:cache:)`` and ``normed(_:)``; who merges states in the middle calls them one by one and
-/// ``KeyValueCache/note(_:)`` at the end.
+/// `KeyValueCache.note(_:)` at the end.
 public final class LanguageDecoder {
   public let configuration: DecoderConfiguration
   public let layers: [DecoderLayer]

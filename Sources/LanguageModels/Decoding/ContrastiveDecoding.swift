@@ -8,7 +8,7 @@ public import Torch
 ///     l* = (1 + α) l − α l′                                     (eq. 3; α is ``strength``)
 ///
 /// What the text alone makes likely is in both and is taken out. Tokens with l < max l + log β may be cut from what is
-/// generated (``plausible(_:)``); of labels none is, since all classes might be.
+/// generated (`plausible(_:)`); of labels none is, since all classes might be.
 ///
 /// Source: Leng et al., CVPR 2024, arXiv 2311.16922. Their scripts sample at temperature 1 with α 1, β 0.1 and 500 steps.
 public struct ContrastiveDecoding: DecodingMethod {

@@ -38,7 +38,7 @@ public struct GeneratedTokens: Sendable, Equatable {
 extension DecodingMethod {
   /// What the model writes after a prompt.
   ///
-  /// - Parameter cut: takes tokens out before one is chosen, such as ``ContrastiveDecoding/plausible``.
+  /// - Parameter cut: takes tokens out before one is chosen, such as `ContrastiveDecoding.plausible`.
   public func generate(
     _ input: PromptInput, _ settings: GenerationSettings, cut: ((Tensor) throws -> Tensor)? = nil
   ) throws -> GeneratedTokens {

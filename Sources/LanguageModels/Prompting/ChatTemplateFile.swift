@@ -20,7 +20,7 @@ public struct ChatTemplateFile: Sendable, Equatable {
   /// - Parameters:
   ///   - named: a template of ``ChatTemplate/all``, where the user chooses.
   ///   - family: the model's `model_type`.
-  /// - Throws: a ``Diagnosis`` where a name is not known, where the tokenizer lacks what the template needs, and where a
+  /// - Throws: a `Diagnosis` where a name is not known, where the tokenizer lacks what the template needs, and where a
   ///   file cannot be read.
   public init(folder: URL, tokenizer: Tokenizer, family: String, named: String? = nil) throws {
     let text = try Self.text(in: folder)

@@ -104,7 +104,7 @@ public struct ReportContents: Sendable {
 
   /// Reads folders of comparisons, of diagnoses and of runs, or folders that hold runs.
   ///
-  /// - Throws: a ``Diagnosis`` where there is no run, or the runs are of different data.
+  /// - Throws: a `Diagnosis` where there is no run, or the runs are of different data.
   public init(reading places: [URL]) throws {
     let sources = try places.flatMap(Source.found(at:))
     guard !sources.isEmpty else {

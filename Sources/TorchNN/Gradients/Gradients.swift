@@ -4,7 +4,7 @@ public import Torch
 ///
 /// A parameter that nothing was computed for is *absent*: it counts as zero in sums and products, and an optimizer leaves
 /// it alone, momentum and decay included. The gradients of layers over constant inputs are kept as products of two
-/// matrices (``FactoredGraph``) until their numbers are asked for; sums, multiples and inner products do not ask. Numbers that
+/// matrices (`FactoredGraph`) until their numbers are asked for; sums, multiples and inner products do not ask. Numbers that
 /// are first asked for after the model has moved can be lost, and asking then throws; `settle()` before it.
 public struct Gradients {
   let store: ParameterStore

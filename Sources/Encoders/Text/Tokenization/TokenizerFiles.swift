@@ -8,7 +8,7 @@ extension Tokenizer {
   /// `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`, and holds as `transformers` has it hold
   /// for the tokenizer's class. `tokenizer_config.json`, `sentence_bert_config.json` and `config.json` say how long a
   /// text may be.
-  /// - Throws: ``TokenizerError``, or the ``Diagnosis`` of a file that cannot be read.
+  /// - Throws: ``TokenizerError``, or the `Diagnosis` of a file that cannot be read.
   public init(folder: URL) throws {
     try self.init(TokenizerFolder(folder))
   }
