@@ -29,6 +29,8 @@ public struct DiagnoseRequest: Sendable {
   public var again = false
   /// Waits for whoever is at work in the folder, instead of refusing.
   public var wait = false
+  /// Trains nothing, and takes what is finished of the planned runs.
+  public var joins = false
   /// Of the bootstrap behind every interval; nil takes 200 to 1,000, fewer where there is much to compute.
   public var replicates: Int?
 
@@ -58,14 +60,19 @@ extension Experiment {
     guard request.samples >= 0 else {
       throw Diagnosis("the number of samples is \(request.samples), must be at least 0", exitStatus: .usage)
     }
-    let work = try DiagnosisWork(request, stop: stop, events: events)
-    defer { work.lock.release() }
-    return try scoring("the test split", of: work.set) { try work.answer() }
+    var work = try DiagnosisWork(request, stop: stop, events: events)
+    defer { work.lock?.release() }
+    let notes = try request.joins ? work.joinFinished() : []
+    return try scoring("the test split", of: work.set) {
+      var diagnosis = try work.answer()
+      diagnosis.notes += notes
+      return diagnosis
+    }
   }
 }
 
 /// One call of `diagnose`.
-private struct DiagnosisWork {
+struct DiagnosisWork {
   let request: DiagnoseRequest
   let stop: StopFlag
   let events: EventSink
@@ -75,14 +82,17 @@ private struct DiagnosisWork {
   /// Configuration files under every training.
   let files: [URL]
   let seeds: Int
-  /// Of the folder of models.
-  let lock: FolderLock
+  /// Of the folder of models; nil where others may be at work in it.
+  let lock: FolderLock?
+  /// The seeds of which every model that is looked at is finished; nil where all are trained here.
+  private var finishedSeeds: Set<Int>?
 
   var set: FeatureSet { data.set }
   var names: [String] { data.set.manifest.modalities }
   var modalities: [Modality] { data.set.modalities }
 
-  init(_ request: DiagnoseRequest, stop: StopFlag, events: @escaping EventSink) throws {
+  /// - Parameter isShared: whether other processes may be at work in the folder of models.
+  init(_ request: DiagnoseRequest, isShared: Bool = false, stop: StopFlag, events: @escaping EventSink) throws {
     self.request = request
     self.stop = stop
     self.events = events
@@ -107,9 +117,12 @@ private struct DiagnosisWork {
         found: ["it is '\(data.set.manifest.modalities[0])'"], exitStatus: .usage)
     }
     for method in request.methods { _ = try MethodRegistry.entry(method) }
-    lock = try FolderLock(
-      inside: request.out, waiting: Experiment.patience(request.wait, for: request.out, stop: stop, events: events))
-    AtomicFile.removeUnfinished(in: request.out)
+    lock =
+      isShared
+      ? nil
+      : try FolderLock(
+        inside: request.out, waiting: Experiment.patience(request.wait, for: request.out, stop: stop, events: events))
+    if !isShared { AtomicFile.removeUnfinished(in: request.out) }
     let files = FileManager.default
     if request.again {
       for name in Self.kept where files.fileExists(atPath: request.out.appending(path: name).path) {
@@ -123,6 +136,7 @@ private struct DiagnosisWork {
     var tree = run.configuration
     for key in ["dataset", "seed", "method"] { tree[path: key] = nil }
     let url = request.out.appending(path: "configuration.json")
+    try Diagnosis.placing(url) { try files.createDirectory(at: request.out, withIntermediateDirectories: true) }
     try AtomicFile.write(Data((tree.json(.pretty) + "\n").utf8), to: url)
     self.files = [url]
   }
@@ -131,7 +145,7 @@ private struct DiagnosisWork {
   private static let kept = ["runs", "held-out", "held-out-runs", "probes"]
 
   func answer() throws -> ModelDiagnosis {
-    let method = try run.map { try RunConfiguration(recorded: $0.configuration) }?.methodName ?? JointTraining.card.name
+    let method = try diagnosed()
     events(.phase("Data", data.words))
     let checked = try Experiment.guardData(data, events: events)
     try AtomicFile.write(Data((checked.json() + "\n").utf8), to: request.out.appending(path: "check.json"))
@@ -205,10 +219,13 @@ private struct DiagnosisWork {
   private func train(
     _ rows: [ComparisonRow], on data: LoadedData, in folder: String, mayDiverge: Bool = false
   ) throws -> [String: [RunSummary]] {
-    var compare = CompareRequest(
-      data: data.set.folder, rows: rows, seeds: seeds, out: request.out.appending(path: folder))
-    compare.files = files
-    let plans = try Experiment.plans(of: compare)
+    var plans = try self.plans(rows, on: data, in: folder)
+    if let finishedSeeds {
+      // Nothing is trained: what is not finished is left out.
+      plans = try plans.filter {
+        try finishedSeeds.contains($0.configuration.seed) && Experiment.finishedRun($0, data) != nil
+      }
+    }
     let summaries = try Experiment.run(
       plans, data, jobs: request.jobs, mayDiverge: mayDiverge, stop: stop, events: progress(to: events, as: "Training"))
     let byFolder = Dictionary(
@@ -218,6 +235,74 @@ private struct DiagnosisWork {
       if let summary = byFolder[plan.folder.standardizedFileURL] { found[plan.label, default: []].append(summary) }
     }
     return found
+  }
+
+  /// The runs of some rows with every seed.
+  private func plans(
+    _ rows: [ComparisonRow], on data: LoadedData, in folder: String
+  ) throws -> [Experiment.PlannedRun] {
+    var compare = CompareRequest(
+      data: data.set.folder, rows: rows, seeds: seeds, out: request.out.appending(path: folder))
+    compare.files = files
+    return try Experiment.plans(of: compare)
+  }
+
+  // MARK: Shares
+
+  /// A run, and what it is trained on.
+  struct Planned {
+    let run: Experiment.PlannedRun
+    let data: LoadedData
+    /// Whether it is of a method that is tried, which may diverge.
+    let isTried: Bool
+  }
+
+  /// All that is trained where something is wrong, the dearest first.
+  func planned() throws -> [Planned] {
+    let method = try diagnosed()
+    let own = run == nil ? [baselineRow(method)] : []
+    var all = try plans(own + aloneRows, on: data, in: "runs").map { Planned(run: $0, data: data, isTried: false) }
+    if !request.quick {
+      let (tried, data, folder) = try self.tried(method)
+      let known = Set(all.map(\.run.folder))
+      all += try plans([baselineRow(method)] + tried, on: data, in: folder)
+        .filter { !known.contains($0.folder) }.map { Planned(run: $0, data: data, isTried: true) }
+    }
+    return Experiment.order(of: all.map(\.run), jobs: 2).map { all[$0] }
+  }
+
+  /// Whether a run has ended; one of a method that is tried may have diverged.
+  static func hasEnded(_ planned: Planned) throws -> Bool {
+    try Experiment.finishedRun(planned.run, planned.data) != nil
+      || planned.isTried && Experiment.hasDiverged(planned.run, planned.data)
+  }
+
+  /// Takes what is finished of the planned runs, and trains nothing.
+  ///
+  /// - Returns: notes on how many runs stand in the answer.
+  mutating func joinFinished() throws -> [String] {
+    let all = try planned()
+    let missing = try all.filter { try !Self.hasEnded($0) }.map { $0.run.name(in: request.out) }
+    let needed = Dictionary(grouping: all.filter { !$0.isTried }, by: \.run.configuration.seed)
+    finishedSeeds = try Set(needed.filter { try $0.value.allSatisfy(Self.hasEnded) }.keys)
+    guard finishedSeeds?.isEmpty == false else {
+      throw Diagnosis(
+        "no seed of this diagnosis has all its runs finished", place: request.out.relativePath,
+        found: missing.count > 10 ? Array(missing.prefix(10)) + ["…"] : missing,
+        remedy: "--plan lists what there is to do", exitStatus: .input)
+    }
+    let words = "\(all.count - missing.count) of \(all.count) planned runs stand in this diagnosis"
+    guard !missing.isEmpty else { return [words] }
+    return [
+      "\(words); missing: \(missing.prefix(10).joined(separator: ", "))\(missing.count > 10 ? ", …" : "")"
+    ]
+  }
+
+  private var seedCount: Int { finishedSeeds?.count ?? seeds }
+
+  /// The method that is looked at.
+  private func diagnosed() throws -> String {
+    try run.map { try RunConfiguration(recorded: $0.configuration) }?.methodName ?? JointTraining.card.name
   }
 
   // MARK: Findings
@@ -459,15 +544,28 @@ private struct DiagnosisWork {
 
   // MARK: What to try
 
-  private func tryMethods(_ method: String, _ alone: [[ModelTrial]]) throws -> ModelDiagnosis.Trial? {
+  /// The methods that are tried beside the diagnosed one, on what data, and in which folder.
+  private func tried(_ method: String) throws -> (rows: [ComparisonRow], data: LoadedData, folder: String) {
     var data = data
     let hasValidation = set.validation != nil
-    if !hasValidation { data = try HeldOutData.make(of: data, in: request.out.appending(path: "held-out")) }
-    let folder = hasValidation ? "runs" : "held-out-runs"
+    if !hasValidation {
+      let folder = request.out.appending(path: "held-out")
+      // Processes that share the work make it once.
+      let lock = try FolderLock(
+        beside: folder, waiting: Experiment.patience(true, for: folder, stop: stop, events: { _ in }))
+      defer { lock.release() }
+      data = try HeldOutData.make(of: data, in: folder)
+    }
     let baseline = baselineRow(method)
     let wanted = try (request.methods.isEmpty ? Experiment.usuallyTried : request.methods)
       .map { try MethodRegistry.entry($0).card.name }.filter { $0 != baseline.label }
-    let rows = wanted.compactMap { row(for: $0, data) }
+    return (wanted.compactMap { row(for: $0, data) }, data, hasValidation ? "runs" : "held-out-runs")
+  }
+
+  private func tryMethods(_ method: String, _ alone: [[ModelTrial]]) throws -> ModelDiagnosis.Trial? {
+    let hasValidation = set.validation != nil
+    let (rows, data, folder) = try tried(method)
+    let baseline = baselineRow(method)
     guard !rows.isEmpty else { return nil }
     events(
       .phase(
@@ -475,10 +573,10 @@ private struct DiagnosisWork {
         "\(rows.map(\.label).joined(separator: ", ")), \(seeds == 1 ? "one seed" : "\(seeds) seeds each"); "
           + (hasValidation ? "the validation split chooses" : "a held-out part of the training split chooses")))
     let trained = try train([baseline] + rows, on: data, in: folder, mayDiverge: true)
-    guard let own = trained[baseline.label], own.count == seeds else { return nil }
-    let complete = rows.filter { trained[$0.label]?.count == seeds }
+    guard let own = trained[baseline.label], own.count == seedCount else { return nil }
+    let complete = rows.filter { trained[$0.label]?.count == seedCount }
     for row in rows where !complete.contains(row) {
-      events(.note("'\(row.label)' diverged and is left out"))
+      events(.note("'\(row.label)' \(request.joins ? "is not finished, or diverged," : "diverged") and is left out"))
     }
     var candidates = try ([baseline] + complete).map { row in
       Candidate(
@@ -489,12 +587,12 @@ private struct DiagnosisWork {
         })
     }
     // A model of each other modality alone is there already, and answers where one is known to be absent.
-    if hasValidation, names.count == 2, alone.allSatisfy({ $0.count == seeds }) {
+    if hasValidation, names.count == 2, alone.allSatisfy({ $0.count == seedCount }) {
       candidates.append(
         Candidate(name: ModelDiagnosis.Tried.bundle, trials: candidates[0].trials, alone: alone.reversed()))
     }
     return try CandidateTrial(candidates, data.set, replicates: request.replicates)
-      .answer(seeds: seeds, heldOut: hasValidation ? nil : HeldOutData.share)
+      .answer(seeds: seedCount, heldOut: hasValidation ? nil : HeldOutData.share)
   }
 
   /// A method as a row, where it can work on this data with these settings.
