@@ -3,12 +3,12 @@
 
   scripts/scale-test.py [--seesaw PATH] [--processes 64] [--shards 10000] [--kill-shards 1000] [--slow] [--keep FOLDER]
 
-1. Some thousand short texts in as many shards, taken by turns (encode --shard next) by many processes at once: no shard may be
-   done twice and none be left, and no row be encoded twice.
-2. With --slow the folder is a small ext4 file system that is mounted so that every write waits for the disk (sync, dirsync; Linux,
-   as root): claims are files, and a slow disk is where two processes would meet.
-3. A thousand shards by eight processes of which one is killed every dozen shards or so, wherever it is, and another begun. What the
-   killed ones had is given up at once: their claims are made old.
+1. Two short texts a shard, taken by turns (encode --shard next) by many processes at once: no shard may be done twice and
+   none be left, and no row be encoded twice.
+2. With --slow the folder is a small ext4 file system that is mounted so that every write waits for the disk (sync, dirsync;
+   Linux, as root): claims are files, and a slow disk is where two processes would meet.
+3. A thousand shards by eight processes of which one is killed every dozen shards or so, wherever it is, and another begun.
+   What the killed ones had is given up at once: their claims are made old.
 
 What is joined must be the features of one process, byte for byte, in both. Prints what it took, a line of JSON at the end.
 """
@@ -114,17 +114,20 @@ class Harness:
         claims = [f for f in Path(f"{out}.cache/shards/{out.name}/claims").iterdir()]
         self.measured |= {
             f"{name}_processes": processes, f"{name}_shards": shards, f"{name}_seconds": round(seconds, 1),
-            f"{name}_shards_a_second": round(shards / seconds, 1), f"{name}_most": max(done), f"{name}_fewest": min(done),
+            f"{name}_shards_a_second": round(shards / seconds, 1),
+            f"{name}_most": max(done), f"{name}_fewest": min(done),
             f"{name}_status_seconds": round(status_seconds, 2),
             f"{name}_status_meanwhile_seconds": round(max(statuses, default=0), 2),
         }
         if sum(done) != shards or len(status["done"]) != shards or status["missing"]:
-            fail(f"{name}: {sum(done)} shards were done by the processes' count, {len(status['done'])} by the records', of {shards}")
+            recorded = len(status["done"])
+            fail(f"{name}: {sum(done)} shards were done by the processes' count, {recorded} by the records', of {shards}")
         if encoded != rows:
             fail(f"{name}: {encoded} rows were encoded, of {rows}")
         if claims:
             fail(f"{name}: {len(claims)} claims were left behind")
-        say(f"{name}: {shards} shards by {processes} processes in {seconds:.0f} s, each done once, {min(done)} to {max(done)} a process")
+        each = f"each done once, {min(done)} to {max(done)} a process"
+        say(f"{name}: {shards} shards by {processes} processes in {seconds:.0f} s, {each}")
         self.joined(raw, out, whole, name)
 
     def killed(self, name, folder, raw, whole, processes, shards, seed):
@@ -222,7 +225,10 @@ def mount(folder):
     with open(image, "wb") as file:
         file.truncate(2 << 30)
     folder.mkdir()
-    for command in [["mkfs.ext4", "-q", "-F", "-N", "200000", str(image)], ["mount", "-o", "loop,sync,dirsync", str(image), str(folder)]]:
+    for command in [
+        ["mkfs.ext4", "-q", "-F", "-N", "200000", str(image)],
+        ["mount", "-o", "loop,sync,dirsync", str(image), str(folder)],
+    ]:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             fail(f"--slow needs Linux, and the rights to mount: {done.stderr.strip()}")

@@ -45,11 +45,11 @@ struct ShardFolder {
 
   /// Where the rows of all shards lie, in order.
   func parts(_ count: Int) throws -> [ShardPart] {
-    let records = try records()
+    let digests = Dictionary(try records().map { ($0.shard, $0.part) }, uniquingKeysWith: { first, _ in first })
     return try (1...count).map { number in
       let shard = EncodeShard(number, of: count)
       let file = part(shard)
-      guard let digest = records.first(where: { $0.shard == number })?.part else {
+      guard let digest = digests[number] ?? nil else {
         throw Diagnosis(
           "shard \(shard.words) is of an earlier version, which did not say where its rows lie",
           place: url.relativePath,
