@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help libtorch arrow openvino video plotly weights mllm-weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
   browser-test tables-test export-test mlflow-test wheel wheel-test release example bench bench-costs bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test \
-  recipes-test install uninstall install-test clean
+  recipes-test scale-test install uninstall install-test clean
 
 PYTHON ?= python3
 export PYTHON
@@ -177,6 +177,9 @@ serve-test: build serve ## the server: OpenAPI, malformed requests, SIGTERM unde
 
 recipes-test: build ## the recipes for clusters, as they stand in the documentation, and shards by turns with processes killed
 	@scripts/recipes-test.sh
+
+scale-test: build ## 64 processes take 10,000 shards by turns, then processes are killed over 1,000 (minutes; SLOW=1: also on a slow disk, as root)
+	@$(PYTHON) scripts/scale-test.py $(if $(SLOW),--slow)
 
 clean: ## remove what was built; libtorch stays
 	rm -rf .build .build-fuzz .build-sanitize Examples/*/.build Benchmarks/.build

@@ -96,7 +96,27 @@ say "killed: $(find shards.cache/shards -path '*claims*' -name '*.1' | wc -l) cl
 find shards.cache/shards -path '*claims*' -type f -exec touch -d '1 hour ago' {} +
 (claim)
 seesaw encode "$data" --out shards --status
-seesaw encode "$data" --out shards "${own[@]}"
+seesaw encode "$data" --out shards --join --copy "${own[@]}"
 for file in whole/*.safetensors; do cmp "$file" "shards/$(basename "$file")"; done
 say "shards by turns, two of four processes killed: the features of one process, bit for bit"
+
+# Two hosts that share a folder and nothing else: no network, names and process numbers of their own.
+hosts=(unshare --net --uts --pid --fork)
+if "${hosts[@]}" true 2>/dev/null; then
+  on() { "${hosts[@]}" bash -c 'hostname "$0" && exec "$@" >/dev/null' "$@"; }
+  on argo seesaw encode "$data" --out hosts --shard next --of 40 --wait "${own[@]}" & first=$!
+  on bark seesaw encode "$data" --out hosts --shard next --of 40 --wait "${own[@]}" & second=$!
+  wait "$first" && wait "$second" || fail "two hosts: a process failed"
+  seesaw encode "$data" --out hosts --join --copy "${own[@]}"
+  for file in whole/*.safetensors; do cmp "$file" "hosts/$(basename "$file")"; done
+  mkdir -p two && cd two
+  on argo $C --only 1/2 & first=$!
+  on bark $C --only 2/2 & second=$!
+  wait "$first" && wait "$second" || fail "two hosts: a share of the comparison failed"
+  $C --join >/dev/null
+  same two
+  say "two hosts without a network, one folder: features and table of one process"
+else
+  say "two hosts: left out, since namespaces of networks are not permitted here (unshare --net)"
+fi
 say "all well"

@@ -5,6 +5,8 @@ public import Records
 /// The `dataset.json` of a feature set.
 public struct DatasetManifest: Codable, Equatable, Sendable {
   public static let format = "seesaw-features/1"
+  /// Of a set that refers to the rows of its shards, which earlier versions cannot read.
+  public static let joinedFormat = "seesaw-features/2"
 
   public var format = DatasetManifest.format
   public var name: String
@@ -88,7 +90,7 @@ public struct DatasetManifest: Codable, Equatable, Sendable {
     }
     let manifest: DatasetManifest = try Tree.read(from: url)
     var faults: [String] = []
-    if manifest.format != DatasetManifest.format {
+    if ![DatasetManifest.format, joinedFormat].contains(manifest.format) {
       faults.append("dataset.json: the format is '\(manifest.format)', expected '\(DatasetManifest.format)'")
     }
     faults += manifest.task.faults(modalities: manifest.modalities, classes: manifest.classes).map {

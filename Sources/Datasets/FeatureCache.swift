@@ -122,6 +122,19 @@ public final class FeatureCache {
     }
   }
 
+  /// Reads a row as ``read(_:into:)`` does, and says where its numbers begin; nil where it is not there or damaged.
+  ///
+  /// - Returns: the name of the file in the folder, and the byte in it.
+  public func locate(_ key: RowKey, into buffer: UnsafeMutableRawBufferPointer) -> (file: String, offset: Int)? {
+    for number in index.candidates(key) {
+      let place = place(of: number)
+      if place.file.read(key, at: place.offset, into: buffer) {
+        return (place.file.name, place.offset + RowFile.rowHead)
+      }
+    }
+    return nil
+  }
+
   /// Adds rows, which are there as a whole or not at all if the process is killed.
   ///
   /// - Parameter rows: `keys.count * width` numbers.
@@ -199,6 +212,7 @@ struct RowIndex {
 
 /// A file of rows.
 private final class RowFile {
+  let name: String
   private let descriptor: Int32
   private let width: Int
   private var end: Int
@@ -214,7 +228,7 @@ private final class RowFile {
   private static let portionMark = Array("portion:".utf8)
   private static let portionHead = 16
   /// Key and digest.
-  private static let rowHead = 32
+  static let rowHead = 32
 
   var stride: Int { Self.rowHead + width * 4 }
 
@@ -222,6 +236,7 @@ private final class RowFile {
   ///
   /// - Throws: where the process may not open as many files: its rows are there, and must not be made again.
   init?(reading url: URL, width: Int) throws {
+    name = url.lastPathComponent
     self.width = width
     end = 0
     descriptor = open(url.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -237,6 +252,7 @@ private final class RowFile {
   }
 
   init(creating url: URL, width: Int) throws {
+    name = url.lastPathComponent
     self.width = width
     end = 0
     descriptor = open(url.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)

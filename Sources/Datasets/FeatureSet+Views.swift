@@ -27,8 +27,8 @@ extension FeatureSet {
     if condition.kind == "missing" {
       split = try validation.replacing(modality, with: missingForAll(modality))
     } else if FileManager.default.fileExists(atPath: url.path) {
-      let features = try ImpairedViews.features(of: modality, in: url, beside: validation.inputs[modality])
-      split = try validation.replacing(modality, with: features.features)
+      let features = try ImpairedViews.features(of: modality, in: url, beside: validation.rows[modality])
+      split = validation.replacing(modality, with: features.features)
     } else if condition.kind == Self.swapped, validation.count > 1 {
       split = try swapped(modality, in: validation, "validation")
     } else {
@@ -152,7 +152,7 @@ struct ImpairedViews {
   var chosen: [String: (impairment: String, strength: Double)] = [:]
 
   /// The impairments that views of a modality can be drawn under; noise first.
-  func names(of modality: Modality, _ features: Tensor) -> [String] {
+  func names(of modality: Modality, _ features: FeatureRows) -> [String] {
     let form = InputForm(shape: features.shape, type: features.elementType)
     let noisy = ImpairedCondition.noisy.rawValue
     var names = Set((files[modality] ?? [:]).keys.filter { $0 != ImpairedCondition.missing.rawValue })
@@ -167,38 +167,36 @@ struct ImpairedViews {
   }
 
   /// The row that stands for a modality that is missing, [1, …], zeros where there is none.
-  func missingRow(_ modality: Modality, beside plain: Tensor) throws -> FlippedView {
+  func missingRow(_ modality: Modality, beside plain: FeatureRows) throws -> FlippedView {
     if let file = missing[modality], FileManager.default.fileExists(atPath: file.path),
       let rows = try SafeTensors(reading: file).entry(modality.name)?.shape.first, rows == 1
     {
       return try Self.features(of: modality, in: file, beside: plain)
     }
-    return FlippedView(features: try .zeros([1] + plain.shape.dropFirst(), plain.elementType), stored: nil)
+    return FlippedView(
+      features: FeatureRows(try .zeros([1] + plain.shape.dropFirst(), plain.elementType)), stored: nil)
   }
 
   /// The features of a modality in a file of its own, one row for each sample or one for all.
   ///
   /// - Parameter plain: what they stand for.
   /// - Throws: a `FeatureSetError` where they do not fit.
-  static func features(of modality: Modality, in url: URL, beside plain: Tensor) throws -> FlippedView {
+  static func features(of modality: Modality, in url: URL, beside plain: FeatureRows) throws -> FlippedView {
     let file = url.lastPathComponent
     func fault(_ what: String) -> FeatureSetError {
       FeatureSetError(folder: url.deletingLastPathComponent().relativePath, faults: ["\(file): '\(modality)' \(what)"])
     }
-    let stored = try SafeTensors(reading: url)
-    guard stored.entry(modality.name) != nil else {
+    let stored = try FeatureFile(reading: url)
+    guard let features = try stored.rowsIfThere(modality.name) else {
       throw fault("is not there; it holds \(stored.names.joined(separator: ", "))")
     }
-    let features = try stored.tensor(modality.name)
     let form = InputForm(shape: features.shape, type: features.elementType)
     let expected = InputForm(shape: plain.shape, type: plain.elementType)
     guard form == expected, [plain.shape[0], 1].contains(features.shape[0]) else {
       throw fault("has the shape \(features.shape), expected \(plain.shape) or \([1] + plain.shape.dropFirst())")
     }
-    let bad =
-      features.elementType.isFloatingPoint
-      ? try FeatureSetCheck.rowsNotFinite(features, in: stored.rows(modality.name)) : []
+    let bad = try FeatureSetCheck.rowsNotFinite(features)
     guard bad.isEmpty else { throw fault("is not finite in \(FeatureSetCheck.rows(bad))") }
-    return FlippedView(features: features, stored: stored.rows(modality.name))
+    return FlippedView(features: features, stored: features.stored)
   }
 }

@@ -37,6 +37,9 @@ public final class FeatureSet {
   public init(at folder: URL) throws {
     self.folder = folder
     manifest = try DatasetManifest.read(in: folder)
+    let rows = try JoinedRows.read(in: folder).map { _ in try JoinedRows.files(in: folder) }
+    // Their digests may have been checked, once for all splits.
+    defer { withExtendedLifetime(rows) {} }
     var check = FeatureSetCheck(folder: folder, manifest: manifest)
     var splits = check.splits()
     if let train = splits["train"] { splits["train"] = train.flipping(check.flippedViews(of: train)) }
@@ -79,7 +82,7 @@ public final class FeatureSet {
   }
 
   private static func forms(of train: FeatureSplit) -> [InputForm] {
-    train.inputs.values.compactMap { InputForm(shape: $0.shape, type: $0.elementType) }
+    train.rows.values.compactMap { InputForm(shape: $0.shape, type: $0.elementType) }
   }
 
   public var modalities: [Modality] { manifest.modalities.map { Modality($0) } }
@@ -157,8 +160,8 @@ public final class FeatureSet {
         "there is no condition '\(name)'",
         found: ["there are \(try conditions().joined(separator: ", "))"], exitStatus: .usage)
     }
-    let features = try ImpairedViews.features(of: modality, in: url, beside: test.inputs[modality]).features
-    return (try test.replacing(modality, with: features), isMissing ? [modality] : [], false)
+    let features = try ImpairedViews.features(of: modality, in: url, beside: test.rows[modality]).features
+    return (test.replacing(modality, with: features), isMissing ? [modality] : [], false)
   }
 
   /// The test split with several modalities missing at once, each as it is in its own `missing` condition.
@@ -170,7 +173,7 @@ public final class FeatureSet {
     for modality in modalities where absent.contains(modality) {
       let missing = try test(under: "\(modality.name)-missing")
       if missing.zeroFeatures { zeroFeatures.insert(modality) }
-      split = try split.replacing(modality, with: missing.split.inputs[modality])
+      split = split.replacing(modality, with: missing.split.rows[modality])
     }
     return (split, zeroFeatures)
   }
@@ -243,7 +246,8 @@ public final class FeatureSet {
     let splits = ["train", "validation", "test"].map { folder.appending(path: "\($0).safetensors") }
     let views = manifest.modalities.map { folder.appending(path: Self.flippedFile($0)) }
     let all =
-      [folder.appending(path: "dataset.json")] + splits + views + (try conditionFiles()).sorted().map(conditionFile)
+      [folder.appending(path: "dataset.json"), folder.appending(path: JoinedRows.fileName)] + splits + views
+      + (try conditionFiles()).sorted().map(conditionFile)
     return all.filter { FileManager.default.fileExists(atPath: $0.path) }
   }
 

@@ -23,7 +23,7 @@ struct FeatureSetCheck {
         continue
       }
       do {
-        found[name] = try split(name, SafeTensors(reading: url))
+        found[name] = try split(name, FeatureFile(reading: url))
       } catch let error as SafeTensorsError {
         faults.append(error.diagnosis.what)
       } catch {
@@ -45,7 +45,8 @@ struct FeatureSetCheck {
     return scale
   }
 
-  private mutating func split(_ name: String, _ file: SafeTensors) throws -> FeatureSplit? {
+  private mutating func split(_ name: String, _ features: FeatureFile) throws -> FeatureSplit? {
+    let file = features.file
     let known = faults.count
     func fault(_ what: String) { faults.append("\(name).safetensors: \(what)") }
     guard let labelEntry = file.entry("labels") else {
@@ -68,13 +69,13 @@ struct FeatureSetCheck {
     }
     if rows == 0 { fault("the split is empty") }
     for modality in manifest.modalities {
-      guard let entry = file.entry(modality) else {
-        fault("modality '\(modality)' is not there; it holds \(file.names.joined(separator: ", "))")
+      guard let entry = try features.rowsIfThere(modality) else {
+        fault("modality '\(modality)' is not there; it holds \(features.names.joined(separator: ", "))")
         continue
       }
-      guard let form = InputForm(shape: entry.shape, type: entry.type) else {
+      guard let form = InputForm(shape: entry.shape, type: entry.elementType) else {
         fault(
-          "'\(modality)' has the shape \(entry.shape) and the type \(entry.type), expected real numbers [N, D], "
+          "'\(modality)' has the shape \(entry.shape) and the type \(entry.elementType), expected real numbers [N, D], "
             + "pixels [N, 3, H, W] of uint8 or tokens [N, L] of int32")
         continue
       }
@@ -86,10 +87,10 @@ struct FeatureSetCheck {
     }
     guard faults.count == known else { return nil }
 
-    let inputs = try PerModality(manifest.modalities.map { Modality($0) }) { try file.tensor($0.name) }
-    let stored = manifest.modalities.compactMap { file.rows($0) }
-    for (modality, features) in inputs where features.elementType.isFloatingPoint {
-      let bad = try Self.rowsNotFinite(features, in: file.rows(modality.name))
+    let inputs = try PerModality(manifest.modalities.map { Modality($0) }) { try features.rows($0.name) }
+    let stored = inputs.values.compactMap(\.stored)
+    for (modality, features) in inputs {
+      let bad = try Self.rowsNotFinite(features)
       if !bad.isEmpty { fault("'\(modality)' is not finite (NaN or infinite) in \(Self.rows(bad))") }
     }
     var labels = try file.tensor("labels")
@@ -112,7 +113,7 @@ struct FeatureSetCheck {
     }
     guard faults.count == known else { return nil }
     return FeatureSplit(
-      inputs: inputs,
+      rows: inputs,
       labels: manifest.task == .multiLabel || manifest.task == .regression ? labels : try labels.to(.int64),
       stored: stored.count == inputs.count ? PerModality(inputs.modalities, stored) : nil)
   }
@@ -125,9 +126,8 @@ struct FeatureSetCheck {
       let url = folder.appending(path: file)
       guard FileManager.default.fileExists(atPath: url.path) else { continue }
       do {
-        let stored = try SafeTensors(reading: url)
-        let features = try stored.tensor(name)
-        let plain = train.inputs[Modality(name)]
+        let features = try FeatureFile(reading: url).rows(name)
+        let plain = train.rows[Modality(name)]
         let isReal = features.elementType.isFloatingPoint
         guard features.shape == plain.shape else {
           faults.append("\(file): '\(name)' has the shape \(features.shape), expected \(plain.shape)")
@@ -137,9 +137,9 @@ struct FeatureSetCheck {
           faults.append("\(file): '\(name)' has the type \(features.elementType), expected \(plain.elementType)")
           continue
         }
-        let bad = isReal ? try Self.rowsNotFinite(features, in: stored.rows(name)) : []
+        let bad = try Self.rowsNotFinite(features)
         if !bad.isEmpty { faults.append("\(file): '\(name)' is not finite in \(Self.rows(bad))") }
-        views[Modality(name)] = FlippedView(features: features, stored: stored.rows(name))
+        views[Modality(name)] = FlippedView(features: features, stored: features.stored)
       } catch {
         faults.append("\(file): \(Diagnosis(describing: error).what)")
       }
@@ -151,8 +151,8 @@ struct FeatureSetCheck {
     guard let train = splits["train"] else { return }
     for name in ["validation", "test"] {
       guard let split = splits[name] else { continue }
-      for (modality, features) in split.inputs {
-        let first = train.inputs[modality]
+      for (modality, features) in split.rows {
+        let first = train.rows[modality]
         if InputForm(shape: features.shape, type: features.elementType)
           != InputForm(shape: first.shape, type: first.elementType)
         {
@@ -190,10 +190,11 @@ struct FeatureSetCheck {
   ///
   /// A sum that is finite clears its rows in one pass over memory.
   ///
-  /// - Parameter stored: where the features are mapped from, to be read without touching the mapping.
-  static func rowsNotFinite(_ features: Tensor, in stored: StoredRows? = nil) throws -> [Int] {
+  /// Rows that lie in several files were looked at when they were joined.
+  static func rowsNotFinite(_ features: FeatureRows) throws -> [Int] {
+    guard features.elementType.isFloatingPoint, !features.isScattered else { return [] }
     var bad: [Int] = []
-    try features.inOrder(stored) { range, rows in
+    try features.inOrder { range, rows in
       if try rows.to(.float32).sum().scalar().isFinite { return }
       let finite: [Double] = try rows.isFinite().to(.float64).min(1).array()
       bad += finite.indices.filter { finite[$0] == 0 }.map { range.lowerBound + $0 }

@@ -120,17 +120,16 @@ extension FeatureSet {
     guard FileManager.default.fileExists(atPath: url.path) else {
       throw noView(name, "there is no view '\(name)' of the \(split == "train" ? "training" : split) split")
     }
-    let file = try SafeTensors(reading: url)
-    let features = try file.tensor(modality.name)
-    let expected = plain.inputs[modality].shape
+    let features = try FeatureFile(reading: url).rows(modality.name)
+    let expected = plain.rows[modality].shape
     func fault(_ words: String) -> FeatureSetError {
       FeatureSetError(folder: folder.relativePath, faults: ["\(url.lastPathComponent): '\(modality)' \(words)"])
     }
     guard InputForm(shape: features.shape, type: features.elementType) == form(modality),
       features.shape[0] == expected[0] || features.shape[0] == 1
     else { throw fault("has the shape \(features.shape), expected \(expected) or \([1] + expected.dropFirst())") }
-    let rows = features.shape[0] == expected[0] ? file.rows(modality.name) : nil
-    let bad = features.elementType.isFloatingPoint ? try FeatureSetCheck.rowsNotFinite(features, in: rows) : []
+    let rows = features.shape[0] == expected[0] ? features.stored : nil
+    let bad = try FeatureSetCheck.rowsNotFinite(features)
     guard bad.isEmpty else { throw fault("is not finite in \(FeatureSetCheck.rows(bad))") }
     return plain.viewing(modality, features, rows)
   }

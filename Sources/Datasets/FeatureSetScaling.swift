@@ -18,10 +18,10 @@ extension FeatureScales {
 
   /// The power of two for each modality of features; pixels and tokens stay as they are.
   fileprivate static func measured(_ set: FeatureSet) throws -> FeatureScales {
-    let rows = try Tensor(set.train.evenlySpaced())
+    let places = set.train.evenlySpaced()
     var factors: [Modality: Double] = [:]
-    for (modality, features) in set.train.inputs where !set.form(modality).needsEncoder {
-      let some = try features.shape[0] == 1 ? features : features.indexed(0, by: rows)
+    for (modality, features) in set.train.rows where !set.form(modality).needsEncoder {
+      let some = try features.shape[0] == 1 ? features.tensor() : features.indexed(places)
       let mean: Double = try some.to(.float64).square().mean().scalar()
       guard mean.isFinite, mean > 0 else { continue }
       factors[modality] = exp2(max(-60, min(60, (-log2(mean) / 2).rounded())))

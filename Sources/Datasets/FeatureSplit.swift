@@ -6,7 +6,7 @@ public import Torch
 public struct FeatureSplit: BatchSource {
   /// [N, Dₘ], or [1, Dₘ] where every sample has the same; pictures are [N, 3, H, W] bytes and texts [N, L] whole numbers
   /// (`InputForm`).
-  public let inputs: PerModality<Tensor>
+  public let rows: PerModality<FeatureRows>
   /// [N] int64, or [N, C] uint8; of a regression [N] float64, in the target's own unit.
   public let labels: Tensor
   /// The labels as batches have them: those of a regression are standardized.
@@ -29,12 +29,21 @@ public struct FeatureSplit: BatchSource {
   private(set) var isUncached = false
 
   init(inputs: PerModality<Tensor>, labels: Tensor, stored: PerModality<StoredRows>? = nil) {
-    self.inputs = inputs
+    self.init(rows: inputs.map { FeatureRows($1, in: stored?[$0]) }, labels: labels, stored: stored)
+  }
+
+  init(rows: PerModality<FeatureRows>, labels: Tensor, stored: PerModality<StoredRows>? = nil) {
+    self.rows = rows
     self.labels = labels
     batchLabels = labels
     self.stored = stored
     count = labels.shape[0]
   }
+
+  /// All rows as tensors.
+  ///
+  /// - Throws: where those that lie in several files do not fit into memory, into which they are read.
+  public var inputs: PerModality<Tensor> { get throws { try rows.map { try $1.tensor() } } }
 
   /// The same split, with batches in another precision or on another device.
   public func prepared(_ elementType: ElementType, on device: Device) -> FeatureSplit {
@@ -77,7 +86,7 @@ public struct FeatureSplit: BatchSource {
   }
 
   /// The modalities of which there is a flipped view, in order.
-  public var flippedModalities: [Modality] { inputs.modalities.filter { flipped[$0] != nil } }
+  public var flippedModalities: [Modality] { rows.modalities.filter { flipped[$0] != nil } }
 
   /// The same split with other flipped views; with none, every visit is to the plain one.
   func flipping(_ views: [Modality: FlippedView]) -> FeatureSplit {
@@ -95,7 +104,7 @@ public struct FeatureSplit: BatchSource {
   /// missing modality is no view.
   public var views: [Modality: [String]] {
     var views: [Modality: [String]] = [:]
-    for (modality, features) in inputs {
+    for (modality, features) in rows {
       let names = impaired.names(of: modality, features)
       if !names.isEmpty { views[modality] = names }
     }
@@ -129,11 +138,16 @@ public struct FeatureSplit: BatchSource {
   }
 
   /// The bytes of all features.
-  public var byteCount: Int { inputs.values.reduce(0) { $0 + $1.count * $1.elementType.byteCount } }
+  public var byteCount: Int { rows.values.reduce(0) { $0 + $1.count * $1.elementType.byteCount } }
 
   /// The same split with other features of one modality.
   package func replacing(_ modality: Modality, with features: Tensor) throws -> FeatureSplit {
-    var copy = FeatureSplit(inputs: inputs.map { $0 == modality ? features : $1 }, labels: labels)
+    replacing(modality, with: FeatureRows(features))
+  }
+
+  /// The same split with other features of one modality.
+  func replacing(_ modality: Modality, with features: FeatureRows) -> FeatureSplit {
+    var copy = FeatureSplit(rows: rows.map { $0 == modality ? features : $1 }, labels: labels)
     copy.batchLabels = batchLabels
     copy.owners = owners.filter { $0.key != modality }
     copy.elementType = elementType
@@ -145,10 +159,10 @@ public struct FeatureSplit: BatchSource {
   /// The same split with a view of one modality in the place of its features.
   ///
   /// - Parameter rows: where they lie in their file; nil where they are one row for all.
-  func viewing(_ modality: Modality, _ features: Tensor, _ rows: StoredRows?) -> FeatureSplit {
-    var copy = FeatureSplit(inputs: inputs.map { $0 == modality ? features : $1 }, labels: labels)
+  func viewing(_ modality: Modality, _ features: FeatureRows, _ own: StoredRows?) -> FeatureSplit {
+    var copy = FeatureSplit(rows: rows.map { $0 == modality ? features : $1 }, labels: labels)
     copy.batchLabels = batchLabels
-    if let stored, let rows { copy.stored = stored.map { $0 == modality ? rows : $1 } }
+    if let stored, let own { copy.stored = stored.map { $0 == modality ? own : $1 } }
     copy.impaired = impaired
     copy.flipped = flipped
     copy.flipped[modality] = nil
@@ -158,7 +172,7 @@ public struct FeatureSplit: BatchSource {
 
   /// The same split with some of its modalities.
   func restricted(to modalities: [Modality]) -> FeatureSplit {
-    var copy = FeatureSplit(inputs: inputs.kept(modalities), labels: labels, stored: stored?.kept(modalities))
+    var copy = FeatureSplit(rows: rows.kept(modalities), labels: labels, stored: stored?.kept(modalities))
     copy.batchLabels = batchLabels
     copy.impaired = impaired
     copy.owners = owners.filter { modalities.contains($0.key) }
@@ -179,16 +193,16 @@ public struct FeatureSplit: BatchSource {
     let flips = visits.map(\.isFlipped)
     // Neighbours on the disk need not be gathered.
     let isRun = !flips.contains(true) && zip(samples, samples.dropFirst()).allSatisfy { $1 == $0 + 1 }
-    let batchInputs = try inputs.map { modality, features in
+    let batchInputs = try self.rows.map { modality, features in
       var rows: Tensor
       if features.shape[0] == 1 && count != 1 {
-        rows = try inBatches(features, modality).expanded([samples.count] + features.shape.dropFirst())
+        rows = try inBatches(features.tensor(), modality).expanded([samples.count] + features.shape.dropFirst())
       } else if let owners = owners[modality] {
-        rows = try inBatches(features.indexed(0, by: Tensor(samples.map { owners[$0] })), modality)
+        rows = try inBatches(features.indexed(samples.map { owners[$0] }), modality)
       } else {
         rows = try inBatches(
           isRun && !samples.isEmpty
-            ? features.narrowed(0, from: samples[0], length: samples.count)
+            ? features.narrowed(from: samples[0], length: samples.count)
             : FlippedView.rows(samples, index, of: features, or: flipped[modality]?.features, where: flips),
           modality)
       }
@@ -236,21 +250,21 @@ extension PerModality {
 
 /// The features of flipped pictures, row for row beside the plain ones.
 struct FlippedView {
-  let features: Tensor
+  let features: FeatureRows
   let stored: StoredRows?
 
   /// Rows of one view or the other: of the flipped one where `flips` says so and it is there.
   ///
   /// - Parameter index: `rows` as a tensor.
   static func rows(
-    _ rows: [Int], _ index: Tensor, of plain: Tensor, or flipped: Tensor?, where flips: [Bool]
+    _ rows: [Int], _ index: Tensor, of plain: FeatureRows, or flipped: FeatureRows?, where flips: [Bool]
   ) throws -> Tensor {
-    guard let flipped, flips.contains(true) else { return try plain.indexed(0, by: index) }
+    guard let flipped, flips.contains(true) else { return try plain.indexed(rows, index) }
     // Each view's rows are gathered on their own, and then put in order.
     let places = rows.indices.filter { !flips[$0] } + rows.indices.filter { flips[$0] }
     let plainCount = flips.count { !$0 }
     let parts = try [(plain, places[..<plainCount]), (flipped, places[plainCount...])].filter { !$1.isEmpty }
-      .map { try $0.indexed(0, by: Tensor($1.map { rows[$0] })) }
+      .map { try $0.indexed($1.map { rows[$0] }) }
     guard parts.count > 1 else { return parts[0] }
     var order = [Int](repeating: 0, count: places.count)
     for (position, place) in places.enumerated() { order[place] = position }

@@ -19,14 +19,3 @@ extension StoredRows {
     }
   }
 }
-
-extension Tensor {
-  /// The same of rows in memory, or of the file that they are mapped from.
-  func inOrder(_ stored: StoredRows?, _ body: (Range<Int>, Tensor) throws -> Void) throws {
-    if let stored { return try stored.inOrder(body) }
-    for start in stride(from: 0, to: shape[0], by: 4096) {
-      let rows = start..<Swift.min(start + 4096, shape[0])
-      try body(rows, narrowed(0, from: start, length: rows.count))
-    }
-  }
-}

@@ -34,7 +34,7 @@ public struct RawSamples: RandomAccessCollection, Sendable {
   public func split(at place: Int) -> RawSplit { splits[place] }
 
   /// The number of a sample's row.
-  func number(at place: Int) -> Int { Int(numbers[place]) }
+  package func number(at place: Int) -> Int { Int(numbers[place]) }
 
   /// The places of those whose rows have these numbers; nil: all.
   package func places(numbered own: Range<Int>?) -> [Int] {

@@ -41,8 +41,8 @@ package struct ViewedBatches: BatchSource {
     self.share = share
     var views: [Modality: [View]] = [:]
     var known: Set<String> = []
-    for modality in base.inputs.modalities {
-      for name in impairments ?? base.impaired.names(of: modality, base.inputs[modality]) {
+    for modality in base.rows.modalities {
+      for name in impairments ?? base.impaired.names(of: modality, base.rows[modality]) {
         guard let view = try Self.view(name, of: modality, base) else { continue }
         views[modality, default: []].append(view)
         known.insert(name)
@@ -60,7 +60,7 @@ package struct ViewedBatches: BatchSource {
   }
 
   private static func view(_ name: String, of modality: Modality, _ base: FeatureSplit) throws -> View? {
-    let plain = base.inputs[modality]
+    let plain = base.rows[modality]
     if let files = base.impaired.files[modality]?[name] {
       return .stored(try files.map { try ImpairedViews.features(of: modality, in: $0, beside: plain) })
     }
@@ -190,7 +190,7 @@ package struct ViewedBatches: BatchSource {
           let others = seen.map { sample in
             (sample + 1 + Self.scaled(numbers.next(after: 4 * sample + 3), count - 1)) % count
           }
-          part = try base.inBatches(Self.rows(others, of: base.inputs[modality], count), modality)
+          part = try base.inBatches(Self.rows(others, of: base.rows[modality], count), modality)
         case .drawn(let impairment):
           let plain = try rows.indexed(0, by: Tensor(places))
           part = try plain.impaired(by: impairment) { flips.numbers("view/\(modality)", of: seen[$0]) }
@@ -203,10 +203,10 @@ package struct ViewedBatches: BatchSource {
     return parts.count == 1 ? rows : try Tensor.cat(parts, 0).indexed(0, by: Tensor(order))
   }
 
-  private static func rows(_ samples: [Int], of features: Tensor, _ count: Int) throws -> Tensor {
+  private static func rows(_ samples: [Int], of features: FeatureRows, _ count: Int) throws -> Tensor {
     features.shape[0] == 1 && count != 1
-      ? try features.expanded([samples.count] + features.shape.dropFirst())
-      : try features.indexed(0, by: Tensor(samples))
+      ? try features.tensor().expanded([samples.count] + features.shape.dropFirst())
+      : try features.indexed(samples)
   }
 }
 

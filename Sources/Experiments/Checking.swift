@@ -48,6 +48,7 @@ extension Experiment {
     }
     let data = try LoadedData(at: request.data, events: events)
     events(.phase("Data", data.words))
+    try JoinedRows.verify(in: data.set.folder, threads: settings.threads)
     var findings = try DataAudit.findings(GuardedSamples(data.set, settings.compare), settings.compare)
     if let wrong = scoreFinding({ try ScoreCheck.check(data.set) }) { findings.findings.insert(wrong, at: 0) }
     findings.key = try key(of: data)

@@ -45,6 +45,8 @@ public struct ComparisonJob: Sendable, Equatable {
   /// Beside the others': a multiple of an epoch of joint training.
   public let cost: Double
   public let isDone: Bool
+  /// Whether it is a trial, of which some choose the settings of runs that are not known yet.
+  public let isTrial: Bool
 }
 
 /// What a comparison trains, before anything is.
@@ -73,19 +75,57 @@ struct ComparisonWork {
     for plan in plans { _ = try RunBuilder(plan.configuration, data) }
   }
 
-  /// Rows' runs and the specialists' own, the dearest first.
-  func runs(of request: CompareRequest) throws -> [Experiment.PlannedRun] {
+  /// What there is to train: rows' runs and the specialists' own, or first of all a search's trials.
+  func stage(of request: CompareRequest) throws -> Stage {
+    guard request.tuning != 0 else { return Stage(trials: [], runs: Self.sorted(try runs(of: request))) }
+    try Experiment.checkTuning(request, data)
+    let trials = try Experiment.trials(of: request, plans, whole)
+    let sorted = Self.sorted(trials.map(\.plan))
+    guard try trials.allSatisfy({ try Experiment.hasEnded($0, whole) }) else { return Stage(trials: sorted, runs: nil) }
+    let tuned = try Experiment.chosen(
+      by: Experiment.table(of: trials, request, plans, whole), request, plans)
+    let own = try ComparisonWork(tuned, plans: Experiment.plans(of: tuned), whole: whole, data: data).runs(of: tuned)
+    // The chosen trial becomes the row's run with seed 0 where the table is made.
+    let rows = Set(plans.filter { $0.configuration.seed == 0 }.map(\.folder))
+    return Stage(
+      trials: sorted,
+      runs: Self.sorted(
+        own.filter { !rows.contains($0.folder) || FileManager.default.fileExists(atPath: $0.folder.path) }))
+  }
+
+  /// The runs of a comparison as far as they are known, the dearest first.
+  struct Stage {
+    let trials: [Experiment.PlannedRun]
+    /// Nil where trials have not ended that choose their settings.
+    let runs: [Experiment.PlannedRun]?
+
+    /// What is to be done now.
+    var current: [Experiment.PlannedRun] { runs ?? trials }
+  }
+
+  private init(
+    _ request: CompareRequest, plans: [Experiment.PlannedRun], whole: LoadedData, data: LoadedData
+  ) {
+    (self.plans, self.whole, self.data) = (plans, whole, data)
+  }
+
+  private func runs(of request: CompareRequest) throws -> [Experiment.PlannedRun] {
     let specialists = try Experiment.specialists(of: request, plans, data, whole).specialists
-    let all = plans + specialists.flatMap { zip($0.runs, $0.same).filter { $1 == nil }.map(\.0) }
-    return Experiment.order(of: all, jobs: 2).map { all[$0] }
+    return plans + specialists.flatMap { zip($0.runs, $0.same).filter { $1 == nil }.map(\.0) }
+  }
+
+  private static func sorted(_ runs: [Experiment.PlannedRun]) -> [Experiment.PlannedRun] {
+    Experiment.order(of: runs, jobs: 2).map { runs[$0] }
   }
 }
 
 extension Experiment.PlannedRun {
-  /// As `--only` names it: the folder in the comparison's, and the seed.
+  /// As `--only` names it: the folder in the comparison's, and the seed, or the number of the trial.
   func name(in folder: URL) -> String {
     let row = self.folder.deletingLastPathComponent().standardizedFileURL.path
-    return "\(row.dropFirst(folder.standardizedFileURL.path.count + 1)):\(configuration.seed)"
+    let path = row.dropFirst(folder.standardizedFileURL.path.count + 1)
+    let own = self.folder.lastPathComponent
+    return own.hasPrefix("trial-") ? "\(path)/\(own)" : "\(path):\(configuration.seed)"
   }
 }
 
@@ -96,9 +136,12 @@ extension Experiment {
   public static func jobs(of request: CompareRequest) throws -> [ComparisonJob] {
     try checkShares(of: request)
     let work = try ComparisonWork(request, events: { _ in })
-    return try work.runs(of: request).map { plan in
+    let stage = try work.stage(of: request)
+    return try stage.current.map { plan in
       ComparisonJob(
-        name: plan.name(in: request.out), cost: cost(of: plan), isDone: try finishedRun(plan, work.whole) != nil)
+        name: plan.name(in: request.out), cost: cost(of: plan),
+        isDone: try finishedRun(plan, work.whole) != nil || stage.runs == nil && hasDiverged(plan, work.whole),
+        isTrial: stage.runs == nil)
     }
   }
 
@@ -115,30 +158,43 @@ extension Experiment {
     let work = try ComparisonWork(request, events: events)
     events(.phase("Data", work.data.words))
     _ = try guardData(work.whole, events: events)
-    let runs = try work.runs(of: request)
-    let chosen = try Self.chosen(share, of: runs, in: request.out)
+    let stage = try work.stage(of: request)
+    let runs = stage.current
+    let chosen = try Self.chosen(share, of: runs, among: stage.trials + (stage.runs ?? []), in: request.out)
     try FileManager.default.createDirectory(at: request.out, withIntermediateDirectories: true)
     try plan(of: work.plans).write(to: request.out)
     events(.phase("Comparing", "\(chosen.count) of \(runs.count) runs"))
-    let summaries = try run(
-      chosen, work.whole, jobs: request.jobs, tensorboard: request.tensorboard, renews: request.renews, stop: stop,
+    let trials = Set(stage.trials.map(\.folder))
+    _ = try run(
+      chosen.filter { trials.contains($0.folder) }, work.whole, jobs: request.jobs, mayDiverge: true, stop: stop,
       events: events)
-    if let mlflow = request.mlflow { try enter(Array(zip(chosen.map(\.label), summaries)), in: mlflow) }
+    let own = chosen.filter { !trials.contains($0.folder) }
+    let summaries = try run(
+      own, work.whole, jobs: request.jobs, tensorboard: request.tensorboard, renews: request.renews, stop: stop,
+      events: events)
+    if let mlflow = request.mlflow { try enter(Array(zip(own.map(\.label), summaries)), in: mlflow) }
     return (chosen.count, runs.count)
   }
 
-  private static func chosen(_ share: ComparisonShare, of runs: [PlannedRun], in folder: URL) throws -> [PlannedRun] {
+  /// The runs of a share.
+  ///
+  /// - Parameter all: those that may be named; nil: the same.
+  static func chosen(
+    _ share: ComparisonShare, of runs: [PlannedRun], among all: [PlannedRun]? = nil, in folder: URL
+  ) throws -> [PlannedRun] {
     switch share {
     case .part(let number, let count):
       // Dealt out like cards, so that every share has dear ones and cheap ones.
       return runs.enumerated().filter { $0.offset % count == number - 1 }.map(\.element)
     case .named(let names):
-      let known = runs.map { $0.name(in: folder) }
+      let all = all ?? runs
+      let known = all.map { $0.name(in: folder) }
       return try names.flatMap { name in
-        let found = zip(runs, known).filter { $1 == name || $1.hasPrefix("\(name):") }.map(\.0)
+        let found = zip(all, known).filter { $1 == name || $1.hasPrefix("\(name):") || $1.hasPrefix("\(name)/") }
+          .map(\.0)
         guard !found.isEmpty else {
           throw Diagnosis(
-            "the comparison has no run '\(name)'", place: "--only",
+            "there is no run '\(name)'", place: "--only",
             remedy: nearest(to: name, in: known).map { "did you mean '\($0)'?" } ?? "--plan lists them",
             exitStatus: .usage)
         }
@@ -149,7 +205,6 @@ extension Experiment {
 
   private static func checkShares(of request: CompareRequest) throws {
     let odd = [
-      (request.tuning != 0, "--tune searches before it knows the runs"),
       (request.equalUpdates, "--equal-updates trains the baseline before it knows the runs"),
       (!request.sweepRatios.isEmpty, "--sweep scores finished runs: add it where the table is made"),
     ].filter(\.0).map(\.1)

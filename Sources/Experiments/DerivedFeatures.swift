@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import Records
 
@@ -23,6 +24,16 @@ enum DerivedFeatures {
     }
     try write()
     try AtomicFile.write(Data(key.utf8), to: mark)
+  }
+
+  /// Lets files of a folder refer to the rows that those of a joined feature set refer to.
+  static func linkRows(of set: URL, into folder: URL) throws {
+    let rows = set.appending(path: JoinedRows.folder)
+    guard FileManager.default.fileExists(atPath: rows.path) else { return }
+    try Diagnosis.placing(folder) {
+      try FileManager.default.createSymbolicLink(
+        at: folder.appending(path: JoinedRows.folder), withDestinationURL: rows.standardizedFileURL)
+    }
   }
 
   /// Puts files into a folder as they are, without a copy where the disk admits it.

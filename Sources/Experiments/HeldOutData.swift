@@ -26,20 +26,23 @@ enum HeldOutData {
     for file in besides { digests[file.lastPathComponent] = try FileDigest.sha256(of: file) }
     try DerivedFeatures.make(in: folder, of: DerivedFeatures.key(digests)) {
       try DerivedFeatures.link(set.files().filter { !$0.lastPathComponent.hasPrefix("train") }, into: folder)
+      try DerivedFeatures.linkRows(of: set.folder, into: folder)
       let held = try heldOut(set)
       let isHeld = Set(held)
       let kept = (0..<set.train.count).filter { !isHeld.contains($0) }
       for (name, rows) in [("train", kept), ("validation", held)] {
         let index = try Tensor(rows)
         try SafeTensors.write(
-          set.train.inputs.map { ($0.0.name, try $0.1.indexed(0, by: index)) }
+          set.train.rows.map { ($0.0.name, try $0.1.indexed(rows, index)) }
             + [("labels", try set.train.labels.indexed(0, by: index))],
           to: folder.appending(path: "\(name).safetensors"))
         for file in besides {
-          let stored = try SafeTensors(reading: file)
+          let stored = try FeatureFile(reading: file)
           let tensors = try stored.names.map { name in
-            let features = try stored.tensor(name)
-            return (name, features.shape[0] == set.train.count ? try features.indexed(0, by: index) : features)
+            let features = try stored.rows(name)
+            return (
+              name, features.shape[0] == set.train.count ? try features.indexed(rows, index) : try features.tensor()
+            )
           }
           let stem = file.lastPathComponent.dropFirst("train".count)
           try SafeTensors.write(tensors, to: folder.appending(path: "\(name)\(stem)"))

@@ -57,7 +57,7 @@ struct RepeatedSplits {
         }
       self.splits = splits
       inputs = try PerModality(set.modalities) { modality in
-        try Tensor.cat(splits.map { try $0.1.inputs[modality].expanded(to: $0.1.count) }, 0)
+        try Tensor.cat(splits.map { try $0.1.rows[modality].tensor().expanded(to: $0.1.count) }, 0)
       }
       labels = try Tensor.cat(splits.map(\.1.labels), 0)
       let parts = try splits.compactMap { try set.origins(of: $0.0) }
@@ -73,7 +73,7 @@ struct RepeatedSplits {
       var (views, leftOut): ([(String, Modality, Tensor, [String])], [String]) = ([], [])
       for (name, files) in found.sorted(by: { $0.key < $1.key }) {
         guard let word = Condition(name, modalities: set.manifest.modalities).modality else { continue }
-        let tensors = try files.mapValues { try SafeTensors(reading: $0).tensor(word) }
+        let tensors = try files.mapValues { try FeatureFile(reading: $0).tensor(word) }
         if let row = tensors["test"] ?? tensors.values.first, tensors.values.allSatisfy({ $0.shape[0] == 1 }) {
           views.append((name, Modality(word), row, files.keys.sorted()))
         } else if splits.allSatisfy({ tensors[$0.0] != nil }) {
@@ -153,7 +153,9 @@ struct RepeatedSplits {
         }
         if let origins { try SampleOrigin.write(rows.map { origins[$0] }, of: name, to: folder) }
       }
-      try set.manifest.write(to: folder)
+      var manifest = set.manifest
+      manifest.format = DatasetManifest.format
+      try manifest.write(to: folder)
       if !set.encoderFiles.isEmpty {
         try DerivedFeatures.link(set.encoderFiles.values, into: folder.appending(path: "encoders"))
       }

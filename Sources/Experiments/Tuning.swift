@@ -20,14 +20,22 @@ extension Experiment {
     }
   }
 
-  /// Tries settings for every row, and lays the best over the row's own; `tuning.json` in `out` lists what was tried.
+  /// One try of settings for a row.
+  struct TuningTrial {
+    let row: Int
+    let number: Int
+    let settings: [String: Tree]
+    let plan: PlannedRun
+  }
+
+  /// Everything that a search tries.
   ///
   /// - Parameter plans: the runs of the comparison as it was asked for.
-  static func tuned(
-    _ request: CompareRequest, _ plans: [PlannedRun], _ data: LoadedData, stop: StopFlag, events: @escaping EventSink
-  ) throws -> (CompareRequest, TuningTable) {
+  static func trials(
+    of request: CompareRequest, _ plans: [PlannedRun], _ data: LoadedData
+  ) throws -> [TuningTrial] {
     let rows = plans.filter { $0.configuration.seed == 0 }
-    var trials: [(row: Int, number: Int, settings: [String: Tree], plan: PlannedRun)] = []
+    var trials: [TuningTrial] = []
     for (index, row) in rows.enumerated() {
       let card = try MethodRegistry.entry(row.configuration.methodName).card
       for number in 0..<request.tuning {
@@ -42,11 +50,34 @@ extension Experiment {
         _ = try RunBuilder(configuration, data).method()
         let folder = row.folder.deletingLastPathComponent().appending(path: "trials/trial-\(number)")
         trials.append(
-          (
-            index, number, settings,
-            PlannedRun(
-              label: "\(row.label) trial \(number)", configuration: configuration, resolved: resolved, folder: folder)
-          ))
+          TuningTrial(
+            row: index, number: number, settings: settings,
+            plan: PlannedRun(
+              label: "\(row.label) trial \(number)", configuration: configuration, resolved: resolved, folder: folder)))
+      }
+    }
+    return trials
+  }
+
+  /// Whether a trial has ended; one that diverged has.
+  static func hasEnded(_ trial: TuningTrial, _ data: LoadedData) throws -> Bool {
+    try finishedRun(trial.plan, data) != nil || hasDiverged(trial.plan, data)
+  }
+
+  /// Tries settings for every row, and lays the best over the row's own; `tuning.json` in `out` lists what was tried.
+  ///
+  /// - Parameter plans: the runs of the comparison as it was asked for.
+  static func tuned(
+    _ request: CompareRequest, _ plans: [PlannedRun], _ data: LoadedData, stop: StopFlag, events: @escaping EventSink
+  ) throws -> (CompareRequest, TuningTable) {
+    let trials = try trials(of: request, plans, data)
+    if request.joins {
+      let missing = try trials.filter { try !hasEnded($0, data) }.map { $0.plan.name(in: request.out) }
+      guard missing.isEmpty else {
+        throw Diagnosis(
+          "\(missing.count) of \(trials.count) trials have not ended, and they choose the settings of the runs",
+          place: request.out.relativePath, found: missing.count > 10 ? Array(missing.prefix(10)) + ["…"] : missing,
+          remedy: "--plan lists them", exitStatus: .input)
       }
     }
     events(
@@ -56,7 +87,24 @@ extension Experiment {
     let told = progress(to: events, as: "Tuning")
     let all = trials.map(\.plan)
     _ = try run(all, data, jobs: request.jobs, mayDiverge: true, stop: stop, events: told)
+    let table = try table(of: trials, request, plans, data)
+    try AtomicFile.write(Data((table.json() + "\n").utf8), to: request.out.appending(path: "tuning.json"))
+    let tuned = try chosen(by: table, request, plans)
+    let rows = plans.filter { $0.configuration.seed == 0 }
+    for (index, row) in table.rows.enumerated() {
+      guard let number = row.chosen?.number,
+        let trial = trials.first(where: { $0.row == index && $0.number == number })
+      else { continue }
+      try take(trial.plan.folder, as: rows[index].folder)
+    }
+    return (tuned, table)
+  }
 
+  /// What trials scored, which have all ended.
+  static func table(
+    of trials: [TuningTrial], _ request: CompareRequest, _ plans: [PlannedRun], _ data: LoadedData
+  ) throws -> TuningTable {
+    let rows = plans.filter { $0.configuration.seed == 0 }
     let metric = data.set.manifest.metric.rawValue
     var table = TuningTable(dataset: data.set.manifest.name, metric: metric, trials: request.tuning, rows: [])
     for (index, row) in rows.enumerated() {
@@ -71,7 +119,14 @@ extension Experiment {
             )
           }))
     }
-    try AtomicFile.write(Data((table.json() + "\n").utf8), to: request.out.appending(path: "tuning.json"))
+    return table
+  }
+
+  /// The comparison with the settings of the best trials.
+  static func chosen(
+    by table: TuningTable, _ request: CompareRequest, _ plans: [PlannedRun]
+  ) throws -> CompareRequest {
+    let rows = plans.filter { $0.configuration.seed == 0 }
     var tuned = request
     for (index, row) in table.rows.enumerated() {
       guard let chosen = row.chosen else {
@@ -80,10 +135,8 @@ extension Experiment {
           remedy: "a smaller learning rate, or --set optimizer.gradient_clip=1", exitStatus: .failed)
       }
       tuned.rows[index].settings += words(chosen.settings)
-      guard let trial = trials.first(where: { $0.row == index && $0.number == chosen.number }) else { continue }
-      try take(trial.plan.folder, as: rows[index].folder)
     }
-    return (tuned, table)
+    return tuned
   }
 
   /// The chosen trial is the row's run with seed 0: it need not be trained twice.

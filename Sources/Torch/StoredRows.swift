@@ -3,8 +3,10 @@ package struct StoredRows: Sendable {
   package let type: ElementType
   /// [N, D], or [N, …] where a row is more than a line of numbers.
   package let shape: [Int]
-  private let file: MappedFile
+  /// Nil where the rows lie in several files.
+  private let file: MappedFile?
   private let offset: Int
+  private let scattered: ScatteredRows?
   /// Nil: through the system's page cache.
   private var pastCache: UncachedFile?
 
@@ -13,7 +15,43 @@ package struct StoredRows: Sendable {
     shape = entry.shape
     offset = entry.offset
     self.file = file
+    scattered = nil
   }
+
+  private init(_ type: ElementType, _ shape: [Int], _ rows: ScatteredRows) {
+    self.type = type
+    self.shape = shape
+    file = nil
+    offset = 0
+    scattered = rows
+  }
+
+  /// Rows that lie in several files.
+  ///
+  /// - Parameters:
+  ///   - shape: of a row.
+  ///   - name: of the tensor that has their places, as ``RowFiles/place(file:offset:)`` makes them; [N] int64.
+  package init(
+    _ type: ElementType, _ shape: [Int], places name: String, in index: SafeTensors, of files: RowFiles
+  ) throws(SafeTensorsError) {
+    guard let entry = index.entry(name) else { throw SafeTensorsError.missing(name, in: index) }
+    guard entry.type == .int64, entry.shape.count == 1 else {
+      throw SafeTensorsError(
+        index.path, .malformed("'\(name)' has the shape \(entry.shape), expected places [N] of int64"))
+    }
+    var size = type.byteCount
+    for extent in shape {
+      let (product, overflow) = size.multipliedReportingOverflow(by: extent)
+      guard extent > 0, !overflow else {
+        throw SafeTensorsError(index.path, .malformed("rows of '\(name)' have the shape \(shape)"))
+      }
+      size = product
+    }
+    self.init(type, entry.shape + shape, ScatteredRows(size: size, places: entry, in: index, of: files))
+  }
+
+  /// Whether the rows lie in several files, and are in no tensor.
+  package var isScattered: Bool { scattered != nil }
 
   /// The bytes of one row.
   package var rowBytes: Int { shape.dropFirst().reduce(type.byteCount, *) }
@@ -21,7 +59,7 @@ package struct StoredRows: Sendable {
   /// The same rows, read past the system's page cache where that can be.
   package func uncached() -> StoredRows {
     var copy = self
-    copy.pastCache = file.uncached()
+    copy.pastCache = file?.uncached()
     return copy
   }
 
@@ -31,10 +69,17 @@ package struct StoredRows: Sendable {
   package func read(
     _ rows: Range<Int>, through space: ReadingSpace, into buffer: RowBuffer, at place: (Int) -> Int?
   ) throws(SafeTensorsError) {
+    let size = rowBytes
+    guard let file else {
+      for row in rows {
+        guard let place = place(row) else { continue }
+        try copy(row, to: UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[(place * size)..<((place + 1) * size)]))
+      }
+      return
+    }
     let range = bytes(of: rows)
     let found =
       if let pastCache { try pastCache.read(range, into: space) } else { try file.read(range, into: space) }
-    let size = rowBytes
     for (number, row) in rows.enumerated() {
       guard let place = place(row) else { continue }
       UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[(place * size)..<((place + 1) * size)])
@@ -45,11 +90,37 @@ package struct StoredRows: Sendable {
   /// Says that rows will be read soon, so that the disk works on many places at once.
   package func prepare(_ rows: Range<Int>) {
     // What comes past the cache cannot be there before.
-    if pastCache == nil { file.prepare(bytes(of: rows)) }
+    if pastCache == nil { file?.prepare(bytes(of: rows)) }
+    scattered?.ranges(rows) { $0.prepare($1) }
   }
 
   /// Gives back the memory that looking at the mapped rows took.
-  package func forget(_ rows: Range<Int>) { file.forget(bytes(of: rows)) }
+  package func forget(_ rows: Range<Int>) {
+    file?.forget(bytes(of: rows))
+    scattered?.ranges(rows) { $0.forget($1) }
+  }
+
+  /// The bytes of rows, one after the other; of those that lie in several files alone.
+  package func forEach(_ rows: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    guard let scattered else { return }
+    for row in rows { try body(scattered.bytes(row)) }
+  }
+
+  /// Some rows as a tensor of their own; of those that lie in several files alone.
+  package func gathered(_ rows: some Collection<Int>) throws -> Tensor {
+    guard !rows.isEmpty else { return try .empty([0] + shape.dropFirst(), type) }
+    let buffer = RowBuffer(rows.count, of: self)
+    let size = rowBytes
+    for (place, row) in rows.enumerated() {
+      try copy(row, to: UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[(place * size)..<((place + 1) * size)]))
+    }
+    return try buffer.tensor(rows.count, of: self)
+  }
+
+  private func copy(_ row: Int, to target: UnsafeMutableRawBufferPointer) throws(SafeTensorsError) {
+    precondition(row >= 0 && row < shape[0], "there is no row \(row) of \(shape[0])")
+    if let scattered { target.copyMemory(from: try scattered.bytes(row)) }
+  }
 
   private func bytes(of rows: Range<Int>) -> Range<Int> {
     (offset + rows.lowerBound * rowBytes)..<(offset + rows.upperBound * rowBytes)

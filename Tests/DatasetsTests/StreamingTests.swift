@@ -128,7 +128,7 @@ struct StreamingTests {
     try withSplit { split, _ in
       for (visits, isShared) in [([4, 5, 6], true), ([4, 6, 5], false), ([7], true)] {
         let batch = try split.batch(visits.map { SamplingPlan.Visit($0) }[...])
-        #expect(batch.inputs["text"].sharesStorage(with: split.inputs["text"]) == isShared)
+        #expect(try batch.inputs["text"].sharesStorage(with: split.inputs["text"]) == isShared)
         let wanted = visits.flatMap { [Float(2 * $0) / 7, Float(2 * $0 + 1) / 7] }
         #expect(try batch.inputs["text"].array(of: Float.self) == wanted)
       }

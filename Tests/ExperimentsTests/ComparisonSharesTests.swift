@@ -67,6 +67,47 @@ struct ComparisonSharesTests {
     }
   }
 
+  @Test("a search is divided too: trials first, then the runs that they choose, and the table of one machine")
+  func tuned() throws {
+    try withRequest { request, folder in
+      var request = request
+      (request.tuning, request.specialists) = (3, false)
+      var whole = request
+      whole.out = folder.appending(path: "whole")
+      let expected = try Experiment.compare(whole)
+
+      let trials = try Experiment.jobs(of: request)
+      #expect(trials.count == 9 && Set(trials.map(\.name)).count == 9 && trials.allSatisfy { !$0.isDone })
+      #expect(trials.contains { $0.name == "balgrad/trials/trial-2" })
+      #expect(trials.map(\.cost) == trials.map(\.cost).sorted(by: >))
+      #expect(trials.allSatisfy { $0.isTrial })
+      var joining = request
+      joining.joins = true
+      _ = try Experiment.compare(request, only: .named(["balgrad"]))
+      let early = try #require(throws: Diagnosis.self) { try Experiment.compare(joining) }
+      #expect(early.what.hasPrefix("6 of 9 trials have not ended"))
+      #expect(early.found.contains("joint/trials/trial-0"))
+      #expect(try Experiment.jobs(of: request).count { !$0.isDone } == 6)
+      for number in 1...2 { _ = try Experiment.compare(request, only: .part(number, of: 2)) }
+
+      // The chosen trial is the run with seed 0.
+      let runs = try Experiment.jobs(of: request)
+      #expect(Set(runs.map(\.name)) == ["joint:1", "balgrad:1", "uniform:1"])
+      #expect(!runs.contains { $0.isTrial })
+      // A line of the first plan may be run again.
+      #expect(try Experiment.compare(request, only: .named(["joint/trials/trial-1"])).done == 1)
+      _ = try Experiment.compare(request, only: .part(1, of: 1))
+      #expect(try Experiment.jobs(of: request).allSatisfy(\.isDone))
+      let results = try Experiment.compare(joining)
+      #expect(results.notes.contains("6 of 6 planned runs stand in this table"))
+      #expect(results.methods.map(\.mean) == expected.methods.map(\.mean))
+      let tables = try [request, whole].map {
+        try Tree.read(TuningTable.self, from: $0.out.appending(path: "tuning.json"))
+      }
+      #expect(try tables[0].json() == tables[1].json())
+    }
+  }
+
   @Test("a name that no run has is refused with the nearest, and so is what cannot be divided")
   func refused() throws {
     try withRequest { request, _ in
@@ -74,9 +115,9 @@ struct ComparisonSharesTests {
         try Experiment.compare(request, only: .named(["balgard:1"]))
       }
       #expect(unknown.what.contains("no run 'balgard:1'") && unknown.remedy?.contains("balgrad:1") == true)
-      var tuned = request
-      tuned.tuning = 3
-      #expect(throws: Diagnosis.self) { try Experiment.jobs(of: tuned) }
+      var equal = request
+      equal.equalUpdates = true
+      #expect(throws: Diagnosis.self) { try Experiment.jobs(of: equal) }
     }
   }
 

@@ -39,7 +39,7 @@ struct ModalityValuesTests {
       let alone = try set.test(under: "text-missing").split
       let both = try set.test(without: [image, text])
       #expect(both.zeroFeatures.isEmpty)
-      #expect(both.split.inputs[image].shape == [1, SmallFeatureSet.width])
+      #expect(try both.split.inputs[image].shape == [1, SmallFeatureSet.width])
       #expect(try allClose(both.split.inputs[text], alone.inputs[text]))
       #expect(try allClose(set.test(without: [text]).split.inputs[image], full.inputs[image]))
       #expect(try allClose(set.test(without: []).split.inputs[text], full.inputs[text]))

@@ -23,7 +23,7 @@ extension GuardedSamples {
     }
     let channels = try set.modalities.map { modality in
       try Channel(
-        modality, all.map { ($0.split.inputs[modality], $0.split.stored?[modality]) }, set, settings)
+        modality, all.map { ($0.split.rows[modality], $0.split.stored?[modality]) }, set, settings)
     }
     let quarantine = set.folder.appending(path: "quarantine.jsonl")
     let isThere = FileManager.default.fileExists(atPath: quarantine.path)
@@ -51,13 +51,13 @@ extension GuardedSamples.Channel {
   ///
   /// - Parameter inputs: of each split, and where they lie if in a file.
   fileprivate init(
-    _ modality: Modality, _ inputs: [(features: Tensor, stored: StoredRows?)], _ set: FeatureSet,
+    _ modality: Modality, _ inputs: [(features: FeatureRows, stored: StoredRows?)], _ set: FeatureSet,
     _ settings: GuardSettings
   ) throws {
     let areTokens = inputs[0].features.rank == 2 && !inputs[0].features.elementType.isFloatingPoint
+    let parts = inputs.map(\.features)
     // Pictures are rows of pixels here.
-    let parts = try inputs.map { try $0.features.reshaped([$0.features.shape[0], -1]) }
-    let width = parts[0].shape[1]
+    let width = parts[0].shape.dropFirst().reduce(1, *)
     // What stands for nothing: the features of an empty input, or zeros.
     let absent = try ContentDigest.rows(set.missingFeatures(modality))
     var contents: [ContentDigest] = []
@@ -90,7 +90,8 @@ extension GuardedSamples.Channel {
         guard !piece.isEmpty else { return nil }
         let start = piece.lowerBound - starts[number]
         defer { inputs[number].stored?.forget(start..<(start + piece.count)) }
-        return try parts[number].narrowed(0, from: start, length: piece.count).to(.float32) - mean
+        return try parts[number].narrowed(from: start, length: piece.count).reshaped([piece.count, width])
+          .to(.float32) - mean
       }
       let rows = try pieces.count == 1 ? pieces[0] : Tensor.cat(pieces, 0)
       return try rows * rows.square().sum(1, keeping: true).clamped(min: 1e-24).reciprocalSquareRoot()
@@ -104,11 +105,11 @@ extension GuardedSamples.Channel {
   }
 
   /// In how many directions rows vary: (tr K)² / tr K² of the Gram matrix K of up to a thousand of them.
-  private static func effectiveDimensions(_ features: Tensor, _ mean: Tensor) throws -> Double {
+  private static func effectiveDimensions(_ features: FeatureRows, _ mean: Tensor) throws -> Double {
     let count = features.shape[0]
     let step = max(1, count / 1000)
-    let places = try Tensor(Array(stride(from: 0, to: count, by: step).prefix(1000)))
-    let rows = try features.indexed(0, by: places).to(.float32) - mean
+    let places = Array(stride(from: 0, to: count, by: step).prefix(1000))
+    let rows = try features.indexed(places).reshaped([places.count, -1]).to(.float32) - mean
     let trace = try rows.square().sum().scalar()
     let square = try rows.matmul(rows.transposed()).square().sum().scalar()
     return square > 0 ? trace * trace / square : 0

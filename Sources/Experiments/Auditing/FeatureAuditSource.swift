@@ -68,12 +68,12 @@ struct FeatureAuditSource: AuditSource {
     let test = try set.test(under: Condition.full).split
     let chosen = sampling.chosen(of: test.count)
     let index = try Tensor(chosen)
-    func rows(_ tensor: Tensor) throws -> Rows {
-      try Rows(tensor.shape[0] == 1 && test.count != 1 ? tensor : tensor.indexed(0, by: index))
+    func rows(_ features: FeatureRows) throws -> Rows {
+      try Rows(features.shape[0] == 1 && test.count != 1 ? features.tensor() : features.indexed(chosen, index))
     }
     name = manifest.name
     modalities = manifest.modalities
-    features = try set.modalities.map { try rows(test.inputs[$0]) }
+    features = try set.modalities.map { try rows(test.rows[$0]) }
     missing = try set.modalities.map { try Rows(set.missingFeatures($0)) }
     var names: [[String]] = []
     var damaged: [[Rows]] = []
@@ -83,7 +83,7 @@ struct FeatureAuditSource: AuditSource {
       let own = conditions.map { Condition($0, modalities: manifest.modalities) }.enumerated()
         .filter { $0.element.modality == modality.name && !unavailable.contains($0.element.kind) }
       names.append(own.map(\.element.kind))
-      damaged.append(try own.map { try rows(set.test(under: conditions[$0.offset]).split.inputs[modality]) })
+      damaged.append(try own.map { try rows(set.test(under: conditions[$0.offset]).split.rows[modality]) })
     }
     impairments = names
     impaired = damaged

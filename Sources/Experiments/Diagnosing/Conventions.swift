@@ -52,11 +52,11 @@ struct Conventions {
   /// Nil where some modality is no features, of which a mean would mean something.
   private static func means(_ set: FeatureSet) throws -> PerModality<Tensor>? {
     guard set.forms.allSatisfy({ !$0.needsEncoder }) else { return nil }
-    let rows = try Tensor(set.train.evenlySpaced())
+    let rows = set.train.evenlySpaced()
     return try PerModality(set.modalities) { modality in
-      let features = set.train.inputs[modality]
-      if features.shape[0] == 1 { return try features.to(.float32) }
-      return try features.indexed(0, by: rows).to(.float64).mean(0, keeping: true).to(.float32)
+      let features = set.train.rows[modality]
+      if features.shape[0] == 1 { return try features.tensor().to(.float32) }
+      return try features.indexed(rows).to(.float64).mean(0, keeping: true).to(.float32)
     }
   }
 }

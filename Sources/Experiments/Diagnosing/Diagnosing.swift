@@ -25,6 +25,8 @@ public struct DiagnoseRequest: Sendable {
   public var again = false
   /// Waits for whoever is at work in the folder, instead of refusing.
   public var wait = false
+  /// Trains nothing, and takes what is finished of the planned runs.
+  public var joins = false
   /// Of the bootstrap behind every interval; nil takes 200 to 1,000, fewer where there is much to compute.
   public var replicates: Int?
 
@@ -54,8 +56,13 @@ extension Experiment {
     guard request.samples >= 0 else {
       throw Diagnosis("the number of samples is \(request.samples), must be at least 0", exitStatus: .usage)
     }
-    let work = try DiagnosisWork(request, stop: stop, events: events)
-    defer { work.lock.release() }
-    return try scoring("the test split", of: work.set) { try work.answer() }
+    var work = try DiagnosisWork(request, stop: stop, events: events)
+    defer { work.lock?.release() }
+    let notes = try request.joins ? work.joinFinished() : []
+    return try scoring("the test split", of: work.set) {
+      var diagnosis = try work.answer()
+      diagnosis.notes += notes
+      return diagnosis
+    }
   }
 }

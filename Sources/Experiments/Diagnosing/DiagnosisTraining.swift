@@ -33,10 +33,13 @@ extension DiagnosisWork {
   func train(
     _ rows: [ComparisonRow], on data: LoadedData, in folder: String, mayDiverge: Bool = false
   ) throws -> [String: [RunSummary]] {
-    var compare = CompareRequest(
-      data: data.set.folder, rows: rows, seeds: seeds, out: request.out.appending(path: folder))
-    compare.files = files
-    let plans = try Experiment.plans(of: compare)
+    var plans = try self.plans(rows, on: data, in: folder)
+    if let finishedSeeds {
+      // Nothing is trained: what is not finished is left out.
+      plans = try plans.filter {
+        try finishedSeeds.contains($0.configuration.seed) && Experiment.finishedRun($0, data) != nil
+      }
+    }
     let summaries = try Experiment.run(
       plans, data, jobs: request.jobs, mayDiverge: mayDiverge, stop: stop, events: progress(to: events, as: "Training"))
     let byFolder = Dictionary(
@@ -46,5 +49,20 @@ extension DiagnosisWork {
       if let summary = byFolder[plan.folder.standardizedFileURL] { found[plan.label, default: []].append(summary) }
     }
     return found
+  }
+
+  /// The runs of some rows with every seed.
+  func plans(
+    _ rows: [ComparisonRow], on data: LoadedData, in folder: String
+  ) throws -> [Experiment.PlannedRun] {
+    var compare = CompareRequest(
+      data: data.set.folder, rows: rows, seeds: seeds, out: request.out.appending(path: folder))
+    compare.files = files
+    return try Experiment.plans(of: compare)
+  }
+
+  /// The method that is looked at.
+  func diagnosed() throws -> String {
+    try run.map { try RunConfiguration(recorded: $0.configuration) }?.methodName ?? JointTraining.card.name
   }
 }

@@ -5,15 +5,28 @@ import Multimodal
 import Records
 
 extension DiagnosisWork {
-  func tryMethods(_ method: String, _ alone: [[ModelEvaluation]]) throws -> ModelDiagnosis.Trial? {
+  /// The methods that are tried beside the diagnosed one, on what data, and in which folder.
+  func tried(_ method: String) throws -> (rows: [ComparisonRow], data: LoadedData, folder: String) {
     var data = data
     let hasValidation = set.validation != nil
-    if !hasValidation { data = try HeldOutData.make(of: data, in: request.out.appending(path: "held-out")) }
-    let folder = hasValidation ? "runs" : "held-out-runs"
+    if !hasValidation {
+      let folder = request.out.appending(path: "held-out")
+      // Processes that share the work make it once.
+      let lock = try FolderLock(
+        beside: folder, waiting: Experiment.patience(true, for: folder, stop: stop, events: { _ in }))
+      defer { lock.release() }
+      data = try HeldOutData.make(of: data, in: folder)
+    }
     let baseline = baselineRow(method)
     let wanted = try (request.methods.isEmpty ? Experiment.usuallyTried : request.methods)
       .map { try MethodRegistry.entry($0).card.name }.filter { $0 != baseline.label }
-    let rows = wanted.compactMap { row(for: $0, data) }
+    return (wanted.compactMap { row(for: $0, data) }, data, hasValidation ? "runs" : "held-out-runs")
+  }
+
+  func tryMethods(_ method: String, _ alone: [[ModelEvaluation]]) throws -> ModelDiagnosis.Trial? {
+    let hasValidation = set.validation != nil
+    let (rows, data, folder) = try tried(method)
+    let baseline = baselineRow(method)
     guard !rows.isEmpty else { return nil }
     events(
       .phase(
@@ -21,10 +34,10 @@ extension DiagnosisWork {
         "\(rows.map(\.label).joined(separator: ", ")), \(seeds == 1 ? "one seed" : "\(seeds) seeds each"); "
           + (hasValidation ? "the validation split chooses" : "a held-out part of the training split chooses")))
     let trained = try train([baseline] + rows, on: data, in: folder, mayDiverge: true)
-    guard let own = trained[baseline.label], own.count == seeds else { return nil }
-    let complete = rows.filter { trained[$0.label]?.count == seeds }
+    guard let own = trained[baseline.label], own.count == seedCount else { return nil }
+    let complete = rows.filter { trained[$0.label]?.count == seedCount }
     for row in rows where !complete.contains(row) {
-      events(.note("'\(row.label)' diverged and is left out"))
+      events(.note("'\(row.label)' \(request.joins ? "is not finished, or diverged," : "diverged") and is left out"))
     }
     var candidates = try ([baseline] + complete).map { row in
       Candidate(
@@ -35,12 +48,12 @@ extension DiagnosisWork {
         })
     }
     // A model of each other modality alone is there already, and answers where one is known to be absent.
-    if hasValidation, names.count == 2, alone.allSatisfy({ $0.count == seeds }) {
+    if hasValidation, names.count == 2, alone.allSatisfy({ $0.count == seedCount }) {
       candidates.append(
         Candidate(name: ModelDiagnosis.Tried.bundle, trials: candidates[0].trials, alone: alone.reversed()))
     }
     return try CandidateTrial(candidates, data.set, replicates: request.replicates)
-      .answer(seeds: seeds, heldOut: hasValidation ? nil : HeldOutData.share)
+      .answer(seeds: seedCount, heldOut: hasValidation ? nil : HeldOutData.share)
   }
 
   /// A method as a row, where it can work on this data with these settings.

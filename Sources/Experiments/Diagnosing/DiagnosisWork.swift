@@ -16,14 +16,17 @@ struct DiagnosisWork {
   /// Configuration files under every training.
   let files: [URL]
   let seeds: Int
-  /// Of the folder of models.
-  let lock: FolderLock
+  /// Of the folder of models; nil where others may be at work in it.
+  let lock: FolderLock?
+  /// The seeds of which every model that is looked at is finished; nil where all are trained here.
+  var finishedSeeds: Set<Int>?
 
   var set: FeatureSet { data.set }
   var names: [String] { data.set.manifest.modalities }
   var modalities: [Modality] { data.set.modalities }
 
-  init(_ request: DiagnoseRequest, stop: StopFlag, events: @escaping EventSink) throws {
+  /// - Parameter isShared: whether other processes may be at work in the folder of models.
+  init(_ request: DiagnoseRequest, isShared: Bool = false, stop: StopFlag, events: @escaping EventSink) throws {
     self.request = request
     self.stop = stop
     self.events = events
@@ -48,9 +51,12 @@ struct DiagnosisWork {
         found: ["it is '\(data.set.manifest.modalities[0])'"], exitStatus: .usage)
     }
     for method in request.methods { _ = try MethodRegistry.entry(method) }
-    lock = try FolderLock(
-      inside: request.out, waiting: Experiment.patience(request.wait, for: request.out, stop: stop, events: events))
-    AtomicFile.removeUnfinished(in: request.out)
+    lock =
+      isShared
+      ? nil
+      : try FolderLock(
+        inside: request.out, waiting: Experiment.patience(request.wait, for: request.out, stop: stop, events: events))
+    if !isShared { AtomicFile.removeUnfinished(in: request.out) }
     let files = FileManager.default
     if request.again {
       for name in Self.kept where files.fileExists(atPath: request.out.appending(path: name).path) {
@@ -64,6 +70,7 @@ struct DiagnosisWork {
     var tree = run.configuration
     for key in ["dataset", "seed", "method"] { tree[path: key] = nil }
     let url = request.out.appending(path: "configuration.json")
+    try Diagnosis.placing(url) { try files.createDirectory(at: request.out, withIntermediateDirectories: true) }
     try AtomicFile.write(Data((tree.json(.pretty) + "\n").utf8), to: url)
     self.files = [url]
   }
@@ -72,7 +79,7 @@ struct DiagnosisWork {
   private static let kept = ["runs", "held-out", "held-out-runs", "probes"]
 
   func answer() throws -> ModelDiagnosis {
-    let method = try run.map { try RunConfiguration(recorded: $0.configuration) }?.methodName ?? JointTraining.card.name
+    let method = try diagnosed()
     events(.phase("Data", data.words))
     let checked = try Experiment.guardData(data, events: events)
     try AtomicFile.write(Data((checked.json() + "\n").utf8), to: request.out.appending(path: "check.json"))

@@ -35,6 +35,10 @@ public struct EncodeRequest: Sendable {
   public var shard: EncodeShard?
   /// Encodes one shard of so many after another, as long as there is one that no other process has.
   public var nextShardOf: Int?
+  /// Puts finished shards together, and reads no input again.
+  public var joins = false
+  /// Copies rows where shards are joined, in place of referring to them.
+  public var copies = false
   /// Where rows are kept, so that none is encoded twice; nil is `<out>.cache`.
   public var cache: URL?
   /// `key=value` over `EncodeSettings`.

@@ -22,7 +22,7 @@ extension Experiment {
 }
 
 /// One call of `encode`: opens the data, and makes the whole feature set or the rows of shards.
-private final class EncodingWork {
+final class EncodingWork {
   let context: EncodingContext
   let begun = ContinuousClock.now
   let data: RawDataset
@@ -33,7 +33,7 @@ private final class EncodingWork {
   /// Names all that the features depend on; of files their sizes and times.
   let key: String
   /// The same without the files' times; made where it is asked for, since it goes through all samples once more.
-  private lazy var timelessKey = Self.key(of: data, keyFacts, request, times: false)
+  lazy var timelessKey = Self.key(of: data, keyFacts, request, times: false)
   private let keyFacts: [String: String]
   let shards: ShardFolder
   let reader: InputReader
@@ -41,11 +41,11 @@ private final class EncodingWork {
   /// How many samples that are left out were told of.
   private var told = 0
 
-  private var request: EncodeRequest { context.request }
-  private var settings: EncodeSettings { context.settings }
-  private var events: EventSink { context.events }
+  var request: EncodeRequest { context.request }
+  var settings: EncodeSettings { context.settings }
+  var events: EventSink { context.events }
   /// Where the feature set is put together.
-  private var work: URL { URL(filePath: request.out.path + ".partial") }
+  var work: URL { URL(filePath: request.out.path + ".partial") }
 
   init(_ request: EncodeRequest, stop: StopFlag, events: @escaping EventSink) throws {
     context = try EncodingContext(request, stop: stop, events: events)
@@ -76,6 +76,7 @@ private final class EncodingWork {
 
   func run() throws -> EncodeSummary {
     if let shard = request.shard { return try encode(shard) }
+    if request.joins { return try join() }
     if let count = request.nextShardOf { return try encodeNext(of: count) }
     return try encodeAll()
   }
@@ -154,7 +155,7 @@ private final class EncodingWork {
     let lock = try lock(shards.file(shard))
     defer { lock.release() }
     let (data, ready) = try encodeRows(own: shard.numbers(of: data))
-    try shards.write(shard, facts: facts)
+    try finish(shard, data, ready)
     return summary(
       folder: context.cache, ready, quarantined: data.quarantined.count, notes: data.notes, shard: shard.words)
   }
@@ -172,7 +173,7 @@ private final class EncodingWork {
         let (data, encoders) = try encodeRows(own: claim.shard.numbers(of: data), ready: ready)
         ready = encoders
         quarantined = max(quarantined, data.quarantined.count)
-        try shards.write(claim.shard, facts: facts)
+        try finish(claim.shard, data, encoders)
         done.append(claim.shard)
       } catch let error where !(error is CancellationError) {
         let diagnosis = Diagnosis(describing: error)
@@ -192,7 +193,17 @@ private final class EncodingWork {
       shard: done.isEmpty ? "none of \(count)" : "\(done.count) of \(count)")
   }
 
-  private func summary(
+  /// Records that a shard is done, and where its rows lie.
+  private func finish(_ shard: EncodeShard, _ data: RawDataset, _ encoders: [EncoderAtWork]) throws {
+    let leftOut = reader.refused.merging(rows.refused) { first, _ in first }
+    try shards.write(shard, facts: facts) { url in
+      try ShardPart.write(shard.numbers(of: self.data), data, leftOut: leftOut, encoders, self.rows, to: url)
+      // A mean of rows may have been added.
+      for one in encoders { try one.cache.synchronize() }
+    }
+  }
+
+  func summary(
     folder: URL, counts: [String: Int] = [:], _ ready: [EncoderAtWork], conditions: [String] = [],
     views: [String: [String]]? = nil, quarantined: Int, notes: [String], shard: String? = nil
   ) -> EncodeSummary {
@@ -206,7 +217,7 @@ private final class EncodingWork {
 
   // MARK: Folders
 
-  private func lock(_ url: URL) throws -> FolderLock {
+  func lock(_ url: URL) throws -> FolderLock {
     try FolderLock(
       beside: url, waiting: Experiment.patience(request.wait, for: request.out, stop: context.stop, events: events))
   }
@@ -227,14 +238,14 @@ private final class EncodingWork {
 
   /// Whether the features that are there differ in nothing but the times of raw files, as far as can be told without reading
   /// them: the files may have been copied or checked out anew.
-  private var onlyTimesDiffer: Bool {
+  var onlyTimesDiffer: Bool {
     guard !request.again, let known = Self.key(in: request.out), known != key,
       let mark = FeatureSetMark(in: request.out), mark.tells(known, of: known), !mark.tells(key, of: known)
     else { return false }
     return mark.timelessKey == timelessKey && has(viewsIn: request.out, of: known)
   }
 
-  private func alreadyDone() throws -> EncodeSummary? {
+  func alreadyDone() throws -> EncodeSummary? {
     let files = FileManager.default
     guard files.fileExists(atPath: request.out.path) else { return nil }
     let manifest: DatasetManifest? = try? Tree.read(from: request.out.appending(path: "dataset.json"))
@@ -264,7 +275,7 @@ private final class EncodingWork {
     throw madeOtherwise(isFeatureSet: manifest != nil)
   }
 
-  private func madeOtherwise(isFeatureSet: Bool) -> Diagnosis {
+  func madeOtherwise(isFeatureSet: Bool) -> Diagnosis {
     Diagnosis(
       isFeatureSet ? "the folder holds features that were made otherwise" : "the folder is not empty",
       place: request.out.relativePath,
@@ -275,7 +286,7 @@ private final class EncodingWork {
   }
 
   /// An empty folder to assemble in; what a killed call left there is all in the cache.
-  private func prepare(_ work: URL) throws {
+  func prepare(_ work: URL) throws {
     let files = FileManager.default
     try Diagnosis.placing(work) {
       if files.fileExists(atPath: work.path) { try files.removeItem(at: work) }
@@ -322,7 +333,7 @@ private final class EncodingWork {
   }
 
   /// Says what is left out, where that is more than was said.
-  private func tell(_ rows: [Quarantined]) {
+  func tell(_ rows: [Quarantined]) {
     guard rows.count > told else { return }
     told = rows.count
     if let words = Quarantine.words(rows, in: request.out) { events(.note(words)) }

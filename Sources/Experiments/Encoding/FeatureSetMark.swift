@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import Records
 
@@ -33,12 +34,15 @@ struct FeatureSetMark: Codable {
     try AtomicFile.write(Data(text.utf8), to: folder.appending(path: Self.file))
   }
 
-  /// Whether all features in one folder are in the other, byte for byte.
+  /// Whether all features in one folder are in the other, bit for bit.
   static func agree(_ one: URL, _ other: URL) throws -> Bool {
     let files = FileManager.default
     let names = try files.subpathsOfDirectory(atPath: one.path).filter { $0.hasSuffix(".safetensors") }
-    return names.allSatisfy { name in
-      files.contentsEqual(atPath: one.appending(path: name).path, andPath: other.appending(path: name).path)
+    return try names.allSatisfy { name in
+      let (a, b) = (one.appending(path: name), other.appending(path: name))
+      if files.contentsEqual(atPath: a.path, andPath: b.path) { return true }
+      // Of joined features the files hold places.
+      return try files.fileExists(atPath: b.path) && FeatureFile.agree(a, b)
     }
   }
 }

@@ -11,6 +11,8 @@ struct FeatureSetWriter {
   let context: EncodingContext
   let plan: EncodingPlan
   let rows: RowEncoding
+  /// Shards that are put together; nil where rows are looked up in the cache.
+  var joined: JoinedShards?
 
   /// The rows of a part, read from the cache as they are written; nothing is collected.
   ///
@@ -36,33 +38,11 @@ struct FeatureSetWriter {
       }
       for sample in part.samples {
         let row = UnsafeMutableRawBufferPointer(rebasing: buffer[(filled * stride)..<((filled + 1) * stride)])
-        try read(rows.looks(of: sample, work), part.view, work.cache, into: row)
+        try rows.read(rows.looks(of: sample, work), part.view, work.cache, into: row)
         filled += 1
         if filled == most { try hand() }
       }
       if filled > 0 { try hand() }
-    }
-  }
-
-  /// The row of a sample: the mean of its pictures' where it has several.
-  private func read(
-    _ looks: [RawInputReference], _ view: InputView, _ cache: FeatureCache, into row: UnsafeMutableRawBufferPointer
-  ) throws {
-    func read(_ look: RawInputReference, into row: UnsafeMutableRawBufferPointer) throws {
-      guard cache.read(rows.reader.inputs.key(look, view), into: row) else {
-        throw Diagnosis(
-          "a row that was there is damaged", place: cache.folder.relativePath,
-          remedy: "the same command encodes it again", exitStatus: .failed)
-      }
-    }
-    guard looks.count > 1 else { return try looks.forEach { try read($0, into: row) } }
-    let sum = row.bindMemory(to: Float.self)
-    sum.update(repeating: 0)
-    let one = UnsafeMutableBufferPointer<Float>.allocate(capacity: sum.count)
-    defer { one.deallocate() }
-    for look in looks {
-      try read(look, into: UnsafeMutableRawBufferPointer(one))
-      for place in sum.indices { sum[place] += one[place] / Float(looks.count) }
     }
   }
 
@@ -75,21 +55,29 @@ struct FeatureSetWriter {
       let samples = data.samples(in: split)
       guard !samples.isEmpty else { continue }
       let part = EncodingPart(title: split.rawValue, file: split.rawValue, samples: samples, view: .clean)
+      var metadata: [String: String] = [:]
       var tensors = encoders.map { one in
-        matrix(part, one) { bytes in
+        if let joined = joined?.matrix(part, one) {
+          metadata.merge(joined.metadata) { first, _ in first }
+          return joined.tensor
+        }
+        return matrix(part, one) { bytes in
           guard split == .train, !one.encoder.form.needsEncoder else { return }
           let sum = bytes.bindMemory(to: Float.self).reduce(0.0) { $0 + Double($1) * Double($1) }
           squares[one.kind.rawValue, default: 0] += sum / Double(samples.count * one.encoder.width)
         }
       }
       tensors.append(labels(samples, data))
-      try SafeTensors.write(portions: tensors, to: work.appending(path: "\(split.rawValue).safetensors"))
+      try SafeTensors.write(
+        portions: tensors, metadata: metadata, to: work.appending(path: "\(split.rawValue).safetensors"))
       try SampleOrigin.write(samples.lazy.map { SampleOrigin($0) }, of: split.rawValue, to: work)
     }
     for one in encoders {
       try EncoderFile.write(one.encoder, to: work.appending(path: "encoders/\(one.kind.rawValue).safetensors"))
       for part in plan.parts(of: one.kind, data) where part.file.contains("@") {
-        try SafeTensors.write(portions: [matrix(part, one)], to: work.appending(path: "\(part.file).safetensors"))
+        let (tensor, metadata) = joined?.matrix(part, one) ?? (tensor: matrix(part, one), metadata: [:])
+        try SafeTensors.write(
+          portions: [tensor], metadata: metadata, to: work.appending(path: "\(part.file).safetensors"))
       }
       let form = one.encoder.form
       let row = try Tensor(one.encoder.encode(.missing(one.kind)), shape: [1] + form.shape).to(form.elementType)
@@ -102,8 +90,14 @@ struct FeatureSetWriter {
     }
     if plan.hasViews { try ViewRecord(plan, key: ViewRecord.key(plan, of: key)).write(to: work) }
     try Quarantine.write(data.quarantined, to: work)
-    let notes = data.notes + Self.scaleNotes(squares.mapValues { $0.squareRoot() })
-    try manifest(data, notes, key, encoders.map(\.encoder)).write(to: work)
+    let scales =
+      joined?.scales(encoders, samples: data.samples(in: .train).count) ?? squares.mapValues { $0.squareRoot() }
+    let notes = data.notes + Self.scaleNotes(scales)
+    var manifest = try manifest(data, notes, key, encoders.map(\.encoder))
+    if let joined, encoders.contains(where: { joined.refers(to: $0.encoder.form) }) {
+      manifest.format = DatasetManifest.joinedFormat
+    }
+    try manifest.write(to: work)
     return notes
   }
 

@@ -9,11 +9,24 @@ import Records
 final class InputReader {
   private let context: EncodingContext
   private(set) var inputs: EncodingInputs
-  private var refused: [Int: Diagnosis] = [:]
+  /// The samples with a file that is none, by number.
+  private(set) var refused: [Int: Diagnosis] = [:]
+  /// Opened once: each opening looks through all rows that there are.
+  private var known: KnownRows?
 
   init(_ context: EncodingContext) {
     self.context = context
     inputs = EncodingInputs(seed: context.settings.impairments.seed)
+  }
+
+  private func known(
+    _ encoders: [(kind: RawInput.Kind, encoder: any RawEncoder)]
+  ) throws -> [RawInput.Kind: FeatureCache] {
+    var known: [RawInput.Kind: FeatureCache] = [:]
+    for (kind, encoder) in encoders where !type(of: encoder).learns {
+      known[kind] = try RowEncoding.cache(of: encoder, tag: encoder.identity, context)
+    }
+    return known
   }
 
   /// Reads every picture and sound that is needed, and leaves out the samples that have one that is none.
@@ -25,11 +38,8 @@ final class InputReader {
     _ data: RawDataset, _ encoders: [(kind: RawInput.Kind, encoder: any RawEncoder)], own: Range<Int>?
   ) throws -> RawDataset {
     let learns = encoders.contains { type(of: $0.encoder).learns }
-    var known: [RawInput.Kind: FeatureCache] = [:]
-    for (kind, encoder) in encoders where !type(of: encoder).learns {
-      known[kind] = try RowEncoding.cache(of: encoder, tag: encoder.identity, context)
-    }
-    let caches = KnownRows(known)
+    let caches = try known ?? KnownRows(known(encoders))
+    known = caches
     let places = data.samples.places(numbered: learns ? nil : own)
     let portion = 512
     for start in stride(from: 0, to: places.count, by: portion) {

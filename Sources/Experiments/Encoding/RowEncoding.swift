@@ -10,6 +10,8 @@ import Torch
 struct EncoderAtWork {
   let kind: RawInput.Kind
   let encoder: any RawEncoder
+  /// What its rows are named by.
+  let tag: String
   let cache: FeatureCache
 }
 
@@ -20,6 +22,8 @@ final class RowEncoding {
   let reader: InputReader
   /// How many rows were there, and how many were encoded.
   private(set) var rows = EncodeSummary.Rows(known: 0, encoded: 0)
+  /// The samples that encoders refused, by number.
+  private(set) var refused: [Int: Diagnosis] = [:]
 
   init(_ context: EncodingContext, _ plan: EncodingPlan, _ reader: InputReader) {
     self.context = context
@@ -37,11 +41,81 @@ final class RowEncoding {
   /// A fitted encoder, with the row that stands for what is missing.
   func atWork(_ plain: any RawEncoder, _ kind: RawInput.Kind, _ data: RawDataset) throws -> EncoderAtWork {
     let (encoder, tag) = try fitted(plain, kind, data)
-    let one = EncoderAtWork(kind: kind, encoder: encoder, cache: try Self.cache(of: encoder, tag: tag, context))
+    let one = EncoderAtWork(
+      kind: kind, encoder: encoder, tag: tag, cache: try Self.cache(of: encoder, tag: tag, context))
     let key = RowKey(nil, condition: EncodingInputs.missing)
     if !one.cache.contains(key) { try one.cache.append([key], encoder.form.cached(encoder.encode(.missing(kind)))) }
     return one
   }
+
+  /// The encoder that shards were encoded with.
+  ///
+  /// - Parameter tag: what its rows are named by.
+  func known(_ plain: any RawEncoder, _ kind: RawInput.Kind, tag: String) throws -> EncoderAtWork {
+    func atWork(_ encoder: any RawEncoder) throws -> EncoderAtWork {
+      // Nothing is looked up in it: shards say where rows lie.
+      let empty = context.cache.appending(path: "encoders/none")
+      return EncoderAtWork(
+        kind: kind, encoder: encoder, tag: tag, cache: try FeatureCache(empty, width: encoder.form.cachedWidth))
+    }
+    guard type(of: plain).learns else { return try atWork(plain) }
+    let folder = context.cache.appending(path: "encoders")
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    let url = names.first { $0.hasPrefix("\(kind.rawValue)-") && $0.hasSuffix("-\(tag.prefix(16)).safetensors") }
+      .map { folder.appending(path: $0) }
+    guard let url, try FileDigest.sha256(of: url) == tag else {
+      throw Diagnosis(
+        "the \(kind.rawValue) encoder that the shards were encoded with is not there", place: folder.relativePath,
+        remedy: "copy the folder encoders of a machine's cache here", exitStatus: .input)
+    }
+    return try atWork(EncoderFile.read(url, warn: { context.events(.warning($0)) }))
+  }
+
+  // MARK: Looking rows up
+
+  /// The row of a sample: the mean of its inputs' where it has several.
+  func read(
+    _ looks: [RawLook], _ view: InputView, _ cache: FeatureCache, into row: UnsafeMutableRawBufferPointer
+  ) throws {
+    func read(_ look: RawLook, into row: UnsafeMutableRawBufferPointer) throws {
+      guard cache.read(reader.inputs.key(look, view), into: row) else { throw damaged(cache) }
+    }
+    guard looks.count > 1 else { return try looks.forEach { try read($0, into: row) } }
+    let sum = row.bindMemory(to: Float.self)
+    sum.update(repeating: 0)
+    let one = UnsafeMutableBufferPointer<Float>.allocate(capacity: sum.count)
+    defer { one.deallocate() }
+    for look in looks {
+      try read(look, into: UnsafeMutableRawBufferPointer(one))
+      for place in sum.indices { sum[place] += one[place] / Float(looks.count) }
+    }
+  }
+
+  /// The same, and where the row lies; a mean becomes a row of its own.
+  func locate(
+    _ sample: RawSample, _ view: InputView, _ work: EncoderAtWork, into row: UnsafeMutableRawBufferPointer
+  ) throws -> (file: String, offset: Int) {
+    let looks = looks(of: sample, work)
+    var key = reader.inputs.key(looks[0], view)
+    if looks.count > 1 {
+      let all = looks.map { reader.inputs.key($0, view).words }.joined(separator: " ")
+      key = RowKey(InputDigest(of: Data(all.utf8)), condition: "mean")
+      if !work.cache.contains(key) {
+        try read(looks, view, work.cache, into: row)
+        try work.cache.append([key], Array(row.bindMemory(to: Float.self)))
+      }
+    }
+    guard let found = work.cache.locate(key, into: row) else { throw damaged(work.cache) }
+    return found
+  }
+
+  private func damaged(_ cache: FeatureCache) -> Diagnosis {
+    Diagnosis(
+      "a row that was there is damaged", place: cache.folder.relativePath,
+      remedy: "the same command encodes it again", exitStatus: .failed)
+  }
+
+  // MARK: Encoding
 
   /// An encoder that has learnt what it must, and a name for what its rows depend on.
   func fitted(
@@ -107,6 +181,7 @@ final class RowEncoding {
       }
     }
     guard !refused.isEmpty else { return data }
+    self.refused.merge(refused) { first, _ in first }
     for one in encoders { try one.cache.synchronize() }
     let left = try data.quarantining(threads: 1, settings: context.settings.data) { [refused] sample in
       if let diagnosis = refused[sample.number] { throw diagnosis }

@@ -7,6 +7,8 @@ struct ShardRecord: Codable, Equatable {
   var of: Int
   /// What must be the same in all shards, by name.
   var facts: [String: String]
+  /// The digest of the file that says where its rows lie; nil in shards of earlier versions.
+  var part: String?
 
   /// The names of the facts that are otherwise, in order.
   func differences(from others: [String: String]) -> [String] {
@@ -23,14 +25,44 @@ struct ShardFolder {
 
   func file(_ shard: EncodeShard) -> URL { url.appending(path: "\(shard.fileName).json") }
 
-  func write(_ shard: EncodeShard, facts: [String: String]) throws {
-    let record = ShardRecord(shard: shard.number, of: shard.count, facts: facts)
-    let text = try Tree(encoding: record, keys: .asNamed).json(.pretty) + "\n"
+  /// Writes the record of a shard.
+  ///
+  /// - Parameter part: writes the file that says where its rows lie; without it the shard cannot be joined where it is.
+  func write(_ shard: EncodeShard, facts: [String: String], part: ((URL) throws -> Void)? = nil) throws {
     try Diagnosis.placing(url) {
       try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     }
+    let own = self.part(shard)
+    try part?(own)
+    let record = ShardRecord(
+      shard: shard.number, of: shard.count, facts: facts, part: try part.map { _ in try FileDigest.sha256(of: own) })
+    let text = try Tree(encoding: record, keys: .asNamed).json(.pretty) + "\n"
     try AtomicFile.write(Data(text.utf8), to: file(shard))
     try? FileManager.default.removeItem(at: failure(shard))
+  }
+
+  private func part(_ shard: EncodeShard) -> URL { url.appending(path: "\(shard.fileName).safetensors") }
+
+  /// Where the rows of all shards lie, in order.
+  func parts(_ count: Int) throws -> [ShardPart] {
+    let digests = Dictionary(try records().map { ($0.shard, $0.part) }, uniquingKeysWith: { first, _ in first })
+    return try (1...count).map { number in
+      let shard = EncodeShard(number, of: count)
+      let file = part(shard)
+      guard let digest = digests[number] ?? nil else {
+        throw Diagnosis(
+          "shard \(shard.words) is of an earlier version, which did not say where its rows lie",
+          place: url.relativePath,
+          remedy: "encode it again: no row is encoded twice; or put all together without --join", exitStatus: .input)
+      }
+      guard FileManager.default.fileExists(atPath: file.path), try FileDigest.sha256(of: file) == digest else {
+        throw Diagnosis(
+          "what shard \(shard.words) says of its rows is missing or has changed", place: file.relativePath,
+          remedy: "copy it here anew, or remove \(self.file(shard).lastPathComponent) and encode the shard again",
+          exitStatus: .input)
+      }
+      return try ShardPart(reading: file)
+    }
   }
 
   func records() throws -> [ShardRecord] {
@@ -63,6 +95,13 @@ struct ShardFolder {
       throw Diagnosis(
         others.count == 1 ? "a shard was made otherwise" : "\(others.count) shards were made otherwise",
         place: url.relativePath, found: others, remedy: remedy, exitStatus: .input)
+    }
+    let doubled = Dictionary(grouping: records, by: \.shard).filter { $1.count > 1 }.keys.sorted()
+    guard doubled.isEmpty else {
+      throw Diagnosis(
+        doubled.count == 1 ? "a shard is there twice" : "\(doubled.count) shards are there twice",
+        place: url.relativePath, found: doubled.map { "\($0)/\(count)" },
+        remedy: "remove the record that does not have the shard's name", exitStatus: .input)
     }
     let missing = Set(1...count).subtracting(records.map(\.shard)).sorted()
     guard missing.isEmpty else {

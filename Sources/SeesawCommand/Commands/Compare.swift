@@ -126,7 +126,7 @@ struct Compare: ParsableCommand, Exemplified {
     let parts = [("--plan", plan), ("--only", only != nil), ("--join", join)].filter(\.1).map(\.0)
     if parts.count > 1 { throw ValidationError("\(parts[0]) and \(parts[1]) do not go together.") }
     if let part = parts.first {
-      let others = [("--splits", splits > 1), ("--tune", tune != nil), ("--equal-updates", equalUpdates)]
+      let others = [("--splits", splits > 1), ("--equal-updates", equalUpdates)]
       if let other = others.first(where: \.1) {
         throw ValidationError("\(part) is of a comparison whose runs are known beforehand; leave \(other.0) out.")
       }
@@ -161,12 +161,11 @@ struct Compare: ParsableCommand, Exemplified {
 
   private func printPlan(of request: CompareRequest, _ output: Output) throws {
     let jobs = try Experiment.jobs(of: request)
-    let open = jobs.filter { !$0.isDone }
-    let command = AuditCommand.command(CommandLine.arguments.filter { $0 != "--plan" })
-    if !open.isEmpty {
-      try output.data(open.map { "\(command) --only \($0.name.shellQuoted)" }.joined(separator: "\n"))
-    }
-    output.say("Plan", "\(open.count) of \(Words.plural(jobs.count, "run")) to do; --join makes the table")
+    try Plan.say(
+      jobs,
+      then: jobs.contains(where: \.isTrial)
+        ? "these trials choose the settings of the runs, which --plan lists once they are done"
+        : "--join makes the table", output)
   }
 
   private func train(_ share: ComparisonShare, of request: CompareRequest, _ output: Output) throws {
@@ -191,6 +190,19 @@ struct Compare: ParsableCommand, Exemplified {
     }
     return try Listed.methods(methods ?? Self.defaultMethods.joined(separator: ","))
       .map { ComparisonRow(label: $0, method: $0) }
+  }
+}
+
+/// What `--plan` prints.
+enum Plan {
+  /// - Parameter next: what is to be done when all is.
+  static func say(_ jobs: [ComparisonJob], then next: String, _ output: Output) throws {
+    let open = jobs.filter { !$0.isDone }
+    let command = AuditCommand.command(CommandLine.arguments.filter { $0 != "--plan" })
+    if !open.isEmpty {
+      try output.data(open.map { "\(command) --only \(Place.quoted($0.name))" }.joined(separator: "\n"))
+    }
+    output.say("Plan", "\(open.count) of \(Words.plural(jobs.count, "run")) to do; \(next)")
   }
 }
 

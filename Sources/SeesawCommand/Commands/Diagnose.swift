@@ -14,7 +14,10 @@ struct Diagnose: ParsableCommand, Exemplified {
       --tables prints what it rests on, and the page in --out shows it.
       """)
 
-  static let examples = ["seesaw diagnose my-data", "seesaw diagnose runs/first --samples 10 --json > diagnosis.json"]
+  static let examples = [
+    "seesaw diagnose my-data", "seesaw diagnose runs/first --samples 10 --json > diagnosis.json",
+    "seesaw diagnose my-data --plan > jobs.txt",
+  ]
 
   @Argument(
     help: ArgumentHelp("The folder of a feature set or of a finished run, or raw samples.", valueName: "data|run"),
@@ -47,6 +50,20 @@ struct Diagnose: ParsableCommand, Exemplified {
   @Option(help: ArgumentHelp("Trainings at the same time (default: as many as the cores admit).", valueName: "number"))
   var jobs: Int?
 
+  @Flag(
+    help:
+      "Print what there is to train, a command for each run, the dearest first; those finished in --out are left out.")
+  var plan = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Do some of the runs and give no answer: 3/40 is the third of forty shares, runs/joint:0 a run, as --plan names it.",
+      valueName: "share"))
+  var only: String?
+
+  @Flag(help: "Train nothing: answer by the runs that are finished, and name the missing ones.")
+  var join = false
+
   @OptionGroup var configuration: ConfigurationOptions
 
   @OptionGroup var table: TableOptions
@@ -75,6 +92,11 @@ struct Diagnose: ParsableCommand, Exemplified {
     if splits < 1 { throw ValidationError("--splits is \(splits); at least 1 is needed.") }
     if samples < 0 { throw ValidationError("--samples is \(samples); at least 0 is needed.") }
     if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs); at least 1 is needed.") }
+    let parts = [("--plan", plan), ("--only", only != nil), ("--join", join)].filter(\.1).map(\.0)
+    if parts.count > 1 { throw ValidationError("\(parts[0]) and \(parts[1]) do not go together.") }
+    if let part = parts.first, splits > 1 {
+      throw ValidationError("\(part) is of one split; leave --splits out.")
+    }
   }
 
   func run() throws {
@@ -92,6 +114,13 @@ struct Diagnose: ParsableCommand, Exemplified {
     request.settings = configuration.settings
     request.again = again
     request.wait = lock.wait
+    request.joins = join
+    if plan {
+      return try Plan.say(
+        Experiment.jobs(of: request),
+        then: quick ? "--join gives the answer" : "--join gives the answer; --quick tries no methods", output)
+    }
+    if let only { return try train(ComparisonShare(only), of: request, begun, output) }
     var diagnosis: ModelDiagnosis
     do {
       diagnosis = try Experiment.diagnose(request, splits: splits, stop: Interruption.flag(), events: output.events)
@@ -120,6 +149,21 @@ struct Diagnose: ParsableCommand, Exemplified {
       Words.made(
         [target.appending(path: ModelDiagnosis.fileName), report.page].map(\.relativePath), seconds: seconds))
     if let next = text.next { next.split(separator: "\n").forEach { output.say("Next", String($0)) } }
+  }
+
+  private func train(
+    _ share: ComparisonShare, of request: DiagnoseRequest, _ begun: ContinuousClock.Instant, _ output: Output
+  ) throws {
+    let (done, all): (Int, Int)
+    do {
+      (done, all) = try Experiment.diagnose(request, only: share, stop: Interruption.flag(), events: output.events)
+    } catch is CancellationError {
+      output.clear()
+      throw Comparison.interrupted(request.out.relativePath)
+    }
+    let seconds = (ContinuousClock.now - begun) / .seconds(1)
+    output.say(
+      "Done", Words.made(["\(done) of \(Words.plural(all, "run")) in \(request.out.relativePath)"], seconds: seconds))
   }
 
   /// The run or the feature set; raw samples are encoded first, into a folder beside, as `encode` does by default.

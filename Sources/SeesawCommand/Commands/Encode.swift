@@ -39,6 +39,7 @@ struct Encode: ParsableCommand, Exemplified {
 
   static let examples = [
     "seesaw encode my-photos --out my-data --text-encoder all-MiniLM-L6-v2 --image-encoder vit-base-patch16-224",
+    "seesaw encode my-photos --out my-data --shard next --of 4000 && seesaw encode my-photos --out my-data --join",
     "seesaw encode shop.csv --out shop --columns text=Title+Body,label=Category,image=Photo --encoding windows-1252",
   ]
 
@@ -104,13 +105,20 @@ struct Encode: ParsableCommand, Exemplified {
   @Option(
     help: ArgumentHelp(
       "Encode only one part of the samples: 3/40; 'auto', the part that Slurm, torchrun, MPI or Kubernetes says; or 'next' with "
-        + "--of, one after another that no other process has. Once all are done, the command without it puts them together.",
+        + "--of, one after another that no other process has. Once all are done, --join puts them together.",
       valueName: "i/n"))
   var shard: String?
 
   @Option(
     name: .customLong("of"), help: ArgumentHelp("How many shards there are, for --shard next.", valueName: "number"))
   var shardCount: Int?
+
+  @Flag(
+    help: "Put finished shards together without reading the inputs again; the features stay in the shards' files.")
+  var join = false
+
+  @Flag(help: "With --join: copy the features, into one file a split.")
+  var copy = false
 
   @Flag(help: "Say which shards are done, at work, failed and missing; nothing is encoded.")
   var status = false
@@ -158,6 +166,12 @@ struct Encode: ParsableCommand, Exemplified {
 
   @OptionGroup var talk: TalkOptions
 
+  func validate() throws {
+    if join, shard != nil { throw ValidationError("--join puts all shards together; leave --shard out.") }
+    if join, status { throw ValidationError("--join and --status do not go together.") }
+    if copy, !join { throw ValidationError("--copy goes with --join.") }
+  }
+
   func run() throws {
     let output = Output(talk)
     var request = EncodeRequest(raw: URL(dataAt: raw), out: URL(filePath: out))
@@ -176,6 +190,8 @@ struct Encode: ParsableCommand, Exemplified {
     if let views { request.views = EncodeViews(views) }
     request.viewDraws = viewDraws
     try choose(&request)
+    request.joins = join
+    request.copies = copy
     request.cache = cache.map { URL(filePath: $0) }
     request.settings = settings + published.settings
     request.strict = strict
