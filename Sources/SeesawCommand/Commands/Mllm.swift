@@ -20,7 +20,6 @@ struct MllmCommand: ParsableCommand, Exemplified {
 
   static let examples = [
     "seesaw mllm evaluate SmolVLM-256M-Instruct Data/emoji --samples 50",
-    "seesaw mllm generate SmolVLM-256M-Instruct --image photo.jpg --text Describe",
     "seesaw mllm train SmolVLM-256M-Instruct Data/emoji --out runs/emoji-lora",
   ]
 

@@ -18,7 +18,6 @@ extension MllmCommand {
 
     static let examples = [
       "seesaw mllm evaluate SmolVLM-256M-Instruct Data/emoji --out runs/smolvlm --samples 50",
-      "seesaw mllm evaluate SmolVLM-256M-Instruct Data/emoji --out runs/vcd --decoding vcd --swaps 0",
       "seesaw mllm evaluate SmolVLM-256M-Instruct Data/emoji --adapter runs/emoji-lora --reliance",
     ]
 

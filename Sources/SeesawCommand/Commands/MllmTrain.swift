@@ -16,11 +16,8 @@ extension MllmCommand {
         """)
 
     static let examples = [
-      "seesaw mllm train SmolVLM-256M-Instruct Data/emoji --out runs/emoji-lora",
-      "seesaw mllm train SmolVLM-256M-Instruct Data/emoji --out runs/emoji-moka --adapter moka --image-dropout 0.25 "
-        + "--text-dropout 0.25",
-      "seesaw mllm train .weights/SmolLM2-135M-Instruct Data/emoji --out runs/smollm2 --tower .weights/efficientnet-lite0 "
-        + "--layers 4 --epochs 1",
+      "seesaw mllm train SmolVLM-256M-Instruct Data/emoji --out runs/emoji-moka --adapter moka --image-dropout 0.25",
+      "seesaw mllm train .weights/SmolLM2-135M-Instruct Data/emoji --out runs/smollm2 --tower .weights/efficientnet-lite0",
     ]
 
     @Argument(help: ArgumentHelp("The model's folder.", valueName: "model"))
@@ -214,7 +211,10 @@ extension MllmCommand {
         transformers, vLLM and 'seesaw mllm' read without an adapter. MokA is no single matrix and cannot be merged.
         """)
 
-    static let examples = ["seesaw mllm merge SmolVLM-256M-Instruct runs/emoji-lora --out SmolVLM-emoji"]
+    static let examples = [
+      "seesaw mllm merge SmolVLM-256M-Instruct runs/emoji-lora --out SmolVLM-emoji",
+      "seesaw mllm merge SmolVLM-256M-Instruct runs/emoji-lora --out SmolVLM-emoji --float32",
+    ]
 
     @Argument(help: ArgumentHelp("The model's folder.", valueName: "model"))
     var model: String
