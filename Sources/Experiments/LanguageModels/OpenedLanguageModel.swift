@@ -61,7 +61,7 @@ public final class OpenedLanguageModel {
     if let note = template.note { events(.note(note)) }
     tower = settings.tower.map { TowerAttachment(folder: $0, side: settings.grid, seed: settings.seed) }
     guard try trained?.tower == tower.map(AdapterFolder.Tower.init) || trained == nil else {
-      let wanted = trained?.tower.map { "--tower \($0.folder) --grid \($0.side)" } ?? "no --tower"
+      let wanted = trained?.tower.map { "--tower \($0.folder) --tower-grid \($0.side)" } ?? "no --tower"
       throw Diagnosis(
         "the adapter was trained with another tower", place: settings.adapter?.relativePath,
         found: ["it needs \(wanted)"], exitStatus: .usage)

@@ -31,7 +31,7 @@ struct GridTower: PictureTower {
 
   init(_ attachment: TowerAttachment, width: Int) throws {
     guard (1...16).contains(attachment.side) else {
-      throw Diagnosis("--grid is \(attachment.side), must be of 1…16", exitStatus: .usage)
+      throw Diagnosis("--tower-grid is \(attachment.side), must be of 1…16", exitStatus: .usage)
     }
     grid = try PictureGrid(folder: attachment.folder, side: attachment.side)
     let store = ParameterStore(random: RandomSource(seed: Int(truncatingIfNeeded: attachment.seed)))

@@ -84,7 +84,7 @@ struct MllmCommand: ParsableCommand, Exemplified {
     var tower: String?
 
     @Option(help: ArgumentHelp("With --tower: rows along each side that a picture becomes.", valueName: "number"))
-    var grid = 2
+    var towerGrid = 2
 
     @Flag(help: "Keep weights as they are stored, such as bfloat16, instead of computing in float32: half the memory.")
     var storedPrecision = false
@@ -100,7 +100,7 @@ struct MllmCommand: ParsableCommand, Exemplified {
       settings.contrast = try chosen(contrast, of: "--contrast")
       settings.keepsStoredPrecision = storedPrecision
       settings.tower = tower.map { URL(filePath: $0) }
-      settings.grid = grid
+      settings.grid = towerGrid
       settings.seed = seed
       return settings
     }
