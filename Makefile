@@ -5,7 +5,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help libtorch arrow openvino video plotly weights mllm-weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
-  browser-test tables-test export-test mlflow-test wheel wheel-test release example bench bench-costs bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test \
+  browser-test tables-test export-test adapter-test mllm-readout mlflow-test wheel wheel-test release example bench bench-costs bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test \
   recipes-test scale-test install uninstall install-test clean
 
 PYTHON ?= python3
@@ -65,6 +65,9 @@ weights: ## fetch pretrained encoders of pictures and texts into .weights, for e
 mllm-weights: ## fetch a small language model into .weights, to try seesaw mllm with
 	@scripts/mllm-weights.sh
 
+mllm-readout: build ## train LoRA and MokA on a small language model from nothing, three seeds, a table (some minutes)
+	.build/release/seesaw mllm readout --seeds 3 --markdown runs/mllm-readout.md
+
 demo: build ## train and compare methods on the emoji data, and write a report
 	@scripts/weights.sh || echo "demo: without pretrained encoders; those that come with Seesaw are used"
 	.build/release/seesaw demo
@@ -118,6 +121,9 @@ tables-test: ## compile reports' LaTeX tables with a TeX of Debian's packages, a
 
 export-test: ## run exported models in ONNX Runtime and PyTorch from PyPI, against the command's own answers
 	@scripts/export-test.sh
+
+adapter-test: ## read adapters of 'mllm train' with PEFT and transformers from PyPI, and PEFT's own with the command
+	@scripts/adapter-test.sh
 
 mlflow-test: ## read what --mlflow writes with MLflow from PyPI
 	@scripts/mlflow-test.sh

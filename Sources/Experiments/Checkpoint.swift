@@ -72,6 +72,11 @@ struct Checkpoint {
       bestScore: best?.merit.score, bestLoss: best?.merit.loss, recentMerits: recentMerits.isEmpty ? nil : recentMerits,
       method: state?.numbers ?? .table([:]), bestMethod: best?.method?.numbers,
       secondsBefore: seconds, order: position.plan?.order, work: session.tally.work)
+    try write(numbers, tensors, in: folder)
+  }
+
+  /// Writes numbers and tensors with their digest, and keeps the checkpoint before.
+  static func write(_ numbers: Numbers, _ tensors: [(String, Tensor)], in folder: RunFolder) throws {
     let text = try Tree(encoding: numbers, keys: .asNamed).json()
     let metadata = ["checkpoint": text, "sha256": try sha256(text, tensors)]
     // Written whole before the older one gives way; killed between the two renamings, the older one is there.
@@ -174,7 +179,7 @@ struct Checkpoint {
     return (position, best)
   }
 
-  private func tensor(_ name: String) throws -> Tensor {
+  func tensor(_ name: String) throws -> Tensor {
     guard let found = tensors.first(where: { $0.0 == name }) else {
       throw Diagnosis("the checkpoint lacks '\(name)'", exitStatus: .input)
     }

@@ -43,6 +43,13 @@ public protocol LanguageModel: AnyObject {
   /// and may be kept.
   func rows(of picture: PreparedPicture) throws -> Tensor
 
+  /// What ``projector`` is given of a picture, which depends on frozen weights alone and may be kept while the projector is
+  /// trained; ``rows(of:)`` itself where there is no projector.
+  func features(of picture: PreparedPicture) throws -> Tensor
+
+  /// The rows that ``rows(of:)`` gives, from the picture's features.
+  func rows(from features: Tensor, of picture: PreparedPicture) throws -> Tensor
+
   /// A prompt with the position of each token.
   ///
   /// - Throws: a ``LanguageModelError`` where the placeholders are not as many as the pictures' tokens, where a role and a
@@ -76,6 +83,8 @@ public protocol LanguageModel: AnyObject {
 
 extension LanguageModel {
   public var projector: [(name: String, map: FrozenLinear)] { [] }
+  public func features(of picture: PreparedPicture) throws -> Tensor { try rows(of: picture) }
+  public func rows(from features: Tensor, of picture: PreparedPicture) throws -> Tensor { features }
   public func embed(_ sequences: [TokenSequence]) throws -> Tensor { try embed(sequences, rows: nil) }
   public func prefill(
     _ sequences: [TokenSequence], view: AttentionView = AttentionView(), cache: KeyValueCache? = nil,

@@ -75,9 +75,9 @@ final class RowEncoding {
 
   /// The row of a sample: the mean of its inputs' where it has several.
   func read(
-    _ looks: [RawLook], _ view: InputView, _ cache: FeatureCache, into row: UnsafeMutableRawBufferPointer
+    _ looks: [RawInputReference], _ view: InputView, _ cache: FeatureCache, into row: UnsafeMutableRawBufferPointer
   ) throws {
-    func read(_ look: RawLook, into row: UnsafeMutableRawBufferPointer) throws {
+    func read(_ look: RawInputReference, into row: UnsafeMutableRawBufferPointer) throws {
       guard cache.read(reader.inputs.key(look, view), into: row) else { throw damaged(cache) }
     }
     guard looks.count > 1 else { return try looks.forEach { try read($0, into: row) } }

@@ -159,14 +159,35 @@ final class LanguageModelAsking {
 
   // MARK: Choosing a score
 
+  /// What was measured of a sample.
+  private struct Measured: Codable {
+    var row: Int
+    var tokens: [[Double]]
+    var bytes: [Int]
+  }
+
   /// The likelihoods of samples as they are, with their labels.
-  func measured(stop: StopFlag, events: EventSink) throws -> [(likelihood: LabelLikelihood, label: Int)] {
+  ///
+  /// - Parameter url: where they are kept while they are measured, so that what was broken off goes on.
+  func measured(
+    keptIn url: URL, stop: StopFlag, events: EventSink
+  ) throws -> [(likelihood: LabelLikelihood, label: Int)] {
     guard let labels = source.samples.labels else { return [] }
+    let writer = try JSONLinesWriter(resuming: url, where: "row", isBelow: labels.count)
+    let kept: [Measured] = try JSONLines.read(from: url)
+    let known = Dictionary(
+      kept.map { ($0.row, LabelLikelihood(tokens: $0.tokens, bytes: $0.bytes)) }, uniquingKeysWith: { _, last in last })
     return try labels.indices.compactMap { row in
-      if stop.isRequested { throw CancellationError() }
+      if stop.isRequested {
+        try writer.close()
+        throw CancellationError()
+      }
       guard let label = labels[row].first else { return nil }
+      if let found = known[row] { return (found, label) }
       let cells = source.modalities.indices.map { _ in AuditCell(row: Int32(row), view: .own) }
       let found = try likelihood(shown(cells, owner: row))
+      try writer.append(Measured(row: row, tokens: found.tokens, bytes: found.bytes))
+      try writer.flush()
       events(.progress(label: "Choosing", done: row + 1, total: labels.count, detail: "validation samples"))
       return (found, label)
     }

@@ -28,6 +28,8 @@ public struct LanguageModelEvaluationRequest: Sendable {
   public var validationSamples = 100
   /// Whether picture and text are also hidden by attention masks.
   public var hides = false
+  /// Whether the adapter is also used by image tokens alone, by text tokens alone, and by none.
+  public var measuresReliance = false
   /// Tokens of a free answer at most.
   public var maximumTokens = 16
 
@@ -82,22 +84,12 @@ private struct LanguageModelEvaluation {
         place: request.audit.subject.relativePath, remedy: "name the raw data that it was made of", exitStatus: .input)
     }
     opened = try OpenedLanguageModel(request.model, events: events)
-    identity = try Self.identity(of: request.model)
-  }
-
-  /// A digest of every file that answers depend on, and the settings.
-  private static func identity(of settings: LanguageModelSettings) throws -> String {
-    let names = try Diagnosis.placing(settings.folder) {
-      try FileManager.default.contentsOfDirectory(atPath: settings.folder.path)
+    identity = try request.model.fileIdentity()
+    if request.measuresReliance, opened.adapter == nil {
+      throw Diagnosis(
+        "there is no adapter whose use could be measured", place: "--reliance", remedy: "--adapter FOLDER names one",
+        exitStatus: .usage)
     }
-    let files = names.filter { name in
-      ["safetensors", "json", "txt", "jinja", "model"].contains { name.hasSuffix(".\($0)") }
-    }.sorted()
-    let digests = try files.map { name in
-      let digest = try FileDigest.sha256(of: settings.folder.appending(path: name))
-      return "\(name) \(digest)"
-    }
-    return "language model\n\(digests.joined(separator: "\n"))\n\(settings.identity(classes: []))"
   }
 
   func summary() throws -> LanguageModelSummary {
@@ -130,7 +122,7 @@ private struct LanguageModelEvaluation {
     }
     audit.record.notes += notes
     let table = try PredictionTable(at: request.audit.out, needsLabels: !request.audit.unlabelled)
-    let hidden = try request.hides ? hidden(shown.source, shown.rows, asking, form) : [:]
+    let hidden = try further(shown.source, shown.rows, form)
     let record = try record(table, hidden, asking, scoring, row: shown.rows[0], notes: notes)
     return LanguageModelSummary(record: record, audit: audit)
   }
@@ -152,7 +144,11 @@ private struct LanguageModelEvaluation {
       at: request.audit.subject, settings: settings, for: request.audit.unlabelled ? .askingUnlabelled : .asking)
     guard !data.samples(in: .validation).isEmpty, request.validationSamples > 0, !request.audit.unlabelled,
       !data.isMultiLabel
-    else { return (.scores(.pmi), .init(form: LabelScore.pmi.rawValue)) }
+    else {
+      // A trained model is scored as it was trained.
+      let score: LabelScore = opened.adapter == nil ? .pmi : .sum
+      return (.scores(score), .init(form: score.rawValue))
+    }
     var sampling = AuditSampling()
     sampling.split = .validation
     sampling.most = request.validationSamples
@@ -189,7 +185,10 @@ private struct LanguageModelEvaluation {
       return known.scoring
     }
     let asking = try LanguageModelAsking(opened, source, classes: samples.classes)
-    let measured = try asking.measured(stop: stop, events: events)
+    // Named by what it is of, so that no other choice goes on from it.
+    let kept = request.audit.out.appending(path: "choosing-\(name.prefix(12)).jsonl")
+    if request.audit.again { try? FileManager.default.removeItem(at: kept) }
+    let measured = try asking.measured(keptIn: kept, stop: stop, events: events)
     let forms = try LabelScore.allCases.filter { try $0 != .firstToken || asking.differInFirstToken() }
     // Of equal ones that which zero-shot models need most.
     let ordered = [LabelScore.pmi] + forms.filter { $0 != .pmi }
@@ -200,21 +199,32 @@ private struct LanguageModelEvaluation {
       validationSamples: measured.count)
     let text = try Tree(encoding: Choice(identity: name, scoring: scoring), keys: .asNamed).json(.pretty)
     try AtomicFile.write(Data((text + "\n").utf8), to: url)
+    try? FileManager.default.removeItem(at: kept)
     return scoring
   }
 
-  // MARK: Hidden tokens
+  // MARK: Hidden tokens, and tokens without the adapter
 
-  /// The scores with picture, text and both hidden by masks, by condition.
-  private func hidden(
-    _ source: RawAuditSource, _ rows: [Int], _ asking: LanguageModelAsking, _ form: LanguageModelAsking.Form
+  /// The scores with picture, text and both hidden by masks, and with the adapter on some tokens alone, by condition.
+  private func further(
+    _ source: RawAuditSource, _ rows: [Int], _ form: LanguageModelAsking.Form
   ) throws -> [String: AnswerTable] {
     guard case .scores(let score) = form else { return [:] }
-    let kinds: [(condition: String, roles: Set<TokenRole>)] = [
-      ("hidden:image", [.image]), ("hidden:text", [.sampleText]), ("hidden:image+text", [.image, .sampleText]),
-    ]
+    var kinds: [(condition: String, roles: Set<TokenRole>, takers: AdapterMode.Takers)] = []
+    if request.hides {
+      kinds += [
+        ("hidden:image", [.image], .all), ("hidden:text", [.sampleText], .all),
+        ("hidden:image+text", [.image, .sampleText], .all),
+      ]
+    }
+    if request.measuresReliance {
+      kinds += AdapterMode.Takers.allCases.filter { $0 != .all }.map { ("adapter:\($0.rawValue)", [], $0) }
+    }
     var found: [String: AnswerTable] = [:]
+    defer { opened.adapter?.mode.takers = .all }
     for kind in kinds {
+      opened.adapter?.mode.takers = kind.takers
+      let asking = try LanguageModelAsking(opened, source, classes: source.samples.classes)
       let model = FileDigest.sha256(
         of: "\(identity)\n\(form.words)\n\(source.samples.classes.joined(separator: "\n"))\n\(kind.condition)")
       let cells = rows.map { row in source.modalities.indices.map { _ in AuditCell(row: Int32(row), view: .own) } }
@@ -231,7 +241,7 @@ private struct LanguageModelEvaluation {
         let values = try asking.likelihood(shown, hiding: kind.roles).scores(
           score, null: score == .pmi ? asking.nullLikelihood() : nil)
         try store.take([(request, ModelScores(form: .logits, values: values))])
-        events(.progress(label: "Hiding", done: store.answered, total: rows.count, detail: kind.condition))
+        events(.progress(label: "Asking", done: store.answered, total: rows.count, detail: kind.condition))
       }
       try store.synchronize()
       found[kind.condition] = try AnswerTable(

@@ -16,6 +16,14 @@ public struct LanguageModelSettings: Sendable, Equatable {
 
   /// A checkpoint as Hugging Face lays it out.
   public var folder: URL
+  /// What was learnt beside it; nil: nothing.
+  public var adapter: URL?
+  /// The decoder's first so many layers are the model; nil: as many as the adapter was trained with, or all.
+  public var layers: Int?
+  /// A checkpoint folder of an image encoder that is put before a model without a tower; nil: none.
+  public var tower: URL?
+  /// Rows along each side that the tower makes of a picture.
+  public var grid = 2
   /// One of `ChatTemplate.all`; nil: the one that the folder's own looks like.
   public var template: String?
   /// What is asked, with `{classes}` for the classes; nil: `PromptContent.question(of:)`.
@@ -41,6 +49,8 @@ public struct LanguageModelSettings: Sendable, Equatable {
       "template \(template ?? "-")", "question \(question ?? "-")", "variant \(variant.rawValue)",
       "method \(method.rawValue)", "stored \(keepsStoredPrecision)",
     ]
+    if let layers { words.append("layers \(layers)") }
+    if tower != nil { words.append("grid \(grid) seed \(seed)") }
     switch method {
     case .ordinary: break
     case .fmd: words.append("forked \(forkedLayers.map(String.init) ?? "-")")
@@ -49,7 +59,25 @@ public struct LanguageModelSettings: Sendable, Equatable {
     return (words + classes).joined(separator: "\n")
   }
 
+  /// A digest of every file that answers depend on, and the settings.
+  func fileIdentity() throws -> String {
+    func lines(_ folder: URL) throws -> [String] {
+      let names = try Diagnosis.placing(folder) { try FileManager.default.contentsOfDirectory(atPath: folder.path) }
+      return try names.filter { name in
+        ["safetensors", "json", "txt", "jinja", "model"].contains { name.hasSuffix(".\($0)") }
+      }.sorted().map { "\($0) \(try FileDigest.sha256(of: folder.appending(path: $0)))" }
+    }
+    var all = try lines(folder)
+    if let adapter {
+      let own = [AdapterFolder.weightsName, AdapterFolder.configurationName, AdapterFolder.ownName]
+      all += ["adapter"] + (try lines(adapter).filter { line in own.contains { line.hasPrefix("\($0) ") } })
+    }
+    if let tower { all += ["tower"] + (try lines(tower)) }
+    return "language model\n\(all.joined(separator: "\n"))\n\(identity(classes: []))"
+  }
+
   func check() throws {
+    if let layers, layers < 1 { throw Diagnosis("--layers is \(layers), must be at least 1", exitStatus: .usage) }
     func refuse(_ what: String, _ remedy: String) throws -> Never {
       throw Diagnosis(what, remedy: remedy, exitStatus: .usage)
     }

@@ -40,12 +40,13 @@ struct LanguageModelTable {
     // Prompts know no difference between an empty text and none.
     case "absent": return parts[1] == "image" ? "no image" : nil
     case "only": return nil
+    case "adapter": return parts[1] == "none" ? "adapter on no token" : "adapter on \(parts[1]) alone"
     case "hidden": return "\(parts[1].replacing("+", with: " and ")) hidden (mask)"
     default: return "\(parts[1]) \(parts[0])"
     }
   }
 
-  private static let order = ["full", "missing", "noisy", "absent", "hidden", "none"]
+  private static let order = ["full", "missing", "noisy", "absent", "hidden", "none", "adapter"]
 
   /// A row for every condition, and for a modality of another sample of another class.
   func rows() -> [LanguageModelRecord.Row] {

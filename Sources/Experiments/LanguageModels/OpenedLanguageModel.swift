@@ -16,6 +16,10 @@ public final class OpenedLanguageModel {
   /// What its weights take in memory.
   public let memory: LanguageModelFolder.Memory
   public let builder: PromptBuilder
+  /// What was learnt beside the weights; nil: nothing.
+  public let adapter: ModelAdapter?
+  let folder: LanguageModelFolder
+  let tower: TowerAttachment?
   private let decoder: TokenDecoder
   private var seen: [(key: String, picture: PreparedPicture, rows: Tensor)] = []
   private var descriptions: [String: String] = [:]
@@ -28,7 +32,14 @@ public final class OpenedLanguageModel {
   public init(_ settings: LanguageModelSettings, events: EventSink = { _ in }) throws {
     try settings.check()
     self.settings = settings
-    let folder = try LanguageModelFolder(settings.folder)
+    let trained = try settings.adapter.map { try AdapterFolder($0) }
+    if let own = trained?.layers, let wanted = settings.layers, own != wanted {
+      throw Diagnosis(
+        "the adapter was trained with the first \(own) layers, and --layers is \(wanted)",
+        place: settings.adapter?.relativePath, remedy: "leave --layers out", exitStatus: .usage)
+    }
+    let folder = try LanguageModelFolder(settings.folder, layers: settings.layers ?? trained?.layers)
+    self.folder = folder
     guard folder.family != "blip" else {
       throw LanguageModelError.refused(
         family: folder.family, in: settings.folder.relativePath,
@@ -48,8 +59,23 @@ public final class OpenedLanguageModel {
           + "template '\(template.template.name)'"))
     for warning in try folder.warnings { events(.note(warning)) }
     if let note = template.note { events(.note(note)) }
-    let model = try folder.load(precision)
+    tower = settings.tower.map { TowerAttachment(folder: $0, side: settings.grid, seed: settings.seed) }
+    guard try trained?.tower == tower.map(AdapterFolder.Tower.init) || trained == nil else {
+      let wanted = trained?.tower.map { "--tower \($0.folder) --tower-grid \($0.side)" } ?? "no --tower"
+      throw Diagnosis(
+        "the adapter was trained with another tower", place: settings.adapter?.relativePath,
+        found: ["it needs \(wanted)"], exitStatus: .usage)
+    }
+    let model = try folder.load(precision, tower: tower)
     self.model = model
+    adapter = try trained?.install(on: model)
+    if let adapter, let place = settings.adapter {
+      events(
+        .phase(
+          "Adapter",
+          "\(place.lastPathComponent) · \(adapter.settings.kind.rawValue) of rank \(adapter.settings.rank), "
+            + "\(grouped(adapter.count)) weights"))
+    }
     builder = PromptBuilder(model, tokenizer)
   }
 
@@ -232,6 +258,18 @@ public final class OpenedLanguageModel {
   /// A prompt as it would be written.
   public func written(asked instruction: String, _ shown: Shown) throws -> String {
     try ready(instruction, shown).prompt.written
+  }
+
+  /// The tokens of a prompt and of all classes' labels.
+  ///
+  /// - Parameter picture: as the model wants it, its numbers not needed; nil: none is shown.
+  func labelled(
+    of classes: [String], asked instruction: String, picture: PreparedPicture?, text: String?
+  ) throws -> LabelledPrompt {
+    let content = PromptContent(instruction: instruction, sampleText: text, pictures: picture == nil ? 0 : 1)
+    let prompt = template.template.prompt(settings.variant.parts(of: content))
+    return try builder.labelled(
+      prompt, labels: classes, template: template.template, pictures: picture.map { [$0] } ?? [])
   }
 
   private func labelled(_ ready: Ready, _ classes: [String]) throws -> LabelledPrompt {

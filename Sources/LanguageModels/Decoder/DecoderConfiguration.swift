@@ -15,7 +15,8 @@ public struct DecoderConfiguration: Sendable {
   /// e, the width of a head.
   public var headWidth: Int
   public var epsilon: Double
-  public var rotary: RotaryEmbedding
+  /// nil: positions are embedded otherwise.
+  public var rotary: RotaryEmbedding?
   /// Whether the maps to queries, keys and values have biases.
   public var hasAttentionBiases = false
   public var hasOutputBias = false
@@ -27,7 +28,7 @@ public struct DecoderConfiguration: Sendable {
 
   public init(
     vocabulary: Int, width: Int, inner: Int, layers: Int, heads: Int, keyHeads: Int, headWidth: Int, epsilon: Double,
-    rotary: RotaryEmbedding
+    rotary: RotaryEmbedding?
   ) {
     self.vocabulary = vocabulary
     self.width = width

@@ -36,7 +36,8 @@ public struct DecoderPass {
     self.next = next
     self.view = view
     self.observer = observer
-    tokens = ForwardPass(groups: roles.map { $0.map { $0?.rawValue ?? Self.filler } })
+    tokens = ForwardPass(
+      groups: roles.map { $0.map { $0?.rawValue ?? Self.filler } }, hidden: Set(view.hidden.map(\.rawValue)))
     rotation = try rotary.map { try $0.table(positions, type, on: device) }
     let length = roles.first?.count ?? 0
     let before = cache.map { $0.batch == 0 ? roles.map { _ in [] } : $0.roles } ?? roles.map { _ in [] }

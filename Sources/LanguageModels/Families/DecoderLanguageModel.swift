@@ -36,8 +36,12 @@ final class DecoderLanguageModel: LanguageModel {
   func prepare(_ picture: RGBImage) throws -> PreparedPicture { try seeing().prepare(picture) }
   func text(for picture: PreparedPicture) -> [PictureText] { tower?.text(for: picture) ?? [] }
 
-  func rows(of picture: PreparedPicture) throws -> Tensor {
-    let rows = try seeing().rows(of: picture)
+  func features(of picture: PreparedPicture) throws -> Tensor { try seeing().features(of: picture) }
+
+  func rows(of picture: PreparedPicture) throws -> Tensor { try rows(from: features(of: picture), of: picture) }
+
+  func rows(from features: Tensor, of picture: PreparedPicture) throws -> Tensor {
+    let rows = try seeing().rows(from: features, of: picture)
     guard rows.shape == [picture.tokenCount, width] else {
       throw LanguageModelError.placeholders(found: picture.tokenCount, expected: rows.shape[0])
     }

@@ -83,12 +83,14 @@ struct Idefics3: PictureTower {
     return pieces + [mark, .token("<global-img>"), .image(tokensPerTile), mark]
   }
 
-  func rows(of picture: PreparedPicture) throws -> Tensor {
+  func features(of picture: PreparedPicture) throws -> Tensor {
     try inPortions(tensor(picture, type)) { tiles in
-      let rows = try network.rows(tiles) { _ in }
-      let shuffled = try Self.shuffled(rows, side: side, scale: scale)
-      return try connector(shuffled.reshaped([-1, shuffled.shape[2]]))
+      try Self.shuffled(network.rows(tiles) { _ in }, side: side, scale: scale)
     }
+  }
+
+  func rows(from features: Tensor, of picture: PreparedPicture) throws -> Tensor {
+    try inPortions(features) { try connector($0.reshaped([-1, $0.shape[2]])) }
   }
 
   /// Pixel shuffle: of patches [B, n², d] each block of s × s becomes one row [B, (n/s)², s² d], row by row of the block.

@@ -43,12 +43,15 @@ struct LLaVA: PictureTower {
 
   func text(for picture: PreparedPicture) -> [PictureText] { [.image(picture.tokenCount)] }
 
-  func rows(of picture: PreparedPicture) throws -> Tensor {
-    try tower(tensor(picture, tower.type)).selected(0, 0)
+  func features(of picture: PreparedPicture) throws -> Tensor { try tower(tensor(picture, tower.type)) }
+
+  func rows(from features: Tensor, of picture: PreparedPicture) throws -> Tensor {
+    try tower.projected(features).selected(0, 0)
   }
 }
 
-/// The tower of LLaVA and LLaVA-NeXT with its projector: pictures [B, 3, height, width] to rows [B, tokens, width].
+/// The tower of LLaVA and LLaVA-NeXT: pictures [B, 3, height, width] to features [B, tokens, channels], and with its
+/// projector to rows [B, tokens, width].
 struct LLaVATower {
   /// What the names of the decoder's tensors begin with.
   static let decoderPrefixes = ["language_model.model.", "model.language_model."]
@@ -149,6 +152,8 @@ struct LLaVATower {
     let taken = states.map { seen[$0] }
     var features = taken.count == 1 ? taken[0] : try Tensor.cat(taken, 2)
     if dropsFirst { features = try features.narrowed(1, from: 1, length: features.shape[1] - 1) }
-    return try down(activation(up(features)))
+    return features
   }
+
+  func projected(_ features: Tensor) throws -> Tensor { try down(activation(up(features))) }
 }

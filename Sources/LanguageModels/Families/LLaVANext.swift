@@ -53,11 +53,15 @@ struct LLaVANext: PictureTower {
 
   func text(for picture: PreparedPicture) -> [PictureText] { [.image(picture.tokenCount)] }
 
-  func rows(of picture: PreparedPicture) throws -> Tensor {
+  func features(of picture: PreparedPicture) throws -> Tensor {
+    try inPortions(tensor(picture, tower.type)) { try tower($0) }
+  }
+
+  func rows(from features: Tensor, of picture: PreparedPicture) throws -> Tensor {
     guard case .baseAndTiles(let rows, let columns, let height, let width) = picture.layout else {
       throw LanguageModelError.picture("it was prepared for another family")
     }
-    let views = try inPortions(tensor(picture, tower.type)) { try tower($0) }
+    let views = try inPortions(features) { try tower.projected($0) }
     let (down, across) = (tower.grid.rows, tower.grid.columns)
     let map = try views.narrowed(0, from: 1, length: rows * columns)
       .reshaped([rows, columns, down, across, -1]).permuted([0, 2, 1, 3, 4])

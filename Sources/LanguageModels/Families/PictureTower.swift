@@ -8,18 +8,23 @@ protocol PictureTower {
   var projector: [(name: String, map: FrozenLinear)] { get }
   func prepare(_ picture: RGBImage) throws -> PreparedPicture
   func text(for picture: PreparedPicture) -> [PictureText]
-  /// [tokenCount, width].
-  func rows(of picture: PreparedPicture) throws -> Tensor
+  /// What its ``projector`` is given: numbers of frozen weights alone, in the tower's own order.
+  func features(of picture: PreparedPicture) throws -> Tensor
+  /// [tokenCount, width], of ``features(of:)``.
+  func rows(from features: Tensor, of picture: PreparedPicture) throws -> Tensor
   /// Where the tokens of a prompt stand.
   func positions(_ roles: [TokenRole], _ pictures: [PreparedPicture]) -> TokenPositions
 }
 
 extension PictureTower {
+  /// [tokenCount, width].
+  func rows(of picture: PreparedPicture) throws -> Tensor { try rows(from: features(of: picture), of: picture) }
+
   func positions(_ roles: [TokenRole], _ pictures: [PreparedPicture]) -> TokenPositions {
     TokenPositions(count: roles.count)
   }
 
-  /// Views [views, 3, height, width] through a network a few at a time, so that memory does not grow with the number of tiles.
+  /// Views [views, ..] through a network a few at a time, so that memory does not grow with the number of tiles.
   func inPortions(_ views: Tensor, _ network: (Tensor) throws -> Tensor) throws -> Tensor {
     let (count, portion) = (views.shape[0], 4)
     let parts = try stride(from: 0, to: count, by: portion).map { start in

@@ -43,12 +43,14 @@ struct QwenVL: PictureTower {
     [.token("<|vision_start|>"), .image(picture.tokenCount), .token("<|vision_end|>")]
   }
 
-  func rows(of picture: PreparedPicture) throws -> Tensor {
+  func features(of picture: PreparedPicture) throws -> Tensor {
     guard case .patches(let rows, let columns) = picture.layout else {
       throw LanguageModelError.picture("it was prepared for another family")
     }
     return try tower(tensor(picture, tower.type), rows: rows, columns: columns)
   }
+
+  func rows(from features: Tensor, of picture: PreparedPicture) throws -> Tensor { try tower.projected(features) }
 
   func positions(_ roles: [TokenRole], _ pictures: [PreparedPicture]) -> TokenPositions {
     Self.positions(

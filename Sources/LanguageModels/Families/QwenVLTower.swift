@@ -158,7 +158,8 @@ struct QwenVLTower {
     return side
   }
 
-  /// The rows of one picture, [rows · columns / merge², width of the decoder], from its patches in the order of blocks.
+  /// What the merger's maps are given of one picture, [rows · columns / merge², merge² · width], from its patches in the order
+  /// of blocks.
   func callAsFunction(_ pixels: Tensor, rows: Int, columns: Int) throws -> Tensor {
     let order = PatchProcessor.order(rows: rows, columns: columns, merge: merge)
     let rotation = try rotary.table([[order.map(\.row)], [order.map(\.column)]], type)
@@ -168,9 +169,11 @@ struct QwenVLTower {
       x = try x + attended(block.attentionNorm(x), block, rotation, block.seesAll ? nil : windows)
       x = try x + block.feedForward(block.feedForwardNorm(x))
     }
-    let merged = try mergerNorm(x).reshaped([-1, width * merge * merge])
-    return try mergerDown(mergerUp(merged).gelu())
+    return try mergerNorm(x).reshaped([-1, width * merge * merge])
   }
+
+  /// The rows of one picture, [rows · columns / merge², width of the decoder].
+  func projected(_ merged: Tensor) throws -> Tensor { try mergerDown(mergerUp(merged).gelu()) }
 
   private func attended(_ x: Tensor, _ block: Block, _ rotation: RotaryTable, _ mask: Tensor?) throws -> Tensor {
     let count = x.shape[1]

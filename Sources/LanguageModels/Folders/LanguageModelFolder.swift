@@ -32,11 +32,15 @@ public struct LanguageModelFolder {
   /// Its `model_type`.
   public let family: String
   let configuration: CheckpointConfiguration
+  /// The decoder's first so many layers are read; nil: all.
+  public let layers: Int?
 
   /// Reads `config.json`.
   ///
+  /// - Parameter layers: makes a smaller model of the decoder's first layers, its last norm behind them; nil: the whole one.
   /// - Throws: `CheckpointError` or ``LanguageModelError``, also for a family that is not read.
-  public init(_ url: URL) throws {
+  public init(_ url: URL, layers: Int? = nil) throws {
+    self.layers = layers
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), isFolder.boolValue else {
       throw CheckpointError.noFolder(url.path)
@@ -92,7 +96,21 @@ public struct LanguageModelFolder {
   }
 
   /// Reads the model; its weights stay mapped where they are stored as they are computed with.
-  public func load(_ precision: Precision = .float32) throws -> any LanguageModel {
+  ///
+  /// - Parameter tower: of a model that reads text only, so that it sees pictures.
+  public func load(
+    _ precision: Precision = .float32, tower: TowerAttachment? = nil
+  ) throws -> any LanguageModel {
+    if tower != nil, !["llama", "mistral", "qwen2"].contains(family) {
+      throw Diagnosis(
+        "the model has a tower of its own", place: url.relativePath, found: ["'\(family)' sees pictures"],
+        remedy: "leave --tower out", exitStatus: .usage)
+    }
+    if tower != nil, precision == .stored {
+      throw Diagnosis(
+        "a tower is put before a model in float32", place: "--tower", remedy: "leave --stored-precision out",
+        exitStatus: .usage)
+    }
     let weights = try CheckpointWeights(in: url, as: elementType(precision))
     switch family {
     case "blip": return try BLIP(self, weights)
@@ -103,7 +121,10 @@ public struct LanguageModelFolder {
     default:
       let decoder = try decoder(
         configuration, type: family, weights, prefixes: ["model.", ""], heads: ["lm_head.weight"])
-      return DecoderLanguageModel(self, decoder, tower: nil, imageToken: nil)
+      let grid = try tower.map { try GridTower($0, width: decoder.configuration.width) }
+      // A place for a picture's row is no token of the model's, so that no text can spell it.
+      return DecoderLanguageModel(
+        self, decoder, tower: grid, imageToken: grid == nil ? nil : decoder.configuration.vocabulary)
     }
   }
 
@@ -116,7 +137,15 @@ public struct LanguageModelFolder {
     _ text: CheckpointConfiguration, type: String, epsilon: Double? = nil, _ weights: CheckpointWeights,
     prefixes: [String], heads: [String]
   ) throws -> LanguageDecoder {
-    let shape = try DecoderConfiguration(text, type: type, epsilon: epsilon)
+    var shape = try DecoderConfiguration(text, type: type, epsilon: epsilon)
+    if let layers {
+      guard (1...shape.layers).contains(layers) else {
+        throw Diagnosis(
+          "the first \(layers) layers are asked for, and the model has \(shape.layers)", place: url.relativePath,
+          exitStatus: .usage)
+      }
+      shape.layers = layers
+    }
     let own = try weights.within(anyOf: prefixes, holding: "embed_tokens.weight")
     let head = try heads.first(where: weights.has).map { try weights.tensor($0, [shape.vocabulary, shape.width]) }
     return try LanguageDecoder(shape, head: head) { try own.tensor($0, $1) }
@@ -132,7 +161,7 @@ public struct LanguageModelFolder {
     return counts.max { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }?.key ?? .float32
   }
 
-  private static func open(_ folder: URL) throws -> [SafeTensors] {
+  static func open(_ folder: URL) throws -> [SafeTensors] {
     try CheckpointWeights.files(in: folder).map { url in
       do { return try SafeTensors(reading: url) } catch let error as SafeTensorsError {
         throw CheckpointError.unreadable(file: url.path, reason: error.description)

@@ -11,17 +11,38 @@ struct MllmCommand: ParsableCommand, Exemplified {
   static let configuration = CommandConfiguration(
     commandName: "mllm",
     abstract:
-      "Ask a vision-language model from a checkpoint folder: evaluate it as a classifier, let it write, look inside.",
+      "Ask a vision-language model from a checkpoint folder, as a classifier or a writer; look inside; train an adapter.",
     discussion: """
       A folder is as Hugging Face lays it out: config.json, model.safetensors (or shards), tokenizer.json. Text-only models of \
       the Llama family are read too. Documentation/vision-language.md says what each number means.
       """,
-    subcommands: [Evaluate.self, Generate.self, Attend.self])
+    subcommands: [Evaluate.self, Generate.self, Attend.self, Train.self, Merge.self, Readout.self])
 
   static let examples = [
     "seesaw mllm evaluate SmolVLM-256M-Instruct Data/emoji --samples 50",
-    "seesaw mllm generate SmolVLM-256M-Instruct --image photo.jpg --text Describe",
+    "seesaw mllm train SmolVLM-256M-Instruct Data/emoji --out runs/emoji-lora",
   ]
+
+  /// What was learnt beside the model's weights.
+  struct AdapterOptions: ParsableArguments {
+    @Option(
+      help: ArgumentHelp("The folder of an adapter, from 'mllm train' or PEFT's LoRA.", valueName: "folder"),
+      completion: .directory)
+    var adapter: String?
+
+    @Option(
+      help: ArgumentHelp(
+        "Take the decoder's first so many layers alone (default: as many as the adapter was trained with, or all).",
+        valueName: "number"))
+    var layers: Int?
+
+    func add(to settings: LanguageModelSettings) -> LanguageModelSettings {
+      var settings = settings
+      settings.adapter = adapter.map { URL(filePath: $0) }
+      settings.layers = layers
+      return settings
+    }
+  }
 
   /// The model, and how it is prompted.
   struct ModelOptions: ParsableArguments {
@@ -56,6 +77,15 @@ struct MllmCommand: ParsableCommand, Exemplified {
         "Of vcd: what the picture is contrasted with: diffused, black or none.", valueName: "name"))
     var contrast = ContrastiveDecoding.Contrast.diffused.rawValue
 
+    @Option(
+      help: ArgumentHelp(
+        "An image encoder's checkpoint (EfficientNet-Lite, ResNet) to put before a model that reads text only; its "
+          + "projector has to be trained.", valueName: "folder"), completion: .directory)
+    var tower: String?
+
+    @Option(help: ArgumentHelp("With --tower: rows along each side that a picture becomes.", valueName: "number"))
+    var towerGrid = 2
+
     @Flag(help: "Keep weights as they are stored, such as bfloat16, instead of computing in float32: half the memory.")
     var storedPrecision = false
 
@@ -69,6 +99,8 @@ struct MllmCommand: ParsableCommand, Exemplified {
       settings.contrastStrength = contrastStrength
       settings.contrast = try chosen(contrast, of: "--contrast")
       settings.keepsStoredPrecision = storedPrecision
+      settings.tower = tower.map { URL(filePath: $0) }
+      settings.grid = towerGrid
       settings.seed = seed
       return settings
     }
@@ -151,6 +183,8 @@ extension MllmCommand {
 
     @OptionGroup var options: ModelOptions
 
+    @OptionGroup var adapter: AdapterOptions
+
     @Flag(help: "Print the answer and what it cost as JSON.")
     var json = false
 
@@ -174,7 +208,8 @@ extension MllmCommand {
       if let temperature { generation.search = .sampling(temperature: temperature, topP: topP) }
       if let beams { generation.search = .beam(width: beams, lengthPenalty: 1) }
       let picture = try image.map { try Experiment.picture(at: URL(filePath: $0)) }
-      let opened = try OpenedLanguageModel(options.settings(model, question: nil, seed: seed), events: output.events)
+      let opened = try OpenedLanguageModel(
+        adapter.add(to: options.settings(model, question: nil, seed: seed)), events: output.events)
       if picture != nil, !opened.model.seesPictures {
         throw LanguageModelError.seesNoPictures(family: opened.model.family, in: model)
       }

@@ -36,6 +36,8 @@ extension MllmCommand {
 
     @OptionGroup var options: ModelOptions
 
+    @OptionGroup var adapter: AdapterOptions
+
     @Flag(help: "Print the numbers as JSON, layer by layer.")
     var json = false
 
@@ -48,7 +50,8 @@ extension MllmCommand {
     func run() throws {
       let output = Output(talk)
       let shown = try input.shown()
-      let opened = try OpenedLanguageModel(options.settings(model, question: question, seed: 0), events: output.events)
+      let opened = try OpenedLanguageModel(
+        adapter.add(to: options.settings(model, question: question, seed: 0)), events: output.events)
       if shown.picture != nil, !opened.model.seesPictures {
         throw LanguageModelError.seesNoPictures(family: opened.model.family, in: model)
       }

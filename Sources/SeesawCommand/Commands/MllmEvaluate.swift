@@ -18,7 +18,7 @@ extension MllmCommand {
 
     static let examples = [
       "seesaw mllm evaluate SmolVLM-256M-Instruct Data/emoji --out runs/smolvlm --samples 50",
-      "seesaw mllm evaluate SmolVLM-256M-Instruct Data/emoji --out runs/vcd --decoding vcd --swaps 0",
+      "seesaw mllm evaluate SmolVLM-256M-Instruct Data/emoji --adapter runs/emoji-lora --reliance",
     ]
 
     @Argument(help: ArgumentHelp("The model's folder.", valueName: "model"))
@@ -42,7 +42,7 @@ extension MllmCommand {
     @Option(
       help: ArgumentHelp(
         "How a label's likelihood is scored: \(LabelScore.allCases.map(\.rawValue).joined(separator: ", ")) (default: the "
-          + "best on validation samples, else pmi).",
+          + "best on validation samples, else pmi, with an adapter sum).",
         valueName: "form"))
     var score: String?
 
@@ -80,6 +80,14 @@ extension MllmCommand {
     var classes: String?
 
     @OptionGroup var options: ModelOptions
+
+    @OptionGroup var adapter: AdapterOptions
+
+    @Flag(
+      help:
+        "Also use the adapter for image tokens alone, for text tokens alone, and for none: three more prompts a sample."
+    )
+    var reliance = false
 
     @OptionGroup var layout: LayoutOptions
 
@@ -168,11 +176,12 @@ extension MllmCommand {
       audit.replicates = replicates
       audit.wait = lock.wait
       var request = LanguageModelEvaluationRequest(
-        model: try options.settings(model, question: question, seed: seed), audit: audit)
+        model: adapter.add(to: try options.settings(model, question: question, seed: seed)), audit: audit)
       request.answer = try MllmCommand.chosen(answer, of: "--answer")
       request.score = try score.map { try MllmCommand.chosen($0, of: "--score") }
       request.validationSamples = validationSamples
       request.hides = hide
+      request.measuresReliance = reliance
       return request
     }
   }

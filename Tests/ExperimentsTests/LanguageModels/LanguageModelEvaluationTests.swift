@@ -5,56 +5,13 @@ import Foundation
 import LanguageModels
 import Multimodal
 import Records
+import Synchronization
 import TestSupport
 import Testing
 
 /// Small random models that are asked about a few pictures with texts.
 @Suite("Evaluating a language model")
 struct LanguageModelEvaluationTests {
-  /// Letters, as a tokenizer of forty tokens: 0 is unknown, 1 begins, 2 ends, 37 holds a picture's place.
-  private static let tokenizer: Tree = {
-    let letters = Array("abcdefghijklmnopqrstuvwxyz \n:?,.").map(String.init)
-    let vocabulary = ["<unk>", "<s>", "</s>"] + letters
-    let pairs = vocabulary.enumerated().map { ($1, Tree.int($0)) } + [("<image>", Tree.int(37))]
-    let special = [("<unk>", 0), ("<s>", 1), ("</s>", 2), ("<image>", 37)].map { text, token -> Tree in
-      ["content": .string(text), "id": .int(token), "special": true, "normalized": false]
-    }
-    return [
-      "added_tokens": .list(special), "normalizer": ["type": "Lowercase"], "decoder": ["type": "Fuse"],
-      "post_processor": [
-        "type": "TemplateProcessing",
-        "single": [["SpecialToken": ["id": "<s>", "type_id": 0]], ["Sequence": ["id": "A", "type_id": 0]]],
-        "special_tokens": ["<s>": ["id": "<s>", "ids": [1], "tokens": ["<s>"]]],
-      ],
-      "model": [
-        "type": "BPE", "unk_token": "<unk>", "merges": [],
-        "vocab": .table(Dictionary(uniqueKeysWithValues: pairs)),
-      ],
-    ]
-  }()
-
-  /// A model's folder with a tokenizer, data of eight pictures with texts, and a place for results.
-  private func withModel(_ name: String, _ body: (_ model: URL, _ data: URL, _ out: URL) throws -> Void) throws {
-    try withTemporaryFolder { folder in
-      let model = folder.appending(path: "model")
-      try FileManager.default.copyItem(at: Conditions.golden("language-models/\(name)"), to: model)
-      try Data(Self.tokenizer.json().utf8).write(to: model.appending(path: "tokenizer.json"))
-      let made = MadeUpFolder(folder.appending(path: "data"))
-      var lines = ["id,image,text,label,split"]
-      for number in 0..<12 {
-        let shade = UInt8(20 * number)
-        let picture = RGBImage(
-          width: 8, height: 8, pixels: (0..<64).flatMap { [shade, UInt8($0 * 3), number % 2 == 0 ? 250 : 5] })
-        try made.write("\(number).png", picture.png())
-        let split = number < 8 ? "test" : number < 11 ? "validation" : "train"
-        lines.append(
-          "s\(number),\(number).png,a \(["cat", "dog"][number % 3 % 2]) sat,\(["cat", "dog"][number % 2]),\(split)")
-      }
-      try made.write("samples.csv", lines.joined(separator: "\n") + "\n")
-      try body(model, made.folder, folder.appending(path: "out"))
-    }
-  }
-
   private func request(
     _ model: URL, _ data: URL, _ out: URL, _ change: (inout LanguageModelEvaluationRequest) -> Void = { _ in }
   ) -> LanguageModelEvaluationRequest {
@@ -73,7 +30,7 @@ struct LanguageModelEvaluationTests {
 
   @Test("a vision-language model is asked under every condition, and its table is one that any audit reads")
   func conditions() throws {
-    try withModel("llava-clip") { model, data, out in
+    try SmallLanguageModel.with("llava-clip") { model, data, out in
       let summary = try Experiment.evaluateLanguageModel(request(model, data, out) { $0.hides = true })
       let record = summary.record
       #expect(record.samples == 8 && record.classes == ["cat", "dog"] && record.model.seesPictures)
@@ -105,7 +62,7 @@ struct LanguageModelEvaluationTests {
 
   @Test("answers are the likelihoods of labels behind the prompt")
   func likelihoods() throws {
-    try withModel("llava-clip") { model, data, out in
+    try SmallLanguageModel.with("llava-clip") { model, data, out in
       let request = request(model, data, out) { $0.score = .mean }
       _ = try Experiment.evaluateLanguageModel(request)
       let table = try PredictionTable(at: out, needsLabels: true)
@@ -128,7 +85,7 @@ struct LanguageModelEvaluationTests {
 
   @Test("what was answered is not asked again, and another question is")
   func resumed() throws {
-    try withModel("llava-clip") { model, data, out in
+    try SmallLanguageModel.with("llava-clip") { model, data, out in
       let first = try Experiment.evaluateLanguageModel(request(model, data, out))
       let second = try Experiment.evaluateLanguageModel(request(model, data, out))
       #expect(first.record.cost.asked > 0 && second.record.cost.asked == 0)
@@ -139,9 +96,31 @@ struct LanguageModelEvaluationTests {
     }
   }
 
+  @Test("choosing a score that was stopped goes on where it was, to the same choice")
+  func choosingGoesOn() throws {
+    try SmallLanguageModel.with("llava-clip") { model, data, out in
+      let whole = try Experiment.evaluateLanguageModel(request(model, data, out.appending(path: "whole")))
+      let stop = StopFlag()
+      let parts = request(model, data, out.appending(path: "parts"))
+      #expect(throws: CancellationError.self) {
+        try Experiment.evaluateLanguageModel(parts, stop: stop) { event in
+          if case .progress("Choosing", 2, _, _) = event { stop.request() }
+        }
+      }
+      let measured = Mutex<[Int]>([])
+      let record = try Experiment.evaluateLanguageModel(parts) { event in
+        if case .progress("Choosing", let done, _, _) = event { measured.withLock { $0.append(done) } }
+      }
+      #expect(measured.withLock { $0 } == [3])
+      #expect(record.record.scoring == whole.record.scoring)
+      let files = try FileManager.default.contentsOfDirectory(atPath: parts.audit.out.path)
+      #expect(!files.contains { $0.hasPrefix("choosing-") })
+    }
+  }
+
   @Test("a model that reads text only is asked without pictures, and that is said")
   func textOnly() throws {
-    try withModel("llama") { model, data, out in
+    try SmallLanguageModel.with("llama") { model, data, out in
       let summary = try Experiment.evaluateLanguageModel(request(model, data, out))
       let rows = Dictionary(uniqueKeysWithValues: summary.record.rows.map { ($0.condition, $0) })
       #expect(rows["full"]?.accuracy.value == rows["missing:image"]?.accuracy.value)
@@ -152,7 +131,7 @@ struct LanguageModelEvaluationTests {
 
   @Test("free answers that name no class are counted and never guessed; constrained ones are always labels")
   func written() throws {
-    try withModel("llava-clip") { model, data, out in
+    try SmallLanguageModel.with("llava-clip") { model, data, out in
       let free = try Experiment.evaluateLanguageModel(
         request(model, data, out.appending(path: "free")) { $0.answer = .free })
       #expect(free.record.scoring.form == "free")
@@ -168,7 +147,7 @@ struct LanguageModelEvaluationTests {
     arguments: PromptVariant.allCases.map { ($0, LanguageModelSettings.Method.ordinary) }
       + [(.standard, .fmd), (.standard, .vcd)])
   func variants(variant: PromptVariant, method: LanguageModelSettings.Method) throws {
-    try withModel("llava-clip") { model, data, out in
+    try SmallLanguageModel.with("llava-clip") { model, data, out in
       let request = request(model, data, out) {
         $0.model.variant = variant
         $0.model.method = method
@@ -184,7 +163,7 @@ struct LanguageModelEvaluationTests {
 
   @Test("what cannot be evaluated is refused in a sentence")
   func refused() throws {
-    try withModel("llava-clip") { model, data, out in
+    try SmallLanguageModel.with("llava-clip") { model, data, out in
       func what(_ change: (inout LanguageModelEvaluationRequest) -> Void) -> String {
         do {
           _ = try Experiment.evaluateLanguageModel(request(model, data, out, change))
