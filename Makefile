@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help libtorch arrow openvino video plotly weights mllm-weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
   browser-test tables-test export-test mlflow-test wheel wheel-test release example bench bench-costs bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test \
-  recipes-test install uninstall install-test clean
+  recipes-test distributed-test install uninstall install-test clean
 
 PYTHON ?= python3
 export PYTHON
@@ -176,6 +176,9 @@ serve-test: build serve ## the server: OpenAPI, malformed requests, SIGTERM unde
 
 recipes-test: build ## the recipes for clusters, as they stand in the documentation, and shards by turns with processes killed
 	@scripts/recipes-test.sh
+
+distributed-test: build ## one model trained by 2 and 4 processes that torchrun starts, some of them killed (minutes)
+	@scripts/distributed-test.sh
 
 clean: ## remove what was built; libtorch stays
 	rm -rf .build .build-fuzz .build-sanitize Examples/*/.build Benchmarks/.build

@@ -177,7 +177,11 @@ let package = Package(
   ],
   targets: [
     // The world of tensors
-    .target(name: "CTorch", sources: ["all.cpp"], cxxSettings: headers, linkerSettings: linking),
+    .target(
+      name: "CTorch", exclude: ["declared/README.md"], sources: ["all.cpp", "processes.cpp"],
+      cxxSettings: headers + [
+        .headerSearchPath("declared"), .unsafeFlags(["-isystem", "\(libtorch)/include/torch/csrc/api/include"]),
+      ], linkerSettings: linking),
     target("Torch", ["CTorch"], hurried),
     target("TorchNN", ["Torch"], hurried),
     target("Multimodal", ["Records", "Torch", "TorchNN"], hurried),

@@ -96,7 +96,7 @@ public final class TrainingSession {
     self.random = random
     self.classWeights = classWeights
     self.gradientClip = gradientClip
-    tape = path == .factored ? LinearTape() : nil
+    tape = path == .factored ? LinearTape(sharedBy: model.store.group) : nil
   }
 
   /// A random stream for this step alone, so that nothing needs to be remembered from step to step.

@@ -50,8 +50,11 @@ public final class LinearTape {
   private let leastWork: Int
   /// Of a tape for predictions.
   private let passages: Passages?
+  /// The processes that share out large products; nil where there is one.
+  private let group: ProcessGroup?
 
-  public convenience init() { self.init(leastWork: 4_000_000) }
+  /// - Parameter group: processes that each remember the same and share out large products.
+  public convenience init(sharedBy group: ProcessGroup? = nil) { self.init(leastWork: 4_000_000, sharedBy: group) }
 
   /// A tape for the predictions of so many samples by weights that stay as they are, with no graph recorded.
   ///
@@ -59,8 +62,9 @@ public final class LinearTape {
   /// layers' outputs are.
   public convenience init(predicting samples: Int) { self.init(leastWork: 4_000_000, predicting: samples) }
 
-  init(leastWork: Int, predicting samples: Int? = nil) {
+  init(leastWork: Int, predicting samples: Int? = nil, sharedBy group: ProcessGroup? = nil) {
     self.leastWork = leastWork
+    self.group = group
     passages = samples.map { Passages(samples: $0, leastWork: leastWork) }
   }
 
@@ -114,7 +118,9 @@ public final class LinearTape {
       let own = Array(parts.prefix(entry.parts.count))
       parts = parts.dropFirst(own.count)
       let layer = layers[entry.position].layer
-      made.append((layer, FrozenInput(own.map(\.feature), joining, productType: layer.weight.productType), own))
+      let input = FrozenInput(
+        own.map(\.feature), joining, productType: layer.weight.productType, sharedBy: group)
+      made.append((layer, input, own))
     }
     for ((position, _, changes), (entry, output)) in zip(new, zip(made, try Self.outputs(made))) {
       readings.append(
@@ -156,7 +162,7 @@ public final class LinearTape {
 
   private func frozen(_ input: Tensor, _ layer: Linear) -> FrozenInput {
     if let known = inputs.last(where: { $0.known === input }) { return known }
-    let made = FrozenInput(input, productType: layer.weight.productType)
+    let made = FrozenInput(input, productType: layer.weight.productType, sharedBy: group)
     inputs.append(made)
     return made
   }
@@ -228,7 +234,7 @@ public final class LinearTape {
         }
         products.append(MatrixProduct(terms, bias: bias))
       }
-      let outputs = try MatrixProduct.results(products)
+      let outputs = try MatrixProduct.results(products, sharedBy: readings.first?.input.group)
       for output in outputs { try output.requiringGradient() }
       return outputs
     }
@@ -251,7 +257,7 @@ public final class LinearTape {
         products.append(
           MatrixProduct([(try input.values(), try layer.weight.tensor.transposed())], bias: layer.bias.tensor))
       }
-      outputs = try MatrixProduct.results(products)
+      outputs = try MatrixProduct.results(products, sharedBy: pairs.first?.input.group)
     }
     for output in outputs { try output.requiringGradient() }
     return outputs
