@@ -23,7 +23,7 @@ export OMP_NUM_THREADS=1
 
 settings=(--seed 1 --quiet --set training.threads=1 --set training.selection=last)
 features=("$work/features" --method balgrad --set training.epochs=12)
-pixels=("$work/pixels" --method balgrad --set training.epochs=2 --set model.encoders.image=small-cnn
+pixels=("$work/pixels" --method balgrad --set training.epochs=2 --set training.precision=float64 --set model.encoders.image=small-cnn
   --set optimizer.name=sgd --set optimizer.learning_rate=0.01)
 
 # train PROCESSES OUT RESTARTS ARGUMENT…
@@ -38,14 +38,14 @@ train() {
       --rdzv-backend c10d --rdzv-endpoint localhost:0 "$seesaw" train "$@" "${settings[@]}" --out "$work/$out"
   fi
 }
-# near A B: the largest difference between the weights of two runs
+# near A B: the largest difference between the weights of two runs; of numbers above 1 as a share of them
 near() {
   "$python" - "$work/$1" "$work/$2" <<'PYTHON'
 import sys
 from safetensors.torch import load_file
 one, other = (load_file(f"{folder}/weights.safetensors") for folder in sys.argv[1:])
 assert one.keys() == other.keys()
-worst = max(float((one[k].double() - other[k].double()).abs().max()) for k in one)
+worst = max(float(((one[k].double() - other[k].double()).abs() / one[k].double().abs().clamp(min=1)).max()) for k in one)
 assert worst <= 1e-5, f"the weights differ by {worst:.2g}"
 print(f"{worst:.1g}")
 PYTHON

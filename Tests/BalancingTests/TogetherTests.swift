@@ -8,11 +8,11 @@ import Torch
 /// Processes that train one model: here they are threads, and every product is shared out, however small.
 @Suite("Every method, trained by several processes")
 struct TogetherTests {
-  /// The largest distance between numbers of the same names.
+  /// The largest distance between numbers of the same names; of numbers above 1 as a share of them.
   static func distance(_ a: [String: [Double]], _ b: [String: [Double]]) -> Double {
     guard a.keys == b.keys else { return .infinity }
     return a.map { name, numbers in
-      zip(numbers, b[name] ?? []).map { abs($0 - $1) }.max() ?? (numbers.isEmpty ? 0 : .infinity)
+      zip(numbers, b[name] ?? []).map { abs($0 - $1) / max(1, abs($0)) }.max() ?? (numbers.isEmpty ? 0 : .infinity)
     }.max() ?? .infinity
   }
 

@@ -86,7 +86,9 @@ struct TrainingTogetherTests {
     try withTemporaryFolder { folder in
       let data = folder.appending(path: "data")
       try SmallPictureSet.write(to: data)
-      let settings = ["model.encoders.image=small-cnn", "optimizer.learning_rate=0.002"]
+      let settings = [
+        "model.encoders.image=small-cnn", "optimizer.learning_rate=0.002", "training.precision=float64",
+      ]
       let (one, two) = (folder.appending(path: "one"), folder.appending(path: "two"))
       _ = try SmallFeatureSet.finished(
         SmallFeatureSet.train("balgrad", data, to: one, settings: Self.settings + settings))
@@ -94,7 +96,7 @@ struct TrainingTogetherTests {
       let (alone, together) = (try weights(one), try weights(two))
       #expect(alone.keys.contains { $0.hasSuffix("running_var") })
       for (name, numbers) in alone {
-        #expect(allClose(together[name] ?? [], numbers, relative: 1e-4, absolute: 1e-5), "\(name)")
+        #expect(allClose(together[name] ?? [], numbers, relative: 1e-9, absolute: 1e-9), "\(name)")
       }
     }
   }
@@ -104,11 +106,13 @@ struct TrainingTogetherTests {
     try withData { data, folder in
       let (whole, broken) = (folder.appending(path: "whole"), folder.appending(path: "broken"))
       _ = try launch(2, "fulcrum", data, to: whole)
-      let stopped = try launch(2, "fulcrum", data, to: broken, stopping: { rank in
-        let flag = StopFlag()
-        if rank == 1 { flag.request() }
-        return flag
-      })
+      let stopped = try launch(
+        2, "fulcrum", data, to: broken,
+        stopping: { rank in
+          let flag = StopFlag()
+          if rank == 1 { flag.request() }
+          return flag
+        })
       guard case .interrupted = stopped[0], case .followed(.interrupted) = stopped[1] else {
         Issue.record("the stopped run ended with \(stopped)")
         return
