@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help libtorch arrow openvino video plotly weights mllm-weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
   browser-test tables-test export-test adapter-test mllm-readout mlflow-test wheel wheel-test release example bench bench-costs bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test \
-  recipes-test scale-test install uninstall install-test clean
+  recipes-test scale-test distributed-test install uninstall install-test clean
 
 PYTHON ?= python3
 export PYTHON
@@ -186,6 +186,9 @@ recipes-test: build ## the recipes for clusters, as they stand in the documentat
 
 scale-test: build ## 64 processes take 10,000 shards by turns, then processes are killed over 1,000 (minutes; SLOW=1: also on a slow disk, as root)
 	@$(PYTHON) scripts/scale-test.py $(if $(SLOW),--slow)
+
+distributed-test: build ## one model trained by 2 and 4 processes that torchrun starts, some of them killed (minutes)
+	@scripts/distributed-test.sh
 
 clean: ## remove what was built; libtorch stays
 	rm -rf .build .build-fuzz .build-sanitize Examples/*/.build Benchmarks/.build

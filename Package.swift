@@ -175,7 +175,11 @@ let package = Package(
   ],
   targets: [
     // The world of tensors
-    .target(name: "CTorch", sources: ["all.cpp"], cxxSettings: headers, linkerSettings: linking),
+    .target(
+      name: "CTorch", exclude: ["declared/README.md"], sources: ["all.cpp", "processes.cpp"],
+      cxxSettings: headers + [
+        .headerSearchPath("declared"), .unsafeFlags(["-isystem", "\(libtorch)/include/torch/csrc/api/include"]),
+      ], linkerSettings: linking),
     target("Torch", ["CTorch"], hurried),
     target("TorchNN", ["Torch"], exclude: ["Gradients/Factored/README.md"], hurried),
     target("Multimodal", ["Records", "Torch", "TorchNN"], hurried),

@@ -34,6 +34,9 @@ public struct MethodRequirements: Equatable, Sendable {
   public var validation = false
   /// Why the method means nothing where a number is predicted, as the end of a sentence; nil where it means something.
   public var needsClasses: String?
+  /// Why several processes cannot train it together, as the end of a sentence; nil where they can, which holds for every method
+  /// that takes its sums of what `TrainingSession` gives: that is of all samples of the batch in each of them.
+  public var oneProcess: String?
   /// Measures on a validation split unless its settings make that needless; the method itself refuses where there is none.
   public var validationByDefault = false
 
@@ -41,8 +44,9 @@ public struct MethodRequirements: Equatable, Sendable {
     additiveFusion: Bool = false, concatenation: Bool = false, attentionFusion: Bool = false,
     crossEntropy: Bool = false, scalesGradients: Bool = false,
     trainedEncoders: Bool = false, validation: Bool = false, validationByDefault: Bool = false,
-    needsClasses: String? = nil
+    needsClasses: String? = nil, oneProcess: String? = nil
   ) {
+    self.oneProcess = oneProcess
     self.needsClasses = needsClasses
     self.additiveFusion = additiveFusion
     self.concatenation = concatenation

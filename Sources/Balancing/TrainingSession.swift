@@ -96,7 +96,7 @@ public final class TrainingSession {
     self.random = random
     self.classWeights = classWeights
     self.gradientClip = gradientClip
-    graph = path == .factored ? FactoredGraph() : nil
+    graph = path == .factored ? FactoredGraph(sharedBy: model.store.group) : nil
   }
 
   /// A random stream for this step alone, so that nothing needs to be remembered from step to step.

@@ -35,6 +35,8 @@ struct Checkpoint {
 
   var numbers: Numbers
   var tensors: [(String, Tensor)]
+  /// The digest that the file says of itself.
+  let sha256: String
 
   /// The weights selected so far.
   struct Best {
@@ -125,6 +127,7 @@ struct Checkpoint {
     guard try Self.sha256(text, tensors) == digest else {
       throw Diagnosis("it is not as it was written", place: url.relativePath, exitStatus: .input)
     }
+    sha256 = digest
     numbers = try Tree(json: text, place: url.relativePath).decode(keys: .asNamed)
   }
 

@@ -280,7 +280,8 @@ extension Experiment {
         plan.configuration, plan.resolved, data, request, stop: StopFlag(any: [stop, failed]), events: events)
       {
       case .finished(let summary), .alreadyDone(let summary): return summary
-      case .interrupted: throw CancellationError()
+      // Nobody follows where no process is named.
+      case .interrupted, .followed: throw CancellationError()
       }
     } catch {
       guard mayDiverge, hasDiverged(plan, data) else { throw error }

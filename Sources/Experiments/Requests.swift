@@ -26,6 +26,8 @@ public struct TrainRequest: Sendable {
   public var tensorboard = false
   /// Also writes the run into this folder as MLflow keeps runs; of a finished run from its records.
   public var mlflow: URL?
+  /// Which of several processes this is that train the model together, each called with the same request; nil: the only one.
+  public var process: LaunchedProcess?
 
   public init(data: URL? = nil) { self.data = data }
 }
@@ -37,6 +39,8 @@ public enum TrainOutcome: Sendable {
   case alreadyDone(RunSummary)
   /// Stopped from outside; a checkpoint waits in the folder.
   case interrupted(URL)
+  /// Of a process that has taken part in the training of another, which says how it ended; and what it ends with itself.
+  case followed(ExitStatus)
 }
 
 /// A finished run.

@@ -31,6 +31,8 @@ struct RunBuilder {
   var thresholds: [Double]?
   /// `training.dropout` as it is for these encoders: "0" where none leaves out anything.
   let dropout: String
+  /// The processes that train the model together; nil where this one does alone.
+  var group: ProcessGroup?
 
   /// - Parameter forms: of the encoders of a run that is trained already; nil makes them as the configuration says.
   init(_ configuration: RunConfiguration, _ data: LoadedData, encoders forms: [Modality: TrainedForm]? = nil) throws {
@@ -98,7 +100,7 @@ struct RunBuilder {
   }
 
   /// One thread where a step is too small for several to pay, and every core otherwise.
-  private static func usualThreads(_ configuration: RunConfiguration, _ set: FeatureSet) -> Int {
+  static func usualThreads(_ configuration: RunConfiguration, _ set: FeatureSet) -> Int {
     let products = configuration.training.batchSize * set.widths.reduce(0, +) * configuration.model.embeddingWidth
     return products < 40_000_000 && !set.forms.contains(where: \.needsEncoder)
       ? 1 : ProcessInfo.processInfo.activeProcessorCount
@@ -200,6 +202,7 @@ struct RunBuilder {
     let store = ParameterStore(
       random: random, elementType: elementType, device: device,
       productType: configuration.training.precision == .bfloat16 ? .bfloat16 : nil)
+    store.group = group
     let model = try MultimodalModel(
       modalities: set.modalities, inputWidths: set.widths,
       embeddingWidths: set.widths.map { _ in configuration.model.embeddingWidth }, classes: set.manifest.outputs,

@@ -2,6 +2,7 @@ import Balancing
 import Datasets
 import Foundation
 import Records
+import Torch
 
 extension Experiment {
   /// Trains one model and evaluates it.
@@ -9,6 +10,21 @@ extension Experiment {
   /// A folder that holds the same run finished is left alone; one that holds it unfinished is gone on with.
   public static func train(
     _ request: TrainRequest, stop: StopFlag = StopFlag(), events: @escaping EventSink = { _ in }
+  ) throws -> TrainOutcome {
+    let group = try joined(request)
+    // One of them speaks.
+    var heard = events
+    if let group, group.rank > 0 { heard = { _ in } }
+    do {
+      return try trained(request, by: group, stop: stop, events: heard)
+    } catch {
+      guard let group else { throw error }
+      throw group.explaining(error, in: request.out ?? URL(filePath: "runs"))
+    }
+  }
+
+  private static func trained(
+    _ request: TrainRequest, by group: ProcessGroup?, stop: StopFlag, events: @escaping EventSink
   ) throws -> TrainOutcome {
     var files = request.files
     if request.resume {
@@ -27,7 +43,7 @@ extension Experiment {
       }
     }
     let usual = request.method == nil ? try usualMethod(request, files) : nil
-    let (configuration, resolved) = try resolve(
+    var (configuration, resolved) = try resolve(
       method: request.method ?? usual?.name, seed: request.seed, data: request.data, files: files,
       settings: request.settings)
     guard !configuration.dataset.isEmpty else {
@@ -42,7 +58,10 @@ extension Experiment {
       events(.note("no method is named: \(usual.title) it is; --method chooses another"))
     }
     try guardData(data, events: events)
-    return try train(configuration, resolved, data, request, stop: stop, events: events)
+    if let process = request.process, configuration.training.threads == 0 {
+      configuration.training.threads = min(RunBuilder.usualThreads(configuration, data.set), process.threads)
+    }
+    return try train(configuration, resolved, data, request, by: group, stop: stop, events: events)
   }
 
   /// The method where nobody names one: what stands best with a modality missing or noisy, or joint training of a single
@@ -63,21 +82,33 @@ extension Experiment {
   /// The same, over data that is loaded already.
   static func train(
     _ configuration: RunConfiguration, _ resolved: ResolvedConfiguration, _ data: LoadedData, _ request: TrainRequest,
-    stop: StopFlag, events: @escaping EventSink
+    by group: ProcessGroup? = nil, stop: StopFlag, events: @escaping EventSink
   ) throws -> TrainOutcome {
-    let builder = try RunBuilder(configuration, data)
+    var builder = try RunBuilder(configuration, data)
+    builder.group = group
     let digest = try builder.digest(of: resolved.tree)
     let folder =
       request.out.map(RunFolder.init)
       ?? RunFolder(
         in: URL(filePath: "runs"), dataset: data.set.manifest.name, method: configuration.methodName,
         seed: configuration.seed, digest: digest)
+    if let group {
+      try check(group, builder, digest: digest)
+      if group.rank > 0 { return try follow(group, builder, folder, digest: digest, stop: stop) }
+    }
+    let lead = Lead(group)
+    defer { lead.end() }
     events(.phase("Data", builder.data.words))
     let card = try MethodRegistry.entry(configuration.methodName).card
     events(
       .phase("Method", "\(card.title)\(card.citation.map { " (\($0.short))" } ?? "") · seed \(configuration.seed)"))
 
     for warning in try builder.warnings() { events(.note(warning)) }
+    if let group {
+      let batch = configuration.training.batchSize
+      events(
+        .phase("Processes", "\(group.count), which share each batch of \(batch), with \(builder.threads) threads each"))
+    }
 
     var request = request
     if request.renews, isOutdated(folder, builder, digest) {
@@ -93,7 +124,8 @@ extension Experiment {
     defer { lock.release() }
     // Whoever was waited for may have done the same.
     if let done = try finished(folder, builder, resolved, digest, request) { return .alreadyDone(done) }
-    let checkpoint = request.again ? nil : try checkpoint(in: folder, digest, events: events)
+    let checkpoint = request.again ? nil : try checkpoint(in: folder, digest, processes: group?.count, events: events)
+    try lead.begin(from: checkpoint)
     let run = try TrainingRun(
       builder, resolved, in: folder, digest: digest, from: checkpoint, tensorboard: request.tensorboard, stop: stop,
       events: events)
@@ -160,7 +192,9 @@ extension Experiment {
   }
 
   /// What an unfinished run is gone on from; nil where it is begun anew.
-  private static func checkpoint(in folder: RunFolder, _ digest: String, events: EventSink) throws -> Checkpoint? {
+  private static func checkpoint(
+    in folder: RunFolder, _ digest: String, processes: Int?, events: EventSink
+  ) throws -> Checkpoint? {
     guard folder.exists else { return nil }
     let (checkpoint, faults) = Checkpoint.newest(in: folder, digest: digest)
     for fault in faults { events(.note(fault)) }
@@ -183,6 +217,12 @@ extension Experiment {
         remedy: "go on with that version, or --again to begin anew", exitStatus: .usage)
     }
     if let note = Machine.note(on: record) { events(.note(note)) }
+    if record.processes != processes {
+      events(
+        .note(
+          "the run was begun by \(record.processes ?? 1) processes and goes on with \(processes ?? 1): its last digits "
+            + "will differ"))
+    }
     events(.note("going on from the checkpoint in \(folder.url.relativePath)"))
     return checkpoint
   }

@@ -13,7 +13,7 @@ final class TrainingRun: Trainer.Observer {
   private let resolved: ResolvedConfiguration
   private let folder: RunFolder
   private let digest: String
-  private let stop: StopFlag
+  private let stop: SharedStop
   private let events: EventSink
 
   private let session: TrainingSession
@@ -48,7 +48,7 @@ final class TrainingRun: Trainer.Observer {
     self.resolved = resolved
     self.folder = folder
     self.digest = digest
-    self.stop = stop
+    self.stop = SharedStop(stop, builder.group)
     self.events = events
     Runtime.setThreads(builder.threads)
     session = try builder.session()
@@ -72,6 +72,7 @@ final class TrainingRun: Trainer.Observer {
       started: RunRecord.timestamp())
     record.configuration = builder.chosen(resolved.tree)
     record.arithmetic = Machine.arithmetic
+    record.processes = builder.group?.count
     if let checkpoint {
       (position, best) = try checkpoint.restore(session, session.optimizer, &method, probe)
       secondsBefore = checkpoint.numbers.secondsBefore
@@ -98,14 +99,20 @@ final class TrainingRun: Trainer.Observer {
       let isDone = try builder.trainer.train(&trained, lab, from: &reached, observer: self, probe: probe)
       method = trained
       position = reached
+      try stop.check()
       guard isDone else {
         try checkpoint(method, position)
         try finish(.interrupted)
         return nil
       }
+      // From here on this process works alone.
+      builder.group = nil
+      session.model.store.group = nil
       return try evaluateAndRecord()
     } catch let error as TrainingDiverged {
       position = reached
+      // The others wait for what is written.
+      defer { try? builder.group?.meet() }
       try saveDivergence(error)
       try finish(.diverged)
       throw error.diagnosis.placed(in: folder.url.relativePath)

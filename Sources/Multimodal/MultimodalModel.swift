@@ -49,6 +49,7 @@ public final class MultimodalModel {
         })
     }
     self.encoderParameters = encoderParameters
+    for modality in encoders.keys { store.divide(modality.encoder) }
     let inputs = PerModality(modalities, zip(modalities, inputWidths).map { encoders[$0]?.width ?? $1 })
     let widths = PerModality(modalities, embeddingWidths)
     embeddings = try PerModality(modalities) { (modality) throws(TorchError) in
@@ -63,7 +64,9 @@ public final class MultimodalModel {
 
   /// The forward pass over inputs [B, Dₘ], or [B, …] where there is an encoder.
   ///
-  /// Encoders take a batch's own statistics while a graph is recorded, and the running ones otherwise.
+  /// Encoders take a batch's own statistics while a graph is recorded, and the running ones otherwise. Where several processes
+  /// train the model (`store.group`), all give the same inputs; an encoder then takes a part of them in each while a graph is
+  /// recorded, and what it makes of them is exchanged, so that all that comes after it sees every sample.
   ///
   /// - Parameters:
   ///   - statistics: told what the batch says of running means and variances.
@@ -115,15 +118,42 @@ public final class MultimodalModel {
     if let dropout, Autograd.isRecording, parameters.values.contains(where: \.tensor.requiresGradient) {
       own = (dropout.share, try dropout.generator(modality))
     }
-    let weights = EncoderWeights(parameters, others: others, noting: statistics, dropout: own)
+    func encode(_ inputs: Tensor) throws(TorchError) -> Tensor {
+      let group = Autograd.isRecording ? store.group : nil
+      let shared = SharedRows(group, inputs)
+      let weights = EncoderWeights(parameters, others: others, noting: statistics, dropout: own, shared: shared)
+      guard let group else { return try encoded(inputs, encoder, weights) }
+      return try exchanged(inputs, encoder, weights, group)
+    }
     let count = inputs.shape[0]
     let largest: [Double] = try inputs.reshaped([count, -1]).max(1).array()
     let present = largest.indices.filter { largest[$0] != 0 }
-    if present.count == count { return try encoded(inputs, encoder, weights) }
+    if present.count == count { return try encode(inputs) }
     let nothing = try Tensor.zeros([count, encoder.width], store.elementType, on: store.device)
     if present.isEmpty { return nothing }
     let index = try Tensor(present).to(on: store.device)
-    return try nothing.indexAdded(0, index, encoded(inputs.indexed(0, by: index), encoder, weights))
+    return try nothing.indexAdded(0, index, encode(inputs.indexed(0, by: index)))
+  }
+
+  /// The features of all processes' rows, of which the own ones alone have a graph: gradients of an encoder's parameters then
+  /// add up to those of the whole batch.
+  private func exchanged(
+    _ inputs: Tensor, _ encoder: any TrainedEncoder, _ weights: EncoderWeights, _ group: ProcessGroup
+  ) throws(TorchError) -> Tensor {
+    guard let own = weights.shared?.own else {
+      // Too few to share: each takes them all, and a part of their gradient.
+      let whole = try encoder(inputs, weights)
+      let share = try whole / Double(group.count)
+      return try (share - share.detached()) + whole.detached()
+    }
+    let part = try encoder(inputs.narrowed(0, from: own.lowerBound, length: own.count), weights)
+    let count = inputs.shape[0]
+    let all = try group.gathered(part, of: count)
+    return try Tensor.cat(
+      [
+        all.narrowed(0, from: 0, length: own.lowerBound), part,
+        all.narrowed(0, from: own.upperBound, length: count - own.upperBound),
+      ], 0)
   }
 
   /// How many inputs go through an encoder together where nothing is remembered for gradients.

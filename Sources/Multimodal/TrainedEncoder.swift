@@ -25,11 +25,14 @@ public struct EncoderWeights {
   private let statistics: BatchStatistics?
   /// Nil where nothing is left out.
   private let dropout: (share: Double?, generator: Generator)?
+  /// The rows of a pass that several processes share; nil where this one has all.
+  let shared: SharedRows?
 
   init(
     _ parameters: [String: Parameter], others: ((Parameter) -> Tensor?)? = nil, noting statistics: BatchStatistics?,
-    dropout: (share: Double?, generator: Generator)? = nil
+    dropout: (share: Double?, generator: Generator)? = nil, shared: SharedRows? = nil
   ) {
+    self.shared = shared
     self.parameters = parameters
     self.others = others
     self.statistics = statistics
@@ -57,13 +60,53 @@ public struct EncoderWeights {
   public func dropping(_ own: Double, of x: Tensor) throws(TorchError) -> Tensor {
     let share = dropped(of: own)
     guard let dropout, share > 0 else { return x }
-    let kept = try dropout.generator.bernoulli(x.shape, probability: 1 - share)
+    // What is left out of a sample does not depend on how many processes share them.
+    let rows = shared.map { [$0.all.shape[0]] + x.shape.dropFirst() } ?? x.shape
+    var kept = try dropout.generator.bernoulli(rows, probability: 1 - share)
+    if let own = shared?.own { kept = try kept.narrowed(0, from: own.lowerBound, length: own.count) }
     return try x * (kept.to(x.elementType, on: x.device) / (1 - share))
   }
+
+  /// x [B, channels, …] with mean 0 and variance 1 of each channel over the batch, then `weight` and `bias`; and that mean and
+  /// variance, which are constants, over so many numbers each.
+  ///
+  /// Over the rows of all processes where several share the batch: an encoder takes a statistic of its inputs in no other way.
+  public func batchNormalized(
+    _ x: Tensor, _ weight: Tensor, _ bias: Tensor, epsilon: Double = 1e-5
+  ) throws(TorchError) -> (normalized: Tensor, mean: Tensor, variance: Tensor, count: Int) {
+    let places = x.shape.dropFirst(2).reduce(1, *)
+    guard let shared else {
+      let (normalized, mean, variance) = try x.batchNormalized(weight, bias, epsilon: epsilon)
+      return (normalized, mean, variance, x.shape[0] * places)
+    }
+    let (normalized, mean, variance) = try x.batchNormalized(weight, bias, epsilon: epsilon, over: shared.group)
+    return (normalized, mean, variance, shared.all.shape[0] * places)
+  }
+
+  /// Whether there are several numbers of each channel in x [B, channels, …], so that there is a variance.
+  package func hasSeveral(_ x: Tensor) -> Bool { shared != nil || x.count / max(x.shape[1], 1) > 1 }
+
+  /// The inputs of a pass, of all processes together, for whoever has to know them.
+  package var allInputs: Tensor? { shared?.all }
 
   /// Notes what the batch says of a statistic, where somebody wants to know.
   public func note(_ name: String, _ value: Tensor) {
     if let parameter = parameters[name] { statistics?.note(parameter, value) }
+  }
+}
+
+/// A pass of an encoder over rows that several processes share.
+struct SharedRows {
+  let group: ProcessGroup
+  /// The inputs of all.
+  let all: Tensor
+  /// This process's rows.
+  let own: Range<Int>
+
+  /// Nil where there is one process, or fewer rows than processes.
+  init?(_ group: ProcessGroup?, _ all: Tensor) {
+    guard let group, all.shape[0] >= group.count else { return nil }
+    (self.group, self.all, own) = (group, all, group.share(of: all.shape[0]))
   }
 }
 

@@ -72,6 +72,8 @@ public struct RunRecord: Codable, Equatable, Sendable {
   public var provenance: [String: String]
   public var versions: Versions
   public var threads: Int
+  /// How many processes trained the model together; nil where one did.
+  public var processes: Int?
   public var device: String
   public var processor: String
   /// What the processor computes with, and a mark of what came of it, as `avx512 5f0c81aa`; nil in early records.
@@ -126,12 +128,13 @@ public struct RunRecord: Codable, Equatable, Sendable {
     "selectedEpoch", "absence", "absenceScores", "thresholds", "calibration", "notes", "configuration", "data",
     "name",
     "path",
-    "versions", "device", "processor", "arithmetic", "threads", "provenance",
+    "versions", "device", "processor", "arithmetic", "processes", "threads", "provenance",
   ]
 
   private enum CodingKeys: String, CodingKey {
     case format, configuration, provenance, versions, threads, device, processor, arithmetic, data, status
     case started, ended, seconds, selectedEpoch, calibration, absence, absenceScores, notes, thresholds, work
+    case processes
   }
 
   public init(from decoder: any Swift.Decoder) throws {
@@ -145,6 +148,7 @@ public struct RunRecord: Codable, Equatable, Sendable {
     provenance = try c.decodeIfPresent([String: String].self, forKey: .provenance) ?? [:]
     versions = try c.decode(Versions.self, forKey: .versions)
     threads = try c.decode(Int.self, forKey: .threads)
+    processes = try c.decodeIfPresent(Int.self, forKey: .processes)
     device = try c.decode(String.self, forKey: .device)
     processor = try c.decode(String.self, forKey: .processor)
     arithmetic = try c.decodeIfPresent(String.self, forKey: .arithmetic)
@@ -169,6 +173,7 @@ public struct RunRecord: Codable, Equatable, Sendable {
     try c.encode(provenance, forKey: .provenance)
     try c.encode(versions, forKey: .versions)
     try c.encode(threads, forKey: .threads)
+    try c.encodeIfPresent(processes, forKey: .processes)
     try c.encode(device, forKey: .device)
     try c.encode(processor, forKey: .processor)
     try c.encodeIfPresent(arithmetic, forKey: .arithmetic)

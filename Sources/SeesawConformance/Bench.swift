@@ -28,6 +28,8 @@ package struct Bench {
   /// Trained with the model, and what they are shown of the data.
   package var encoders: [Modality: any TrainedEncoder] = [:]
   package var showing: (SyntheticData) -> any BatchSource = { $0 }
+  /// The processes, or threads, that train together, each with a bench of its own.
+  package var group: ProcessGroup?
   /// What is done to every model before it is trained.
   package var changing: (MultimodalModel) throws -> Void = { _ in }
 
@@ -52,6 +54,7 @@ package struct Bench {
 
   package func model() throws -> MultimodalModel {
     let store = ParameterStore(random: RandomSource(seed: seed), elementType: Conditions.elementType)
+    store.group = group
     let model = try MultimodalModel(
       modalities: data.modalities, inputWidths: data.widths,
       embeddingWidths: data.modalities.map { _ in embeddingWidth }, classes: data.classes, task: data.task,

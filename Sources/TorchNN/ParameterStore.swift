@@ -19,6 +19,10 @@ public final class ParameterStore {
   /// Numbers that are kept with the parameters and that no gradient moves.
   private var statistics: Set<Int> = []
   private var rateFactors: [Int: Double] = [:]
+  /// The processes that train the model together; nil where this one does alone.
+  public var group: ProcessGroup?
+  /// Parameters whose gradients each process takes from its own samples; the others' are of all samples in every process.
+  private(set) var divided: Set<Int> = []
   private var buffer: Tensor?
   private var scratches: [Int: Tensor] = [:]
   private var passing: Tensor?
@@ -131,6 +135,9 @@ public final class ParameterStore {
     }
     trainable.removeAll(where: frozen.contains)
   }
+
+  /// Says that what is computed by everything at or below `prefix` is divided among the processes of ``group``, and so its gradient.
+  package func divide(_ prefix: ParameterPath) { divided.formUnion(indices(within: prefix)) }
 
   /// Gives everything at or below `prefix` a learning rate of its own: that of the step times a factor.
   ///

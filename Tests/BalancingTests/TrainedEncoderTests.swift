@@ -36,7 +36,7 @@ private struct TinyCNN: TrainedEncoder {
     guard Autograd.isRecording, gain.requiresGradient else {
       return try x.batchNormalized(gain, shift, mean: mean, variance: variance).relu().reshaped([x.shape[0], width])
     }
-    let (y, own, spread) = try x.batchNormalized(gain, shift)
+    let (y, own, spread, _) = try weights.batchNormalized(x, gain, shift)
     weights.note("normalization.running_mean", own)
     weights.note("normalization.running_var", spread)
     return try y.relu().reshaped([x.shape[0], width])
@@ -166,5 +166,24 @@ struct TrainedEncoderTests {
       #expect(move == (name.hasPrefix("encoder.") ? slow : fast)[name], "\(name)")
     }
     #expect(scaled["encoder.image.convolution.weight"] != fast["encoder.image.convolution.weight"])
+  }
+
+  @Test("several processes with shares of the pictures train the encoder of one, statistics too", arguments: candidates)
+  func together(_ entry: Candidate) throws {
+    @Sendable func weights(_ name: String, _ group: ProcessGroup?) throws -> [String: [Double]] {
+      var bench = try bench(name)
+      bench.plainDescent = true
+      bench.group = group
+      return try bench.run().last
+    }
+    let name = entry.card.name
+    let alone = try weights(name, nil)
+    // 26 samples in batches of 8: the last has fewer than there are processes.
+    for count in [2, 3] {
+      let all = try TestSupport.together(count) { try weights(name, $0) }
+      for other in all { #expect(other == all[0], "\(count) processes") }
+      // Rounding grows through a rectifier.
+      #expect(TogetherTests.distance(all[0], alone) <= 1e-4, "\(count) processes")
+    }
   }
 }

@@ -8,7 +8,7 @@ import Testing
 import Torch
 
 /// Small pictures whose classes are colours, and features for texts.
-private struct SmallPictureSet {
+struct SmallPictureSet {
   static let side = 16
 
   static func pictures(_ labels: [Int], seed: UInt64) throws -> Tensor {

@@ -38,6 +38,11 @@ public struct LFM: ObjectiveMethod, ActsBetweenEpochs, AnswersAbsence, Checkpoin
         "lfm learns its balance on a validation split, and there is none",
         remedy: "use --set method.schedule=polynomial", exitStatus: .usage)
     }
+    if configuration.learning.slope == .code, lab.model.store.group != nil, !lab.model.encoders.isEmpty {
+      throw Diagnosis(
+        "lfm's shortcut differentiates encoders twice, which several processes cannot do together",
+        remedy: "use --set method.learning.slope=held, or --alone", exitStatus: .usage)
+    }
     guard epoch > 0 else { return }
     let heldOut = try batch(of: validation, "held-out/\(epoch)", lab)
     let h =

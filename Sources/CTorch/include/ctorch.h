@@ -23,6 +23,8 @@ typedef struct ctorch_generator_s *ctorch_generator;
 typedef struct ctorch_module_s *ctorch_module;
 typedef struct ctorch_package_s *ctorch_package;
 typedef struct ctorch_recording_s *ctorch_recording;
+typedef struct ctorch_store_s *ctorch_store;
+typedef struct ctorch_group_s *ctorch_group;
 typedef int32_t ctorch_status;
 
 /// Element types, by number.
@@ -283,6 +285,30 @@ ctorch_status ctorch_adam_step(const ctorch_tensor *parameters, const ctorch_ten
 ctorch_status ctorch_sgd_step(const ctorch_tensor *parameters, const ctorch_tensor *gradients,
                               const ctorch_tensor *rights, const ctorch_tensor *momentum_buffers, int32_t count,
                               double learning_rate, double momentum, double weight_decay, bool nesterov, bool first);
+
+// Processes that compute together. All of a group call the same functions in the same order; each waits for the others, and
+// fails where one is gone. Times are in milliseconds.
+
+/// Where processes find each other: threads of one process, a file that all can write to, or a port that one of them serves.
+ctorch_status ctorch_store_in_memory(ctorch_store *out);
+ctorch_status ctorch_store_in_file(const char *path, int32_t count, int64_t timeout, ctorch_store *out);
+ctorch_status ctorch_store_at(const char *host, int32_t port, bool serves, int32_t count, int64_t timeout,
+                              ctorch_store *out);
+void ctorch_store_free(ctorch_store store);
+/// `name` tells groups apart that use one store. Connections are over the network interface, or the one that `address` is of,
+/// or, where both are null, that of the machine's own name.
+ctorch_status ctorch_group_join(ctorch_store store, const char *name, int32_t rank, int32_t count, const char *address,
+                                const char *interface, int64_t timeout, ctorch_group *out);
+void ctorch_group_free(ctorch_group group);
+/// The sum over all processes, in place.
+ctorch_status ctorch_group_sum(ctorch_group group, ctorch_tensor tensor);
+/// The rows of all processes, of the same number, in order.
+ctorch_status ctorch_group_gather(ctorch_group group, ctorch_tensor part, ctorch_tensor *out);
+/// The numbers of one process, in place.
+ctorch_status ctorch_group_broadcast(ctorch_group group, ctorch_tensor tensor, int32_t root);
+/// As `ctorch_batch_norm_own`, over the rows of all processes.
+ctorch_status ctorch_batch_norm_over(ctorch_group group, ctorch_tensor a, ctorch_tensor weight, ctorch_tensor bias,
+                                     double epsilon, ctorch_tensor *out, ctorch_tensor *mean, ctorch_tensor *variance);
 
 #ifdef __cplusplus
 }

@@ -49,14 +49,17 @@ package struct CheckpointWeights {
   /// Whether the tensors are those of a model that may be trained, and not to be folded into others.
   var isTrained: Bool { source is ModelWeights }
 
+  /// The pass that is trained on; nil of weights that are not a model's.
+  var pass: EncoderWeights? { (source as? ModelWeights)?.weights }
+
   /// How products with the weights are taken.
-  var products: ProductPrecision { ProductPrecision(type: (source as? ModelWeights)?.weights.productType) }
+  var products: ProductPrecision { ProductPrecision(type: pass?.productType) }
 
   /// Dropout at a place; none where the architecture has none there.
-  func dropping(_ share: Double?) -> Dropping { Dropping(share: share, weights: (source as? ModelWeights)?.weights) }
+  func dropping(_ share: Double?) -> Dropping { Dropping(share: share, weights: pass) }
 
   /// Tells whoever trains the model what its batch says of a statistic.
-  func note(_ name: String, _ value: Tensor) { (source as? ModelWeights)?.weights.note(prefix + name, value) }
+  func note(_ name: String, _ value: Tensor) { pass?.note(prefix + name, value) }
 
   /// The files that hold the weights; all of them are there.
   package static func files(in folder: URL) throws -> [URL] {

@@ -1,3 +1,4 @@
+import Multimodal
 import Records
 import Torch
 
@@ -108,11 +109,10 @@ struct BatchNormalization {
 
   func callAsFunction(_ x: Tensor) throws -> Tensor {
     // Of a single number there is no variance.
-    let count = x.count / max(x.shape[1], 1)
-    guard Autograd.isRecording, weights.isTrained, weight.requiresGradient, count > 1 else {
+    guard Autograd.isRecording, weight.requiresGradient, let pass = weights.pass, pass.hasSeveral(x) else {
       return try x.batchNormalized(weight, bias, mean: mean, variance: variance, epsilon: epsilon)
     }
-    let (y, own, spread) = try x.batchNormalized(weight, bias, epsilon: epsilon)
+    let (y, own, spread, count) = try pass.batchNormalized(x, weight, bias, epsilon: epsilon)
     weights.note("\(name).running_mean", own)
     weights.note("\(name).running_var", try spread * (Double(count) / Double(count - 1)))
     return y

@@ -11,11 +11,13 @@ struct TokenBatch {
   let mask: Tensor?
 
   var lengths: [Int] { rows.map(\.count) }
-  var length: Int { rows.reduce(0) { Swift.max($0, $1.count) } }
+  /// L, that of the longest text, or more where that was asked for.
+  let length: Int
 
-  init(_ rows: [[Int]], padding: Int, on device: Device = .cpu) throws {
+  init(_ rows: [[Int]], padding: Int, atLeast least: Int = 0, on device: Device = .cpu) throws {
     self.rows = rows
-    let length = rows.reduce(0) { Swift.max($0, $1.count) }
+    let length = rows.reduce(least) { Swift.max($0, $1.count) }
+    self.length = length
     let padded = rows.flatMap { $0 + [Int](repeating: padding, count: length - $0.count) }
     tokens = try Tensor(padded, shape: [rows.count, length]).to(on: device)
     guard rows.contains(where: { $0.count < length }) else {

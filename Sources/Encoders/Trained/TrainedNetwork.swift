@@ -194,7 +194,9 @@ public struct TrainedNetwork: TrainedEncoder {
       guard let configuration else { throw CheckpointError.noFile("config.json", in: "the model") }
       let network = try PretrainedTextEncoder.network(configuration, source)
       // No row looks at padding: any token will do.
-      let batch = try TokenBatch(Self.rows(inputs), padding: 0, on: inputs.device)
+      // As long as the longest of all processes' texts: what dropout draws depends on it.
+      let longest = try weights.allInputs.map { try Self.rows($0).reduce(0) { max($0, $1.count) } } ?? 0
+      let batch = try TokenBatch(Self.rows(inputs), padding: 0, atLeast: longest, on: inputs.device)
       let rows = try network.rows(batch) { _ in }
       let pooled = try form.poolings.map {
         try $0(rows, lengths: batch.lengths) ?? network.pooled(rows, batch, by: $0)

@@ -68,8 +68,7 @@ extension EncodeShard {
       found = (index, count)
     } else {
       found =
-        part("RANK", "WORLD_SIZE") ?? part("PMI_RANK", "PMI_SIZE") ?? part("SLURM_PROCID", "SLURM_NTASKS")
-        ?? part("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE") ?? part("SKYPILOT_NODE_RANK", "SKYPILOT_NUM_NODES")
+        LaunchedProcess.number(environment) ?? part("SKYPILOT_NODE_RANK", "SKYPILOT_NUM_NODES")
     }
     guard let found else {
       throw Diagnosis(

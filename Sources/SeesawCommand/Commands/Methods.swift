@@ -44,7 +44,8 @@ struct Methods: ParsableCommand, Exemplified {
   }
 
   static let keyOrder = [
-    "name", "title", "stage", "summary", "modalities", "sees", "needs", "capabilities", "cost", "needsClasses",
+    "name", "title", "stage", "summary", "modalities", "sees", "processes", "needs", "capabilities", "cost",
+    "needsClasses",
     "citation", "settings",
     "key",
     "default",
@@ -53,6 +54,7 @@ struct Methods: ParsableCommand, Exemplified {
 
   static func tree(_ entry: MethodRegistry.Entry) throws -> Tree {
     var tree = try Tree(encoding: entry.card, keys: .asNamed)
+    tree[path: "processes"] = .string(entry.requirements.oneProcess == nil ? "several" : "one")
     tree[path: "capabilities"] = .list(entry.capabilities.map(Tree.string))
     return tree
   }
@@ -72,6 +74,7 @@ struct Methods: ParsableCommand, Exemplified {
       facts.append(["published", "\(citation.short): \(citation.title)"])
       if let url = citation.url { facts.append(["", url]) }
     }
+    facts.append(["processes", entry.requirements.oneProcess.map { "one, as \($0)" } ?? "one or several"])
     if let cost = card.costWords { facts.append(["cost", cost]) }
     facts += card.needs.enumerated().map { [$0 == 0 ? "needs" : "", $1] }
     if !entry.capabilities.isEmpty { facts.append(["besides", entry.capabilities.joined(separator: ", ")]) }

@@ -8,11 +8,14 @@ struct Train: ParsableCommand, Exemplified {
     abstract: "Train one model with one method and one seed, and evaluate it.",
     discussion: "Ctrl-C leaves a checkpoint that --resume goes on from. A run that is finished is not done twice. "
       + "Encoders are trained with the model by --set model.encoders.image=small-cnn (resnet-18, vit-tiny, vit-small, or a "
-      + "checkpoint's folder); training.frozen and optimizer.learning_rates say what of them moves, and how fast.")
+      + "checkpoint's folder); training.frozen and optimizer.learning_rates say what of them moves, and how fast. Started several "
+      + "times by torchrun, srun or mpirun, all processes train one model and share each batch: training.batch_size is that of all "
+      + "together.")
 
   static let examples = [
     "seesaw train my-data --method balgrad --seed 1 --out runs/first",
     "seesaw train my-data --method joint --set training.epochs=10 --set optimizer.learning_rate=3e-4",
+    "torchrun --no-python --nproc-per-node 2 seesaw train my-data --out runs/together",
   ]
 
   @Argument(
@@ -40,6 +43,9 @@ struct Train: ParsableCommand, Exemplified {
 
   @Flag(help: "Train anew although the same run is finished.")
   var again = false
+
+  @Flag(help: "Train in this process alone, although torchrun, srun or mpirun has started several.")
+  var alone = false
 
   @Flag(help: "Also write TensorBoard's event file into the run's folder.")
   var tensorboard = false
@@ -71,6 +77,7 @@ struct Train: ParsableCommand, Exemplified {
     request.wait = lock.wait
     request.tensorboard = tensorboard
     request.mlflow = mlflow.map { URL(filePath: $0) }
+    if !alone { request.process = try LaunchedProcess(environment: ProcessInfo.processInfo.environment) }
     switch try Experiment.train(request, stop: Interruption.flag(), events: output.events) {
     case .finished(let summary):
       try show(summary, output)
@@ -81,6 +88,8 @@ struct Train: ParsableCommand, Exemplified {
     case .interrupted(let folder):
       output.clear()
       throw Self.interrupted(folder.relativePath)
+    case .followed(let status):
+      if status != .done { throw ExitCode(status.rawValue) }
     }
   }
 

@@ -50,6 +50,7 @@ public struct Gradients {
     for (index, gradient) in zip(indices, found) {
       if let gradient { shares[index] = FactoredGradient(store.parameters[index].shape, gradient) }
     }
+    if let group = store.group { try Self.addUp(&shares, store, indices.filter(store.divided.contains), group) }
     func add(_ layer: Linear, _ input: ConstantInput, _ derivative: OutputGradient) throws(TorchError) {
       let product = FactoredGradient.OuterProduct(input: input, derivative: derivative)
       for (parameter, share) in [
@@ -77,6 +78,34 @@ public struct Gradients {
       if let derivative, let origin = meeting.origin { try add(origin.layer, origin.input, derivative) }
     }
     self.init(store, shares)
+  }
+
+  /// Puts the sums over all processes in place of what each has found for its own samples.
+  private static func addUp(
+    _ shares: inout [FactoredGradient?], _ store: ParameterStore, _ indices: [Int], _ group: ProcessGroup
+  ) throws(TorchError) {
+    if indices.isEmpty { return }
+    // A gradient that one of them has, all have.
+    let votes = try Tensor(indices.map { shares[$0] == nil ? 0.0 : 1.0 })
+    try group.sum(votes)
+    let counts: [Double] = try votes.array()
+    let present = zip(indices, counts).filter { $0.1 > 0 }.map(\.0)
+    if present.isEmpty { return }
+    let count = present.reduce(0) { $0 + store.parameters[$1].count }
+    let whole = try Tensor.zeros([count], store.elementType, on: store.device)
+    var start = 0
+    var places: [(index: Int, place: Tensor)] = []
+    for index in present {
+      let place = try whole.narrowed(0, from: start, length: store.parameters[index].count)
+      if let share = shares[index] { try place.copy(from: share.tensor().flattened()) }
+      places.append((index, place))
+      start += store.parameters[index].count
+    }
+    try group.sum(whole)
+    for (index, place) in places {
+      let shape = store.parameters[index].shape
+      shares[index] = FactoredGradient(shape, try place.reshaped(shape))
+    }
   }
 
   /// The parameters that a direction exists for, in order.

@@ -7,6 +7,8 @@ final class ConstantInput {
   let width: Int
   /// The type that the layers' products are taken in; nil: that of the values.
   let productType: ElementType?
+  /// The processes that share out the layers' products; nil where there is one.
+  let group: ProcessGroup?
   /// The values, where they have been asked for.
   private(set) var known: Tensor?
   /// The outputs that it is made of; none where it is given.
@@ -17,7 +19,8 @@ final class ConstantInput {
   /// δᵀX by δ.
   private var met: [(derivative: Tensor, product: Tensor)] = []
 
-  init(_ values: Tensor, productType: ElementType? = nil) {
+  init(_ values: Tensor, productType: ElementType? = nil, sharedBy group: ProcessGroup? = nil) {
+    self.group = group
     known = values
     (rows, width) = (values.shape[0], values.shape[1])
     (outputs, combination) = ([], .sum)
@@ -25,7 +28,11 @@ final class ConstantInput {
   }
 
   /// Outputs, joined when somebody asks for the values.
-  init(_ outputs: [LazyOutput], _ combination: Combination, productType: ElementType? = nil) {
+  init(
+    _ outputs: [LazyOutput], _ combination: Combination, productType: ElementType? = nil,
+    sharedBy group: ProcessGroup? = nil
+  ) {
+    self.group = group
     self.outputs = outputs
     self.combination = combination
     rows = outputs.first?.rows ?? 0
@@ -59,7 +66,7 @@ final class ConstantInput {
   func products(with other: ConstantInput) throws(TorchError) -> Tensor {
     guard other === self else { return try values().matmul(other.values().transposed()) }
     if let ownProducts { return ownProducts }
-    let found = try MatrixProduct.results([MatrixProduct([(values(), try values().transposed())])])[0]
+    let found = try MatrixProduct.results([MatrixProduct([(values(), try values().transposed())])], sharedBy: group)[0]
     ownProducts = found
     return found
   }
@@ -67,7 +74,8 @@ final class ConstantInput {
   /// δᵀX, [out, in].
   func product(withTransposed derivative: Tensor) throws(TorchError) -> Tensor {
     if let known = met.first(where: { $0.derivative === derivative }) { return known.product }
-    let made = try MatrixProduct.results([MatrixProduct([(derivative.transposed(), try values())])])[0]
+    let product = MatrixProduct([(try derivative.transposed(), try values())])
+    let made = try MatrixProduct.results([product], sharedBy: group)[0]
     met.append((derivative, made))
     return made
   }

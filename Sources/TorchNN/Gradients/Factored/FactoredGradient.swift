@@ -66,7 +66,9 @@ final class FactoredGradient {
     if let whole { return .numbers(try whole.contiguous()) }
     if plain == nil, products.count == 1, products[0].input.productType == nil, !products[0].input.isOpen {
       let (left, right) = try products[0].matrices()
-      return .product(left, right)
+      let product = MatrixProduct([(left, right)])
+      guard product.isShared(by: group) else { return .product(left, right) }
+      return .numbers(try MatrixProduct.results([product], sharedBy: group)[0])
     }
     let target = try scratch()
     try multiply(into: target)
@@ -98,11 +100,16 @@ final class FactoredGradient {
     }
     if !terms.isEmpty {
       let product = MatrixProduct(terms)
-      if isFirst { try product.write(to: target) } else { try target.add(MatrixProduct.results([product])[0]) }
+      if isFirst {
+        try product.write(to: target, sharedBy: group)
+      } else {
+        try target.add(MatrixProduct.results([product], sharedBy: group)[0])
+      }
     }
     if let plain { try target.add(plain) }
   }
 
+  private var group: ProcessGroup? { products.first?.input.group }
   private var elementType: ElementType { plain?.elementType ?? products[0].derivative.elementType }
   private var device: Device { plain?.device ?? products[0].derivative.device }
 

@@ -54,8 +54,11 @@ package final class FactoredGraph {
   private let leastWork: Int
   /// Of a graph for predictions.
   private let folded: FoldedClassifiers?
+  /// The processes that share out large products; nil where there is one.
+  private let group: ProcessGroup?
 
-  package convenience init() { self.init(leastWork: 4_000_000) }
+  /// - Parameter group: processes that each remember the same and share out large products.
+  package convenience init(sharedBy group: ProcessGroup? = nil) { self.init(leastWork: 4_000_000, sharedBy: group) }
 
   /// A graph for the predictions of so many samples by weights that stay as they are, with no graph recorded.
   ///
@@ -63,8 +66,9 @@ package final class FactoredGraph {
   /// layers' outputs are.
   package convenience init(predicting samples: Int) { self.init(leastWork: 4_000_000, predicting: samples) }
 
-  init(leastWork: Int, predicting samples: Int? = nil) {
+  init(leastWork: Int, predicting samples: Int? = nil, sharedBy group: ProcessGroup? = nil) {
     self.leastWork = leastWork
+    self.group = group
     folded = samples.map { FoldedClassifiers(samples: $0, leastWork: leastWork) }
   }
 
@@ -126,7 +130,9 @@ package final class FactoredGraph {
       let own = Array(parts.prefix(entry.parts.count))
       parts = parts.dropFirst(own.count)
       let layer = layers[entry.position].layer
-      made.append((layer, ConstantInput(own.map(\.feature), combination, productType: layer.weight.productType), own))
+      let input = ConstantInput(
+        own.map(\.feature), combination, productType: layer.weight.productType, sharedBy: group)
+      made.append((layer, input, own))
     }
     for ((position, _, changes), (entry, output)) in zip(new, zip(made, try Self.outputs(made))) {
       readings.append(
@@ -168,7 +174,7 @@ package final class FactoredGraph {
 
   private func frozen(_ input: Tensor, _ layer: Linear) -> ConstantInput {
     if let known = inputs.last(where: { $0.known === input }) { return known }
-    let made = ConstantInput(input, productType: layer.weight.productType)
+    let made = ConstantInput(input, productType: layer.weight.productType, sharedBy: group)
     inputs.append(made)
     return made
   }
@@ -240,7 +246,7 @@ package final class FactoredGraph {
         }
         products.append(MatrixProduct(terms, bias: bias))
       }
-      let outputs = try MatrixProduct.results(products)
+      let outputs = try MatrixProduct.results(products, sharedBy: readings.first?.input.group)
       for output in outputs { try output.requiringGradient() }
       return outputs
     }
@@ -263,7 +269,7 @@ package final class FactoredGraph {
         products.append(
           MatrixProduct([(try input.values(), try layer.weight.tensor.transposed())], bias: layer.bias.tensor))
       }
-      outputs = try MatrixProduct.results(products)
+      outputs = try MatrixProduct.results(products, sharedBy: pairs.first?.input.group)
     }
     for output in outputs { try output.requiringGradient() }
     return outputs

@@ -1,0 +1,2 @@
+// See ../../README.md: nothing of it is asked for.
+#pragma once

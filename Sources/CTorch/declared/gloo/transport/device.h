@@ -1,0 +1,8 @@
+// See ../../README.md.
+#pragma once
+
+namespace gloo::transport {
+
+class Device;
+
+}  // namespace gloo::transport
