@@ -11,7 +11,7 @@ import Torch
 struct TrainingTogetherTests {
   private static let settings = [
     "training.threads=1", "training.batch_size=16", "training.epochs=4", "training.checkpoint_seconds=0",
-    "optimizer.name=sgd",
+    "optimizer.name=sgd", "optimizer.learning_rate=0.02",
   ]
 
   /// What each process of a launch ends with.

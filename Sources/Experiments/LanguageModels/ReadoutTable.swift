@@ -2,7 +2,7 @@ public import Foundation
 public import LanguageModels
 import Records
 
-/// The results of ``ReadoutTrial``: methods by seeds, and what is claimed of their means.
+/// The results of `ReadoutTrial`: methods by seeds, and what is claimed of their means.
 public struct ReadoutTable: Sendable {
   /// A method with one seed.
   public struct Cell: Codable, Equatable, Sendable {
@@ -82,7 +82,7 @@ public struct ReadoutTable: Sendable {
 }
 
 extension Experiment {
-  /// Runs ``ReadoutTrial`` for every method and seed; what is done is kept in the folder and not done again.
+  /// Runs `ReadoutTrial` for every method and seed; what is done is kept in the folder and not done again.
   ///
   /// - Throws: `CancellationError` where it was stopped.
   public static func readout(

@@ -3,9 +3,9 @@ public import Records
 /// What is trained beside a language model's frozen weights.
 public struct AdapterSettings: Sendable, Equatable, Codable {
   public enum Kind: String, Choice {
-    /// ``LoRA``.
+    /// `LoRA`.
     case lora
-    /// ``MokA``.
+    /// `MokA`.
     case moka
   }
 
@@ -32,7 +32,7 @@ public struct AdapterSettings: Sendable, Equatable, Codable {
   public var alpha = 16.0
   /// The share of inputs that are set to zero in training.
   public var dropout = 0.05
-  /// λ of ``MokA``: how much its attention counts.
+  /// λ of `MokA`: how much its attention counts.
   public var lambda = 1.0
   public var keys = Keys.question
   public var scale = Scale.after

@@ -200,7 +200,7 @@ enum Plan {
     let open = jobs.filter { !$0.isDone }
     let command = AuditCommand.command(CommandLine.arguments.filter { $0 != "--plan" })
     if !open.isEmpty {
-      try output.data(open.map { "\(command) --only \(Place.quoted($0.name))" }.joined(separator: "\n"))
+      try output.data(open.map { "\(command) --only \($0.name.shellQuoted)" }.joined(separator: "\n"))
     }
     output.say("Plan", "\(open.count) of \(Words.plural(jobs.count, "run")) to do; \(next)")
   }

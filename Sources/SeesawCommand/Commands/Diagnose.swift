@@ -16,7 +16,6 @@ struct Diagnose: ParsableCommand, Exemplified {
 
   static let examples = [
     "seesaw diagnose my-data", "seesaw diagnose runs/first --samples 10 --json > diagnosis.json",
-    "seesaw diagnose my-data --plan > jobs.txt",
   ]
 
   @Argument(

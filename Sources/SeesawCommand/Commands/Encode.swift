@@ -39,7 +39,6 @@ struct Encode: ParsableCommand, Exemplified {
 
   static let examples = [
     "seesaw encode my-photos --out my-data --text-encoder all-MiniLM-L6-v2 --image-encoder vit-base-patch16-224",
-    "seesaw encode my-photos --out my-data --shard next --of 4000 && seesaw encode my-photos --out my-data --join",
     "seesaw encode shop.csv --out shop --columns text=Title+Body,label=Category,image=Photo --encoding windows-1252",
   ]
 

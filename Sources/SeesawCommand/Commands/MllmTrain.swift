@@ -197,7 +197,7 @@ extension MllmCommand {
         lines.append("There is no validation split: the last epoch is kept.")
       }
       lines += record.notes.map { "note: \($0)" }
-      let place = Place.quoted(folder.relativePath)
+      let place = folder.relativePath.shellQuoted
       lines.append("Next:  seesaw mllm evaluate MODEL DATA --adapter \(place) --reliance")
       return lines.joined(separator: "\n")
     }

@@ -15,7 +15,6 @@ struct Train: ParsableCommand, Exemplified {
   static let examples = [
     "seesaw train my-data --method balgrad --seed 1 --out runs/first",
     "seesaw train my-data --method joint --set training.epochs=10 --set optimizer.learning_rate=3e-4",
-    "torchrun --no-python --nproc-per-node 2 seesaw train my-data --out runs/together",
   ]
 
   @Argument(
