@@ -133,19 +133,17 @@ final class RowEncoding {
         hash.update(data: Data(" \(reader.inputs.key(look, .clean).words)".utf8))
       }
     }
-    let learnt = FileDigest.hex(hash.finalize())
     let folder = context.cache.appending(path: "encoders")
-    let prefix = "\(kind.rawValue)-\(learnt.prefix(16))-"
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-    for name in names.sorted() where name.hasPrefix(prefix) {
-      let url = folder.appending(path: name)
-      // The name says what must be in the file.
-      guard let digest = try? FileDigest.sha256(of: url), name == "\(prefix)\(digest.prefix(16)).safetensors",
-        let encoder = try? EncoderFile.read(url, warn: { context.events(.warning($0)) })
-      else { continue }
-      return (encoder, digest)
-    }
+    let prefix = "\(kind.rawValue)-\(FileDigest.hex(hash.finalize()).prefix(16))-"
+    if let known = learnt(prefix, in: folder) { return known }
+    // Processes that share the work would all learn the same: one does, and the others wait for it. Where a disk knows no
+    // locks each does, and the same comes of it.
+    let lock = try? FolderLock(
+      beside: folder.appending(path: prefix + "learning"),
+      waiting: Experiment.patience(true, for: folder, stop: context.stop, events: context.events))
+    defer { lock?.release() }
     try context.checkStop()
+    if let known = learnt(prefix, in: folder) { return known }
     context.events(.phase("Fitting", "\(type.name) on the \(kind.rawValue)s of the training split"))
     var encoder = plain
     let raw = RawInputs(count: looks.count) { [inputs = reader.inputs, stop = context.stop, looks] index in
@@ -162,6 +160,20 @@ final class RowEncoding {
     let digest = try FileDigest.sha256(of: url)
     try AtomicFile.rename(url, to: folder.appending(path: "\(prefix)\(digest.prefix(16)).safetensors"))
     return (encoder, digest)
+  }
+
+  /// What was learnt before, by this process or another; nil where nothing whole is there.
+  private func learnt(_ prefix: String, in folder: URL) -> (any RawEncoder, tag: String)? {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    for name in names.sorted() where name.hasPrefix(prefix) {
+      let url = folder.appending(path: name)
+      // The name says what must be in the file.
+      guard let digest = try? FileDigest.sha256(of: url), name == "\(prefix)\(digest.prefix(16)).safetensors",
+        let encoder = try? EncoderFile.read(url, warn: { context.events(.warning($0)) })
+      else { continue }
+      return (encoder, digest)
+    }
+    return nil
   }
 
   /// The inputs of a sample; an encoder that is trained with the model is shown one.

@@ -3,6 +3,7 @@ import Encoders
 import Foundation
 import Multimodal
 import Records
+import Synchronization
 import TestSupport
 import Testing
 import Torch
@@ -49,6 +50,23 @@ import Torch
       var one = request
       one.shard = EncodeShard(number, of: count)
       _ = try Experiment.encode(one)
+    }
+  }
+
+  @Test("of processes that begin at once one learns an encoder, and the others take it")
+  func learning() throws {
+    try withRaw { folder in
+      let request = request(folder)
+      let learnt = Mutex<[String]>([])
+      _ = try threads(4) { rank in
+        var one = request
+        one.shard = EncodeShard(rank + 1, of: 4)
+        return try Experiment.encode(one) { event in
+          if case .phase("Fitting", let words) = event { learnt.withLock { $0.append(words) } }
+        }.widths
+      }
+      let words = learnt.withLock { $0 }
+      #expect(!words.isEmpty && Set(words).count == words.count)
     }
   }
 
