@@ -27,13 +27,17 @@ package struct FeatureFile {
     guard let files, file.entry(name + Self.ending) != nil else {
       return FeatureRows(try file.tensor(name), in: file.rows(name))
     }
-    let parts = (file.metadata[name + Self.ending] ?? "").split(separator: ",").map(String.init)
+    return FeatureRows(scattered: try Self.rows(name, in: file, of: files))
+  }
+
+  /// The rows of that name, which lie in other files.
+  static func rows(_ name: String, in file: SafeTensors, of files: RowFiles) throws -> StoredRows {
+    let parts = (file.metadata[name + ending] ?? "").split(separator: ",").map(String.init)
     let shape = parts.dropFirst().compactMap { Int($0) }
     guard let type = parts.first.flatMap(ElementType.init(safeTensorsName:)), shape.count == parts.count - 1,
       !shape.isEmpty
     else { throw SafeTensorsError.missing(name, in: file) }
-    return FeatureRows(
-      scattered: try StoredRows(type, shape, places: name + Self.ending, in: file, of: files))
+    return try StoredRows(type, shape, places: name + ending, in: file, of: files)
   }
 
   /// The rows of that name; nil where there are none.

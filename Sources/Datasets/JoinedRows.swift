@@ -81,18 +81,6 @@ package struct JoinedRows: Codable, Equatable {
     file.path.hasPrefix("/") ? URL(filePath: file.path) : folder.appending(path: file.path)
   }
 
-  /// Size and time of a file; nil where there is none.
-  package static func state(of url: URL) -> (bytes: Int, modified: Int)? {
-    var information = stat()
-    guard stat(url.path, &information) == 0 else { return nil }
-    #if os(Linux)
-      let time = information.st_mtim
-    #else
-      let time = information.st_mtimespec
-    #endif
-    return (Int(information.st_size), Int(time.tv_sec) * 1_000_000_000 + Int(time.tv_nsec))
-  }
-
   /// Refuses files that are not there or have become shorter.
   ///
   /// - Returns: whether some have other times than when they were joined.
@@ -100,7 +88,7 @@ package struct JoinedRows: Codable, Equatable {
     var isOther = false
     for file in files {
       let url = url(file, in: folder)
-      guard let state = Self.state(of: url) else {
+      guard let state = FileState(of: url) else {
         throw Diagnosis(
           "a file of the joined features' rows is missing", place: url.relativePath,
           remedy: "bring it back, or encode the shard again and join", exitStatus: .input)
@@ -131,13 +119,7 @@ package struct JoinedRows: Codable, Equatable {
       let split = ["train", "validation", "test"].firstIndex { name[0] == $0 || name[0].hasPrefix("\($0)@") }
       guard name.count == 2, let split else { throw damaged(folder) }
       let index = try SafeTensors(reading: folder.appending(path: "\(name[0]).safetensors"))
-      let form = (index.metadata[name[1] + FeatureFile.ending] ?? "").split(separator: ",").map(String.init)
-      guard let type = form.first.flatMap(ElementType.init(safeTensorsName:)) else { throw damaged(folder) }
-      return (
-        split,
-        try StoredRows(
-          type, form.dropFirst().compactMap { Int($0) }, places: name[1] + FeatureFile.ending, in: index, of: files)
-      )
+      return (split, try FeatureFile.rows(name[1], in: index, of: files))
     }
     var starts = [0, 0, 0]
     var ranges: [(digest: String, ranges: [Range<Int>])] = []
@@ -168,7 +150,7 @@ package struct JoinedRows: Codable, Equatable {
     guard wrong.isEmpty else {
       throw Diagnosis(
         wrong.count == 1 ? "a shard is not what it was" : "\(wrong.count) shards are not what they were",
-        place: folder.relativePath, found: wrong.count > 20 ? Array(wrong.prefix(20)) + ["…"] : wrong,
+        place: folder.relativePath, found: wrong.listed(atMost: 20),
         remedy: "encode them again and join", exitStatus: .input)
     }
   }

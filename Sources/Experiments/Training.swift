@@ -205,16 +205,11 @@ extension Experiment {
       return nil
     }
     let record = try folder.readRecord()
-    let versions = record.versions
-    let changed = [
-      ("seesaw", versions.seesaw, Versions.here.seesaw), ("libtorch", versions.libtorch, Versions.here.libtorch),
-      ("the platform", versions.platform, Versions.here.platform),
-    ].filter { $0.1 != $0.2 }
-    guard changed.isEmpty else {
+    let changes = record.versions.changes(to: .here)
+    guard changes.isEmpty else {
       throw Diagnosis(
         "the run was begun with another version, and would not end as either's", place: folder.url.relativePath,
-        found: changed.map { "\($0.0) was \($0.1), now \($0.2)" },
-        remedy: "go on with that version, or --again to begin anew", exitStatus: .usage)
+        found: changes, remedy: "go on with that version, or --again to begin anew", exitStatus: .usage)
     }
     if let note = Machine.note(on: record) { events(.note(note)) }
     if record.processes != processes {
@@ -232,10 +227,7 @@ extension Experiment {
   )
     -> [String]
   {
-    let paths = Set(old.leafPaths).union(new.leafPaths).subtracting(["training.threads"]).sorted()
-    var lines = paths.filter { old[path: $0] != new[path: $0] }.map { path in
-      "\(path) was \(old[path: path]?.description ?? "not there"), now \(new[path: path]?.description ?? "not there")"
-    }
+    var lines = old.changes(to: new, besides: ["training.threads"])
     lines += Set(oldData.keys).union(newData.keys).sorted().filter { oldData[$0] != newData[$0] }
       .map { "\($0) has changed" }
     if lines.isEmpty { lines = ["the number of threads differs"] }
@@ -243,7 +235,25 @@ extension Experiment {
   }
 }
 
+extension Versions {
+  /// In which a run would not go on to the same bits, a part of a sentence each.
+  func changes(to new: Versions) -> [String] {
+    [("seesaw", seesaw, new.seesaw), ("libtorch", libtorch, new.libtorch), ("the platform", platform, new.platform)]
+      .filter { $0.1 != $0.2 }.map { "\($0.0) was \($0.1), now \($0.2)" }
+  }
+}
+
 extension Tree {
+  /// The values that are others in another configuration, a part of a sentence each.
+  func changes(to new: Tree, besides passedOver: Set<String> = []) -> [String] {
+    Set(leafPaths).union(new.leafPaths).subtracting(passedOver).sorted()
+      .filter { self[path: $0] != new[path: $0] }
+      .map { path in
+        "\(path) was \(self[path: path]?.description ?? "not there"), now "
+          + "\(new[path: path]?.description ?? "not there")"
+      }
+  }
+
   /// A configuration without what determines no result.
   var essence: Tree {
     var tree = self

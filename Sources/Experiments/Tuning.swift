@@ -76,7 +76,7 @@ extension Experiment {
       guard missing.isEmpty else {
         throw Diagnosis(
           "\(missing.count) of \(trials.count) trials have not ended, and they choose the settings of the runs",
-          place: request.out.relativePath, found: missing.count > 10 ? Array(missing.prefix(10)) + ["…"] : missing,
+          place: request.out.relativePath, found: missing.listed(atMost: 10),
           remedy: "--plan lists them", exitStatus: .input)
       }
     }

@@ -25,3 +25,8 @@ extension StringProtocol {
     return "\(String(decoding: head, as: UTF8.self)) … \(String(decoding: tail, as: UTF8.self))"
   }
 }
+
+extension [String] {
+  /// As a message lists them: the first so many, and `…` where there are more.
+  package func listed(atMost most: Int) -> [String] { count > most ? Array(prefix(most)) + ["…"] : self }
+}

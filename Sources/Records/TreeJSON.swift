@@ -208,13 +208,7 @@ private struct JSONReader {
     skipSpace()
     if take(UInt8(ascii: "]")) { return .list(elements) }
     while true {
-      skipSpace()
-      // Features and the like are nothing else.
-      if let number = fraction() {
-        elements.append(.number(number))
-      } else {
-        elements.append(try value(depth: depth + 1))
-      }
+      elements.append(try value(depth: depth + 1))
       skipSpace()
       if take(UInt8(ascii: "]")) { return .list(elements) }
       guard take(UInt8(ascii: ",")) else { throw wrong("a ',' or ']' is missing") }
@@ -253,18 +247,11 @@ private struct JSONReader {
     }
   }
 
-  /// A number with a fraction or an exponent as programs write them; nil where something else is here.
-  mutating func fraction() -> Double? {
-    let start = at
-    guard let value = DecimalNumber.nearest(bytes, at: &at) else { return nil }
-    if at == bytes.count || !Self.isOfNumber(bytes[at]) { return value }
-    at = start
-    return nil
-  }
-
   mutating func number() throws -> Tree {
     let start = at
-    if let value = fraction() { return .number(value) }
+    if let value = DecimalNumber.nearest(bytes, at: &at), at == bytes.count || !Self.isOfNumber(bytes[at]) {
+      return .number(value)
+    }
     while at < bytes.count, Self.isOfNumber(bytes[at]) { at += 1 }
     let text = String(decoding: bytes[start..<at], as: UTF8.self)
     let digits = text.utf8.drop { $0 == UInt8(ascii: "-") }

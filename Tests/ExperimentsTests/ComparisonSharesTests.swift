@@ -24,18 +24,12 @@ struct ComparisonSharesTests {
       var whole = request
       whole.out = folder.appending(path: "whole")
       let expected = try Experiment.compare(whole)
-      let jobs = try Experiment.jobs(of: request)
-      #expect(jobs.count == Set(jobs.map(\.name)).count && jobs.allSatisfy { !$0.isDone })
-      #expect(jobs.contains { $0.name == "balgrad:1" } && jobs.contains { $0.name.hasPrefix("specialists/") })
-      #expect(jobs.map(\.cost) == jobs.map(\.cost).sorted(by: >))
-      var done = 0
-      for number in 1...3 {
-        let share = try Experiment.compare(request, only: .part(number, of: 3))
-        #expect(share.of == jobs.count)
-        done += share.done
+      let jobs = try sharedOut {
+        try Experiment.jobs(of: request)
+      } by: {
+        try Experiment.compare(request, only: $0)
       }
-      #expect(done == jobs.count)
-      #expect(try Experiment.jobs(of: request).allSatisfy(\.isDone))
+      #expect(jobs.contains { $0.name == "balgrad:1" } && jobs.contains { $0.name.hasPrefix("specialists/") })
       var joining = request
       joining.joins = true
       var results = try Experiment.compare(joining)
@@ -128,4 +122,22 @@ struct ComparisonSharesTests {
     #expect(try ComparisonShare("specialists/image-missing:0") == .named(["specialists/image-missing:0"]))
     #expect(throws: Diagnosis.self) { try ComparisonShare(wrong) }
   }
+}
+
+/// The jobs of what three shares do: the dearest first, each in one share, and all done afterwards.
+func sharedOut(
+  _ jobs: () throws -> [ComparisonJob], by share: (ComparisonShare) throws -> (done: Int, of: Int)
+) throws -> [ComparisonJob] {
+  let all = try jobs()
+  #expect(all.count == Set(all.map(\.name)).count && all.allSatisfy { !$0.isDone })
+  #expect(all.map(\.cost) == all.map(\.cost).sorted(by: >))
+  var done = 0
+  for number in 1...3 {
+    let own = try share(.part(number, of: 3))
+    #expect(own.of == all.count)
+    done += own.done
+  }
+  #expect(done == all.count)
+  #expect(try jobs().allSatisfy(\.isDone))
+  return all
 }

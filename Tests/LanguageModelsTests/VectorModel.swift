@@ -46,16 +46,12 @@ final class VectorModel: LanguageModel {
     observer: PassObserver?
   ) throws -> DecoderOutput {
     let pass = try inner.pass(for: sequences, view: view, cache: cache, observer: observer)
-    let hidden = try inner.normed(inner.run(embeddings ?? embed(sequences), pass: pass, cache: cache))
-    cache?.note(pass)
-    return DecoderOutput(hidden: hidden, lengths: sequences.map(\.count))
+    return try inner.read(embeddings ?? embed(sequences), pass, cache)
   }
 
   func step(_ ids: [[Int]], cache: KeyValueCache, observer: PassObserver?) throws -> DecoderOutput {
     let pass = try inner.pass(continuing: cache, with: ids.map(\.count), observer: observer)
-    let hidden = try inner.normed(inner.run(inner.embed(ids), pass: pass, cache: cache))
-    cache.note(pass)
-    return DecoderOutput(hidden: hidden, lengths: ids.map(\.count))
+    return try inner.read(inner.embed(ids), pass, cache)
   }
 
   func logits(of hidden: Tensor) throws -> Tensor { try inner.logits(of: hidden) }

@@ -90,7 +90,7 @@ extension DiagnosisWork {
     guard finishedSeeds?.isEmpty == false else {
       throw Diagnosis(
         "no seed of this diagnosis has all its runs finished", place: request.out.relativePath,
-        found: missing.count > 10 ? Array(missing.prefix(10)) + ["…"] : missing,
+        found: missing.listed(atMost: 10),
         remedy: "--plan lists what there is to do", exitStatus: .input)
     }
     let words = "\(all.count - missing.count) of \(all.count) planned runs stand in this diagnosis"

@@ -132,7 +132,7 @@ struct JoinedShards {
       throw Diagnosis(
         wrong.count == 1
           ? "a shard has changed since it was encoded" : "\(wrong.count) shards have changed since they were encoded",
-        place: cache.relativePath, found: wrong.count > 20 ? Array(wrong.prefix(20)) + ["…"] : wrong,
+        place: cache.relativePath, found: wrong.listed(atMost: 20),
         remedy: "remove the shard's record and its rows, encode it again, and join", exitStatus: .input)
     }
   }
@@ -198,7 +198,7 @@ struct JoinedShards {
         notes.append(
           "the features refer to \(cache.relativePath), which is on another disk: keep it, or join with --copy")
       }
-      guard let state = JoinedRows.state(of: source) else { continue }
+      guard let state = FileState(of: source) else { continue }
       index.append(
         .init(
           path: isLinked ? path : source.standardizedFileURL.path(percentEncoded: false), bytes: state.bytes,

@@ -104,14 +104,7 @@ final class ShardClaims {
 
   /// When a file was changed, in seconds of the disk's clock.
   static func touched(_ file: URL) -> TimeInterval? {
-    var information = stat()
-    guard stat(file.path, &information) == 0 else { return nil }
-    #if os(Linux)
-      let time = information.st_mtim
-    #else
-      let time = information.st_mtimespec
-    #endif
-    return TimeInterval(time.tv_sec) + TimeInterval(time.tv_nsec) / 1e9
+    FileState(of: file).map { TimeInterval($0.modified) / 1e9 }
   }
 }
 

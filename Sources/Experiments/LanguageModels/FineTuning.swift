@@ -52,6 +52,7 @@ private final class FineTuning {
   private let random: RandomSource
   private let optimizer: Adam
   private let rate: LearningRate
+  private let stepsInEpoch: Int
   private var clock: TrainingClock
   private var record: FineTuningRecord
   private let folder: RunFolder
@@ -95,7 +96,8 @@ private final class FineTuning {
     train = try examples(.train, settings.samples)
     validation =
       data.samples(in: .validation).isEmpty ? nil : try examples(.validation, settings.validationSamples)
-    let steps = settings.epochs * ((train.count + settings.batchSize - 1) / settings.batchSize)
+    stepsInEpoch = (train.count + settings.batchSize - 1) / settings.batchSize
+    let steps = settings.epochs * stepsInEpoch
     clock = TrainingClock(steps: steps, epochs: settings.epochs)
     rate = LearningRate(
       settings.learningRate, .cosine, warmup: Int((settings.warmup * Double(steps)).rounded(.up)))
@@ -160,11 +162,7 @@ private final class FineTuning {
     if request.again { try folder.removeCheckpoints() }
     guard !request.again, let found = try FineTuningRecord.read(from: request.out) else { return nil }
     guard found.digest == record.digest else {
-      let paths = Set(found.settings.leafPaths).union(record.settings.leafPaths).sorted()
-      var lines = paths.filter { found.settings[path: $0] != record.settings[path: $0] }.map { path in
-        "\(path) was \(found.settings[path: path]?.description ?? "not there"), now "
-          + "\(record.settings[path: path]?.description ?? "not there")"
-      }
+      var lines = found.settings.changes(to: record.settings)
       if found.threads != record.threads { lines.append("threads were \(found.threads), now \(record.threads)") }
       throw Diagnosis(
         "the folder holds another training", place: request.out.relativePath,
@@ -172,12 +170,11 @@ private final class FineTuning {
         remedy: "choose another --out, or --again to replace it", exitStatus: .usage)
     }
     if found.status == .finished { return found }
-    let (old, new) = (found.versions, record.versions)
-    guard (old.seesaw, old.libtorch, old.platform) == (new.seesaw, new.libtorch, new.platform) else {
+    let changes = found.versions.changes(to: record.versions)
+    guard changes.isEmpty else {
       throw Diagnosis(
         "the training was begun with another version, and would not end as either's", place: request.out.relativePath,
-        found: ["seesaw \(old.seesaw), libtorch \(old.libtorch), \(old.platform)"],
-        remedy: "go on with that version, or --again to begin anew", exitStatus: .usage)
+        found: changes, remedy: "go on with that version, or --again to begin anew", exitStatus: .usage)
     }
     return nil
   }
@@ -189,8 +186,7 @@ private final class FineTuning {
   private func epoch(_ steps: JSONLinesWriter, _ epochs: JSONLinesWriter) throws {
     var numbers = SeededNumbers(seed: settings.seed, stream: "mllm/order/\(clock.epoch)")
     let order = numbers.permutation(train.count)
-    let inEpoch = (train.count + settings.batchSize - 1) / settings.batchSize
-    while batch < inEpoch {
+    while batch < stepsInEpoch {
       if stop.isRequested { throw CancellationError() }
       let rows = Array(order[(batch * settings.batchSize)..<min((batch + 1) * settings.batchSize, train.count)])
       let row = try step(rows)

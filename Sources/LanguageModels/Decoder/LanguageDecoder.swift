@@ -108,6 +108,13 @@ public final class LanguageDecoder {
   /// The last hidden state of what the last layer gives.
   public func normed(_ x: Tensor) throws -> Tensor { try norm(x) }
 
+  /// Reads embeddings [B, L, d] through all layers and the last norm; the cache holds them afterwards.
+  func read(_ embeddings: Tensor, _ pass: DecoderPass, _ cache: KeyValueCache?) throws -> DecoderOutput {
+    let hidden = try normed(run(embeddings, pass: pass, cache: cache))
+    cache?.note(pass)
+    return DecoderOutput(hidden: hidden, lengths: pass.lengths)
+  }
+
   /// The logits of hidden rows, [.., vocabulary]; float32 at least.
   public func logits(of hidden: Tensor) throws -> Tensor {
     let logits = try head(hidden)

@@ -95,7 +95,7 @@ final class DecoderLanguageModel: LanguageModel {
       throw LanguageModelError.sequence("prompts are read once, into an empty cache")
     }
     let pass = try model.pass(for: sequences, view: view, cache: cache, observer: observer)
-    return try finish(embeddings ?? embed(sequences, rows: nil), pass, cache)
+    return try model.read(embeddings ?? embed(sequences, rows: nil), pass, cache)
   }
 
   func step(_ ids: [[Int]], cache: KeyValueCache, observer: PassObserver?) throws -> DecoderOutput {
@@ -106,13 +106,7 @@ final class DecoderLanguageModel: LanguageModel {
       throw LanguageModelError.sequence("token \(id) is none of the model's \(vocabulary)")
     }
     let pass = try model.pass(continuing: cache, with: ids.map(\.count), observer: observer)
-    return try finish(model.embed(ids), pass, cache)
-  }
-
-  private func finish(_ embeddings: Tensor, _ pass: DecoderPass, _ cache: KeyValueCache?) throws -> DecoderOutput {
-    let hidden = try model.normed(model.run(embeddings, pass: pass, cache: cache))
-    cache?.note(pass)
-    return DecoderOutput(hidden: hidden, lengths: pass.lengths)
+    return try model.read(model.embed(ids), pass, cache)
   }
 
   func logits(of hidden: Tensor) throws -> Tensor { try model.logits(of: hidden) }

@@ -110,9 +110,7 @@ final class ReadoutModel: LanguageModel {
     observer: PassObserver?
   ) throws -> DecoderOutput {
     let pass = try inner.pass(for: sequences, view: view, cache: cache, observer: observer)
-    let hidden = try inner.normed(inner.run(embeddings ?? embed(sequences, rows: nil), pass: pass, cache: cache))
-    cache?.note(pass)
-    return DecoderOutput(hidden: hidden, lengths: pass.lengths)
+    return try inner.read(embeddings ?? embed(sequences, rows: nil), pass, cache)
   }
 
   func step(_ ids: [[Int]], cache: KeyValueCache, observer: PassObserver?) throws -> DecoderOutput {

@@ -123,9 +123,7 @@ struct Compare: ParsableCommand, Exemplified {
     if splits > 1, sweep { throw ValidationError("--sweep is of one split; leave --splits out.") }
     if let tune, tune < 1 { throw ValidationError("--tune is \(tune); at least 1 is needed.") }
     if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs); at least 1 is needed.") }
-    let parts = [("--plan", plan), ("--only", only != nil), ("--join", join)].filter(\.1).map(\.0)
-    if parts.count > 1 { throw ValidationError("\(parts[0]) and \(parts[1]) do not go together.") }
-    if let part = parts.first {
+    if let part = try Shares.option(plan: plan, only: only, join: join) {
       let others = [("--splits", splits > 1), ("--equal-updates", equalUpdates)]
       if let other = others.first(where: \.1) {
         throw ValidationError("\(part) is of a comparison whose runs are known beforehand; leave \(other.0) out.")
@@ -161,7 +159,7 @@ struct Compare: ParsableCommand, Exemplified {
 
   private func printPlan(of request: CompareRequest, _ output: Output) throws {
     let jobs = try Experiment.jobs(of: request)
-    try Plan.say(
+    try Shares.say(
       jobs,
       then: jobs.contains(where: \.isTrial)
         ? "these trials choose the settings of the runs, which --plan lists once they are done"
@@ -169,17 +167,9 @@ struct Compare: ParsableCommand, Exemplified {
   }
 
   private func train(_ share: ComparisonShare, of request: CompareRequest, _ output: Output) throws {
-    let begun = ContinuousClock.now
-    let (done, all): (Int, Int)
-    do {
-      (done, all) = try Experiment.compare(request, only: share, stop: Interruption.flag(), events: output.events)
-    } catch is CancellationError {
-      output.clear()
-      throw Comparison.interrupted(request.out.relativePath)
+    try Shares.train(in: request.out, output) {
+      try Experiment.compare(request, only: share, stop: Interruption.flag(), events: output.events)
     }
-    let seconds = (ContinuousClock.now - begun) / .seconds(1)
-    output.say(
-      "Done", Words.made(["\(done) of \(Words.plural(all, "run")) in \(request.out.relativePath)"], seconds: seconds))
   }
 
   private func rows(on folder: URL, _ output: Output) throws -> [ComparisonRow] {
@@ -193,8 +183,30 @@ struct Compare: ParsableCommand, Exemplified {
   }
 }
 
-/// What `--plan` prints.
-enum Plan {
+/// What `compare` and `diagnose` share where their runs are divided among processes.
+enum Shares {
+  /// Which of `--plan`, `--only` and `--join` is given; two are refused.
+  static func option(plan: Bool, only: String?, join: Bool) throws -> String? {
+    let given = [("--plan", plan), ("--only", only != nil), ("--join", join)].filter(\.1).map(\.0)
+    if given.count > 1 { throw ValidationError("\(given[0]) and \(given[1]) do not go together.") }
+    return given.first
+  }
+
+  /// Does a share of the runs, and says how many they were.
+  static func train(in folder: URL, _ output: Output, _ work: () throws -> (done: Int, of: Int)) throws {
+    let begun = ContinuousClock.now
+    let (done, all): (Int, Int)
+    do { (done, all) = try work() } catch is CancellationError {
+      output.clear()
+      throw Comparison.interrupted(folder.relativePath)
+    }
+    let seconds = (ContinuousClock.now - begun) / .seconds(1)
+    output.say(
+      "Done", Words.made(["\(done) of \(Words.plural(all, "run")) in \(folder.relativePath)"], seconds: seconds))
+  }
+
+  /// Prints what `--plan` prints.
+  ///
   /// - Parameter next: what is to be done when all is.
   static func say(_ jobs: [ComparisonJob], then next: String, _ output: Output) throws {
     let open = jobs.filter { !$0.isDone }

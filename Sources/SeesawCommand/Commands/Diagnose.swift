@@ -91,9 +91,7 @@ struct Diagnose: ParsableCommand, Exemplified {
     if splits < 1 { throw ValidationError("--splits is \(splits); at least 1 is needed.") }
     if samples < 0 { throw ValidationError("--samples is \(samples); at least 0 is needed.") }
     if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs); at least 1 is needed.") }
-    let parts = [("--plan", plan), ("--only", only != nil), ("--join", join)].filter(\.1).map(\.0)
-    if parts.count > 1 { throw ValidationError("\(parts[0]) and \(parts[1]) do not go together.") }
-    if let part = parts.first, splits > 1 {
+    if let part = try Shares.option(plan: plan, only: only, join: join), splits > 1 {
       throw ValidationError("\(part) is of one split; leave --splits out.")
     }
   }
@@ -115,11 +113,16 @@ struct Diagnose: ParsableCommand, Exemplified {
     request.wait = lock.wait
     request.joins = join
     if plan {
-      return try Plan.say(
+      return try Shares.say(
         Experiment.jobs(of: request),
         then: quick ? "--join gives the answer" : "--join gives the answer; --quick tries no methods", output)
     }
-    if let only { return try train(ComparisonShare(only), of: request, begun, output) }
+    if let only {
+      let share = try ComparisonShare(only)
+      return try Shares.train(in: target, output) {
+        try Experiment.diagnose(request, only: share, stop: Interruption.flag(), events: output.events)
+      }
+    }
     var diagnosis: ModelDiagnosis
     do {
       diagnosis = try Experiment.diagnose(request, splits: splits, stop: Interruption.flag(), events: output.events)
@@ -148,21 +151,6 @@ struct Diagnose: ParsableCommand, Exemplified {
       Words.made(
         [target.appending(path: ModelDiagnosis.fileName), report.page].map(\.relativePath), seconds: seconds))
     if let next = text.next { next.split(separator: "\n").forEach { output.say("Next", String($0)) } }
-  }
-
-  private func train(
-    _ share: ComparisonShare, of request: DiagnoseRequest, _ begun: ContinuousClock.Instant, _ output: Output
-  ) throws {
-    let (done, all): (Int, Int)
-    do {
-      (done, all) = try Experiment.diagnose(request, only: share, stop: Interruption.flag(), events: output.events)
-    } catch is CancellationError {
-      output.clear()
-      throw Comparison.interrupted(request.out.relativePath)
-    }
-    let seconds = (ContinuousClock.now - begun) / .seconds(1)
-    output.say(
-      "Done", Words.made(["\(done) of \(Words.plural(all, "run")) in \(request.out.relativePath)"], seconds: seconds))
   }
 
   /// The run or the feature set; raw samples are encoded first, into a folder beside, as `encode` does by default.
