@@ -112,6 +112,7 @@ public struct PredictionKeys: Sendable {
 
   /// What has been taken and passed over since the last call, a sentence each.
   public mutating func newNotes(told: inout Set<String>) -> [String] {
+    if taken.isEmpty, unused.isEmpty { return [] }
     var notes = taken.sorted { $0.key < $1.key }.map { "the key '\($0.key)' is taken for '\($0.value)'" }
     let names = unused.filter { !told.contains("key " + $0) }.sorted()
     for name in names { told.insert("key " + name) }

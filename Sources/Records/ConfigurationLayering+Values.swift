@@ -9,7 +9,7 @@ extension ConfigurationLayering {
       .failure(Mismatch(what: "\(what) is needed, found \(described(node))"))
     }
     switch current {
-    case .null, .table: return .success(Self.plain(node))
+    case .null, .table, .floats: return .success(Self.plain(node))
     case .list(let elements):
       if case .sequence(let nodes) = node {
         guard let model = elements.first else { return .success(.list(nodes.map(Self.plain))) }

@@ -63,6 +63,11 @@ private struct HeldBytes {
 extension PredictionInput {
   package static let keys = ["id", "image", "text", "audio", "features"]
 
+  /// The tree of JSON that holds samples or one.
+  package static func tree(json bytes: [UInt8], place: String? = nil) throws -> Tree {
+    try Tree(json: bytes, place: place, keepsDigits: true, floatsUnder: "features")
+  }
+
   /// The sample that a line describes; what is null is absent.
   ///
   /// So is a path that is a missing value. Other keys are passed over where the line has something to predict from.
@@ -130,7 +135,9 @@ extension PredictionInput {
     guard let table = tree.tableValue else {
       throw Diagnosis("'features' is not a table of modality and list of numbers", exitStatus: .input)
     }
-    return try table.filter { $0.value != .null }.reduce(into: [:]) { features, entry in
+    return try table.reduce(into: [:]) { features, entry in
+      if case .floats(let values) = entry.value { return features[entry.key] = values }
+      if entry.value == .null { return }
       guard let list = entry.value.listValue else {
         throw Diagnosis("'features.\(entry.key)' is not a list of numbers", exitStatus: .input)
       }

@@ -11,6 +11,8 @@ public enum Tree: Sendable, Equatable {
   case string(String)
   case list([Tree])
   case table([String: Tree])
+  /// A list of numbers, from readers that are asked for it alone (`floatsUnder`); everybody else has a `list`.
+  case floats([Float])
 }
 
 /// The settings of a method, an encoder or the like: a struct whose every property has a default.
@@ -50,7 +52,13 @@ extension Tree {
   }
 
   public var stringValue: String? { if case .string(let value) = self { value } else { nil } }
-  public var listValue: [Tree]? { if case .list(let value) = self { value } else { nil } }
+  public var listValue: [Tree]? {
+    switch self {
+    case .list(let value): value
+    case .floats(let values): values.map { .number(Double($0)) }
+    default: nil
+    }
+  }
   public var tableValue: [String: Tree]? { if case .table(let value) = self { value } else { nil } }
 
   /// The subtree at a dotted path, `optimizer.schedule.form`; the empty path is the whole.
@@ -168,6 +176,7 @@ extension Tree: Codable {
     case .string(let value): try container.encode(value)
     case .list(let value): try container.encode(value)
     case .table(let value): try container.encode(value)
+    case .floats(let value): try container.encode(value)
     }
   }
 }

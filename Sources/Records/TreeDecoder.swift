@@ -21,7 +21,7 @@ struct TreeDecoder: Swift.Decoder {
   }
 
   func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
-    guard case .list(let elements) = tree else { throw mismatch("a list") }
+    guard let elements = tree.listValue else { throw mismatch("a list") }
     return UnkeyedTreeDecoder(decoder: self, elements: elements)
   }
 

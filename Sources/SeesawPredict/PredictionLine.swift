@@ -9,7 +9,7 @@ package enum PredictionLine {
       guard let text = String(validating: data, as: UTF8.self) else {
         throw Diagnosis("the file is not UTF-8 text", place: url.relativePath)
       }
-      return try PredictionInput.features(Tree(json: text, place: url.relativePath))
+      return try PredictionInput.features(Tree(json: text, place: url.relativePath, floatsUnder: ""))
     } catch {
       var diagnosis = Diagnosis(describing: error).placed(in: url.relativePath)
       diagnosis.exitStatus = .input
@@ -17,39 +17,48 @@ package enum PredictionLine {
     }
   }
 
-  package static let keyOrder = [
-    "id", "value", "labels", "probabilities", "calibrated", "present", "empty", "reliance", "condition", "score",
-    "metric", "mae", "rmse", "calibration", "model",
-  ]
-
-  /// As the prediction encodes itself, written out: a server does it for every answer.
-  package static func tree(_ prediction: Prediction) throws -> Tree {
-    var table: [String: Tree] = [:]
-    func numbers(_ values: [String: Double]) -> Tree { .table(values.mapValues(Tree.number)) }
-    func texts(_ values: [String]) -> Tree { .list(values.map(Tree.string)) }
-    table["id"] = prediction.id.map(Tree.string)
-    if let value = prediction.value {
-      table["value"] = .number(value)
-    } else {
-      // A number has neither.
-      table["labels"] = texts(prediction.labels)
-      table["probabilities"] = numbers(prediction.probabilities)
+  /// As the prediction encodes itself, written out in the order of the keys: a server does it for every answer.
+  ///
+  /// - Parameter notes: to go with it.
+  package static func write(_ prediction: Prediction, notes: [String] = [], to text: inout JSONText) {
+    text.appendTable { text in
+      text.append(key: "id", prediction.id)
+      if let value = prediction.value {
+        // A number has neither labels nor probabilities.
+        text.append(key: "value", value)
+      } else {
+        text.append(key: "labels", prediction.labels)
+        text.append(key: "probabilities", prediction.probabilities)
+      }
+      text.append(key: "calibrated", prediction.calibrated)
+      text.append(key: "present", prediction.present)
+      text.append(key: "empty", prediction.empty)
+      text.append(key: "reliance", prediction.reliance)
+      text.append(key: "condition", prediction.condition)
+      text.append(key: "score", prediction.score)
+      text.append(key: "metric", prediction.metric)
+      text.append(key: "mae", prediction.mae)
+      text.append(key: "rmse", prediction.rmse)
+      if let calibration = prediction.calibration {
+        text.append(key: "calibration")
+        text.appendTable { text in
+          text.append(key: "calibratedError", calibration.calibratedError)
+          text.append(key: "error", calibration.error)
+          text.append(key: "samples")
+          text.append(calibration.samples)
+          text.append(key: "temperature", calibration.temperature)
+        }
+      }
+      text.append(key: "model", prediction.model)
+      if !notes.isEmpty { text.append(key: "notes", notes) }
     }
-    table["calibrated"] = prediction.calibrated.map(numbers)
-    table["present"] = texts(prediction.present)
-    table["empty"] = prediction.empty.map(texts)
-    table["reliance"] = prediction.reliance.map(numbers)
-    table["condition"] = prediction.condition.map(Tree.string)
-    table["score"] = prediction.score.map(Tree.number)
-    table["metric"] = .string(prediction.metric)
-    table["mae"] = prediction.mae.map(Tree.number)
-    table["rmse"] = prediction.rmse.map(Tree.number)
-    table["calibration"] = try prediction.calibration.map { try Tree(encoding: $0, keys: .asNamed) }
-    table["model"] = prediction.model.map(Tree.string)
-    return .table(table)
   }
 
-  package static func text(_ prediction: Prediction) throws -> String { try tree(prediction).json(order: keyOrder) }
+  package static func text(_ prediction: Prediction) -> String {
+    var text = JSONText()
+    write(prediction, to: &text)
+    return text.string
+  }
 
   package static func text(_ diagnosis: Diagnosis, id: String?, line: Int) -> String {
     let words = ([diagnosis.what] + (diagnosis.place.map { ["in \($0)"] } ?? []) + diagnosis.found).joined(

@@ -15,6 +15,8 @@ public final class Predictor: @unchecked Sendable {
   /// Whose turn it is.
   private let turn = Mutex<Void>(())
   private let folder: RunFolder
+  /// What the model makes of no modality; whoever has the turn makes it.
+  private var ofNothing: Outputs?
   package let model: MultimodalModel
   package let method: any BalancingMethod
   /// The names of the classes, in the model's order.
@@ -205,8 +207,10 @@ public final class Predictor: @unchecked Sendable {
       case .failure(let diagnosis): results[index] = .failure(diagnosis)
       case .success(let features):
         let absent = Set(features.filter { $1 == nil }.map(\.0))
-        let given = Set(inputs[index].given).union(inputs[index].features.keys)
-        empty[index] = absent.map(\.name).filter(given.contains).sorted()
+        if !absent.isEmpty {
+          let given = Set(inputs[index].given).union(inputs[index].features.keys)
+          empty[index] = absent.map(\.name).filter(given.contains).sorted()
+        }
         if absent.count == model.modalities.count {
           results[index] = .failure(
             Diagnosis(
@@ -241,8 +245,14 @@ public final class Predictor: @unchecked Sendable {
   /// Rows of a modality as the model takes them.
   package func input(_ modality: Modality, _ values: [Float]) throws -> Tensor {
     let form = forms[modality]
-    let rows = try Tensor(values, shape: [values.count / max(form.count, 1)] + form.shape)
-    return form.needsEncoder ? try rows.to(form.elementType) : try rows.to(model.store.elementType) * scales[modality]
+    let shape = [values.count / max(form.count, 1)] + form.shape
+    if form.needsEncoder { return try Tensor(values, shape: shape).to(form.elementType) }
+    let scale = scales[modality]
+    guard model.store.elementType == .float32 else {
+      return try Tensor(values, shape: shape).to(model.store.elementType) * scale
+    }
+    // As the tensor's product, which takes longer than all else that is done to a row.
+    return try Tensor(scale == 1 ? values : values.map { $0 * Float(scale) }, shape: shape)
   }
 
   /// Of each row as the model has them, calibrated where that is known, and the shares of the modalities in them.
@@ -265,7 +275,7 @@ public final class Predictor: @unchecked Sendable {
       var reliance: [String: [Double]]?
       let answer = absent.isEmpty ? nil : absence?.answer(to: absent)
       if answer == nil || answer == .own, let telling = method as? any TellsReliance {
-        let none = try model(PerModality(model.modalities) { try input($0, missing[$0]) })
+        let none = try outputsOfNothing()
         reliance = try Dictionary(
           uniqueKeysWithValues: telling.reliance(outputs, missing: none, absent: absent).map {
             ($0.name, try $1.to(.float64).array())
@@ -273,6 +283,14 @@ public final class Predictor: @unchecked Sendable {
       }
       return (try rowwise(logits), try known.map { try rowwise(logits / $0.temperature) }, reliance)
     }
+  }
+
+  /// Of one sample without any modality; computed once.
+  private func outputsOfNothing() throws -> Outputs {
+    if let known = ofNothing { return known }
+    let outputs = try model(PerModality(model.modalities) { try input($0, missing[$0]) })
+    ofNothing = outputs
+    return outputs
   }
 
   /// What the run was tried under; nil with several modalities absent.

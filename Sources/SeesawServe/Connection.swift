@@ -191,7 +191,7 @@ final class Connection: ChannelInboundHandler {
     _ response: Response, isHead: Bool, keeps: Bool, closes: Bool = false, _ context: ChannelHandlerContext
   ) {
     var headers: HTTPHeaders = [
-      "content-type": response.type, "content-length": "\(response.body.utf8.count)", "cache-control": "no-store",
+      "content-type": response.type, "content-length": "\(response.body.count)", "cache-control": "no-store",
       "x-content-type-options": "nosniff",
     ]
     for (name, value) in response.headers { headers.add(name: name, value: value) }
@@ -199,7 +199,7 @@ final class Connection: ChannelInboundHandler {
     let head = HTTPResponseHead(
       version: .http1_1, status: HTTPResponseStatus(statusCode: response.status), headers: headers)
     context.write(wrapOutboundOut(.head(head)), promise: nil)
-    if !isHead { context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: response.body)))), promise: nil) }
+    if !isHead { context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: response.body)))), promise: nil) }
     let end = context.writeAndFlush(wrapOutboundOut(.end(nil)))
     guard closes else { return }
     let bound = NIOLoopBound(context, eventLoop: context.eventLoop)

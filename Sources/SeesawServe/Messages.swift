@@ -31,24 +31,28 @@ struct Request: Sendable {
 struct Response: Sendable, Equatable {
   var status: Int
   var headers: [String: String] = [:]
-  var body: String
+  var body: [UInt8]
   var type = "application/json"
 
-  init(_ tree: Tree, status: Int = 200, order: [String] = []) {
+  /// - Parameter text: JSON, without the end of its line.
+  init(_ text: JSONText, status: Int = 200) {
     self.status = status
-    body = tree.json(order: order) + "\n"
+    body = text.bytes + [UInt8(ascii: "\n")]
+  }
+
+  init(_ tree: Tree, status: Int = 200, order: [String] = []) {
+    var text = JSONText()
+    text.append(tree, order: order)
+    self.init(text, status: status)
   }
 
   init(text: String, type: String) {
     status = 200
-    body = text
+    body = Array(text.utf8)
     self.type = type
   }
 
-  init(json: String) {
-    status = 200
-    body = json + "\n"
-  }
+  var text: String { String(decoding: body, as: UTF8.self) }
 }
 
 /// A request that is refused: a status and a sentence.

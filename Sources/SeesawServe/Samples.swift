@@ -29,10 +29,10 @@ struct Samples {
   }
 
   private init(json body: [UInt8], _ keys: PredictionKeys, most: Int) throws {
-    guard String(validating: body, as: UTF8.self) != nil else { throw Refused(400, "the body is not UTF-8 text") }
+    guard body.areUTF8 else { throw Refused(400, "the body is not UTF-8 text") }
     guard !body.isEmpty else { throw Refused(400, "the body is empty", remedy: "send a sample as JSON") }
     let tree: Tree
-    do { tree = try Tree(json: body, place: "body", keepsDigits: true) } catch {
+    do { tree = try PredictionInput.tree(json: body, place: "body") } catch {
       throw Refused(400, Diagnosis(describing: error))
     }
     guard let table = tree.tableValue else {
@@ -106,5 +106,12 @@ struct Samples {
     } catch { samples = [Sample(id: plain["id"], input: .failure(Diagnosis(describing: error)))] }
     isSingle = true
     notes = passed.isEmpty ? [] : ["parts not used: \(passed.sorted().prefix(20).joined(separator: ", "))"]
+  }
+}
+
+extension [UInt8] {
+  /// Whether they are UTF-8 text; nearly always they are ASCII.
+  fileprivate var areUTF8: Bool {
+    withUnsafeBytes { $0.reduce(0, |) } < 0x80 || String(validating: self, as: UTF8.self) != nil
   }
 }

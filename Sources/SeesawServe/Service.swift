@@ -191,7 +191,7 @@ final class Service: Sendable {
       }
       let asked = try Samples(request, keys: keys, most: model.queue.limits.queue)
       try model.queue.submit(asked.samples.compactMap { try? $0.input.get() }) { results in
-        done { finish { try self.answer(asked, results, model) } }
+        done { finish { self.answer(asked, results, model) } }
       }
     } catch {
       let response = refuse(error, request, seconds: now - start)
@@ -207,7 +207,7 @@ final class Service: Sendable {
       if isDraining { throw Refused(503, "the server is stopping") }
       return Response(["status": "ready"])
     case .metrics: return Response(text: metrics(), type: PrometheusText.type)
-    case .description: return Response(json: OpenAPI.description(of: models).json(order: OpenAPI.keyOrder))
+    case .description: return Response(OpenAPI.description(of: models), order: OpenAPI.keyOrder)
     case .models: return Response(["models": .list(models.map(\.tree))], order: ServedModel.keyOrder)
     case .model(let model), .predict(let model): return Response(model.tree, order: ServedModel.keyOrder)
     }
@@ -238,38 +238,59 @@ final class Service: Sendable {
 
   private func answer(
     _ asked: Samples, _ results: [Result<Prediction, Diagnosis>], _ model: ServedModel
-  ) throws -> Response {
+  ) -> Response {
     var notes = asked.notes
     notes += model.predictor.passedOver(asked.samples.compactMap { try? $0.input.get() }).map {
       "\($0) is passed over: the model was trained without it"
     }
     var rest = results[...]
-    var answers: [Tree] = []
-    var failure: Diagnosis?
-    for sample in asked.samples {
-      let result = sample.input.flatMap { _ in rest.popFirst() ?? .failure(Diagnosis("no answer was given")) }
-      switch result {
-      case .success(var prediction):
+    let answers = asked.samples.map { sample in
+      sample.input.flatMap { _ in rest.popFirst() ?? .failure(Diagnosis("no answer was given")) }.map { prediction in
+        var prediction = prediction
         prediction.id = sample.id
-        model.monitor.answered(prediction)
-        answers.append(try PredictionLine.tree(prediction))
-      case .failure(let diagnosis):
-        model.monitor.refused()
-        failure = failure ?? diagnosis
-        var answer: Tree = ["error": Refused.tree(Self.placed(diagnosis))]
-        if let id = sample.id { answer[path: "id"] = .string(id) }
-        answers.append(answer)
+        return prediction
       }
     }
-    let isDefect = failure?.exitStatus == .defect
-    // One sample's error is the request's.
-    let status = failure == nil || answers.contains { $0[path: "error"] == nil } ? 200 : isDefect ? 500 : 422
-    var body: Tree = asked.isSingle ? answers[0] : ["predictions": .list(answers)]
-    if !notes.isEmpty { body[path: "notes"] = .list(notes.map(Tree.string)) }
-    return Response(body, status: status, order: Self.keyOrder)
+    for answer in answers {
+      if case .success(let prediction) = answer { model.monitor.answered(prediction) } else { model.monitor.refused() }
+    }
+    var text = JSONText()
+    if asked.isSingle {
+      Self.write(answers[0], id: asked.samples[0].id, notes: notes, to: &text)
+    } else {
+      text.appendTable { text in
+        text.append(key: "predictions")
+        text.appendList(zip(asked.samples, answers)) { Self.write($1.1, id: $1.0.id, to: &$0) }
+        if !notes.isEmpty { text.append(key: "notes", notes) }
+      }
+    }
+    return Response(text, status: Self.status(answers))
   }
 
-  static let keyOrder = ["predictions"] + PredictionLine.keyOrder + Refused.keyOrder.dropFirst()
+  /// One sample's error is the request's.
+  private static func status(_ answers: [Result<Prediction, Diagnosis>]) -> Int {
+    var failure: Diagnosis?
+    for answer in answers {
+      switch answer {
+      case .success: return 200
+      case .failure(let diagnosis): failure = failure ?? diagnosis
+      }
+    }
+    return failure == nil ? 200 : failure?.exitStatus == .defect ? 500 : 422
+  }
+
+  private static func write(
+    _ answer: Result<Prediction, Diagnosis>, id: String?, notes: [String] = [], to text: inout JSONText
+  ) {
+    switch answer {
+    case .success(let prediction): PredictionLine.write(prediction, notes: notes, to: &text)
+    case .failure(let diagnosis):
+      var answer: Tree = ["error": Refused.tree(placed(diagnosis))]
+      answer[path: "id"] = id.map(Tree.string)
+      if !notes.isEmpty { answer[path: "notes"] = .list(notes.map(Tree.string)) }
+      text.append(answer, order: ["id"] + Refused.keyOrder)
+    }
+  }
 
   /// Bytes that came with the request are in no file: the key names them.
   private static func placed(_ diagnosis: Diagnosis) -> Diagnosis {

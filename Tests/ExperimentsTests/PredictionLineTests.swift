@@ -13,19 +13,27 @@ struct PredictionLineTests {
       metric: "accuracy", calibration: Calibration(temperature: 2, samples: 3, error: 0.1), model: "abc")
     full.mae = 1
     full.rmse = 2
-    #expect(try PredictionLine.tree(full) == Tree(encoding: full, keys: .asNamed))
+    #expect(try Tree(json: PredictionLine.text(full)) == Tree(encoding: full, keys: .asNamed))
     let bare = Prediction(labels: [], probabilities: [:], present: [], metric: "accuracy")
-    #expect(try PredictionLine.tree(bare) == Tree(encoding: bare, keys: .asNamed))
+    #expect(try Tree(json: PredictionLine.text(bare)) == Tree(encoding: bare, keys: .asNamed))
     full.value = 1.5
     var number = try Tree(encoding: full, keys: .asNamed)
     number[path: "labels"] = nil
     number[path: "probabilities"] = nil
-    #expect(try PredictionLine.tree(full) == number)
+    #expect(try Tree(json: PredictionLine.text(full)) == number)
   }
 
-  @Test("no property is left out of the order of keys")
-  func order() throws {
-    let every = Mirror(reflecting: Prediction(labels: [], probabilities: [:], present: [], metric: ""))
-    #expect(every.children.compactMap(\.label).sorted() == PredictionLine.keyOrder.sorted())
+  @Test("keys come in the order of their use, names of classes sorted, notes last")
+  func order() {
+    let prediction = Prediction(
+      id: "7", labels: ["b"], probabilities: ["b": 0.75, "a\"": 0.25], present: ["text"], metric: "accuracy",
+      calibration: Calibration(temperature: 2, samples: 3), model: "abc")
+    var text = JSONText()
+    PredictionLine.write(prediction, notes: ["seen"], to: &text)
+    #expect(
+      text.string == """
+        {"id":"7","labels":["b"],"probabilities":{"a\\"":0.25,"b":0.75},"present":["text"],"metric":"accuracy",\
+        "calibration":{"samples":3,"temperature":2.0},"model":"abc","notes":["seen"]}
+        """)
   }
 }

@@ -41,6 +41,29 @@ struct TreeJSONTests {
     }
   }
 
+  @Test("lists of numbers under one key are read as floats, every other value as it is elsewhere")
+  func floats() throws {
+    func read(_ features: String) throws -> Tree? {
+      try Tree(json: #"{"features": \#(features), "others": {"a": [1]}}"#, floatsUnder: "features")[path: "features"]
+    }
+    #expect(try read(#"{"a": [1, -2.5e-1 ,3] , "b":[0]}"#) == ["a": .floats([1, -0.25, 3]), "b": .floats([0])])
+    for other in [
+      #"{"a": []}"#, #"{"a": [1, null]}"#, #"{"a": [1, "2"]}"#, #"{"a": [1, -Infinity, NaN]}"#, #"{"a": [[1]]}"#,
+      #"{"a": 1}"#, "[1]", #"{"a": {"b": [1]}}"#, #"{"a": [1, true]}"#,
+    ] {
+      #expect(try read(other) == Tree(json: other), "\(other)")
+    }
+    for wrong in ["[1,]", "[,1]", "[1 2]", "[1", "[-]", "[+1]", "[1}", "[1, -x]"] {
+      let text = "{\"features\": {\"a\": \(wrong)"
+      let told = try #require(throws: Diagnosis.self) { try Tree(json: text + "}}", floatsUnder: "features") }
+      #expect(throws: told) { try Tree(json: text + "}}") }
+    }
+    let whole = try Tree(json: #"{"a": [0.1, 16777217]}"#, floatsUnder: "")
+    #expect(whole == ["a": .floats([0.1, 16_777_216])])
+    #expect(whole[path: "a"]?.listValue == [.number(Double(Float(0.1))), 16_777_216.0])
+    #expect(try Tree(json: whole.json()) == ["a": [.number(Double(Float(0.1))), 16_777_216.0]])
+  }
+
   @Test("JSON text has sorted keys, compact and pretty")
   func text() {
     let tree: Tree = ["b": [1, 2.0, "x"], "a": ["c": true, "d": .null], "e": [["f": 1]], "g": [:], "h": []]

@@ -87,7 +87,7 @@ struct ServedRun {
 
   func metrics() async -> [String: Double] {
     var values: [String: Double] = [:]
-    for line in await get("/metrics").body.split(separator: "\n") where !line.hasPrefix("#") {
+    for line in await get("/metrics").text.split(separator: "\n") where !line.hasPrefix("#") {
       guard let gap = line.lastIndex(of: " ") else { continue }
       values[String(line[..<gap])] = Double(line[line.index(after: gap)...])
     }

@@ -23,9 +23,9 @@ struct ServiceTests {
         ),
       ] {
         let answer = await served.post(json)
-        #expect(answer.status == 200, "\(answer.body)")
+        #expect(answer.status == 200, "\(answer.text)")
         let expected = try served.predictor.predict([input])[0]
-        #expect(try answer.body == PredictionLine.text(expected) + "\n")
+        #expect(answer.text == PredictionLine.text(expected) + "\n")
         #expect(try answer.tree[path: "model"]?.stringValue == served.predictor.digest)
       }
     }
@@ -48,7 +48,7 @@ struct ServiceTests {
       let pictures = try (0...1).map { try served.picture($0) }
       let expected = try served.predictor.predict([PredictionInput(id: "7", images: pictures, text: "warm")])[0]
       #expect(answer.status == 200)
-      #expect(try answer.body == PredictionLine.text(expected) + "\n")
+      #expect(answer.text == PredictionLine.text(expected) + "\n")
     }
   }
 
@@ -99,10 +99,10 @@ struct ServiceTests {
   func malformed(_ body: String, _ status: Int, _ what: String?) async throws {
     try await ServedRun.with { served in
       let answer = await served.post(body)
-      #expect(answer.status == status, "\(answer.body)")
+      #expect(answer.status == status, "\(answer.text)")
       if let what { #expect(answer.what == what) }
       #expect(answer.what?.isEmpty == false)
-      #expect(!answer.body.contains("/dev/null"), "\(answer.body)")
+      #expect(!answer.text.contains("/dev/null"), "\(answer.text)")
     }
   }
 
@@ -146,7 +146,7 @@ struct ServiceTests {
       for key in ["image", "audio"] {
         let answer = await served.post(#"{"\#(key)": "\#(path)"}"#)
         #expect(answer.status == 422)
-        #expect(answer.what?.contains("paths are not followed here") == true, "\(answer.body)")
+        #expect(answer.what?.contains("paths are not followed here") == true, "\(answer.text)")
       }
     }
   }
@@ -158,7 +158,7 @@ struct ServiceTests {
       #expect(await served.get("/v1/models/small/predict/x").status == 404)
       let unknown = await served.post("{}", to: "/v1/models/smal/predict")
       #expect(unknown.status == 404)
-      #expect(unknown.body.contains("did you mean 'small'?"))
+      #expect(unknown.text.contains("did you mean 'small'?"))
       let method = await served.get(Self.address)
       #expect(method.status == 405 && method.headers["Allow"] == "POST")
       let delete = await served.ask(Request("DELETE", "/v1/models"))
@@ -219,7 +219,7 @@ struct ServiceTests {
       #expect(response.type.hasPrefix("text/plain; version=0.0.4"))
       let sample = /[a-z_]+(\{[a-z]+="([^"\\]|\\.)*"(,[a-z]+="([^"\\]|\\.)*")*\})? -?[0-9.e+-]+/
       var families: Set<Substring> = []
-      for line in response.body.split(separator: "\n") {
+      for line in response.text.split(separator: "\n") {
         if line.hasPrefix("# TYPE ") { #expect(families.insert(line.split(separator: " ")[2]).inserted, "\(line)") }
         if !line.hasPrefix("#") { #expect(line.wholeMatch(of: sample) != nil, "\(line)") }
       }

@@ -269,7 +269,7 @@ struct PredictionEntry {
     case .text(let text):
       if text.allSatisfy(\.isWhitespace) { return nil }
       do {
-        let line = try Tree(json: text, keepsDigits: true)
+        let line = try PredictionInput.tree(json: Array(text.utf8))
         id = PredictionInput.id(ofLine: line)
         let tree = try keys.read(line)
         id = PredictionInput.id(ofLine: tree) ?? id
@@ -316,9 +316,7 @@ struct PredictionEntry {
   }
 
   private func answer(_ prediction: Prediction) -> Answer {
-    do { return Answer(text: try PredictionLine.text(prediction), isError: false) } catch {
-      return refusal(Diagnosis(describing: error))
-    }
+    Answer(text: PredictionLine.text(prediction), isError: false)
   }
 
   private func refusal(_ diagnosis: Diagnosis) -> Answer {

@@ -52,7 +52,7 @@ final class PredictionFile {
     case .lines(let file):
       let line: String =
         switch result {
-        case .success(let prediction): try PredictionLine.text(prediction)
+        case .success(let prediction): PredictionLine.text(prediction)
         case .failure(let diagnosis): PredictionLine.text(diagnosis, id: id, line: number)
         }
       try file.write(contentsOf: Data((line + "\n").utf8))
