@@ -84,30 +84,9 @@ public struct StepReport: Equatable, Sendable {
   }
 }
 
-/// One setting as a card describes it; its default is read from the configuration.
-public struct SettingNote: Sendable {
-  let key: String
-  let summary: String
-  let allowed: [String]
-  let range: SettingRange?
-
-  public init(_ key: String, _ summary: String, allowed: [String] = [], range: SettingRange? = nil) {
-    self.key = key
-    self.summary = summary
-    self.allowed = allowed
-    self.range = range
-  }
-}
-
 extension BalancingMethod {
   public static var requirements: MethodRequirements { MethodRequirements() }
 
-  /// The card's list of settings, each with the default that `Configuration` gives it.
-  public static func settings(_ notes: [SettingNote]) -> [SettingDescription] {
-    let defaults = (try? Tree(encoding: Configuration())) ?? .table([:])
-    return notes.map {
-      SettingDescription(
-        $0.key, $0.summary, default: defaults[path: $0.key] ?? .null, allowed: $0.allowed, range: $0.range)
-    }
-  }
+  /// What `Configuration` says of each ``Setting``, for the card.
+  public static var settings: [SettingDescription] { SettingDescription.all(of: Configuration()) }
 }

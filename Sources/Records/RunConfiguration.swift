@@ -2,7 +2,7 @@
 public struct RunConfiguration: Settings {
   /// A folder, or the name of a data set.
   public var dataset = ""
-  public var seed = 0
+  @Setting(range: .nonNegative) public var seed = 0
   public var data = DataSettings()
   /// A table: `name`, and the method's own settings beside it.
   public var method: Tree = ["name": "balgrad"]
@@ -75,10 +75,10 @@ public struct FusionForm: Choice, Hashable {
 public struct ModelSettings: Settings {
 
   /// Of every modality's embedding.
-  public var embeddingWidth = 256
-  public var fusion = FusionForm.concatenation
+  @Setting(range: .atLeast(1)) public var embeddingWidth = 256
+  @Setting public var fusion = FusionForm.concatenation
   /// Of `bilinear`: how many products of the features there are.
-  public var fusionRank = 32
+  @Setting(range: .atLeast(1)) public var fusionRank = 32
   /// Encoders that are trained with the model, by modality: the name of an architecture or a checkpoint's folder, or a
   /// table of `name` and `pooling`.
   public var encoders: Tree = [:]
@@ -103,35 +103,35 @@ public enum ScheduleForm: String, Choice {
 
 /// How the learning rate moves.
 public struct ScheduleSettings: Settings {
-  public var form = ScheduleForm.constant
+  @Setting public var form = ScheduleForm.constant
   /// In epochs.
-  public var stepSize = 10
-  public var gamma = 0.1
+  @Setting(range: .atLeast(1)) public var stepSize = 10
+  @Setting(range: .positive) public var gamma = 0.1
   /// Steps of a straight rise from 0 before the rest.
-  public var warmupSteps = 0
+  @Setting(range: .nonNegative) public var warmupSteps = 0
   public init() {}
 }
 
 /// How directions become moves.
 public struct OptimizerSettings: Settings {
-  public var name = OptimizerName.adam
-  public var learningRate = 1e-3
+  @Setting public var name = OptimizerName.adam
+  @Setting(range: .positive) public var learningRate = 1e-3
   /// `path=rate` for parameters at or below a path: `encoder=1e-5`, `encoder.image=1e-4`; the longer path holds.
   public var learningRates: [String] = []
-  public var weightDecay = 0.0
+  @Setting(range: .nonNegative) public var weightDecay = 0.0
   /// Of `sgd`.
-  public var momentum = 0.9
+  @Setting(range: SettingRange(minimum: 0, maximum: 1, belowMaximum: true)) public var momentum = 0.9
   /// Of `sgd`.
   public var nesterov = false
   /// Of `adam` and `adamw`.
-  public var beta1 = 0.9
+  @Setting(range: SettingRange(minimum: 0, maximum: 1, belowMaximum: true)) public var beta1 = 0.9
   /// Of `adam` and `adamw`.
-  public var beta2 = 0.999
+  @Setting(range: SettingRange(minimum: 0, maximum: 1, belowMaximum: true)) public var beta2 = 0.999
   /// Of `adam` and `adamw`.
-  public var epsilon = 1e-8
+  @Setting(range: .positive) public var epsilon = 1e-8
   public var schedule = ScheduleSettings()
   /// The largest norm of a direction; 0 leaves it as it is.
-  public var gradientClip = 0.0
+  @Setting(range: .nonNegative) public var gradientClip = 0.0
   public init() {}
 }
 
@@ -214,37 +214,37 @@ public enum ProbeForm: String, Choice {
 
 /// Which steps are looked at, and how closely.
 public struct ProbeSettings: Settings {
-  public var form = ProbeForm.none
+  @Setting public var form = ProbeForm.none
   /// One step in so many.
-  public var every = 10
+  @Setting(range: .atLeast(1)) public var every = 10
   public init() {}
 }
 
 /// How long, in what portions and on what.
 public struct TrainingSettings: Settings {
-  public var epochs = 20
-  public var batchSize = 128
-  public var selection = Selection.standing
-  public var precision = Precision.float32
-  public var gradients = GradientPath.factored
+  @Setting(range: .atLeast(1)) public var epochs = 20
+  @Setting(range: .atLeast(1)) public var batchSize = 128
+  @Setting public var selection = Selection.standing
+  @Setting public var precision = Precision.float32
+  @Setting public var gradients = GradientPath.factored
   /// `cpu`, `cuda`, `cuda:1`, `mps`.
   public var device = "cpu"
   /// 0 is one for small models, and as many as there are cores for larger ones.
-  public var threads = 0
+  @Setting(range: .nonNegative) public var threads = 0
   /// A checkpoint is written where the last is older than this; it changes no result.
-  public var checkpointSeconds = 10.0
+  @Setting(range: .nonNegative) public var checkpointSeconds = 10.0
   /// Whether a last, smaller batch is left out.
   public var dropLast = false
-  public var shuffle = Shuffling.auto
-  public var flip = Flipping.auto
+  @Setting public var shuffle = Shuffling.auto
+  @Setting public var flip = Flipping.auto
   /// The least share of a picture's area that is seen of it while an encoder over pixels is trained; 1 is all of it.
-  public var crop = 1.0
+  @Setting(range: SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)) public var crop = 1.0
   /// What trained encoders leave out: `checkpoint`, as each one's `config.json` says, or a share for all their places.
   public var dropout = Self.checkpoint
-  public var classWeights = ClassWeights.none
-  public var loss = LossForm.crossEntropy
+  @Setting public var classWeights = ClassWeights.none
+  @Setting public var loss = LossForm.crossEntropy
   /// γ, of the focal loss; 0 is cross-entropy.
-  public var focalGamma = 2.0
+  @Setting(range: .nonNegative) public var focalGamma = 2.0
   /// Paths of parameters that stay as they begin: `encoder.image`, `encoder.text.embeddings`.
   public var frozen: [String] = []
   public var probe = ProbeSettings()
@@ -264,7 +264,7 @@ extension TrainingSettings {
 
 /// What is tried at the end.
 public struct EvaluationSettings: Settings {
-  public var batchSize = 1024
+  @Setting(range: .atLeast(1)) public var batchSize = 1024
   /// Empty is every condition there is.
   public var conditions: [String] = []
   /// Whether predictions and what they show are kept: 4 bytes × samples × classes × conditions, and `evidence.json`.
@@ -278,40 +278,8 @@ extension RunConfiguration {
 
   /// What each setting may be, by path; a method's own rules are on its card.
   public static var rules: [String: SettingRule] {
-    [
-      "seed": .range(.nonNegative),
-      "model.embedding_width": .range(.atLeast(1)),
-      "model.fusion": .oneOf(FusionForm.allowed),
-      "model.fusion_rank": .range(.atLeast(1)),
-      "optimizer.name": .oneOf(OptimizerName.allowed),
-      "optimizer.learning_rate": .range(.positive),
-      "optimizer.weight_decay": .range(.nonNegative),
-      "optimizer.momentum": .range(SettingRange(minimum: 0, maximum: 1, belowMaximum: true)),
-      "optimizer.beta1": .range(SettingRange(minimum: 0, maximum: 1, belowMaximum: true)),
-      "optimizer.beta2": .range(SettingRange(minimum: 0, maximum: 1, belowMaximum: true)),
-      "optimizer.epsilon": .range(.positive),
-      "optimizer.schedule.form": .oneOf(ScheduleForm.allowed),
-      "optimizer.schedule.step_size": .range(.atLeast(1)),
-      "optimizer.schedule.gamma": .range(.positive),
-      "optimizer.schedule.warmup_steps": .range(.nonNegative),
-      "optimizer.gradient_clip": .range(.nonNegative),
-      "training.epochs": .range(.atLeast(1)),
-      "training.batch_size": .range(.atLeast(1)),
-      "training.selection": .oneOf(Selection.allowed),
-      "training.precision": .oneOf(Precision.allowed),
-      "training.gradients": .oneOf(GradientPath.allowed),
-      "training.threads": .range(.nonNegative),
-      "training.shuffle": .oneOf(Shuffling.allowed),
-      "training.flip": .oneOf(Flipping.allowed),
-      "training.crop": .range(SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)),
-      "training.checkpoint_seconds": .range(.nonNegative),
-      "training.class_weights": .oneOf(ClassWeights.allowed),
-      "training.loss": .oneOf(LossForm.allowed),
-      "training.focal_gamma": .range(.nonNegative),
-      "training.probe.form": .oneOf(ProbeForm.allowed),
-      "training.probe.every": .range(.atLeast(1)),
-      "evaluation.batch_size": .range(.atLeast(1)),
-    ]
+    let described = SettingDescription.all(of: RunConfiguration()).map { ($0.key, $0.rule) }
+    return Dictionary(described, uniquingKeysWith: { first, _ in first })
   }
 
   /// Checks every range, and that data set and method are named.

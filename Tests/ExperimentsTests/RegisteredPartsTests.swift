@@ -12,10 +12,10 @@ import TorchNN
 
 /// Joint training whose loss counts twice.
 private struct Doubled: ObjectiveMethod {
-  struct Configuration: Settings { var factor = 2.0 }
+  struct Configuration: Settings { @Setting("What the loss is multiplied with", .positive) var factor = 2.0 }
   static let card = MethodCard(
     name: "doubled", title: "Doubled", stage: .objective, summary: "Joint training whose loss counts twice.",
-    settings: settings([SettingNote("factor", "What the loss is multiplied with", range: .positive)]))
+    settings: settings)
   let factor: Double
   init(_ configuration: Configuration) { factor = configuration.factor }
 

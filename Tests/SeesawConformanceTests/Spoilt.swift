@@ -163,8 +163,8 @@ extension SpoiltSettings {
 
 /// Divides by a setting that may be 0.
 struct Divided: SpoiltSettings {
-  struct Configuration: Settings { var share = 0.5 }
-  static let card = MethodCard.spoilt(settings([SettingNote("share", "What it divides by", range: .fraction)]))
+  struct Configuration: Settings { @Setting("What it divides by", .fraction) var share = 0.5 }
+  static let card = MethodCard.spoilt(settings)
   let factor: Double
   init(_ configuration: Configuration) { factor = 1 / configuration.share }
 }
@@ -180,7 +180,7 @@ struct Secretive: SpoiltSettings {
 /// Writes another number than it has read.
 struct Rounding: SpoiltSettings {
   struct Configuration: Settings {
-    var share = 0.5
+    @Setting("What it multiplies with", .fraction) var share = 0.5
 
     init() {}
     init(from decoder: any Decoder) throws {
@@ -192,7 +192,7 @@ struct Rounding: SpoiltSettings {
     }
     private enum Keys: String, CodingKey { case share }
   }
-  static let card = MethodCard.spoilt(settings([SettingNote("share", "What it multiplies with", range: .fraction)]))
+  static let card = MethodCard.spoilt(settings)
   let factor: Double
   init(_ configuration: Configuration) { factor = configuration.share + 0.5 }
 }
@@ -200,7 +200,9 @@ struct Rounding: SpoiltSettings {
 /// Takes any word for a choice.
 struct Tolerant: SpoiltSettings {
   struct Configuration: Settings { var way = "plain" }
-  static let card = MethodCard.spoilt(settings([SettingNote("way", "How it goes", allowed: ["plain", "double"])]))
+  static let card = MethodCard.spoilt([
+    SettingDescription("way", "How it goes", default: "plain", allowed: ["plain", "double"])
+  ])
   let factor: Double
   init(_ configuration: Configuration) { factor = configuration.way == "double" ? 2 : 1 }
 }

@@ -2,8 +2,10 @@ public import Records
 
 extension AGM {
   public struct Configuration: Settings {
-    public var alpha = 1.0
-    public var cap = 7.0
+    @Setting("How strongly the discrepancy acts; 0: not at all", .nonNegative) public var alpha = 1.0
+    @Setting("The largest τ − r that counts", .positive) public var cap = 7.0
+    @Setting(
+      "Scale the gradient that enters the responses as published, each branch's gradient, or the optimizer's step")
     public var modulate = Place.responses
     public var window = ModulationWindow()
     public init() {}
@@ -25,16 +27,7 @@ extension AGM {
       "The exponent is capped (`cap`) as in most of the authors' scripts; a large value lifts the cap.",
       "The authors' scripts also clip long gradients: set optimizer.gradient_clip for that.",
     ],
-    settings: settings([
-      SettingNote("alpha", "How strongly the discrepancy acts; 0: not at all", range: .nonNegative),
-      SettingNote("cap", "The largest τ − r that counts", range: .positive),
-      SettingNote(
-        "modulate",
-        "Scale the gradient that enters the responses as published, each branch's gradient, or the optimizer's step",
-        allowed: Place.allowed),
-      SettingNote("window.begin", "The share of training after which it begins", range: .fraction),
-      SettingNote("window.end", "The share of training after which it ends", range: .fraction),
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     scalesGradients: true, trainedEncoders: true,

@@ -2,10 +2,10 @@ public import Records
 
 extension AMCo {
   public struct Configuration: Settings {
-    public var threshold = 0.5
-    public var ramp = 0.3
-    public var growth = Growth.training
-    public var target = Target.features
+    @Setting("The share of the prediction above which a modality is masked", .fraction) public var threshold = 0.5
+    @Setting("ε, when the mask is complete: a fraction of training", .positive) public var ramp = 0.3
+    @Setting("Grow over training, or by epoch/10 with each batch") public var growth = Growth.training
+    @Setting("Mask features or logits") public var target = Target.features
     public init() {}
   }
   public enum Growth: String, Choice { case training, batch }
@@ -25,12 +25,7 @@ extension AMCo {
       "The mask grows over the first part of training, not anew in every epoch (`growth`), and masks features, not "
         + "logits (`target`).",
     ],
-    settings: settings([
-      SettingNote("threshold", "The share of the prediction above which a modality is masked", range: .fraction),
-      SettingNote("ramp", "ε, when the mask is complete: a fraction of training", range: .positive),
-      SettingNote("growth", "Grow over training, or by epoch/10 with each batch", allowed: Growth.allowed),
-      SettingNote("target", "Mask features or logits", allowed: Target.allowed),
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     additiveFusion: true,

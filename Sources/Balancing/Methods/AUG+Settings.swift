@@ -2,13 +2,13 @@ public import Records
 
 extension AUG {
   public struct Configuration: Settings {
-    public var stages = Stages.trained
-    public var residual = 0.5
-    public var threshold = 0.01
-    public var hidden = 256
-    public var first = 1
-    public var maxStages = 11
-    public var weights = Weights.equal
+    @Setting("Whether added stages are trained, or stay as drawn") public var stages = Stages.trained
+    @Setting("γ, by which a new stage leaves to the old ones what they know", .fraction) public var residual = 0.5
+    @Setting("τ, by how much the weakest may lag", .nonNegative) public var threshold = 0.01
+    @Setting("The width of a stage", .atLeast(1)) public var hidden = 256
+    @Setting("How many stages each modality begins with", .atLeast(1)) public var first = 1
+    @Setting("The most stages of a modality", .atLeast(1)) public var maxStages = 11
+    @Setting("What modalities weigh in prediction") public var weights = Weights.equal
     public init() {}
   }
   public enum Stages: String, Choice { case trained, frozen }
@@ -39,13 +39,5 @@ extension AUG {
       "The ratio is of training samples, as in the paper: a modality that overfits looks strong.",
       "With one modality no stage is added, and it is unimodal training with a hidden layer.",
     ],
-    settings: settings([
-      SettingNote("stages", "Whether added stages are trained, or stay as drawn", allowed: Stages.allowed),
-      SettingNote("residual", "γ, by which a new stage leaves to the old ones what they know", range: .fraction),
-      SettingNote("threshold", "τ, by how much the weakest may lag", range: .nonNegative),
-      SettingNote("hidden", "The width of a stage", range: .atLeast(1)),
-      SettingNote("first", "How many stages each modality begins with", range: .atLeast(1)),
-      SettingNote("max_stages", "The most stages of a modality", range: .atLeast(1)),
-      SettingNote("weights", "What modalities weigh in prediction", allowed: Weights.allowed),
-    ]))
+    settings: settings)
 }

@@ -10,7 +10,7 @@ public import Torch
 /// has seen in training does not surprise it. It says nothing of missing modalities; `modality-dropout` does.
 public struct Augmentation: ObjectiveMethod, SeesImpairedInputs {
   public struct Configuration: Settings {
-    public var share = 0.25
+    @Setting("q, of the rows of each modality that are noisy", .fraction) public var share = 0.25
     public init() {}
   }
 
@@ -18,7 +18,7 @@ public struct Augmentation: ObjectiveMethod, SeesImpairedInputs {
     name: "augment", title: "Augmentation", stage: .baseline,
     summary: "Joint training on a share of noisy inputs: the plain answer to noise.",
     needs: ["training views (seesaw encode --views train)"],
-    settings: settings([SettingNote("share", "q, of the rows of each modality that are noisy", range: .fraction)]),
+    settings: settings,
     sees: ["clean", "noisy"])
 
   public let viewShare: Double

@@ -2,7 +2,7 @@ public import Records
 
 extension BalGrad {
   public struct Configuration: Settings {
-    public var reweighting = true
+    @Setting("Weigh the divergences by `weight`; off: 1/2 each") public var reweighting = true
     public var kl = Divergences()
     public var weight = Weights()
     public var ramp = Ramp()
@@ -11,10 +11,13 @@ extension BalGrad {
     public init() {}
 
     public struct Divergences: Settings {
-      public var direction = Direction.targetStudent
-      public var stopGrad = true
-      public var temperature = 1.0
-      public var partner = Partner.others
+      @Setting("Which divergence: D_KL(other ‖ own), D_KL(own ‖ other), Jensen–Shannon") public var direction =
+        Direction.targetStudent
+      @Setting("Take the other modality's prediction as a fixed target") public var stopGrad = true
+      @Setting("Divides the logits before the divergence", .positive) public var temperature = 1.0
+      @Setting(
+        "Of several others: the mean of the divergences, or one from their consensus, in which the more "
+          + "converged weigh more") public var partner = Partner.others
       public init() {}
     }
     public enum Partner: String, Choice { case others, consensus }
@@ -24,14 +27,14 @@ extension BalGrad {
       case js
     }
     public struct Weights: Settings {
-      public var form = WeightForm.lossRatio
-      public var source = WeightSource.batch
+      @Setting("How convergence becomes a weight") public var form = WeightForm.lossRatio
+      @Setting("Which losses the weights are made of") public var source = WeightSource.batch
       /// τ_w of `loss_softmax`.
-      public var temperature = 1.0
+      @Setting("Of loss_softmax", .positive) public var temperature = 1.0
       /// The value of `fixed`.
-      public var value = 0.5
+      @Setting("Of fixed", .nonNegative) public var value = 0.5
       /// The share that `ema` keeps of the past.
-      public var beta = 0.9
+      @Setting("The share that ema keeps of the past", .fraction) public var beta = 0.9
       public init() {}
     }
     public enum WeightForm: String, Choice {
@@ -47,10 +50,10 @@ extension BalGrad {
       case previousEpochMean = "previous_epoch_mean"
     }
     public struct Ramp: Settings {
-      public var form = RampForm.linearToOne
-      public var lambda0 = 0.1
-      public var unit = RampUnit.step
-      public var `where` = RampPlace.outside
+      @Setting("How the divergence grows over training") public var form = RampForm.linearToOne
+      @Setting("The factor at the first step", .nonNegative) public var lambda0 = 0.1
+      @Setting("Grow by step or by epoch") public var unit = RampUnit.step
+      @Setting("Scale the whole divergence, or add to each weight: λ₀ + w·τ") public var `where` = RampPlace.outside
       public init() {}
     }
     public enum RampForm: String, Choice {
@@ -60,9 +63,11 @@ extension BalGrad {
     public enum RampUnit: String, Choice { case step, epoch }
     public enum RampPlace: String, Choice { case outside, inside }
     public struct Projection: Settings {
-      public var enabled = true
-      public var scope = ProjectionScope.embeddingsGlobal
-      public var target = ProjectionTarget.fused
+      @Setting("Project the target gradient where it conflicts") public var enabled = true
+      @Setting("One inner product over all branches, or one for each modality or tensor") public var scope =
+        ProjectionScope.embeddingsGlobal
+      @Setting("Project the fused loss's gradient, or its sum with the unimodal ones") public var target =
+        ProjectionTarget.fused
       public init() {}
     }
     public enum ProjectionScope: String, Choice {
@@ -83,7 +88,8 @@ extension BalGrad {
       case fusedAndUnimodal = "fused_and_unimodal"
     }
     public struct Heads: Settings {
-      public var update = HeadUpdate.cePlusKL
+      @Setting("Train the unimodal classifiers on their loss, or on the divergence too") public var update = HeadUpdate
+        .cePlusKL
       public init() {}
     }
     public enum HeadUpdate: String, Choice {
@@ -111,38 +117,5 @@ extension BalGrad {
         + "`js`, `consensus` and `conf_ratio` are refused.",
       "The paper has two modalities: for more, divergences are means over the others and weights keep the mean 1/2.",
     ],
-    settings: settings([
-      SettingNote("reweighting", "Weigh the divergences by `weight`; off: 1/2 each"),
-      SettingNote(
-        "kl.direction", "Which divergence: D_KL(other ‖ own), D_KL(own ‖ other), Jensen–Shannon",
-        allowed: Configuration.Direction.allowed),
-      SettingNote("kl.stop_grad", "Take the other modality's prediction as a fixed target"),
-      SettingNote("kl.temperature", "Divides the logits before the divergence", range: .positive),
-      SettingNote(
-        "kl.partner",
-        "Of several others: the mean of the divergences, or one from their consensus, in which the more "
-          + "converged weigh more", allowed: Configuration.Partner.allowed),
-      SettingNote("weight.form", "How convergence becomes a weight", allowed: Configuration.WeightForm.allowed),
-      SettingNote(
-        "weight.source", "Which losses the weights are made of", allowed: Configuration.WeightSource.allowed),
-      SettingNote("weight.temperature", "Of loss_softmax", range: .positive),
-      SettingNote("weight.value", "Of fixed", range: .nonNegative),
-      SettingNote("weight.beta", "The share that ema keeps of the past", range: .fraction),
-      SettingNote("ramp.form", "How the divergence grows over training", allowed: Configuration.RampForm.allowed),
-      SettingNote("ramp.lambda0", "The factor at the first step", range: .nonNegative),
-      SettingNote("ramp.unit", "Grow by step or by epoch", allowed: Configuration.RampUnit.allowed),
-      SettingNote(
-        "ramp.where", "Scale the whole divergence, or add to each weight: λ₀ + w·τ",
-        allowed: Configuration.RampPlace.allowed),
-      SettingNote("projection.enabled", "Project the target gradient where it conflicts"),
-      SettingNote(
-        "projection.scope", "One inner product over all branches, or one for each modality or tensor",
-        allowed: Configuration.ProjectionScope.allowed),
-      SettingNote(
-        "projection.target", "Project the fused loss's gradient, or its sum with the unimodal ones",
-        allowed: Configuration.ProjectionTarget.allowed),
-      SettingNote(
-        "heads.update", "Train the unimodal classifiers on their loss, or on the divergence too",
-        allowed: Configuration.HeadUpdate.allowed),
-    ]))
+    settings: settings)
 }

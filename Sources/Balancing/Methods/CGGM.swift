@@ -15,8 +15,8 @@ import TorchNN
 /// the first step, which has no last one and no direction term. ρ is ``Configuration/rho`` and λ ``Configuration/direction``.
 public struct CGGM: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers {
   public struct Configuration: Settings {
-    public var rho = 1.3
-    public var direction = 0.2
+    @Setting("ρ, the largest scale of a branch's gradient", .positive) public var rho = 1.3
+    @Setting("λ, of the direction term", .nonNegative) public var direction = 0.2
     public init() {}
   }
 
@@ -38,10 +38,7 @@ public struct CGGM: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers {
       "The direction term weighs a modality by εₘ; the authors' code by its scale over ρ.",
       "The modalities' classifiers are linear and learn at the run's rate; the authors' are transformers at 5·10⁻⁴.",
     ],
-    settings: settings([
-      SettingNote("rho", "ρ, the largest scale of a branch's gradient", range: .positive),
-      SettingNote("direction", "λ, of the direction term", range: .nonNegative),
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     scalesGradients: true, trainedEncoders: true,

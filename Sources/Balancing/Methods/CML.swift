@@ -16,10 +16,10 @@ public import Torch
 /// obey make up for those that do not; we do not follow it.
 public struct CML: ObjectiveMethod {
   public struct Configuration: Settings {
-    public var weight = 1.0
-    public var removal = Removal.features
-    public var samples = Samples.all
-    public var reduction = Reduction.mean
+    @Setting("λ, of the penalty", .nonNegative) public var weight = 1.0
+    @Setting("Set the feature or the input to zero") public var removal = Removal.features
+    @Setting("Which samples are punished") public var samples = Samples.all
+    @Setting("Mean or sum of the penalty over the batch") public var reduction = Reduction.mean
     public init() {}
   }
   public enum Removal: String, Choice { case features, inputs }
@@ -47,12 +47,7 @@ public struct CML: ObjectiveMethod {
       "The penalty is a mean over the batch, the authors' a sum (`reduction`); the weight goes with that.",
       "For several labels, confidence is the mean over labels of the likelier answer's probability.",
     ],
-    settings: settings([
-      SettingNote("weight", "λ, of the penalty", range: .nonNegative),
-      SettingNote("removal", "Set the feature or the input to zero", allowed: Removal.allowed),
-      SettingNote("samples", "Which samples are punished", allowed: Samples.allowed),
-      SettingNote("reduction", "Mean or sum of the penalty over the batch", allowed: Reduction.allowed),
-    ]), sees: ["clean", "missing"])
+    settings: settings, sees: ["clean", "missing"])
 
   public static let requirements = MethodRequirements(
     needsClasses: "it ranks predictions by their confidence, the largest probability of a class")

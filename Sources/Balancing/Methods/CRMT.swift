@@ -21,10 +21,10 @@ public import TorchNN
 /// and r is of label c against 0, without j; both are means over labels.
 public struct CRMT: BalancingMethod, AddsParameters, AnswersAbsence {
   public struct Configuration: Settings {
-    public var margin = 1.0
-    public var second = 0.25
-    public var rate = 0.03
-    public var weight = 0.1
+    @Setting("ρ, of the margins of the modalities", .nonNegative) public var margin = 1.0
+    @Setting("The share of training in which the weights alone are trained", .fraction) public var second = 0.25
+    @Setting("By what the learning rate is multiplied there", .positive) public var rate = 0.03
+    @Setting("What the weights begin with", .positive) public var weight = 0.1
     public init() {}
   }
 
@@ -47,12 +47,7 @@ public struct CRMT: BalancingMethod, AddsParameters, AnswersAbsence {
       "The second part is the last share of training, in the authors' code a third more epochs with a decay of 0.01.",
       "Leaves a modality that is known to be absent out of the sum.",
     ],
-    settings: settings([
-      SettingNote("margin", "ρ, of the margins of the modalities", range: .nonNegative),
-      SettingNote("second", "The share of training in which the weights alone are trained", range: .fraction),
-      SettingNote("rate", "By what the learning rate is multiplied there", range: .positive),
-      SettingNote("weight", "What the weights begin with", range: .positive),
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     additiveFusion: true, concatenation: true,

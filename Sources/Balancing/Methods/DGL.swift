@@ -14,8 +14,8 @@ import TorchNN
 /// classifier, which learns with it: then DGL is `pretrained-frozen` with both stages at once.
 public struct DGL: BalancingMethod {
   public struct Configuration: Settings {
-    public var unimodal = 4.0
-    public var heads = Heads.shared
+    @Setting("α, of the unimodal losses", .nonNegative) public var unimodal = 4.0
+    @Setting("The fusion, or a classifier of each modality's own") public var heads = Heads.shared
     public init() {}
   }
   public enum Heads: String, Choice { case shared, own }
@@ -39,10 +39,7 @@ public struct DGL: BalancingMethod {
         + "`heads` says which are trained.",
       "α scales the branches' learning rate under SGD, and Adam divides most of it out again.",
     ],
-    settings: settings([
-      SettingNote("unimodal", "α, of the unimodal losses", range: .nonNegative),
-      SettingNote("heads", "The fusion, or a classifier of each modality's own", allowed: Heads.allowed),
-    ]))
+    settings: settings)
 
   private let configuration: Configuration
 

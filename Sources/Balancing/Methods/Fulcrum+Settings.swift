@@ -2,14 +2,18 @@ public import Records
 
 extension Fulcrum {
   public struct Configuration: Settings {
-    public var subsets = 1.0
-    public var form = Form.exact
-    public var distillation = 0.5
-    public var unimodal = 1.0
-    public var gate = 0.0
-    public var views = 0.25
-    public var noise = Noise.full
-    public var projection = false
+    @Setting("w, of the losses with modalities missing", .nonNegative) public var subsets = 1.0
+    @Setting("All sets in each row, or one drawn for each") public var form = Form.exact
+    @Setting("β, of the divergence from the prediction with everything there", .nonNegative) public var distillation =
+      0.5
+    @Setting("λ, of the unimodal classifiers' losses", .nonNegative) public var unimodal = 1.0
+    @Setting("κ, how far a gate may weigh the modalities sample by sample; 0: no gate", .nonNegative) public var gate =
+      0.0
+    @Setting("q, the share of rows of each modality that are noisy", .fraction) public var views = 0.25
+    @Setting("Which losses noisy rows count in: all, or the one with everything there alone") public var noise = Noise
+      .full
+    @Setting("Take out of the sets' gradient what works against the full loss, branch by branch") public
+      var projection = false
     public init() {}
   }
   public enum Form: String, Choice { case exact, sampled }
@@ -20,18 +24,5 @@ extension Fulcrum {
     summary: "Trains every set of modalities that may be there at once, on clean and on noisy inputs.",
     needs: ["training views (seesaw encode --views train)"],
     modalities: .several,
-    settings: settings([
-      SettingNote("subsets", "w, of the losses with modalities missing", range: .nonNegative),
-      SettingNote("form", "All sets in each row, or one drawn for each", allowed: Form.allowed),
-      SettingNote(
-        "distillation", "β, of the divergence from the prediction with everything there", range: .nonNegative),
-      SettingNote("unimodal", "λ, of the unimodal classifiers' losses", range: .nonNegative),
-      SettingNote(
-        "gate", "κ, how far a gate may weigh the modalities sample by sample; 0: no gate", range: .nonNegative),
-      SettingNote("views", "q, the share of rows of each modality that are noisy", range: .fraction),
-      SettingNote(
-        "noise", "Which losses noisy rows count in: all, or the one with everything there alone", allowed: Noise.allowed
-      ),
-      SettingNote("projection", "Take out of the sets' gradient what works against the full loss, branch by branch"),
-    ]), sees: ["clean", "missing", "noisy"])
+    settings: settings, sees: ["clean", "missing", "noisy"])
 }

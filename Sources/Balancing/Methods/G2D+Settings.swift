@@ -2,13 +2,15 @@ public import Records
 
 extension G2D {
   public struct Configuration: Settings {
-    public var distil = true
-    public var features = 1.0
-    public var logits = 1.0
-    public var temperature = 1.0
-    public var prioritised = 0.5
-    public var student = Student.late
-    public var teacherEpochs = 0
+    @Setting("Whether teachers are distilled; without, only the order of training is left") public var distil = true
+    @Setting("a, of the distance from the teachers' features", .nonNegative) public var features = 1.0
+    @Setting("b, of the divergence from the teachers' predictions", .nonNegative) public var logits = 1.0
+    @Setting("T, of the predictions that are compared", .positive) public var temperature = 1.0
+    @Setting(
+      "The share of epochs in which one branch is trained at a time",
+      SettingRange(minimum: 0, maximum: 1, belowMaximum: true)) public var prioritised = 0.5
+    @Setting("Predicts with the mean of the unimodal classifiers, or with the fusion") public var student = Student.late
+    @Setting("How long teachers are trained; 0: as long as the run", .nonNegative) public var teacherEpochs = 0
     public init() {}
   }
   public enum Student: String, Choice { case late, fused }
@@ -32,18 +34,7 @@ extension G2D {
       "On frozen features, branches are embedding layers.",
       "An epoch of any phase may be kept: nothing ends training early, but compare at equal updates of each branch.",
     ],
-    settings: settings([
-      SettingNote("distil", "Whether teachers are distilled; without, only the order of training is left"),
-      SettingNote("features", "a, of the distance from the teachers' features", range: .nonNegative),
-      SettingNote("logits", "b, of the divergence from the teachers' predictions", range: .nonNegative),
-      SettingNote("temperature", "T, of the predictions that are compared", range: .positive),
-      SettingNote(
-        "prioritised", "The share of epochs in which one branch is trained at a time",
-        range: SettingRange(minimum: 0, maximum: 1, belowMaximum: true)),
-      SettingNote(
-        "student", "Predicts with the mean of the unimodal classifiers, or with the fusion", allowed: Student.allowed),
-      SettingNote("teacher_epochs", "How long teachers are trained; 0: as long as the run", range: .nonNegative),
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     needsClasses: "it ranks the modalities by the probability of the true class")

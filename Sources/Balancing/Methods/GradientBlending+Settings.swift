@@ -2,8 +2,9 @@ public import Records
 
 extension GradientBlending {
   public struct Configuration: Settings {
-    public var mode = Mode.offline
-    public var interval = 0.25
+    @Setting("One trial before training, or one every interval from the weights as they are") public var mode = Mode
+      .offline
+    @Setting("Of the online trials, a fraction of training", .fraction) public var interval = 0.25
     public init() {}
   }
   public enum Mode: String, Choice { case offline, online }
@@ -22,11 +23,7 @@ extension GradientBlending {
       "A loss that got worse has weight 0; should all have, all weigh the same.",
       "Class weights, which the authors do not have, weigh the losses of the trials and of both splits too.",
     ],
-    settings: settings([
-      SettingNote(
-        "mode", "One trial before training, or one every interval from the weights as they are", allowed: Mode.allowed),
-      SettingNote("interval", "Of the online trials, a fraction of training", range: .fraction),
-    ]))
+    settings: settings)
 
   public static var requirements: MethodRequirements { MethodRequirements(validation: true) }
 }

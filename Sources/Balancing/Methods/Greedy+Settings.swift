@@ -2,10 +2,10 @@ public import Records
 
 extension Greedy {
   public struct Configuration: Settings {
-    public var policy = Policy.guided
-    public var tolerance = 0.01
-    public var steps = 5
-    public var warmup = 0.1
+    @Setting("Hold the faster branch's gates, or those that the lot falls on") public var policy = Policy.guided
+    @Setting("How far the learning speeds may be apart", .nonNegative) public var tolerance = 0.01
+    @Setting("For how many steps gates are held", .atLeast(1)) public var steps = 5
+    @Setting("The fraction of training before that", .fraction) public var warmup = 0.1
     public init() {}
   }
   public enum Policy: String, Choice {
@@ -27,10 +27,5 @@ extension Greedy {
       "The gates are on the embeddings, one vector each, not on several layers of convolutional encoders.",
       "The plain steps at the start are a fraction of training, not two epochs.",
     ],
-    settings: settings([
-      SettingNote("policy", "Hold the faster branch's gates, or those that the lot falls on", allowed: Policy.allowed),
-      SettingNote("tolerance", "How far the learning speeds may be apart", range: .nonNegative),
-      SettingNote("steps", "For how many steps gates are held", range: .atLeast(1)),
-      SettingNote("warmup", "The fraction of training before that", range: .fraction),
-    ]))
+    settings: settings)
 }

@@ -2,8 +2,8 @@ public import Records
 
 extension IPRM {
   public struct Configuration: Settings {
-    public var keep = 0.8
-    public var strength = Strength.mixture
+    @Setting("κ, how much of the running shares is kept in a step", .fraction) public var keep = 0.8
+    @Setting("What a modality's prediction is compared with") public var strength = Strength.mixture
     public init() {}
   }
   /// What a modality's prediction is compared with.
@@ -28,10 +28,7 @@ extension IPRM {
         + "loss, by which summaries describe the method.",
       "With several labels, the divergence is that of yes and no, added up over labels.",
     ],
-    settings: settings([
-      SettingNote("keep", "κ, how much of the running shares is kept in a step", range: .fraction),
-      SettingNote("strength", "What a modality's prediction is compared with", allowed: Strength.allowed),
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     needsClasses: "it adds classifiers' logits up, and compares the probabilities of classes")

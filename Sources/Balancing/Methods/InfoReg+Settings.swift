@@ -2,14 +2,15 @@ public import Records
 
 extension InfoReg {
   public struct Configuration: Settings {
-    public var variant = Variant.paper
-    public var beta = 0.95
+    @Setting("Each modality's own window, mean scores, the fused loss; or what the authors' code does") public
+      var variant = Variant.paper
+    @Setting("How hard the modality that is ahead is held; 0: not at all", .nonNegative) public var beta = 0.95
     public var window = Window()
     public init() {}
 
     public struct Window: Settings {
-      public var threshold = 0.05
-      public var share = 0.2
+      @Setting("The growth of the trace below which the window closes", .nonNegative) public var threshold = 0.05
+      @Setting("The share of all epochs that one mean of the trace runs over", .fraction) public var share = 0.2
       public init() {}
     }
   }
@@ -30,14 +31,7 @@ extension InfoReg {
       "The paper has two modalities: for more, a score is compared with the mean of the others.",
       "The trace is of weight matrices alone, as in the authors' code; the paper's is of all parameters.",
     ],
-    settings: settings([
-      SettingNote(
-        "variant", "Each modality's own window, mean scores, the fused loss; or what the authors' code does",
-        allowed: Variant.allowed),
-      SettingNote("beta", "How hard the modality that is ahead is held; 0: not at all", range: .nonNegative),
-      SettingNote("window.threshold", "The growth of the trace below which the window closes", range: .nonNegative),
-      SettingNote("window.share", "The share of all epochs that one mean of the trace runs over", range: .fraction),
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     trainedEncoders: true,

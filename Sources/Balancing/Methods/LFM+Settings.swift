@@ -2,10 +2,11 @@ public import Records
 
 extension LFM {
   public struct Configuration: Settings {
-    public var align = Alignment.contrastive
-    public var temperature = 0.07
-    public var schedule = Balance.polynomial
-    public var constant = 0.5
+    @Setting("The paper's contrastive loss, the Jensen–Shannon divergence, or the authors' code's") public var align =
+      Alignment.contrastive
+    @Setting("τ, of the contrastive loss", .positive) public var temperature = 0.07
+    @Setting("How the balance moves; learned needs a validation split") public var schedule = Balance.polynomial
+    @Setting("k of the constant schedule", .fraction) public var constant = 0.5
     public var learning = Learning()
     public init() {}
   }
@@ -15,9 +16,9 @@ extension LFM {
   }
   public enum Balance: String, Choice { case polynomial, learned, constant }
   public struct Learning: Settings {
-    public var rate = 0.1
-    public var samples = 16
-    public var slope = Slope.held
+    @Setting("ρ, of the learned schedule", .nonNegative) public var rate = 0.1
+    @Setting("How many samples each gradient of the learned schedule has", .atLeast(2)) public var samples = 16
+    @Setting("The held-out loss's slope, or the authors' code's shortcut") public var slope = Slope.held
     public init() {}
   }
   public enum Slope: String, Choice { case held, code }
@@ -36,18 +37,7 @@ extension LFM {
       "The learned balance follows the slope of the held-out loss; the authors' shortcut is `learning.slope: code`.",
       "The temperature of the contrastive loss is not known to us.",
     ],
-    settings: settings([
-      SettingNote(
-        "align", "The paper's contrastive loss, the Jensen–Shannon divergence, or the authors' code's",
-        allowed: Alignment.allowed),
-      SettingNote("temperature", "τ, of the contrastive loss", range: .positive),
-      SettingNote("schedule", "How the balance moves; learned needs a validation split", allowed: Balance.allowed),
-      SettingNote("constant", "k of the constant schedule", range: .fraction),
-      SettingNote("learning.rate", "ρ, of the learned schedule", range: .nonNegative),
-      SettingNote("learning.samples", "How many samples each gradient of the learned schedule has", range: .atLeast(2)),
-      SettingNote(
-        "learning.slope", "The held-out loss's slope, or the authors' code's shortcut", allowed: Slope.allowed),
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     needsClasses: "its balance of fitting and alignment was fitted to the losses of classifiers")

@@ -18,7 +18,8 @@ import TorchNN
 /// frozen embedding layer stays as it is: the regression is then on its outputs.
 public struct Logistic: BalancingMethod, FitsBeforeTraining {
   public struct Configuration: Settings {
-    public var strength = 0.0
+    @Setting("λ, of the square of the weights; 0: chosen on the validation split", .nonNegative) public var strength =
+      0.0
     public init() {}
   }
 
@@ -29,9 +30,7 @@ public struct Logistic: BalancingMethod, FitsBeforeTraining {
     needs: [
       "all features in memory, in float64", "a fusion that is a sum", "embeddings as wide as there are classes",
     ],
-    settings: settings([
-      SettingNote("strength", "λ, of the square of the weights; 0: chosen on the validation split", range: .nonNegative)
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(additiveFusion: true, crossEntropy: true)
 

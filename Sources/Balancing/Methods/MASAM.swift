@@ -14,10 +14,12 @@ import TorchNN
 /// ``Configuration/radius`` and α ``Configuration/progress``. The second pass leaves out nothing and notes no statistics.
 public struct MASAM: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers {
   public struct Configuration: Settings {
-    public var radius = 0.3
-    public var progress = 0.8
+    @Setting("ρ, how far the branch is moved; 0: not at all", .nonNegative) public var radius = 0.3
+    @Setting("α, of a modality's progress against the agreement of gradients", .fraction) public var progress = 0.8
+    @Setting(
+      "How much of a loss's running mean is kept in a step", SettingRange(minimum: 0, maximum: 1, belowMaximum: true))
     public var decay = 0.91
-    public var opposed = Opposed.none
+    @Setting("How far to go where both gradients are opposed") public var opposed = Opposed.none
     public init() {}
   }
   /// What is done where the fused and the unimodal gradient of the chosen branch disagree.
@@ -45,14 +47,7 @@ public struct MASAM: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers {
       "Only the chosen branch takes the perturbed gradient, and its unimodal loss is that of the weights as they are.",
       "Any number of modalities; the authors' code for three does not run.",
     ],
-    settings: settings([
-      SettingNote("radius", "ρ, how far the branch is moved; 0: not at all", range: .nonNegative),
-      SettingNote("progress", "α, of a modality's progress against the agreement of gradients", range: .fraction),
-      SettingNote(
-        "decay", "How much of a loss's running mean is kept in a step",
-        range: SettingRange(minimum: 0, maximum: 1, belowMaximum: true)),
-      SettingNote("opposed", "How far to go where both gradients are opposed", allowed: Opposed.allowed),
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(trainedEncoders: true)
 

@@ -20,10 +20,10 @@ import TorchNN
 /// in RS.
 public struct MBSD: ObjectiveMethod {
   public struct Configuration: Settings {
-    public var variant = Variant.corrected
-    public var unimodal = 1.0
-    public var similarity = 1.0
-    public var distillation = 1.0
+    @Setting("The corrected loss, or the benchmarks'") public var variant = Variant.corrected
+    @Setting("α, of the unimodal losses", .nonNegative) public var unimodal = 1.0
+    @Setting("β, of the distance between logits", .nonNegative) public var similarity = 1.0
+    @Setting("γ, of the divergence from the stronger modality", .nonNegative) public var distillation = 1.0
     public init() {}
   }
   public enum Variant: String, Choice { case corrected, benchmark }
@@ -44,12 +44,7 @@ public struct MBSD: ObjectiveMethod {
         + "divergence made one and no gradient through the weights (`variant`).",
       "For more than two modalities, the mean over all pairs.",
     ],
-    settings: settings([
-      SettingNote("variant", "The corrected loss, or the benchmarks'", allowed: Variant.allowed),
-      SettingNote("unimodal", "α, of the unimodal losses", range: .nonNegative),
-      SettingNote("similarity", "β, of the distance between logits", range: .nonNegative),
-      SettingNote("distillation", "γ, of the divergence from the stronger modality", range: .nonNegative),
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     needsClasses: "it distils from the modality that gives the true class the larger probability")

@@ -15,17 +15,18 @@ public import TorchNN
 /// validation loss, unless ``Configuration/start`` says otherwise. With several labels divergences are means over labels.
 public struct MCR: ObjectiveMethod, PreparesBeforeTraining, AddsParameters, TrainsUnimodalClassifiers {
   public struct Configuration: Settings {
-    public var game = 0.1
-    public var strategy = Strategy.greedy
-    public var permutations = 4
-    public var shuffle = RowShuffle.random
-    public var rows = Rows.all
-    public var unimodal = 1.0
-    public var contrast = 1.0
-    public var temperature = 0.5
-    public var bottleneck = 0.0
-    public var start = Start.pretrained
-    public var pretraining = 0
+    @Setting("λ_M, of the game", .nonNegative) public var game = 0.1
+    @Setting("What a branch does to the others' influence") public var strategy = Strategy.greedy
+    @Setting("K, for each modality and step", .atLeast(1)) public var permutations = 4
+    @Setting(RowShuffle.summary) public var shuffle = RowShuffle.random
+    @Setting("All rows, those that get another label's feature, or another sample's") public var rows = Rows.all
+    @Setting("λ_u, of the unimodal losses, which reach no branch", .nonNegative) public var unimodal = 1.0
+    @Setting("λ_c, of the contrast between modalities", .nonNegative) public var contrast = 1.0
+    @Setting("τ, of the contrast", .positive) public var temperature = 0.5
+    @Setting("λ_e, of making features of the logits; it harms encoders trained anew", .nonNegative) public
+      var bottleneck = 0.0
+    @Setting("Where the branches begin") public var start = Start.pretrained
+    @Setting(PretrainedFrozen.pretrainingSummary, .nonNegative) public var pretraining = 0
     public init() {}
   }
   public enum Strategy: String, Choice {
@@ -59,21 +60,7 @@ public struct MCR: ObjectiveMethod, PreparesBeforeTraining, AddsParameters, Trai
       "λ_u is 1 as for encoders that were trained before: the unimodal classifiers see features cut off from the graph, so that "
         + "it moves nothing else.",
     ],
-    settings: settings([
-      SettingNote("game", "λ_M, of the game", range: .nonNegative),
-      SettingNote("strategy", "What a branch does to the others' influence", allowed: Strategy.allowed),
-      SettingNote("permutations", "K, for each modality and step", range: .atLeast(1)),
-      RowShuffle.note,
-      SettingNote(
-        "rows", "All rows, those that get another label's feature, or another sample's", allowed: Rows.allowed),
-      SettingNote("unimodal", "λ_u, of the unimodal losses, which reach no branch", range: .nonNegative),
-      SettingNote("contrast", "λ_c, of the contrast between modalities", range: .nonNegative),
-      SettingNote("temperature", "τ, of the contrast", range: .positive),
-      SettingNote(
-        "bottleneck", "λ_e, of making features of the logits; it harms encoders trained anew", range: .nonNegative),
-      SettingNote("start", "Where the branches begin", allowed: Start.allowed),
-      PretrainedFrozen.pretrainingNote,
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     needsClasses: "its game is over divergences of class probabilities")

@@ -2,10 +2,11 @@ public import Records
 
 extension MIDAS {
   public struct Configuration: Settings {
-    public var weight = 1.0
-    public var rate = 0.05
-    public var warmup = 0.1
-    public var shuffle = RowShuffle.random
+    @Setting("λ, of the loss on mixed rows", .nonNegative) public var weight = 1.0
+    @Setting("η, by which the weak modality's weight moves at a step", .nonNegative) public var rate = 0.05
+    @Setting("The share of epochs, rounded up, that train the unimodal classifiers alone", .fraction) public
+      var warmup = 0.1
+    @Setting(RowShuffle.summary) public var shuffle = RowShuffle.random
     public init() {}
   }
 
@@ -28,13 +29,7 @@ extension MIDAS {
         + "samples are all of one class are left out.",
       "With several labels, which the paper does not have, each modality's part of the target is its sample's labels.",
     ],
-    settings: settings([
-      SettingNote("weight", "λ, of the loss on mixed rows", range: .nonNegative),
-      SettingNote("rate", "η, by which the weak modality's weight moves at a step", range: .nonNegative),
-      SettingNote(
-        "warmup", "The share of epochs, rounded up, that train the unimodal classifiers alone", range: .fraction),
-      RowShuffle.note,
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     needsClasses: "it labels mixed samples by the modalities' probabilities of their classes")

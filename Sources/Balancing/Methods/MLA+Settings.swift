@@ -2,8 +2,8 @@ public import Records
 
 extension MLA {
   public struct Configuration: Settings {
-    public var variant = Variant.paper
-    public var prediction = Prediction.entropy
+    @Setting("The gradient's change as published, or as in the authors' code") public var variant = Variant.paper
+    @Setting("Weigh by entropy, or all alike") public var prediction = Prediction.entropy
     public init() {}
   }
   public enum Variant: String, Choice { case paper, official }
@@ -24,11 +24,7 @@ extension MLA {
       "Weighs the modalities sample by sample, the authors' code batch by batch.",
       "The modalities' turns go by name.",
     ],
-    settings: settings([
-      SettingNote(
-        "variant", "The gradient's change as published, or as in the authors' code", allowed: Variant.allowed),
-      SettingNote("prediction", "Weigh by entropy, or all alike", allowed: Prediction.allowed),
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     needsClasses: "it weighs modalities by the entropy of their class probabilities")

@@ -14,7 +14,7 @@ import TorchNN
 /// count what is left of it, the embedding's bias, in full.
 public struct MMCosine: ObjectiveMethod, AnswersAbsence {
   public struct Configuration: Settings {
-    public var scale = 10.0
+    @Setting("s, what multiplies the cosines", .positive) public var scale = 10.0
     public init() {}
   }
 
@@ -31,7 +31,7 @@ public struct MMCosine: ObjectiveMethod, AnswersAbsence {
       "Predicts with the cosines it was trained with; the authors' validation code uses inner products and a bias.",
       "Leaves a modality that is known to be absent out of the sum.",
     ],
-    settings: settings([SettingNote("scale", "s, what multiplies the cosines", range: .positive)]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     additiveFusion: true, concatenation: true,

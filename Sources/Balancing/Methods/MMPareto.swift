@@ -16,8 +16,8 @@ import TorchNN
 /// of their sum is enough. Where g and u cancel to rounding there is no length to restore, and h is followed as it is.
 public struct MMPareto: BalancingMethod, TrainsUnimodalClassifiers {
   public struct Configuration: Settings {
-    public var gamma = 1.5
-    public var magnitude = Magnitude.tensor
+    @Setting("Stretches the gradient of every branch", .positive) public var gamma = 1.5
+    @Setting("Restore the length of each tensor, or of the branch as a whole") public var magnitude = Magnitude.tensor
     public init() {}
   }
   public enum Magnitude: String, Choice { case tensor, branch }
@@ -36,11 +36,7 @@ public struct MMPareto: BalancingMethod, TrainsUnimodalClassifiers {
       "The length is restored tensor by tensor, as in the authors' code; the paper speaks of the whole (`magnitude`).",
       "The weights of two opposed gradients are exact, where the authors' solver keeps them within 0.001 and 0.999.",
     ],
-    settings: settings([
-      SettingNote("gamma", "Stretches the gradient of every branch", range: .positive),
-      SettingNote(
-        "magnitude", "Restore the length of each tensor, or of the branch as a whole", allowed: Magnitude.allowed),
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(scalesGradients: true, trainedEncoders: true)
 

@@ -2,8 +2,9 @@ public import Records
 
 extension MSLR {
   public struct Configuration: Settings {
-    public var strategy = Strategy.keep
-    public var rates = ""
+    @Setting("What happens to the rates during training") public var strategy = Strategy.keep
+    @Setting("Factors on the learning rate by name, such as image=1.4,text=0.7; empty searches for them") public
+      var rates = ""
     public var search = Search()
     public var smooth = Smooth()
     public var dynamic = Dynamic()
@@ -11,19 +12,20 @@ extension MSLR {
 
     public struct Search: Settings {
       /// The r of η · r^n.
-      public var ratio = 2.0
+      @Setting("Between one rate that is tried and the next", SettingRange(minimum: 1, aboveMinimum: true)) public
+        var ratio = 2.0
       /// The n of η · r^n.
-      public var reach = 2
-      public var epochs = 3
+      @Setting("How many rates are tried above and below", .nonNegative) public var reach = 2
+      @Setting("For how long each rate is tried", .atLeast(1)) public var epochs = 3
       public init() {}
     }
     public struct Smooth: Settings {
-      public var strength = 0.5
+      @Setting("How far the rates move towards their mean", .fraction) public var strength = 0.5
       public init() {}
     }
     public struct Dynamic: Settings {
-      public var form = DynamicForm.fromInit
-      public var window = 5
+      @Setting("Follow the first rates, or the last") public var form = DynamicForm.fromInit
+      @Setting("How many epochs an accuracy is compared with", .atLeast(1)) public var window = 5
       public init() {}
     }
   }
@@ -48,20 +50,7 @@ extension MSLR {
       "The paper has classes: of a regression the search compares squared errors, and there is no `dynamic` strategy.",
       "The paper searches each modality's rate by full unimodal training: here by `search.epochs` epochs for each rate.",
     ],
-    settings: settings([
-      SettingNote("strategy", "What happens to the rates during training", allowed: Strategy.allowed),
-      SettingNote(
-        "rates", "Factors on the learning rate by name, such as image=1.4,text=0.7; empty searches for them"),
-      SettingNote(
-        "search.ratio", "Between one rate that is tried and the next",
-        range: SettingRange(minimum: 1, aboveMinimum: true)),
-      SettingNote("search.reach", "How many rates are tried above and below", range: .nonNegative),
-      SettingNote("search.epochs", "For how long each rate is tried", range: .atLeast(1)),
-      SettingNote("smooth.strength", "How far the rates move towards their mean", range: .fraction),
-      SettingNote(
-        "dynamic.form", "Follow the first rates, or the last", allowed: DynamicForm.allowed),
-      SettingNote("dynamic.window", "How many epochs an accuracy is compared with", range: .atLeast(1)),
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(trainedEncoders: true, validationByDefault: true)
 }

@@ -12,8 +12,8 @@ import TorchNN
 /// one that was nearest to being kept, each equally likely.
 public struct ModalityDropout: BalancingMethod, PreparesBeforeTraining, Checkpointed {
   public struct Configuration: Settings {
-    public var probability = 0.3
-    public var hide = Hiding.missing
+    @Setting("p, with which each modality of a row is hidden", .fraction) public var probability = 0.3
+    @Setting("What stands for a hidden modality") public var hide = Hiding.missing
     public init() {}
   }
   public enum Hiding: String, Choice { case missing, zero, mean }
@@ -33,10 +33,7 @@ public struct ModalityDropout: BalancingMethod, PreparesBeforeTraining, Checkpoi
       "Hides with what a missing input is encoded to, which the model is tested on; with zeros as published (`hide=zero`) it "
         + "is tested on an input that it never saw.",
     ],
-    settings: settings([
-      SettingNote("probability", "p, with which each modality of a row is hidden", range: .fraction),
-      SettingNote("hide", "What stands for a hidden modality", allowed: Hiding.allowed),
-    ]), sees: ["clean", "missing"])
+    settings: settings, sees: ["clean", "missing"])
 
   private let probability: Double
   private let hide: Hiding

@@ -15,9 +15,9 @@ public import Records
 /// The authors' code scales convolution kernels alone; here the whole branch, weights and biases, as in the paper.
 public struct OGM: BalancingMethod {
   public struct Configuration: Settings {
-    public var alpha = 0.3
-    public var compare = ScoreComparison.mean
-    public var modulate = ModulationPlace.gradient
+    @Setting(GradientModulation.alphaSummary, .nonNegative) public var alpha = 0.3
+    @Setting(ScoreComparison.summary) public var compare = ScoreComparison.mean
+    @Setting(ModulationPlace.summary) public var modulate = ModulationPlace.gradient
     public var window = ModulationWindow()
     public init() {}
   }
@@ -33,22 +33,10 @@ public struct OGM: BalancingMethod {
     "The authors' code stops after half of its epochs: here it acts throughout (`window.end`).",
   ]
 
-  static let notes = [
-    SettingNote("alpha", "How hard the modality that is ahead is slowed down; 0: not at all", range: .nonNegative),
-    SettingNote(
-      "compare", "What a score is compared with: the others' mean, the smallest, the others' sum",
-      allowed: ScoreComparison.allowed),
-    SettingNote(
-      "modulate", "Scale the gradient as published, or the optimizer's step, which Adam cannot cancel",
-      allowed: ModulationPlace.allowed),
-    SettingNote("window.begin", "The share of training after which it begins", range: .fraction),
-    SettingNote("window.end", "The share of training after which it ends", range: .fraction),
-  ]
-
   public static let card = MethodCard(
     name: "ogm", title: "OGM", citation: citation, stage: .optimization,
     summary: "Slows the gradient of the modality whose own prediction is ahead on the batch.",
-    modalities: .several, departures: departures, settings: settings(notes))
+    modalities: .several, departures: departures, settings: settings)
 
   public static let requirements = MethodRequirements(
     scalesGradients: true, trainedEncoders: true,

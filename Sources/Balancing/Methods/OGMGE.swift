@@ -9,11 +9,11 @@ public import Records
 /// kₘ = 1. The paper speaks of the covariance of the stochastic gradient; one width for each tensor is the authors' code.
 public struct OGMGE: BalancingMethod {
   public struct Configuration: Settings {
-    public var alpha = 0.3
-    public var compare = ScoreComparison.mean
-    public var modulate = ModulationPlace.gradient
+    @Setting(GradientModulation.alphaSummary, .nonNegative) public var alpha = 0.3
+    @Setting(ScoreComparison.summary) public var compare = ScoreComparison.mean
+    @Setting(ModulationPlace.summary) public var modulate = ModulationPlace.gradient
     public var window = ModulationWindow()
-    public var noise = true
+    @Setting("Add the noise; off: OGM") public var noise = true
     public init() {}
   }
 
@@ -25,7 +25,7 @@ public struct OGMGE: BalancingMethod {
       "The noise is as wide as each tensor's gradient, as in the authors' code; the paper names its covariance.",
       "With `modulate=step` the noise is scaled along with the step.",
     ],
-    settings: settings(OGM.notes + [SettingNote("noise", "Add the noise; off: OGM")]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     scalesGradients: true, trainedEncoders: true,

@@ -18,10 +18,10 @@ import TorchNN
 /// here either.
 public struct OPM: BalancingMethod {
   public struct Configuration: Settings {
-    public var base = 0.5
-    public var gain = 0.5
-    public var execution = 0.7
-    public var warmup = 0.05
+    @Setting("q₀, the probability of dropping where the modality is hardly ahead", .fraction) public var base = 0.5
+    @Setting("λ, how much it rises with the lead", .nonNegative) public var gain = 0.5
+    @Setting("The share of steps in which anything is dropped", .fraction) public var execution = 0.7
+    @Setting("The fraction of training before that", .fraction) public var warmup = 0.05
     public init() {}
   }
 
@@ -39,12 +39,7 @@ public struct OPM: BalancingMethod {
       "The plain steps at the start are a fraction of training, not five epochs.",
       "For more than two modalities, each is compared with the mean of the others.",
     ],
-    settings: settings([
-      SettingNote("base", "q₀, the probability of dropping where the modality is hardly ahead", range: .fraction),
-      SettingNote("gain", "λ, how much it rises with the lead", range: .nonNegative),
-      SettingNote("execution", "The share of steps in which anything is dropped", range: .fraction),
-      SettingNote("warmup", "The fraction of training before that", range: .fraction),
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     needsClasses: "it drops features of the modality that gives the true class the larger probability")

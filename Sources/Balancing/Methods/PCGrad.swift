@@ -13,9 +13,10 @@ import TorchNN
 /// were, and everything happens to the weights of the gⱼ in hᵢ, found from their inner products.
 public struct PCGrad: BalancingMethod, TrainsUnimodalClassifiers {
   public struct Configuration: Settings {
-    public var scope = ProjectionScope.perModality
-    public var order = Order.random
-    public var reduction = Reduction.sum
+    @Setting("What one inner product runs over: a modality's branch, a tensor, all branches") public var scope =
+      ProjectionScope.perModality
+    @Setting("In which order a gradient meets the others") public var order = Order.random
+    @Setting("Sum what is left of the gradients, or take their mean") public var reduction = Reduction.sum
     public init() {}
   }
   public enum ProjectionScope: String, Choice {
@@ -48,13 +49,7 @@ public struct PCGrad: BalancingMethod, TrainsUnimodalClassifiers {
         + "by branch, where the order does not matter; `scope=global` takes all branches as one vector.",
       "Gradients are summed as in the paper; well-known PyTorch code takes their mean (`reduction`).",
     ],
-    settings: settings([
-      SettingNote(
-        "scope", "What one inner product runs over: a modality's branch, a tensor, all branches",
-        allowed: ProjectionScope.allowed),
-      SettingNote("order", "In which order a gradient meets the others", allowed: Order.allowed),
-      SettingNote("reduction", "Sum what is left of the gradients, or take their mean", allowed: Reduction.allowed),
-    ]))
+    settings: settings)
 
   private let configuration: Configuration
 

@@ -2,17 +2,19 @@ public import Records
 
 extension PMR {
   public struct Configuration: Settings {
-    public var variant = Variant.paper
-    public var alpha = 1.0
-    public var momentum = 0.2
-    public var share = 1.0
+    @Setting("Graded coefficients and an entropy term, or the authors' switch") public var variant = Variant.paper
+    @Setting("The weight of the prototype loss", .nonNegative) public var alpha = 1.0
+    @Setting("The share of the old class means that is kept", .fraction) public var momentum = 0.2
+    @Setting(
+      "The share of the epoch's samples that class means are taken of",
+      SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)) public var share = 1.0
     public var entropy = Entropy()
     public var window = ModulationWindow()
     public init() {}
 
     public struct Entropy: Settings {
-      public var weight = 0.1
-      public var end = 0.2
+      @Setting("The weight of the entropy term", .nonNegative) public var weight = 0.1
+      @Setting("The share of training after which the entropy term ends", .fraction) public var end = 0.2
       public init() {}
     }
   }
@@ -34,19 +36,7 @@ extension PMR {
       "The paper has two modalities: for more, a score is compared with the mean of the others.",
       "The authors' code stops after two thirds of its epochs: here it acts throughout (`window.end`).",
     ],
-    settings: settings([
-      SettingNote(
-        "variant", "Graded coefficients and an entropy term, or the authors' switch", allowed: Variant.allowed),
-      SettingNote("alpha", "The weight of the prototype loss", range: .nonNegative),
-      SettingNote("momentum", "The share of the old class means that is kept", range: .fraction),
-      SettingNote(
-        "share", "The share of the epoch's samples that class means are taken of",
-        range: SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)),
-      SettingNote("entropy.weight", "The weight of the entropy term", range: .nonNegative),
-      SettingNote("entropy.end", "The share of training after which the entropy term ends", range: .fraction),
-      SettingNote("window.begin", "The share of training after which it begins", range: .fraction),
-      SettingNote("window.end", "The share of training after which it ends", range: .fraction),
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     trainedEncoders: true,

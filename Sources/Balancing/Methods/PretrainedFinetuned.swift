@@ -12,9 +12,10 @@ import TorchNN
 /// ``Configuration/fusing`` say; the factor of η is ``Configuration/rate``.
 public struct PretrainedFinetuned: PreparesBeforeTraining, TrainsUnimodalClassifiers {
   public struct Configuration: Settings {
-    public var pretraining = 0
-    public var fusing = 0
-    public var rate = 0.1
+    @Setting(PretrainedFrozen.pretrainingSummary, .nonNegative) public var pretraining = 0
+    @Setting("How many epochs the fused classifier is trained alone; 0: as many as the run", .nonNegative) public
+      var fusing = 0
+    @Setting("By what the learning rate is multiplied in the last stage", .positive) public var rate = 0.1
     public init() {}
   }
 
@@ -24,12 +25,7 @@ public struct PretrainedFinetuned: PreparesBeforeTraining, TrainsUnimodalClassif
       "Trains each modality alone, then a fused classifier over them, and then all of it at a small learning rate.",
     needs: ["a unimodal training and one of the fused classifier before the joint one", "unimodal classifiers"],
     departures: PretrainedFrozen.card.departures,
-    settings: settings([
-      PretrainedFrozen.pretrainingNote,
-      SettingNote(
-        "fusing", "How many epochs the fused classifier is trained alone; 0: as many as the run", range: .nonNegative),
-      SettingNote("rate", "By what the learning rate is multiplied in the last stage", range: .positive),
-    ]))
+    settings: settings)
 
   private let configuration: Configuration
 

@@ -13,7 +13,7 @@ import TorchNN
 /// of the experts. Branches are passed as they are in prediction, so that running statistics stay too.
 public struct PretrainedFrozen: PreparesBeforeTraining, TrainsUnimodalClassifiers {
   public struct Configuration: Settings {
-    public var pretraining = 0
+    @Setting(PretrainedFrozen.pretrainingSummary, .nonNegative) public var pretraining = 0
     public init() {}
   }
 
@@ -25,10 +25,9 @@ public struct PretrainedFrozen: PreparesBeforeTraining, TrainsUnimodalClassifier
       "The paper says neither where the fused classifier begins nor what ends the first stage: the sum of the unimodal "
         + "classifiers where the fusion has maps of their own for them, and the least validation loss."
     ],
-    settings: settings([pretrainingNote]))
+    settings: settings)
 
-  static let pretrainingNote = SettingNote(
-    "pretraining", "How many epochs each modality is trained alone; 0: as many as the run", range: .nonNegative)
+  static let pretrainingSummary = "How many epochs each modality is trained alone; 0: as many as the run"
 
   private let configuration: Configuration
 

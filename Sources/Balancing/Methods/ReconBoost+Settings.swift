@@ -2,17 +2,17 @@ public import Records
 
 extension ReconBoost {
   public struct Configuration: Settings {
-    public var fit = 5.0
-    public var reconcilement = 1.0
-    public var memory = 0.5
+    @Setting("w₁, of the modality's own loss", .positive) public var fit = 5.0
+    @Setting("w₂, by which samples count less that the others know", .nonNegative) public var reconcilement = 1.0
+    @Setting("α, of the distance from the modality trained before", .nonNegative) public var memory = 0.5
     public var stage = Stage()
-    public var hidden = 256
-    public var rate = 1.0
+    @Setting("The width of the shared classifier's hidden layer", .atLeast(1)) public var hidden = 256
+    @Setting("ρ at the start; it is trained", .positive) public var rate = 1.0
     public init() {}
 
     public struct Stage: Settings {
-      public var alone = 1
-      public var together = 1
+      @Setting("Epochs in which one modality learns alone", .atLeast(1)) public var alone = 1
+      @Setting("Epochs in which all learn together", .nonNegative) public var together = 1
       public init() {}
     }
   }
@@ -36,15 +36,7 @@ extension ReconBoost {
       "For more than two modalities, the memory is of the one trained in the stage before.",
       "Class weights, which the authors do not have, weigh a learner's own loss as the fused one, and not the memory.",
     ],
-    settings: settings([
-      SettingNote("fit", "w₁, of the modality's own loss", range: .positive),
-      SettingNote("reconcilement", "w₂, by which samples count less that the others know", range: .nonNegative),
-      SettingNote("memory", "α, of the distance from the modality trained before", range: .nonNegative),
-      SettingNote("stage.alone", "Epochs in which one modality learns alone", range: .atLeast(1)),
-      SettingNote("stage.together", "Epochs in which all learn together", range: .nonNegative),
-      SettingNote("hidden", "The width of the shared classifier's hidden layer", range: .atLeast(1)),
-      SettingNote("rate", "ρ at the start; it is trained", range: .positive),
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     crossEntropy: true, trainedEncoders: true,

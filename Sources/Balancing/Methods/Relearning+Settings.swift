@@ -2,10 +2,12 @@ public import Records
 
 extension Relearning {
   public struct Configuration: Settings {
-    public var lambda = 3.0
-    public var every = 0.22
-    public var times = 3
-    public var samples = 2000
+    @Setting("How far a gap takes a branch back; 0: not at all", .nonNegative) public var lambda = 3.0
+    @Setting(
+      "The share of training after which it is done, and done again",
+      SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)) public var every = 0.22
+    @Setting("How often it is done at most", .nonNegative) public var times = 3
+    @Setting("How many samples of each split are looked at, at most", .atLeast(2)) public var samples = 2000
     public init() {}
   }
 
@@ -25,14 +27,7 @@ extension Relearning {
       "On frozen features, what goes back is the embedding layer.",
       "The optimizer's momentum stays as it is, as in the authors' code.",
     ],
-    settings: settings([
-      SettingNote("lambda", "How far a gap takes a branch back; 0: not at all", range: .nonNegative),
-      SettingNote(
-        "every", "The share of training after which it is done, and done again",
-        range: SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)),
-      SettingNote("times", "How often it is done at most", range: .nonNegative),
-      SettingNote("samples", "How many samples of each split are looked at, at most", range: .atLeast(2)),
-    ]))
+    settings: settings)
 
   public static let requirements = MethodRequirements(
     trainedEncoders: true, validation: true,

@@ -17,8 +17,8 @@ import TorchNN
 /// A step outside an epoch, as `seesaw gradients` takes it, gives its rows to modalities by the weights it begins with.
 public struct Remix: PlansSampling, TrainsUnimodalClassifiers {
   public struct Configuration: Settings {
-    public var warmup = 0.17
-    public var unimodal = 0.5
+    @Setting("The share of training before samples are given to modalities", .fraction) public var warmup = 0.17
+    @Setting("γ, of the unimodal loss after that", .nonNegative) public var unimodal = 0.5
     public init() {}
   }
 
@@ -40,10 +40,7 @@ public struct Remix: PlansSampling, TrainsUnimodalClassifiers {
       "Of equally sure modalities the first by name is given the sample, in the authors' code the second.",
       "With several labels, the divergence is the mean over labels of that of yes and no.",
     ],
-    settings: settings([
-      SettingNote("warmup", "The share of training before samples are given to modalities", range: .fraction),
-      SettingNote("unimodal", "γ, of the unimodal loss after that", range: .nonNegative),
-    ]), sees: ["clean", "missing"])
+    settings: settings, sees: ["clean", "missing"])
 
   public static let requirements = MethodRequirements(
     needsClasses: "it gives samples to modalities by how sure their class probabilities are")

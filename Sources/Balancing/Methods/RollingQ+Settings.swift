@@ -2,9 +2,9 @@ public import Records
 
 extension RollingQ {
   public struct Configuration: Settings {
-    public var threshold = 0.0
-    public var strength = 1.0
-    public var rotations = 1
+    @Setting("β, the imbalance above which queries are turned", .nonNegative) public var threshold = 0.0
+    @Setting("σ, how far past the middle they are turned", .nonNegative) public var strength = 1.0
+    @Setting("How many times at most", .nonNegative) public var rotations = 1
     public init() {}
   }
 
@@ -24,11 +24,7 @@ extension RollingQ {
       "The authors choose the strength for each data set; ours begins at 1.",
       "For more than two modalities, the imbalance is the largest difference and the weights are a softmax.",
     ],
-    settings: settings([
-      SettingNote("threshold", "β, the imbalance above which queries are turned", range: .nonNegative),
-      SettingNote("strength", "σ, how far past the middle they are turned", range: .nonNegative),
-      SettingNote("rotations", "How many times at most", range: .nonNegative),
-    ]))
+    settings: settings)
 
   public static var requirements: MethodRequirements { MethodRequirements(attentionFusion: true) }
 }

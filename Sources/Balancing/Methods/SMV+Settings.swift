@@ -2,16 +2,18 @@ public import Records
 
 extension SMV {
   public struct Configuration: Settings {
-    public var level = Level.sample
-    public var warmup = 0.08
+    @Setting("Value and copy sample by sample, or by the means over samples") public var level = Level.sample
+    @Setting("The share of training before the first copies", .fraction) public var warmup = 0.08
     public var modality = ModalityLevel()
     public init() {}
   }
   public enum Level: String, Choice { case sample, modality }
   public struct ModalityLevel: Settings {
-    public var share = 0.2
-    public var alpha = 1.0
-    public var map = Map.linear
+    @Setting(
+      "The share of samples that are valued at modality level", SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)
+    ) public var share = 0.2
+    @Setting("How strongly a difference acts at modality level", .nonNegative) public var alpha = 1.0
+    @Setting("How a difference becomes a share of copies") public var map = Map.linear
     public init() {}
   }
   public enum Map: String, Choice { case linear, tanh, power }
@@ -33,15 +35,7 @@ extension SMV {
       "A value from 0.9 to 1, which takes four modalities, still asks for one copy: the authors' code stops at 0.9.",
       "Hidden is what the plan hides, not every input of zeros: an empty text is seen in training as it is in the test.",
     ],
-    settings: settings([
-      SettingNote("level", "Value and copy sample by sample, or by the means over samples", allowed: Level.allowed),
-      SettingNote("warmup", "The share of training before the first copies", range: .fraction),
-      SettingNote(
-        "modality.share", "The share of samples that are valued at modality level",
-        range: SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)),
-      SettingNote("modality.alpha", "How strongly a difference acts at modality level", range: .nonNegative),
-      SettingNote("modality.map", "How a difference becomes a share of copies", allowed: Map.allowed),
-    ]), sees: ["clean", "missing"])
+    settings: settings, sees: ["clean", "missing"])
 
   public static let requirements = MethodRequirements(
     needsClasses: "it counts which sets of modalities classify a sample rightly")

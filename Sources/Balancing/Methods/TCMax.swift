@@ -17,7 +17,8 @@ public import Torch
 /// in place of the C classes. Class weights weigh the samples of both terms.
 public struct TCMax: ObjectiveMethod {
   public struct Configuration: Settings {
-    public var samples = 4096
+    @Setting("The most tuples of features that a step compares, where the fused logits are no sum", .atLeast(1)) public
+      var samples = 4096
     public init() {}
   }
 
@@ -44,11 +45,7 @@ public struct TCMax: ObjectiveMethod {
       "With several labels, for which the paper has no loss: the mean over labels of the same loss with yes and no as classes.",
       "Class weights, which the authors do not have, weigh the samples of both terms.",
     ],
-    settings: settings([
-      SettingNote(
-        "samples", "The most tuples of features that a step compares, where the fused logits are no sum",
-        range: .atLeast(1))
-    ]))
+    settings: settings)
 
   private let configuration: Configuration
 

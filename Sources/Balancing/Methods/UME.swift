@@ -12,7 +12,7 @@ public import Torch
 /// several together tell.
 public struct UME: ObjectiveMethod, AnswersAbsence, TrainsUnimodalClassifiers {
   public struct Configuration: Settings {
-    public var average = Average.probabilities
+    @Setting("What is averaged") public var average = Average.probabilities
     public init() {}
   }
   public enum Average: String, Choice { case probabilities, logits }
@@ -28,7 +28,7 @@ public struct UME: ObjectiveMethod, AnswersAbsence, TrainsUnimodalClassifiers {
     name: "ume", title: "UME", citation: paper, stage: .objective,
     summary: "Trains each modality alone and averages their predictions, leaving out what is absent.",
     needs: ["unimodal classifiers"],
-    settings: settings([SettingNote("average", "What is averaged", allowed: Average.allowed)]))
+    settings: settings)
 
   private let configuration: Configuration
   private var training = UnimodalTraining(.init())

@@ -12,8 +12,8 @@ import TorchNN
 /// nothing needs to be kept but the weights.
 public struct UMT: ObjectiveMethod, PreparesBeforeTraining, Checkpointed {
   public struct Configuration: Settings {
-    public var weight = 10.0
-    public var teacherEpochs = 0
+    @Setting("λ, of the distance from the teachers' features", .nonNegative) public var weight = 10.0
+    @Setting("How long teachers are trained; 0: as long as the run", .nonNegative) public var teacherEpochs = 0
     public init() {}
   }
 
@@ -25,10 +25,7 @@ public struct UMT: ObjectiveMethod, PreparesBeforeTraining, Checkpointed {
       "The authors' weight is not known to us: 10, as in a later benchmark.",
       "On frozen features, the teachers are embedding layers.",
     ],
-    settings: settings([
-      SettingNote("weight", "λ, of the distance from the teachers' features", range: .nonNegative),
-      SettingNote("teacher_epochs", "How long teachers are trained; 0: as long as the run", range: .nonNegative),
-    ]))
+    settings: settings)
 
   private let configuration: Configuration
   private var teachers: [Modality: Teacher] = [:]

@@ -10,7 +10,8 @@ public import Torch
 /// prediction is that modality's classifier, or the mean of the logits of those that are present.
 public struct UnimodalTraining: ObjectiveMethod, AnswersAbsence, TrainsUnimodalClassifiers {
   public struct Configuration: Settings {
-    public var modality = ""
+    @Setting("The one modality to train and predict with; empty trains each and predicts their mean") public
+      var modality = ""
     public init() {}
   }
 
@@ -18,9 +19,7 @@ public struct UnimodalTraining: ObjectiveMethod, AnswersAbsence, TrainsUnimodalC
     name: "unimodal", title: "Unimodal training", stage: .baseline,
     summary: "Trains each modality alone: what each is worth, and the reference for negative transfer.",
     needs: ["unimodal classifiers"],
-    settings: settings([
-      SettingNote("modality", "The one modality to train and predict with; empty trains each and predicts their mean")
-    ]))
+    settings: settings)
 
   private let modality: Modality?
 

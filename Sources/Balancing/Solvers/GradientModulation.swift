@@ -10,12 +10,14 @@ public enum ModulationPlace: String, Choice {
   case gradient
   /// On the optimizer's step, which no optimizer can cancel.
   case step
+
+  static let summary = "Scale the gradient as published, or the optimizer's step, which Adam cannot cancel"
 }
 
 /// The part of training in which a method acts, both ends as fractions of all steps.
 public struct ModulationWindow: Settings {
-  public var begin = 0.0
-  public var end = 1.0
+  @Setting("The share of training after which it begins", .fraction) public var begin = 0.0
+  @Setting("The share of training after which it ends", .fraction) public var end = 1.0
   public init() {}
 
   func contains(_ clock: TrainingClock) -> Bool { begin <= clock.progress && clock.progress <= end }
@@ -29,10 +31,14 @@ public enum ScoreComparison: String, Choice {
   case minimum
   /// The sum of the others.
   case sum
+
+  static let summary = "What a score is compared with: the others' mean, the smallest, the others' sum"
 }
 
 /// The modulation that OGM and OGM-GE share; the equations stand there.
 struct GradientModulation {
+  static let alphaSummary = "How hard the modality that is ahead is slowed down; 0: not at all"
+
   let alpha: Double
   let comparison: ScoreComparison
   let place: ModulationPlace

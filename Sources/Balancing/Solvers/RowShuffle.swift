@@ -9,9 +9,7 @@ public enum RowShuffle: String, Choice {
   /// i ↦ i + k mod B: as random as the order of the batch, and known to anybody who has it.
   case rotation
 
-  static let note = SettingNote(
-    "shuffle", "How rows change places: at random, or row i with row i + k, whose order is random already",
-    allowed: allowed)
+  static let summary = "How rows change places: at random, or row i with row i + k, whose order is random already"
 
   /// The rows that take the places 0..<count, for each of some permutations.
   func permutations(_ number: Int, of count: Int, _ session: TrainingSession) throws -> [[Int]] {

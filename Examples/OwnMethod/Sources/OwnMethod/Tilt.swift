@@ -7,14 +7,14 @@ import Seesaw
 /// where λ is ``Configuration/strength`` and no gradient goes through wₘ.
 public struct Tilt: ObjectiveMethod, TrainsUnimodalClassifiers {
   public struct Configuration: Settings {
-    public var strength = 1.0
+    @Setting("λ, of the unimodal losses together", .nonNegative) public var strength = 1.0
     public init() {}
   }
 
   public static let card = MethodCard(
     name: "tilt", title: "Tilt", stage: .objective,
     summary: "Adds the unimodal losses, each weighted by its share of their sum.", needs: ["unimodal classifiers"],
-    settings: settings([SettingNote("strength", "λ, of the unimodal losses together", range: .nonNegative)]))
+    settings: settings)
 
   private let strength: Double
 
