@@ -28,6 +28,9 @@ public struct MethodRequirements: Equatable, Sendable {
   public var crossEntropy = false
   /// Scales gradients by a factor: an optimizer that divides by their size cancels what stays the same.
   public var scalesGradients = false
+  /// The setting, `key=value`, with which it acts on the optimizer's step, where no optimizer cancels anything; nil where it
+  /// has none.
+  public var stepSetting: String?
   /// The paper trains the encoders; on frozen features only the embedding layers are left to act on.
   public var trainedEncoders = false
   /// Measures on a validation split.
@@ -42,7 +45,7 @@ public struct MethodRequirements: Equatable, Sendable {
 
   public init(
     additiveFusion: Bool = false, concatenation: Bool = false, attentionFusion: Bool = false,
-    crossEntropy: Bool = false, scalesGradients: Bool = false,
+    crossEntropy: Bool = false, scalesGradients: Bool = false, stepSetting: String? = nil,
     trainedEncoders: Bool = false, validation: Bool = false, validationByDefault: Bool = false,
     needsClasses: String? = nil, oneProcess: String? = nil
   ) {
@@ -53,6 +56,7 @@ public struct MethodRequirements: Equatable, Sendable {
     self.attentionFusion = attentionFusion
     self.crossEntropy = crossEntropy
     self.scalesGradients = scalesGradients
+    self.stepSetting = stepSetting
     self.trainedEncoders = trainedEncoders
     self.validation = validation
     self.validationByDefault = validationByDefault

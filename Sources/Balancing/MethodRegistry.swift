@@ -35,6 +35,9 @@ public enum MethodRegistry {
       make = { Method(try $0.decode(Method.Configuration.self)) }
     }
 
+    /// What has to be set for it to act under Adam and the like; empty where nothing has.
+    public var settingsUnderAdam: [String] { requirements.stepSetting.map { ["method.\($0)"] } ?? [] }
+
     /// The method with the given settings, complete and checked.
     public func callAsFunction(_ settings: Tree) throws -> any BalancingMethod { try make(settings) }
   }

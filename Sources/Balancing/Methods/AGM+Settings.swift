@@ -30,6 +30,6 @@ extension AGM {
     settings: settings)
 
   public static let requirements = MethodRequirements(
-    scalesGradients: true, trainedEncoders: true,
+    scalesGradients: true, stepSetting: "modulate=step", trainedEncoders: true,
     needsClasses: "it compares the cross-entropies of what each modality adds")
 }

@@ -39,7 +39,7 @@ public struct OGM: BalancingMethod {
     modalities: .several, departures: departures, settings: settings)
 
   public static let requirements = MethodRequirements(
-    scalesGradients: true, trainedEncoders: true,
+    scalesGradients: true, stepSetting: "modulate=step", trainedEncoders: true,
     needsClasses: "it compares the modalities by the probability that each gives to the true class")
 
   private let modulation: GradientModulation

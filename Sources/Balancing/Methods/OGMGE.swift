@@ -28,7 +28,7 @@ public struct OGMGE: BalancingMethod {
     settings: settings)
 
   public static let requirements = MethodRequirements(
-    scalesGradients: true, trainedEncoders: true,
+    scalesGradients: true, stepSetting: "modulate=step", trainedEncoders: true,
     needsClasses: "it compares the modalities by the probability that each gives to the true class")
 
   private let modulation: GradientModulation

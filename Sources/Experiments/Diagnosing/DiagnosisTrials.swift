@@ -62,7 +62,7 @@ extension DiagnosisWork {
       let entry = try MethodRegistry.entry(method)
       let row = ComparisonRow(
         label: method, method: method,
-        settings: request.settings + (entry.defaults[path: "modulate"] == nil ? [] : ["method.modulate=step"]))
+        settings: request.settings + entry.settingsUnderAdam)
       var compare = CompareRequest(data: data.set.folder, rows: [row], seeds: 1, out: request.out)
       compare.files = files
       for plan in try Experiment.plans(of: compare) { _ = try RunBuilder(plan.configuration, data) }

@@ -34,10 +34,8 @@ extension ComparisonRow {
       } else if entry.requirements.validation || entry.requirements.validationByDefault, set.validation == nil {
         leftOut.append("'\(entry.card.name)' is left out: it needs a validation split")
       } else {
-        let modulates = entry.defaults[path: "modulate"] != nil
         rows.append(
-          ComparisonRow(
-            label: entry.card.name, method: entry.card.name, settings: modulates ? ["method.modulate=step"] : []))
+          ComparisonRow(label: entry.card.name, method: entry.card.name, settings: entry.settingsUnderAdam))
       }
     }
     if !needClasses.isEmpty {

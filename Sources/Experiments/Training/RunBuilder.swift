@@ -174,11 +174,14 @@ struct RunBuilder {
     let entry = try MethodRegistry.entry(configuration.methodName)
     var warnings: [String] = []
     let optimizer = configuration.optimizer.name
-    let modulatesSteps = configuration.methodSettings[path: "modulate"]?.stringValue == "step"
-    if entry.requirements.scalesGradients, optimizer != .sgd, !modulatesSteps {
+    let step = entry.requirements.stepSetting
+    let actsOnSteps = step.map { $0.split(separator: "=").map(String.init) }.map {
+      configuration.methodSettings[path: $0[0]]?.stringValue == $0.last
+    }
+    if entry.requirements.scalesGradients, optimizer != .sgd, actsOnSteps != true {
       warnings.append(
         "'\(entry.card.name)' rescales gradients, and \(optimizer.rawValue) cancels a constant rescaling: "
-          + "--set optimizer.name=sgd or --set modulate=step lets it act")
+          + "--set optimizer.name=sgd \(step.map { "or --set \($0) lets" } ?? "lets") it act")
     }
     if let seeing = try method() as? any SeesImpairedInputs, seeing.viewShare > 0, viewShare == 0 {
       warnings.append(
