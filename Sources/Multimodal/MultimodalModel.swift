@@ -16,7 +16,7 @@ public final class MultimodalModel {
   public let fusion: any Fusion
   /// Those that are trained with the model.
   public let encoders: [Modality: any TrainedEncoder]
-  private let encoderParameters: [Modality: [String: Parameter]]
+  private let networks: [Modality: any EncoderNetwork]
 
   /// A model whose parameters are made in `store`.
   ///
@@ -37,18 +37,11 @@ public final class MultimodalModel {
     self.classes = classes
     self.store = store
     self.encoders = encoders
-    var encoderParameters: [Modality: [String: Parameter]] = [:]
+    var networks: [Modality: any EncoderNetwork] = [:]
     for modality in modalities {
-      guard let encoder = encoders[modality] else { continue }
-      let before = store.parameters.count
-      let depth = modality.encoder.components.count
-      try encoder.makeParameters(store.root / "encoder" / modality.name)
-      encoderParameters[modality] = Dictionary(
-        uniqueKeysWithValues: store.parameters[before...].map {
-          (ParameterPath(Array($0.path.components.dropFirst(depth))).description, $0)
-        })
+      networks[modality] = try encoders[modality]?.makeNetwork(store.root / "encoder" / modality.name)
     }
-    self.encoderParameters = encoderParameters
+    self.networks = networks
     for modality in encoders.keys { store.divide(modality.encoder) }
     let inputs = PerModality(modalities, zip(modalities, inputWidths).map { encoders[$0]?.width ?? $1 })
     let widths = PerModality(modalities, embeddingWidths)
@@ -111,25 +104,25 @@ public final class MultimodalModel {
     _ modality: Modality, _ inputs: Tensor, noting statistics: BatchStatistics? = nil,
     dropping dropout: EncoderDropout? = nil, with others: ((Parameter) -> Tensor?)? = nil
   ) throws(TorchError) -> Tensor {
-    guard let encoder = encoders[modality] else { return inputs }
-    let parameters = encoderParameters[modality] ?? [:]
+    guard let network = networks[modality], let width = encoders[modality]?.width else { return inputs }
     var own: (share: Double?, generator: Generator)?
     // A frozen encoder gives what it always gives.
-    if let dropout, Autograd.isRecording, parameters.values.contains(where: \.tensor.requiresGradient) {
+    let trained = dropout == nil ? [] : store.indices(within: modality.encoder)
+    if let dropout, Autograd.isRecording, trained.contains(where: { store.parameters[$0].tensor.requiresGradient }) {
       own = (dropout.share, try dropout.generator(modality))
     }
     func encode(_ inputs: Tensor) throws(TorchError) -> Tensor {
       let group = Autograd.isRecording ? store.group : nil
       let shared = SharedRows(group, inputs)
-      let weights = EncoderWeights(parameters, others: others, noting: statistics, dropout: own, shared: shared)
-      guard let group else { return try encoded(inputs, encoder, weights) }
-      return try exchanged(inputs, encoder, weights, group)
+      let pass = ForwardPass(noting: statistics, dropping: own, shared: shared, with: others)
+      guard let group else { return try encoded(inputs, network, pass) }
+      return try exchanged(inputs, network, pass, group)
     }
     let count = inputs.shape[0]
     let largest: [Double] = try inputs.reshaped([count, -1]).max(1).array()
     let present = largest.indices.filter { largest[$0] != 0 }
     if present.count == count { return try encode(inputs) }
-    let nothing = try Tensor.zeros([count, encoder.width], store.elementType, on: store.device)
+    let nothing = try Tensor.zeros([count, width], store.elementType, on: store.device)
     if present.isEmpty { return nothing }
     let index = try Tensor(present).to(on: store.device)
     return try nothing.indexAdded(0, index, encode(inputs.indexed(0, by: index)))
@@ -138,15 +131,15 @@ public final class MultimodalModel {
   /// The features of all processes' rows, of which the own ones alone have a graph: gradients of an encoder's parameters then
   /// add up to those of the whole batch.
   private func exchanged(
-    _ inputs: Tensor, _ encoder: any TrainedEncoder, _ weights: EncoderWeights, _ group: ProcessGroup
+    _ inputs: Tensor, _ network: any EncoderNetwork, _ pass: ForwardPass, _ group: ProcessGroup
   ) throws(TorchError) -> Tensor {
-    guard let own = weights.shared?.own else {
+    guard let own = pass.shared?.own else {
       // Too few to share: each takes them all, and a part of their gradient.
-      let whole = try encoder(inputs, weights)
+      let whole = try network(inputs, pass)
       let share = try whole / Double(group.count)
       return try (share - share.detached()) + whole.detached()
     }
-    let part = try encoder(inputs.narrowed(0, from: own.lowerBound, length: own.count), weights)
+    let part = try network(inputs.narrowed(0, from: own.lowerBound, length: own.count), pass)
     let count = inputs.shape[0]
     let all = try group.gathered(part, of: count)
     return try Tensor.cat(
@@ -160,14 +153,14 @@ public final class MultimodalModel {
   private static let portion = 64
 
   private func encoded(
-    _ inputs: Tensor, _ encoder: any TrainedEncoder, _ weights: EncoderWeights
+    _ inputs: Tensor, _ network: any EncoderNetwork, _ pass: ForwardPass
   ) throws(TorchError) -> Tensor {
     let count = inputs.shape[0]
-    if Autograd.isRecording || count <= Self.portion { return try encoder(inputs, weights) }
+    if Autograd.isRecording || count <= Self.portion { return try network(inputs, pass) }
     var parts: [Tensor] = []
     for start in stride(from: 0, to: count, by: Self.portion) {
       parts.append(
-        try encoder(inputs.narrowed(0, from: start, length: min(Self.portion, count - start)), weights))
+        try network(inputs.narrowed(0, from: start, length: min(Self.portion, count - start)), pass))
     }
     return try .cat(parts, 0)
   }

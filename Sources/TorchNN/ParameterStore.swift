@@ -45,7 +45,7 @@ public final class ParameterStore {
   }
 
   /// The place from which layers are made.
-  public var root: Scope { Scope(store: self, path: ParameterPath([])) }
+  public var root: Scope { Scope(.store(self)) }
 
   /// How many numbers all parameters hold together.
   public var count: Int { offsets[offsets.count - 1] }
@@ -59,7 +59,9 @@ public final class ParameterStore {
   public func make(
     _ path: ParameterPath, _ shape: [Int], _ initializer: Initializer, isStatistic: Bool = false
   ) throws(TorchError) -> Parameter {
-    precondition(indices[path] == nil, "the parameter '\(path)' exists already")
+    guard indices[path] == nil else {
+      throw TorchError(operation: "parameter '\(path)'", shapes: [shape], message: "made twice")
+    }
     var rest = most - count
     for extent in shape.reversed() where extent > 0 { rest /= extent }
     guard rest > 0 || shape.contains(0) else {
@@ -69,8 +71,14 @@ public final class ParameterStore {
     let generator = try random.generator("initialization/\(path)")
     let value = try initializer.make(shape, generator, elementType, on: device).requiringGradient(!isStatistic)
     let parameter = Parameter(path: path, index: parameters.count, tensor: value, productType: productType)
+    add(parameter, isStatistic: isStatistic)
+    return parameter
+  }
+
+  private func add(_ parameter: Parameter, isStatistic: Bool) {
+    parameter.index = parameters.count
     parameters.append(parameter)
-    indices[path] = parameter.index
+    indices[parameter.path] = parameter.index
     offsets.append(count + parameter.count)
     if isStatistic {
       statistics.insert(parameter.index)
@@ -80,7 +88,23 @@ public final class ParameterStore {
     }
     known = [:]
     buffer = nil
-    return parameter
+  }
+
+  /// Puts what is made within in the order of names, whatever order a network makes it in.
+  func sorting<Made, Failure: Error>(_ make: () throws(Failure) -> Made) throws(Failure) -> Made {
+    let before = parameters.count
+    let made = try make()
+    let fresh = parameters[before...].sorted { $0.path.description < $1.path.description }
+    let kept = Set(fresh.filter { statistics.contains($0.index) }.map(\.path))
+    for index in before..<parameters.count {
+      statistics.remove(index)
+      frozen.remove(index)
+    }
+    trainable.removeAll { $0 >= before }
+    parameters.removeSubrange(before...)
+    offsets.removeSubrange((before + 1)...)
+    for parameter in fresh { add(parameter, isStatistic: kept.contains(parameter.path)) }
+    return made
   }
 
   /// All parameters one after the other, [count]; writing to it moves the model.
@@ -234,18 +258,4 @@ public struct WeightsMismatch: Error, Equatable, Sendable {
   public let parameter: String
   public let expected: [Int]
   public let found: [Int]
-}
-
-/// A place in a store, from which parameters and deeper places are made.
-public struct Scope {
-  public let store: ParameterStore
-  public let path: ParameterPath
-
-  public static func / (scope: Scope, component: String) -> Scope {
-    Scope(store: scope.store, path: scope.path / component)
-  }
-
-  public func parameter(_ name: String, _ shape: [Int], _ initializer: Initializer) throws(TorchError) -> Parameter {
-    try store.make(path / name, shape, initializer)
-  }
 }

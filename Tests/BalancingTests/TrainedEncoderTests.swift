@@ -13,33 +13,21 @@ private struct TinyCNN: TrainedEncoder {
   let places: Int
   var width: Int { Self.channels * places }
 
-  func makeParameters(_ scope: Scope) throws(TorchError) {
-    _ = try (scope / "convolution").parameter("weight", [Self.channels, 3, 3, 3], .uniform(fanIn: 27))
-    let norm = scope / "normalization"
-    _ = try norm.parameter("weight", [Self.channels], .ones)
-    _ = try norm.parameter("bias", [Self.channels], .zeros)
-    for (name, start) in [("running_mean", Initializer.zeros), ("running_var", .ones)] {
-      _ = try scope.store.make(norm.path / name, [Self.channels], start, isStatistic: true)
+  private struct Network: EncoderNetwork {
+    let convolution: Convolution
+    let norm: BatchNorm
+
+    func callAsFunction(_ inputs: Tensor, _ pass: ForwardPass) throws(TorchError) -> Tensor {
+      let pixels = try inputs.to(convolution.weight.tensor.elementType) / 128 - 1
+      return try norm(convolution(pixels, pass), pass).relu().reshaped([inputs.shape[0], -1])
     }
   }
 
-  func callAsFunction(_ inputs: Tensor, _ weights: EncoderWeights) throws(TorchError) -> Tensor {
-    func weight(_ name: String) throws(TorchError) -> Tensor {
-      guard let found = weights[name] else { throw TorchError(operation: name, shapes: [], message: "is not there") }
-      return found
-    }
-    let kernel = try weight("convolution.weight")
-    let pixels = try inputs.to(kernel.elementType) / 128 - 1
-    let x = try pixels.convolved(kernel, padding: (1, 1))
-    let (gain, shift) = (try weight("normalization.weight"), try weight("normalization.bias"))
-    let (mean, variance) = (try weight("normalization.running_mean"), try weight("normalization.running_var"))
-    guard Autograd.isRecording, gain.requiresGradient else {
-      return try x.batchNormalized(gain, shift, mean: mean, variance: variance).relu().reshaped([x.shape[0], width])
-    }
-    let (y, own, spread, _) = try weights.batchNormalized(x, gain, shift)
-    weights.note("normalization.running_mean", own)
-    weights.note("normalization.running_var", spread)
-    return try y.relu().reshaped([x.shape[0], width])
+  func makeNetwork(_ scope: Scope) throws(TorchError) -> any EncoderNetwork {
+    Network(
+      convolution: try Convolution(
+        scope / "convolution", in: 3, out: Self.channels, kernel: (3, 3), weight: .uniform(fanIn: 27)),
+      norm: try BatchNorm(scope / "normalization", channels: Self.channels))
   }
 }
 

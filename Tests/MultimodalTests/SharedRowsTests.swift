@@ -8,15 +8,17 @@ import TorchNN
 private struct HalvedEncoder: TrainedEncoder {
   let width = 3
 
-  func makeParameters(_ scope: Scope) throws(TorchError) {
-    _ = try scope.parameter("weight", [width, 2], .uniform(fanIn: 2))
+  private struct Network: EncoderNetwork {
+    let weight: Parameter
+
+    func callAsFunction(_ inputs: Tensor, _ pass: ForwardPass) throws(TorchError) -> Tensor {
+      let weight = try pass[weight]
+      return try pass.dropping(0.5, of: inputs.to(weight.elementType).matmul(weight.transposed()))
+    }
   }
 
-  func callAsFunction(_ inputs: Tensor, _ weights: EncoderWeights) throws(TorchError) -> Tensor {
-    guard let weight = weights["weight"] else {
-      throw TorchError(operation: "weight", shapes: [], message: "is not there")
-    }
-    return try weights.dropping(0.5, of: inputs.to(weight.elementType).matmul(weight.transposed()))
+  func makeNetwork(_ scope: Scope) throws(TorchError) -> any EncoderNetwork {
+    Network(weight: try scope.parameter("weight", [width, 2], .uniform(fanIn: 2)))
   }
 }
 

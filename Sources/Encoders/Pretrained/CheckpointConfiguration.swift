@@ -1,5 +1,6 @@
 package import Foundation
 package import Records
+package import TorchNN
 
 /// A JSON file of a checkpoint, or a table in one, read by key; what is asked for and wrong is refused by name.
 package struct CheckpointConfiguration {

@@ -1,5 +1,6 @@
 import Records
 import Torch
+import TorchNN
 
 /// EfficientNet-Lite 0 to 4 in timm's names: inverted bottlenecks of a depthwise convolution, ReLU6, no squeeze-and-excite
 /// (Tan & Le, 2019, in its form for small devices).
@@ -24,25 +25,28 @@ struct EfficientNetLite: VisionNetwork {
     let convolutions: [ConvolutionBatchNorm]
     let isResidual: Bool
 
-    func callAsFunction(_ x: Tensor) throws -> Tensor {
+    func callAsFunction(_ x: Tensor, _ pass: ForwardPass) throws -> Tensor {
       var y = x
       for (index, convolution) in convolutions.enumerated() {
-        y = try convolution(y)
+        y = try convolution(y, pass)
         if index + 1 < convolutions.count { y = try y.relu6() }
       }
       return isResidual ? try y + x : y
     }
   }
 
-  init(named name: String, _ weights: CheckpointWeights) throws {
+  init(named name: String, _ scope: Scope, _ names: CheckpointNames) throws {
     let isTensorFlow = name.hasPrefix("tf_")
-    let root = try weights.rooted(at: "conv_stem.weight")
+    let root = try names.rooted(at: "conv_stem.weight")
+    let scope = scope.named(by: root)
     func layer(
       _ convolution: String, _ norm: String, stride: Int = 1, from inputs: Int, isDepthwise: Bool = false
     ) throws -> ConvolutionBatchNorm {
-      try ConvolutionBatchNorm(
-        root, convolution, norm, stride: stride, inputs: inputs, isDepthwise: isDepthwise,
-        padding: isTensorFlow ? .same : .half, epsilon: isTensorFlow ? 1e-3 : BatchNormalization.epsilon)
+      let kernel = try root.kernel(convolution, inputs: inputs, isDepthwise: isDepthwise)
+      return try ConvolutionBatchNorm(
+        scope, convolution, norm, in: inputs, out: kernel.outputs, side: kernel.side, stride: stride,
+        isDepthwise: isDepthwise, padding: isTensorFlow ? .same : .half,
+        epsilon: isTensorFlow ? 1e-3 : BatchNorm.epsilon)
     }
     stem = try layer("conv_stem", "bn1", stride: 2, from: 3)
     var channels = stem.outputs
@@ -73,16 +77,16 @@ struct EfficientNetLite: VisionNetwork {
     widths = [.pooler: head.outputs, .mean: head.outputs]
   }
 
-  func rows(_ pixels: Tensor, observe: (Tensor) throws -> Void) throws -> Tensor {
+  func rows(_ pixels: Tensor, _ pass: ForwardPass, observe: (Tensor) throws -> Void) throws -> Tensor {
     let pixels = try stem.isFrozen ? pixels.channelsLast() : pixels
-    var x = try stem(pixels).relu6()
+    var x = try stem(pixels, pass).relu6()
     try observe(x)
     for stage in stages {
-      for block in stage { x = try block(x) }
+      for block in stage { x = try block(x, pass) }
       try observe(x)
     }
-    return try head(x).relu6()
+    return try head(x, pass).relu6()
   }
 
-  func pooled(_ rows: Tensor, by pooling: Pooling) throws -> Tensor { try rows.mean(2, 3) }
+  func pooled(_ rows: Tensor, _ pass: ForwardPass, by pooling: Pooling) throws -> Tensor { try rows.mean(2, 3) }
 }

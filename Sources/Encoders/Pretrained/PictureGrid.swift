@@ -1,6 +1,7 @@
 package import Foundation
 package import Multimodal
 package import Torch
+import TorchNN
 
 /// A picture as a convolutional network of a checkpoint folder sees it, place by place, averaged over a grid.
 package struct PictureGrid {
@@ -35,7 +36,7 @@ package struct PictureGrid {
 
   /// Rows [B, side², width] of pictures [B, 3, height, width], row by row of the grid.
   package func rows(_ pixels: Tensor) throws -> Tensor {
-    let map = try network.rows(pixels) { _ in }
+    let map = try network.rows(pixels, ForwardPass()) { _ in }
     let (height, width) = (map.shape[2], map.shape[3])
     let parts = try (0..<side).flatMap { row in
       try (0..<side).map { column in

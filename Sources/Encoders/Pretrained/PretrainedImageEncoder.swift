@@ -2,6 +2,7 @@ public import Foundation
 public import Multimodal
 import Records
 import Torch
+import TorchNN
 
 /// An image encoder from a checkpoint folder: ViT, ResNet, EfficientNet-Lite, the image towers of CLIP, SigLIP and BLIP.
 public struct PretrainedImageEncoder: PretrainedEncoder {
@@ -86,47 +87,54 @@ public struct PretrainedImageEncoder: PretrainedEncoder {
     identity = "\(Self.name) \(Self.version) \(stamp.digest) \(pooling.rawValue) \(settings.identity)"
   }
 
+  /// What a folder's `config.json` says; nil where there is none.
+  static func configuration(in folder: URL) throws -> CheckpointConfiguration? {
+    let url = folder.appending(path: "config.json")
+    return try FileManager.default.fileExists(atPath: url.path) ? CheckpointConfiguration(reading: url) : nil
+  }
+
   /// The network of a folder, what it is called, and the processor that is meant where the folder has none.
   static func network(
     in folder: URL, _ weights: CheckpointWeights
   ) throws -> (any VisionNetwork, String, ImageProcessor?) {
-    let url = folder.appending(path: "config.json")
-    let isThere = FileManager.default.fileExists(atPath: url.path)
-    return try network(isThere ? CheckpointConfiguration(reading: url) : nil, weights)
+    let configuration = try configuration(in: folder)
+    return try weights.network { try network($0, configuration, $1) }
   }
 
   /// The same, of what `config.json` says; nil where there is none.
   static func network(
-    _ configuration: CheckpointConfiguration?, _ weights: CheckpointWeights
+    _ scope: Scope, _ configuration: CheckpointConfiguration?, _ names: CheckpointNames
   ) throws -> (any VisionNetwork, String, ImageProcessor?) {
-    guard let configuration else { return (try ResNet(torchvision: weights), "resnet", .torchvision) }
+    guard let configuration else { return (try ResNet(torchvision: scope, names), "resnet", .torchvision) }
     let type = try modelType(configuration)
     let named = try configuration.text("architecture", default: "")
     if type.isEmpty, !named.isEmpty {
-      let names = Self.torchvisionNames + EfficientNetLite.names
-      guard names.contains(named) else {
-        throw configuration.unsupported("architecture", supported: names.joined(separator: ", "))
+      let known = Self.torchvisionNames + EfficientNetLite.names
+      guard known.contains(named) else {
+        throw configuration.unsupported("architecture", supported: known.joined(separator: ", "))
       }
       let network: any VisionNetwork =
         EfficientNetLite.names.contains(named)
-        ? try EfficientNetLite(named: named, weights) : try ResNet(torchvision: weights)
+        ? try EfficientNetLite(named: named, scope, names) : try ResNet(torchvision: scope, names)
       return (network, named, try ImageProcessor(timm: configuration.nested("pretrained_cfg")))
     }
-    switch type {
-    case "vit": return (try VisionTransformer(configuration, weights, .vit), type, nil)
-    case "clip": return (try VisionTransformer(configuration.nested("vision_config"), weights, .clip), type, nil)
-    case "clip_vision_model": return (try VisionTransformer(configuration, weights, .clip), type, nil)
-    case "siglip": return (try VisionTransformer(configuration.nested("vision_config"), weights, .siglip), type, nil)
-    case "siglip_vision_model": return (try VisionTransformer(configuration, weights, .siglip), type, nil)
-    case "blip": return (try VisionTransformer(configuration.nested("vision_config"), weights, .blip), type, nil)
-    case "blip_vision_model": return (try VisionTransformer(configuration, weights, .blip), type, nil)
-    case "resnet":
-      let isOwn = weights.hasAnywhere("embedder.embedder.convolution.weight")
-      return (
-        try isOwn ? ResNet(configuration, weights) : ResNet(torchvision: weights), type, isOwn ? nil : .torchvision
-      )
-    default: throw CheckpointError.architecture(type, in: configuration.file, known: architectures)
+    let families: [String: VisionTransformer.Family] = [
+      "vit": .vit, "clip": .clip, "clip_vision_model": .clip, "siglip": .siglip, "siglip_vision_model": .siglip,
+      "blip": .blip, "blip_vision_model": .blip,
+    ]
+    if let family = families[type] {
+      // A model of two towers describes each in a table of its own.
+      let own = ["clip", "siglip", "blip"].contains(type) ? configuration.nested("vision_config") : configuration
+      return (try VisionTransformer(scope, own, names, family), type, nil)
     }
+    guard type == "resnet" else {
+      throw CheckpointError.architecture(type, in: configuration.file, known: architectures)
+    }
+    let isOwn = names.hasAnywhere("embedder.embedder.convolution.weight")
+    return (
+      isOwn ? try ResNet(scope, configuration, names) : try ResNet(torchvision: scope, names), type,
+      isOwn ? nil : .torchvision
+    )
   }
 
   /// The networks of torchvision whose shape their weights show.

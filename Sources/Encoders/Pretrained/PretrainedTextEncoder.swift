@@ -2,6 +2,7 @@ public import Foundation
 public import Multimodal
 import Records
 import Torch
+import TorchNN
 
 /// A text encoder from a checkpoint folder: BERT and its relatives, sentence-transformers, the text towers of CLIP, SigLIP
 /// and BLIP.
@@ -34,12 +35,8 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
     let modules: SentenceModules?
 
     func callAsFunction(_ batch: TokenBatch) throws -> Tensor {
-      let rows = try network.rows(batch) { _ in }
-      let pooled = try poolings.map { pooling in
-        try pooling(rows, lengths: batch.lengths) ?? network.pooled(rows, batch, by: pooling)
-      }
-      let joined = pooled.count == 1 ? pooled[0] : try Tensor.cat(pooled, 1)
-      return try modules?(joined.to(rows.elementType)) ?? joined
+      let (joined, type) = try network.features(batch, by: poolings)
+      return try modules?(joined.to(type)) ?? joined
     }
   }
 
@@ -58,7 +55,7 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
     let place = SentenceModules.place(of: modules, in: folder)
     let configuration = try CheckpointConfiguration(reading: place.appending(path: "config.json"))
     let weights = try CheckpointWeights(in: place, as: arithmetic)
-    let network = try Self.network(configuration, weights)
+    let network = try weights.network { try Self.network($0, configuration, $1) }
     let (poolings, pooled) = try Self.poolings(of: network, settings.pooling, modules, in: folder)
     let used = settings.pooling == nil ? modules : nil
     reader = Frozen(Reader(network: network, poolings: poolings, modules: used))
@@ -136,20 +133,21 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
     "special_tokens_map.json", "added_tokens.json", "sentence_bert_config.json",
   ]
 
+  /// The network of what `config.json` says.
   static func network(
-    _ configuration: CheckpointConfiguration, _ weights: CheckpointWeights
+    _ scope: Scope, _ configuration: CheckpointConfiguration, _ names: CheckpointNames
   ) throws -> any TextNetwork {
     let type = try modelType(configuration)
     switch type {
-    case "bert": return try BERT(configuration, weights, .bert)
-    case "roberta", "xlm-roberta", "camembert": return try BERT(configuration, weights, .roberta)
-    case "distilbert": return try BERT(configuration, weights, .distilbert)
-    case "clip": return try CLIPText(configuration.nested("text_config"), weights)
-    case "clip_text_model": return try CLIPText(configuration, weights)
-    case "siglip": return try SigLIPText(configuration.nested("text_config"), weights)
-    case "siglip_text_model": return try SigLIPText(configuration, weights)
-    case "blip": return try BERT(configuration.nested("text_config"), weights, .blip)
-    case "blip_text_model": return try BERT(configuration, weights, .blip)
+    case "bert": return try BERT(scope, configuration, names, .bert)
+    case "roberta", "xlm-roberta", "camembert": return try BERT(scope, configuration, names, .roberta)
+    case "distilbert": return try BERT(scope, configuration, names, .distilbert)
+    case "clip": return try CLIPText(scope, configuration.nested("text_config"), names)
+    case "clip_text_model": return try CLIPText(scope, configuration, names)
+    case "siglip": return try SigLIPText(scope, configuration.nested("text_config"), names)
+    case "siglip_text_model": return try SigLIPText(scope, configuration, names)
+    case "blip": return try BERT(scope, configuration.nested("text_config"), names, .blip)
+    case "blip_text_model": return try BERT(scope, configuration, names, .blip)
     default: throw CheckpointError.architecture(type, in: configuration.file, known: architectures)
     }
   }

@@ -1,11 +1,12 @@
 import Foundation
 import Records
 import Torch
+import TorchNN
 
 /// What sentence-transformers does after a network: `modules.json`, and the folders that it names.
 struct SentenceModules {
   enum Step {
-    case dense(Affine, Activation)
+    case dense(Linear, Activation)
     case normalize
   }
 
@@ -92,18 +93,19 @@ struct SentenceModules {
     guard let activation = function.split(separator: ".").last.flatMap({ known[String($0)] }) else {
       throw configuration.unsupported("activation_function", supported: known.keys.sorted().joined(separator: ", "))
     }
-    let weights = try CheckpointWeights(in: place, as: arithmetic)
-    steps.append(
-      .dense(
-        try Affine(
-          weights, "linear", from: configuration.count("in_features", default: 1),
-          to: configuration.count("out_features", default: 1), bias: configuration.flag("bias", default: true)),
-        activation))
+    let (inputs, outputs) = (
+      try configuration.count("in_features", default: 1), try configuration.count("out_features", default: 1)
+    )
+    let hasBias = try configuration.flag("bias", default: true)
+    let layer = try CheckpointWeights(in: place, as: arithmetic).network { scope, _ in
+      try Linear(scope / "linear", in: inputs, out: outputs, hasBias: hasBias)
+    }
+    steps.append(.dense(layer, activation))
   }
 
   /// The width of what comes out, of rows so wide.
   func width(of pooled: Int) -> Int {
-    steps.reduce(pooled) { width, step in if case .dense(let layer, _) = step { layer.weight.shape[0] } else { width } }
+    steps.reduce(pooled) { width, step in if case .dense(let layer, _) = step { layer.outputs } else { width } }
   }
 
   func callAsFunction(_ rows: Tensor) throws -> Tensor {

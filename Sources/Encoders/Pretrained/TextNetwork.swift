@@ -1,5 +1,6 @@
 import Records
 import Torch
+import TorchNN
 
 /// Some texts as tokens, padded to one length.
 struct TokenBatch {
@@ -46,16 +47,21 @@ protocol TextNetwork {
   var dropout: DropoutPlaces? { get }
 
   /// The last layer's rows, [B, L, width]; `observe` is shown the embeddings and each layer's rows.
-  func rows(_ batch: TokenBatch, observe: (Tensor) throws -> Void) throws -> Tensor
+  func rows(_ batch: TokenBatch, _ pass: ForwardPass, observe: (Tensor) throws -> Void) throws -> Tensor
   /// The network's own poolings, ``Pooling/pooler`` and ``Pooling/projected``.
-  func pooled(_ rows: Tensor, _ batch: TokenBatch, by pooling: Pooling) throws -> Tensor
+  func pooled(_ rows: Tensor, _ batch: TokenBatch, _ pass: ForwardPass, by pooling: Pooling) throws -> Tensor
 }
 
 extension TextNetwork {
   var fixedLength: Int? { nil }
-  func features(_ batch: TokenBatch, by pooling: Pooling) throws -> Tensor {
-    let rows = try rows(batch) { _ in }
-    return try pooling(rows, lengths: batch.lengths) ?? pooled(rows, batch, by: pooling)
+
+  /// One row a text by each of the poolings, side by side; and the type of the rows that are pooled.
+  func features(
+    _ batch: TokenBatch, _ pass: ForwardPass = ForwardPass(), by poolings: [Pooling]
+  ) throws -> (features: Tensor, type: ElementType) {
+    let rows = try rows(batch, pass) { _ in }
+    let pooled = try poolings.map { try $0(rows, lengths: batch.lengths) ?? self.pooled(rows, batch, pass, by: $0) }
+    return (pooled.count == 1 ? pooled[0] : try Tensor.cat(pooled, 1), rows.elementType)
   }
 }
 
@@ -65,22 +71,24 @@ struct BERT: TextNetwork {
   let standard = Pooling.cls
   let vocabulary: Int
   let places: Int
-  private let words: Tensor
-  private let positions: Tensor
-  /// The row that is added to every token for being of the first sentence.
-  private let segment: Tensor?
-  private let norm: Normalization
-  private let stack: TransformerStack
-  private let pooler: Affine?
-  private let projection: Affine?
+  private let words: Embedding
+  private let positions: Embedding
+  /// Of which the first row is added to every token, for being of the first sentence.
+  private let segments: Embedding?
+  private let norm: LayerNorm
+  private let stack: TransformerEncoder
+  private let pooler: Linear?
+  private let projection: Linear?
   let dropout: DropoutPlaces?
-  private let dropping: Dropping
+  private let dropping: Dropout
   /// RoBERTa counts places from one after its padding token, and skips padding.
   private let padding: Int?
 
   enum Family { case bert, roberta, distilbert, blip }
 
-  init(_ configuration: CheckpointConfiguration, _ weights: CheckpointWeights, _ family: Family) throws {
+  init(
+    _ scope: Scope, _ configuration: CheckpointConfiguration, _ names: CheckpointNames, _ family: Family
+  ) throws {
     try configuration.requireOrdinary()
     // BLIP's text encoder is told to be a decoder and, reading texts alone, is none.
     if family != .blip {
@@ -107,56 +115,41 @@ struct BERT: TextNetwork {
     vocabulary = try configuration.count("vocab_size", default: family == .blip ? 30524 : 30522)
     let rows = try configuration.count("max_position_embeddings", default: 512)
 
-    let root = try weights.rooted(at: "embeddings.word_embeddings.weight")
-    words = try root.tensor("embeddings.word_embeddings.weight", [vocabulary, width])
-    positions = try root.tensor("embeddings.position_embeddings.weight", [rows, width])
-    if family == .bert || family == .roberta {
-      let types = try configuration.count("type_vocab_size", default: 2)
-      segment = try root.tensor("embeddings.token_type_embeddings.weight", [types, width]).selected(0, 0)
-    } else {
-      segment = nil
-    }
-    dropping = root.dropping(dropout.embedded)
-    norm = try Normalization(root, "embeddings.LayerNorm", width: width, epsilon: shape.epsilon)
-    stack = try TransformerStack(root, shape) { index in
-      isDistilled
-        ? ("transformer.layer.\(index).", Self.distilled) : ("encoder.layer.\(index).", Self.names)
-    }
+    let root = try names.rooted(at: "words.weight", by: isDistilled ? .distilBERT : .bert)
+    let (outer, scope) = (scope.named(by: names), scope.named(by: root))
+    words = try Embedding(scope / "words", rows: vocabulary, width: width)
+    positions = try Embedding(scope / "positions", rows: rows, width: width)
+    segments =
+      family == .bert || family == .roberta
+      ? try Embedding(
+        scope / "segments", rows: configuration.count("type_vocab_size", default: 2), width: width) : nil
+    dropping = Dropout(dropout.embedded)
+    norm = try shape.norm(scope / "norm")
+    stack = try TransformerEncoder(scope / "layers", shape)
     padding = family == .roberta ? try configuration.token("pad_token_id", default: 1) : nil
     places = rows - (padding.map { $0 + 1 } ?? 0)
 
     var widths: [Pooling: Int] = [.cls: width, .mean: width, .max: width, .meanRoot: width, .last: width]
-    if !isDistilled, root.has("pooler.dense.weight") {
-      pooler = try Affine(root, "pooler.dense", from: width, to: width)
+    if !isDistilled, root.has("pooler.weight") {
+      pooler = try shape.linear(scope / "pooler", in: width, out: width)
       widths[.pooler] = width
     } else {
       pooler = nil
     }
-    if family == .blip, pooler != nil, let size = weights.shape(of: "text_projection.weight")?.first {
-      projection = try Affine(weights, "text_projection", from: width, to: size, bias: false)
-    } else if family == .blip, let size = weights.shape(of: "text_proj.weight")?.first {
-      projection = try Affine(weights, "text_proj", from: width, to: size)
+    if family == .blip, pooler != nil, let size = names.shape(of: "text_projection.weight")?.first {
+      projection = try shape.linear(outer / "text_projection", in: width, out: size, hasBias: false)
+    } else if family == .blip, let size = names.shape(of: "text_proj.weight")?.first {
+      projection = try shape.linear(outer / "text_proj", in: width, out: size)
     } else {
       projection = nil
     }
-    widths[.projected] = projection?.weight.shape[0]
+    widths[.projected] = projection?.outputs
     self.widths = widths
   }
 
-  private static let names = LayerNames(
-    projections: .apart(query: "attention.self.query", key: "attention.self.key", value: "attention.self.value"),
-    output: "attention.output.dense", up: "intermediate.dense", down: "output.dense",
-    attentionNorm: "attention.output.LayerNorm", feedForwardNorm: "output.LayerNorm")
-
-  private static let distilled = LayerNames(
-    projections: .apart(query: "attention.q_lin", key: "attention.k_lin", value: "attention.v_lin"),
-    output: "attention.out_lin", up: "ffn.lin1", down: "ffn.lin2",
-    attentionNorm: "sa_layer_norm", feedForwardNorm: "output_layer_norm")
-
-  func rows(_ batch: TokenBatch, observe: (Tensor) throws -> Void) throws -> Tensor {
-    let width = words.shape[1]
-    var embedded = try words.embedding(batch.tokens)
-    if let segment { embedded = try embedded + segment }
+  func rows(_ batch: TokenBatch, _ pass: ForwardPass, observe: (Tensor) throws -> Void) throws -> Tensor {
+    var embedded = try words(batch.tokens, pass)
+    if let segments { embedded = try embedded + pass[segments.weight].selected(0, 0) }
     if let padding {
       let numbers = batch.rows.flatMap { row in
         var seen = padding
@@ -166,20 +159,21 @@ struct BERT: TextNetwork {
         }
         return counted + [Int](repeating: padding, count: batch.length - row.count)
       }
-      let places = try Tensor(numbers, shape: [batch.rows.count, batch.length]).to(on: positions.device)
-      embedded = try embedded + positions.embedding(places)
+      let places = try Tensor(numbers, shape: [batch.rows.count, batch.length]).to(on: embedded.device)
+      embedded = try embedded + positions(places, pass)
     } else {
-      embedded = try embedded + positions.narrowed(0, from: 0, length: batch.length).reshaped([1, batch.length, width])
+      let first = try positions.first(batch.length, pass)
+      embedded = try embedded + first.reshaped([1, batch.length, positions.width])
     }
-    return try stack(dropping(norm(embedded)), mask: batch.mask, observe: observe)
+    return try stack(dropping(norm(embedded, pass), pass), pass, mask: batch.mask, observe: observe)
   }
 
-  func pooled(_ rows: Tensor, _ batch: TokenBatch, by pooling: Pooling) throws -> Tensor {
+  func pooled(_ rows: Tensor, _ batch: TokenBatch, _ pass: ForwardPass, by pooling: Pooling) throws -> Tensor {
     let first = try rows.selected(1, 0)
-    let pooled = try pooler?(first).tanh() ?? first
+    let pooled = try pooler?(first, pass).tanh() ?? first
     guard pooling == .projected, let projection else { return pooled }
     // BLIP for retrieval projects the first token itself, and has a bias there.
-    return try projection(projection.bias == nil ? pooled : first)
+    return try projection(projection.hasBias ? first : pooled, pass)
   }
 }
 
@@ -190,15 +184,15 @@ struct CLIPText: TextNetwork {
   let standard: Pooling
   let vocabulary: Int
   let places: Int
-  private let words: Tensor
-  private let positions: Tensor
-  private let stack: TransformerStack
-  private let norm: Normalization
-  private let projection: Affine?
+  private let words: Embedding
+  private let positions: Embedding
+  private let stack: TransformerEncoder
+  private let norm: LayerNorm
+  private let projection: Linear?
   /// The end token; nil where the checkpoint is older than its name, and the largest token is meant.
   private let end: Int?
 
-  init(_ configuration: CheckpointConfiguration, _ weights: CheckpointWeights) throws {
+  init(_ scope: Scope, _ configuration: CheckpointConfiguration, _ names: CheckpointNames) throws {
     try configuration.requireOrdinary()
     let shape = try TransformerShape(clip: configuration, width: 512, inner: 2048, heads: 8, layers: 12)
     dropout = shape.dropout
@@ -206,30 +200,33 @@ struct CLIPText: TextNetwork {
     places = try configuration.count("max_position_embeddings", default: 77)
     let end = try configuration.token("eos_token_id", default: 49407)
     self.end = end == 2 ? nil : end
-    let root = try weights.rooted(at: "embeddings.token_embedding.weight")
-    words = try root.tensor("embeddings.token_embedding.weight", [vocabulary, shape.width])
-    positions = try root.tensor("embeddings.position_embedding.weight", [places, shape.width])
-    stack = try TransformerStack(root, shape) { ("encoder.layers.\($0).", .clip) }
-    norm = try Normalization(root, "final_layer_norm", width: shape.width, epsilon: shape.epsilon)
-    projection = try Affine(clipProjection: "text_projection", weights, width: shape.width)
+    let root = try names.rooted(at: "words.weight", by: .clipText)
+    let (outer, scope) = (scope.named(by: names), scope.named(by: root))
+    words = try Embedding(scope / "words", rows: vocabulary, width: shape.width)
+    positions = try Embedding(scope / "positions", rows: places, width: shape.width)
+    stack = try TransformerEncoder(scope / "layers", shape)
+    norm = try shape.norm(scope / "norm")
+    projection = try names.shape(of: "text_projection.weight")?.first.map {
+      try shape.linear(outer / "text_projection", in: shape.width, out: $0, hasBias: false)
+    }
     widths = Dictionary(uniqueKeysWithValues: Pooling.allCases.map { ($0, shape.width) })
-      .merging([.projected: projection?.weight.shape[0] ?? 0]) { $1 }.filter { $0.value > 0 }
+      .merging([.projected: projection?.outputs ?? 0]) { $1 }.filter { $0.value > 0 }
     standard = projection == nil ? .pooler : .projected
   }
 
-  func rows(_ batch: TokenBatch, observe: (Tensor) throws -> Void) throws -> Tensor {
-    let embedded = try words.embedding(batch.tokens) + positions.narrowed(0, from: 0, length: batch.length)
+  func rows(_ batch: TokenBatch, _ pass: ForwardPass, observe: (Tensor) throws -> Void) throws -> Tensor {
+    let embedded = try words(batch.tokens, pass) + positions.first(batch.length, pass)
     // Padding comes last, where no token that counts can see it.
-    return try norm(stack(embedded, causal: true, observe: observe))
+    return try norm(stack(embedded, pass, causal: true, observe: observe), pass)
   }
 
-  func pooled(_ rows: Tensor, _ batch: TokenBatch, by pooling: Pooling) throws -> Tensor {
+  func pooled(_ rows: Tensor, _ batch: TokenBatch, _ pass: ForwardPass, by pooling: Pooling) throws -> Tensor {
     let picked = try batch.rows.enumerated().map { index, tokens in
       let place = tokens.firstIndex(of: end ?? tokens.max() ?? 0) ?? 0
       return try rows.selected(0, index).selected(0, place)
     }
     let pooled = try Tensor.stack(picked)
-    return pooling == .projected ? try projection?(pooled) ?? pooled : pooled
+    return pooling == .projected ? try projection?(pooled, pass) ?? pooled : pooled
   }
 }
 
@@ -240,16 +237,16 @@ struct SigLIPText: TextNetwork {
   let standard = Pooling.pooler
   let vocabulary: Int
   let places: Int
-  private let words: Tensor
-  private let positions: Tensor
-  private let stack: TransformerStack
-  private let norm: Normalization
-  private let head: Affine
+  private let words: Embedding
+  private let positions: Embedding
+  private let stack: TransformerEncoder
+  private let norm: LayerNorm
+  private let head: Linear
 
   /// It was trained on texts padded to this, and never told which tokens are padding.
   var fixedLength: Int? { places }
 
-  init(_ configuration: CheckpointConfiguration, _ weights: CheckpointWeights) throws {
+  init(_ scope: Scope, _ configuration: CheckpointConfiguration, _ names: CheckpointNames) throws {
     try configuration.requireOrdinary()
     let shape = try TransformerShape(
       clip: configuration, width: 768, inner: 3072, heads: 12, layers: 12, activation: "gelu_pytorch_tanh",
@@ -257,57 +254,25 @@ struct SigLIPText: TextNetwork {
     dropout = shape.dropout
     vocabulary = try configuration.count("vocab_size", default: 32000)
     places = try configuration.count("max_position_embeddings", default: 64)
-    let root = try weights.rooted(at: "embeddings.token_embedding.weight")
-    words = try root.tensor("embeddings.token_embedding.weight", [vocabulary, shape.width])
-    positions = try root.tensor("embeddings.position_embedding.weight", [places, shape.width])
-    stack = try TransformerStack(root, shape) { ("encoder.layers.\($0).", .clip) }
-    norm = try Normalization(root, "final_layer_norm", width: shape.width, epsilon: shape.epsilon)
+    let scope = scope.named(by: try names.rooted(at: "words.weight", by: .clipText))
+    words = try Embedding(scope / "words", rows: vocabulary, width: shape.width)
+    positions = try Embedding(scope / "positions", rows: places, width: shape.width)
+    stack = try TransformerEncoder(scope / "layers", shape)
+    norm = try shape.norm(scope / "norm")
     let size = try configuration.count("projection_size", default: shape.width)
-    head = try Affine(root, "head", from: shape.width, to: size)
+    head = try shape.linear(scope / "head", in: shape.width, out: size)
     var widths = Dictionary(uniqueKeysWithValues: Pooling.allCases.map { ($0, shape.width) })
     widths[.pooler] = size
     widths[.projected] = nil
     self.widths = widths
   }
 
-  func rows(_ batch: TokenBatch, observe: (Tensor) throws -> Void) throws -> Tensor {
-    let embedded = try words.embedding(batch.tokens) + positions.narrowed(0, from: 0, length: batch.length)
-    return try norm(stack(embedded, observe: observe))
+  func rows(_ batch: TokenBatch, _ pass: ForwardPass, observe: (Tensor) throws -> Void) throws -> Tensor {
+    let embedded = try words(batch.tokens, pass) + positions.first(batch.length, pass)
+    return try norm(stack(embedded, pass, observe: observe), pass)
   }
 
-  func pooled(_ rows: Tensor, _ batch: TokenBatch, by pooling: Pooling) throws -> Tensor {
-    try head(rows.selected(1, rows.shape[1] - 1))
-  }
-}
-
-extension TransformerShape {
-  /// The shape of a tower of CLIP, under the keys that CLIP, SigLIP and BLIP share.
-  init(
-    clip configuration: CheckpointConfiguration, width: Int, inner: Int, heads: Int, layers: Int,
-    activation: String = "quick_gelu", epsilon: Double = 1e-5
-  ) throws {
-    let width = try configuration.count("hidden_size", default: width)
-    self.init(
-      width: width, inner: try configuration.count("intermediate_size", default: inner),
-      heads: try configuration.heads("num_attention_heads", default: heads, width: width),
-      layers: try configuration.count("num_hidden_layers", default: layers),
-      activation: try configuration.activation("hidden_act", default: activation),
-      epsilon: try configuration.number("layer_norm_eps", default: epsilon), normalizesFirst: true,
-      dropout: try DropoutPlaces(configuration, attention: "attention_dropout"))
-  }
-}
-
-extension LayerNames {
-  static let clip = LayerNames(
-    projections: .apart(query: "self_attn.q_proj", key: "self_attn.k_proj", value: "self_attn.v_proj"),
-    output: "self_attn.out_proj", up: "mlp.fc1", down: "mlp.fc2", attentionNorm: "layer_norm1",
-    feedForwardNorm: "layer_norm2")
-}
-
-extension Affine {
-  /// A projection into the space that both towers share; nil where the checkpoint has none.
-  init?(clipProjection name: String, _ weights: CheckpointWeights, width: Int) throws {
-    guard let size = weights.shape(of: "\(name).weight")?.first else { return nil }
-    try self.init(weights, name, from: width, to: size, bias: false)
+  func pooled(_ rows: Tensor, _ batch: TokenBatch, _ pass: ForwardPass, by pooling: Pooling) throws -> Tensor {
+    try head(rows.selected(1, rows.shape[1] - 1), pass)
   }
 }

@@ -1,6 +1,7 @@
 import Multimodal
 import Records
 import Torch
+import TorchNN
 
 /// The module of a TorchScript file as a network, of which is known only what comes out of it.
 struct ScriptedNetwork: VisionNetwork, TextNetwork {
@@ -33,15 +34,17 @@ struct ScriptedNetwork: VisionNetwork, TextNetwork {
     widths = [standard: rows.shape[rows.rank - 1]]
   }
 
-  func rows(_ pixels: Tensor, observe: (Tensor) throws -> Void) throws -> Tensor {
+  func rows(_ pixels: Tensor, _ pass: ForwardPass, observe: (Tensor) throws -> Void) throws -> Tensor {
     try script.rows([pixels], count: pixels.shape[0])
   }
 
-  func pooled(_ rows: Tensor, by pooling: Pooling) throws -> Tensor { try pooling(rows) ?? rows }
+  func pooled(_ rows: Tensor, _ pass: ForwardPass, by pooling: Pooling) throws -> Tensor { try pooling(rows) ?? rows }
 
-  func rows(_ batch: TokenBatch, observe: (Tensor) throws -> Void) throws -> Tensor { try script.rows(batch) }
+  func rows(_ batch: TokenBatch, _ pass: ForwardPass, observe: (Tensor) throws -> Void) throws -> Tensor {
+    try script.rows(batch)
+  }
 
-  func pooled(_ rows: Tensor, _ batch: TokenBatch, by pooling: Pooling) throws -> Tensor { rows }
+  func pooled(_ rows: Tensor, _ batch: TokenBatch, _ pass: ForwardPass, by pooling: Pooling) throws -> Tensor { rows }
 }
 
 /// A TorchScript module, and what of its answer is wanted.

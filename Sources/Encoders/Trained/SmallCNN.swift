@@ -1,4 +1,5 @@
 import Torch
+import TorchNN
 
 /// Four convolutions of 3 × 3, each normalized, rectified and halved by the largest of four places, and the mean over
 /// the places that are left.
@@ -9,23 +10,28 @@ struct SmallCNN: VisionNetwork {
   private let layers: [ConvolutionBatchNorm]
 
   /// The channels after each layer.
-  static let channels = [32, 64, 128, 256]
+  private static let channels = [32, 64, 128, 256]
 
-  init(_ weights: CheckpointWeights) throws {
-    layers = try Self.channels.indices.map {
-      try ConvolutionBatchNorm(weights, "layers.\($0).convolution", "layers.\($0).normalization")
+  init(_ scope: Scope) throws(TorchError) {
+    var layers: [ConvolutionBatchNorm] = []
+    var inputs = 3
+    for (number, outputs) in Self.channels.enumerated() {
+      layers.append(
+        try ConvolutionBatchNorm(
+          scope / "layers" / "\(number)", "convolution", "normalization", in: inputs, out: outputs, side: 3))
+      inputs = outputs
     }
-    let channels = layers.last?.outputs ?? 0
-    widths = [.pooler: channels, .mean: channels]
+    self.layers = layers
+    widths = [.pooler: inputs, .mean: inputs]
   }
 
-  func rows(_ pixels: Tensor, observe: (Tensor) throws -> Void) throws -> Tensor {
+  func rows(_ pixels: Tensor, _ pass: ForwardPass, observe: (Tensor) throws -> Void) throws -> Tensor {
     try layers.reduce(pixels) { x, layer in
-      let y = try layer(x).relu().maxPooled(size: 2, stride: 2)
+      let y = try layer(x, pass).relu().maxPooled(size: 2, stride: 2)
       try observe(y)
       return y
     }
   }
 
-  func pooled(_ rows: Tensor, by pooling: Pooling) throws -> Tensor { try rows.mean(2, 3) }
+  func pooled(_ rows: Tensor, _ pass: ForwardPass, by pooling: Pooling) throws -> Tensor { try rows.mean(2, 3) }
 }

@@ -1,5 +1,6 @@
 public import Multimodal
 import Records
+import TorchNN
 
 /// How an encoder that is trained with a model is built: all that its weights do not say.
 public struct TrainedForm: Codable, Equatable, Sendable {

@@ -3,19 +3,60 @@ public import Torch
 /// y = x Wᵀ + b, with `weight` [out, in] and `bias` [out], begun as PyTorch begins them.
 public struct Linear {
   public let weight: Parameter
-  public let bias: Parameter
+  private let summand: Parameter?
 
-  /// - Parameter start: how the bias begins; nil: as PyTorch's.
-  public init(_ scope: Scope, in inputs: Int, out outputs: Int, bias start: Initializer? = nil) throws(TorchError) {
-    weight = try scope.parameter("weight", [outputs, inputs], .uniform(fanIn: inputs))
-    bias = try scope.parameter("bias", [outputs], start ?? .uniform(fanIn: inputs))
+  /// - Parameters:
+  ///   - first: how the weight begins; nil: as PyTorch's.
+  ///   - start: how the bias begins; nil: as PyTorch's.
+  ///   - hasBias: whether there is a bias.
+  public init(
+    _ scope: Scope, in inputs: Int, out outputs: Int, weight first: Initializer? = nil, bias start: Initializer? = nil,
+    hasBias: Bool = true
+  ) throws(TorchError) {
+    weight = try scope.parameter("weight", [outputs, inputs], first ?? .uniform(fanIn: inputs))
+    summand = hasBias ? try scope.parameter("bias", [outputs], start ?? .uniform(fanIn: inputs)) : nil
+  }
+
+  public var hasBias: Bool { summand != nil }
+  public var inputs: Int { weight.shape[1] }
+  public var outputs: Int { weight.shape[0] }
+
+  /// b; only of a layer that was made with one.
+  public var bias: Parameter {
+    guard let summand else { preconditionFailure("the layer '\(weight.path)' has no bias") }
+    return summand
   }
 
   /// y; its product is taken in the store's product type where a graph is recorded.
-  public func callAsFunction(_ input: Tensor) throws(TorchError) -> Tensor {
-    guard let type = weight.productType, Autograd.isRecording else {
-      return try input.linear(weight.tensor, bias.tensor)
+  public func callAsFunction(_ input: Tensor, _ pass: ForwardPass? = nil) throws(TorchError) -> Tensor {
+    if weight.isConstant { return try input.frozenLinear(weight.tensor, summand?.tensor) }
+    return try weight.product(input, summand, pass) { (x, weight, bias) throws(TorchError) in
+      try x.linear(weight, bias)
     }
-    return try input.to(type).linear(weight.tensor.to(type), bias.tensor.to(type)).to(input.elementType)
+  }
+
+  /// What comes out, bent.
+  package func callAsFunction(
+    _ input: Tensor, then activation: Activation, _ pass: ForwardPass? = nil
+  ) throws(TorchError) -> Tensor {
+    switch activation {
+    case .gelu where weight.isConstant: try input.frozenLinear(weight.tensor, summand?.tensor, then: .exact)
+    case .geluTanh where weight.isConstant: try input.frozenLinear(weight.tensor, summand?.tensor, then: .byTanh)
+    default: try activation(self(input, pass))
+    }
+  }
+
+  /// The outputs of one of several equal parts that the layer's rows are.
+  func part(
+    _ number: Int, of parts: Int, _ input: Tensor, _ pass: ForwardPass? = nil
+  ) throws(TorchError) -> Tensor {
+    let length = outputs / parts
+    func cut(_ tensor: Tensor) throws(TorchError) -> Tensor {
+      try tensor.narrowed(0, from: number * length, length: length)
+    }
+    return try weight.product(input, summand, pass) { (x, weight, bias) throws(TorchError) in
+      let bias = if let bias { try cut(bias) } else { nil as Tensor? }
+      return self.weight.isConstant ? try x.frozenLinear(cut(weight), bias) : try x.linear(cut(weight), bias)
+    }
   }
 }

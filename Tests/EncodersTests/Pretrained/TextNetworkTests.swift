@@ -3,6 +3,7 @@ import Records
 import TestSupport
 import Testing
 import Torch
+import TorchNN
 
 @testable import Encoders
 
@@ -19,10 +20,16 @@ struct TextNetworkTests {
   private func network(
     _ name: String, as arithmetic: NetworkArithmetic = NetworkArithmetic(.float32)
   ) throws -> any TextNetwork {
-    let folder = Checkpoints.folder(name)
-    return try PretrainedTextEncoder.network(
-      CheckpointConfiguration(reading: folder.appending(path: "config.json")),
-      CheckpointWeights(in: folder, as: arithmetic))
+    try network(in: Checkpoints.folder(name), as: arithmetic)
+  }
+
+  private func network(
+    in folder: URL, as arithmetic: NetworkArithmetic = NetworkArithmetic(.float32)
+  ) throws -> any TextNetwork {
+    let configuration = try CheckpointConfiguration(reading: folder.appending(path: "config.json"))
+    return try CheckpointWeights(in: folder, as: arithmetic).network {
+      try PretrainedTextEncoder.network($0, configuration, $1)
+    }
   }
 
   private func rows(_ expected: SafeTensors) throws -> [[Int]] {
@@ -36,12 +43,12 @@ struct TextNetworkTests {
   @Test("every layer and pooling is transformers', alone and in a padded batch", arguments: cases)
   func layers(name: String, file: String) throws {
     let expected = try Checkpoints.expected(name, file)
-    let network = try network(name)
+    let (network, pass) = (try network(name), ForwardPass())
     let rows = try rows(expected)
     for members in [Array(rows.indices)] + rows.indices.map({ [$0] }) {
       let batch = try TokenBatch(members.map { rows[$0] }, padding: 1)
       var seen: [Tensor] = []
-      let last = try withoutGradients { try network.rows(batch) { seen.append($0) } }
+      let last = try withoutGradients { try network.rows(batch, pass) { seen.append($0) } }
       #expect(expected.entry("hidden.\(seen.count - 1)") == nil && expected.entry("hidden.\(seen.count - 2)") != nil)
       for (place, member) in members.enumerated() {
         let length = rows[member].count
@@ -54,7 +61,7 @@ struct TextNetworkTests {
         }
         #expect(try difference(there(last, place), there(expected.tensor("rows"), member)) < 1e-4)
         for pooling in [Pooling.pooler, .projected] where expected.entry(pooling.rawValue) != nil {
-          let found = try network.pooled(last, batch, by: pooling).selected(0, place)
+          let found = try network.pooled(last, batch, pass, by: pooling).selected(0, place)
           #expect(try difference(found, expected.tensor(pooling.rawValue).selected(0, member)) < 1e-4, "\(pooling)")
         }
       }
@@ -68,10 +75,10 @@ struct TextNetworkTests {
   func halves(name: String, file: String) throws {
     let rows = try rows(Checkpoints.expected(name, file))
     let batch = try TokenBatch(rows, padding: 1)
-    let exact = try withoutGradients { try network(name).features(batch, by: .mean) }
+    let exact = try withoutGradients { try network(name).features(batch, by: [.mean]).features }
     for multiplies in [true, false] {
       let short = try network(name, as: NetworkArithmetic(.bfloat16, multipliesBFloat16: multiplies))
-      let rough = try withoutGradients { try short.features(batch, by: .mean) }
+      let rough = try withoutGradients { try short.features(batch, by: [.mean]).features }
       let apart = try difference(exact, rough) / exact.abs().max().scalar()
       #expect(rough.elementType == .float32)
       #expect(apart > 0 && apart < 0.05, "multiplied in hardware: \(multiplies)")
@@ -98,11 +105,7 @@ struct TextNetworkTests {
             table[key] = value
           }
         }
-        let error = #expect(throws: CheckpointError.self, "\(key)") {
-          try PretrainedTextEncoder.network(
-            CheckpointConfiguration(reading: folder.appending(path: "config.json")),
-            CheckpointWeights(in: folder, as: .float32))
-        }
+        let error = #expect(throws: CheckpointError.self, "\(key)") { try network(in: folder) }
         #expect(error?.diagnosis.what.contains("'\(key)'") == true, "\(key): \(String(describing: error))")
       }
     }
@@ -112,19 +115,14 @@ struct TextNetworkTests {
   func misfits() throws {
     try withTemporaryFolder { place in
       let folder = try Checkpoints.copy("bert", in: place) { $0["vocab_size"] = 41 }
-      let error = #expect(throws: CheckpointError.self) {
-        try PretrainedTextEncoder.network(
-          CheckpointConfiguration(reading: folder.appending(path: "config.json")),
-          CheckpointWeights(in: folder, as: .float32))
-      }
+      let error = #expect(throws: CheckpointError.self) { try network(in: folder) }
       #expect(
         error
           == .shape(
             tensor: "embeddings.word_embeddings.weight", found: [40, 16], expected: [41, 16], in: folder.path))
       let other = Checkpoints.folder("vit")
       #expect(throws: CheckpointError.noTensor("embeddings.word_embeddings.weight", in: other.path)) {
-        try CheckpointWeights(in: other, as: .float32)
-          .rooted(at: "embeddings.word_embeddings.weight")
+        try CheckpointWeights(in: other, as: .float32).names.rooted(at: "words.weight", by: .bert)
       }
     }
   }

@@ -3,6 +3,7 @@ import Records
 import TestSupport
 import Testing
 import Torch
+import TorchNN
 
 @testable import Encoders
 
@@ -23,9 +24,9 @@ struct VisionNetworkTests {
     ])
   func layers(name: String) throws {
     let expected = try Checkpoints.expected(name)
-    let network = try network(name)
+    let (network, pass) = (try network(name), ForwardPass())
     var seen: [Tensor] = []
-    let last = try withoutGradients { try network.rows(expected.tensor("pixels")) { seen.append($0) } }
+    let last = try withoutGradients { try network.rows(expected.tensor("pixels"), pass) { seen.append($0) } }
     #expect(expected.entry("hidden.\(seen.count - 1)") == nil && expected.entry("hidden.\(seen.count - 2)") != nil)
     for (layer, found) in seen.dropLast().enumerated() {
       #expect(try difference(found, expected.tensor("hidden.\(layer)")) < 1e-4, "layer \(layer)")
@@ -34,11 +35,11 @@ struct VisionNetworkTests {
     for pooling in [Pooling.pooler, .projected] {
       #expect((network.widths[pooling] != nil) == (expected.entry(pooling.rawValue) != nil), "\(pooling)")
       guard expected.entry(pooling.rawValue) != nil else { continue }
-      #expect(try difference(network.pooled(last, by: pooling), expected.tensor(pooling.rawValue)) < 1e-4, "\(pooling)")
+      #expect(try difference(network.pooled(last, pass, by: pooling), expected.tensor(pooling.rawValue)) < 1e-4, "\(pooling)")
     }
     if network.widths[.cls] != nil {
-      #expect(try difference(network.pooled(last, by: .cls), expected.tensor("rows").selected(1, 0)) < 1e-4)
-      #expect(try difference(network.pooled(last, by: .mean), expected.tensor("rows").mean(1)) < 1e-4)
+      #expect(try difference(network.pooled(last, pass, by: .cls), expected.tensor("rows").selected(1, 0)) < 1e-4)
+      #expect(try difference(network.pooled(last, pass, by: .mean), expected.tensor("rows").mean(1)) < 1e-4)
     }
   }
 

@@ -191,11 +191,14 @@ struct TrainedNetworkTests {
   }
 
   /// Its inputs as features, of which some are left out.
-  private struct Sieve: TrainedEncoder {
+  private struct Sieve: TrainedEncoder, EncoderNetwork {
     let width = 50
-    func makeParameters(_ scope: Scope) throws(TorchError) { _ = try scope.parameter("weight", [1], .ones) }
-    func callAsFunction(_ inputs: Tensor, _ weights: EncoderWeights) throws(TorchError) -> Tensor {
-      try weights.dropping(0.25, of: inputs)
+    func makeNetwork(_ scope: Scope) throws(TorchError) -> any EncoderNetwork {
+      _ = try scope.parameter("weight", [1], .ones)
+      return self
+    }
+    func callAsFunction(_ inputs: Tensor, _ pass: ForwardPass) throws(TorchError) -> Tensor {
+      try pass.dropping(0.25, of: inputs)
     }
   }
 
