@@ -5,7 +5,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help libtorch arrow openvino video plotly weights mllm-weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
-  browser-test tables-test export-test adapter-test mllm-readout mlflow-test wheel wheel-test release example bench bench-costs bench-check bench-encoders fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test \
+  browser-test tables-test export-test adapter-test mllm-readout mlflow-test wheel wheel-test release example bench bench-costs bench-check bench-encoders bench-mllm fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test \
   recipes-test scale-test distributed-test install uninstall install-test clean
 
 PYTHON ?= python3
@@ -159,6 +159,10 @@ bench-check: setup ## that the PyTorch reference of the benchmark computes what 
 bench-encoders: setup ## pretrained encoders against transformers: same checkpoints, libtorch, threads and batches
 	swift build -c release --package-path Benchmarks --product EncoderBenchmark
 	@"$$(scripts/python-environment.sh)" Benchmarks/reference/encoders.py
+
+bench-mllm: build ## SmolLM2-135M's tokens a second and memory against transformers' eager PyTorch (minutes)
+	@scripts/mllm-weights.sh
+	@"$$(scripts/python-environment.sh)" scripts/mllm-speed.py
 
 fuzz: setup ## search for input that breaks a parser: TARGET=json MINUTES=10; a target is a folder of Fuzz/Corpus
 	@scripts/fuzz.sh "$(TARGET)" "$(or $(MINUTES),10)"
