@@ -29,7 +29,7 @@ struct StatisticsTests {
 
   init() throws {
     let url = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .appending(path: "Golden/statistics.json")
+      .deletingLastPathComponent().appending(path: "Golden/statistics.json")
     golden = try JSONDecoder().decode(Golden.self, from: Data(contentsOf: url))
   }
 
