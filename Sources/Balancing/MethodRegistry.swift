@@ -17,6 +17,7 @@ public enum MethodRegistry {
       card.cost = MethodCosts.measured[card.name]
       requirements = type.requirements
       card.needsClasses = requirements.needsClasses
+      card.oneProcess = requirements.oneProcess
       self.card = card
       defaults = (try? Tree(encoding: Method.Configuration())) ?? .table([:])
       capabilities = [

@@ -1,4 +1,4 @@
-// Processes that train one model together: libtorch's c10d over Gloo.
+// Processes that train one model together: libtorch's c10d over Gloo, and memory where they share a machine.
 //
 // By itself, since c10d's headers read most of libtorch's.
 
@@ -8,7 +8,7 @@
 #endif
 #define USE_C10D_GLOO
 
-#include "Guard.hpp"
+#include "SharedMemory.hpp"
 
 #if __has_include(<ATen/ATen.h>)
 
@@ -19,26 +19,121 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
+#include <random>
+
 using namespace ctorch;
 
 struct ctorch_store_s {
   c10::intrusive_ptr<c10d::Store> value;
 };
 
-struct ctorch_group_s {
-  c10::intrusive_ptr<c10d::Store> store;
-  c10::intrusive_ptr<c10d::Backend> value;
-};
-
 namespace {
 
-using Group = c10::intrusive_ptr<c10d::Backend>;
+/// The members of a group, and how they exchange numbers.
+class Members {
+ public:
+  Members(c10::intrusive_ptr<c10d::Store> store, c10::intrusive_ptr<c10d::Backend> gloo, bool shares_memory,
+          std::chrono::milliseconds timeout)
+      : store_(std::move(store)), gloo_(std::move(gloo)) {
+    if (!shares_memory || count() == 1) return;
+    auto votes = [&](bool is_so) {
+      auto sum = at::full({1}, is_so ? 1 : 0, at::kLong);
+      over_network(sum);
+      return sum.item<int64_t>() == count();
+    };
+    // The first one's draw names the group.
+    std::random_device random;
+    auto draw = at::full({1}, rank() == 0 ? static_cast<int64_t>(random()) : 0, at::kLong);
+    over_network(draw);
+    auto token = std::to_string(draw.item<int64_t>());
+    memory_ = SharedMemory::shared(token, rank(), count(), timeout, votes);
+  }
 
-/// The sum over all processes, in place.
-void add_up(const Group &group, at::Tensor tensor) {
-  std::vector<at::Tensor> tensors{std::move(tensor)};
-  group->allreduce(tensors)->wait();
-}
+  int rank() const { return gloo_->getRank(); }
+  int count() const { return gloo_->getSize(); }
+  bool share_memory() const { return memory_ != nullptr; }
+  c10d::Backend &gloo() const { return *gloo_; }
+
+  /// The sum over all processes, in place; of another device's numbers by way of the host's memory.
+  void sum(at::Tensor tensor) const {
+    if (count() == 1) return;
+    if (!tensor.is_cpu() || !tensor.is_contiguous()) {
+      auto near = tensor.to(at::kCPU).contiguous();
+      sum(near);
+      tensor.copy_(near);
+    } else if (memory_ != nullptr && SharedMemory::sums(tensor)) {
+      memory_->sum(tensor);
+    } else {
+      over_network(tensor);
+    }
+  }
+
+  /// Fills tensors, of each of which every process has its share of the rows.
+  void fill(const std::vector<at::Tensor> &tensors) const {
+    if (count() == 1) return;
+    std::vector<std::vector<SharedMemory::Piece>> pieces(static_cast<size_t>(count()));
+    for (const auto &tensor : tensors) {
+      TORCH_CHECK(tensor.is_cpu() && tensor.is_contiguous() && tensor.dim() > 0, "rows in a row of memory are filled");
+      auto rows = tensor.size(0), each = rows / count(), more = rows % count();
+      auto width = rows > 0 ? tensor.nbytes() / static_cast<size_t>(rows) : 0;
+      auto *place = static_cast<char *>(tensor.data_ptr());
+      for (int member = 0; member < count(); member++) {
+        auto bytes = static_cast<size_t>(each + (member < more ? 1 : 0)) * width;
+        if (bytes > 0) pieces[static_cast<size_t>(member)].push_back({place, bytes});
+        place += bytes;
+      }
+    }
+    if (memory_ != nullptr) {
+      memory_->fill(pieces);
+    } else {
+      over_network(pieces);
+    }
+    for (const auto &tensor : tensors) tensor.unsafeGetTensorImpl()->bump_version();
+  }
+
+  /// Zeros that all members have in one memory; undefined where they share none.
+  at::Tensor zeros(int64_t count, at::ScalarType type) const {
+    return memory_ != nullptr ? memory_->zeros(count, type) : at::Tensor();
+  }
+
+ private:
+  void over_network(at::Tensor &tensor) const {
+    std::vector<at::Tensor> tensors{tensor};
+    gloo_->allreduce(tensors)->wait();
+  }
+
+  void over_network(const std::vector<std::vector<SharedMemory::Piece>> &pieces) const {
+    // All send as many bytes, in one message.
+    size_t longest = 0;
+    for (const auto &own : pieces) {
+      size_t length = 0;
+      for (const auto &piece : own) length += piece.bytes;
+      longest = std::max(longest, length);
+    }
+    if (longest == 0) return;
+    auto part = at::zeros({static_cast<int64_t>(longest)}, at::kByte);
+    auto whole = at::empty({static_cast<int64_t>(longest) * count()}, at::kByte);
+    auto *from = static_cast<char *>(part.data_ptr());
+    for (const auto &piece : pieces[static_cast<size_t>(rank())]) {
+      std::memcpy(from, piece.place, piece.bytes);
+      from += piece.bytes;
+    }
+    gloo_->_allgather_base(whole, part)->wait();
+    for (size_t member = 0; member < pieces.size(); member++) {
+      auto *to = static_cast<const char *>(whole.data_ptr()) + member * longest;
+      for (const auto &piece : pieces[member]) {
+        if (member != static_cast<size_t>(rank())) std::memcpy(piece.place, to, piece.bytes);
+        to += piece.bytes;
+      }
+    }
+  }
+
+  c10::intrusive_ptr<c10d::Store> store_;
+  c10::intrusive_ptr<c10d::Backend> gloo_;
+  std::unique_ptr<SharedMemory> memory_;
+};
+
+using Group = std::shared_ptr<Members>;
 
 /// A group on its way through a graph.
 struct GroupHolder : torch::CustomClassHolder {
@@ -60,12 +155,12 @@ struct BatchNormOver : torch::autograd::Function<BatchNormOver> {
     auto dimensions = others(x);
     // The count travels with the sums.
     auto sums = at::cat({x.sum(dimensions), at::full({1}, static_cast<double>(x.numel() / channels), x.options())});
-    add_up(holder->group, sums);
+    holder->group->sum(sums);
     auto count = sums[channels].item<double>();
     auto mean = sums.narrow(0, 0, channels) / count;
     auto centred = x - along(mean, x);
     auto variance = centred.square().sum(dimensions);
-    add_up(holder->group, variance);
+    holder->group->sum(variance);
     variance = variance / count;
     auto scale = (variance + epsilon).rsqrt();
     auto normalized = centred * along(scale, x);
@@ -89,7 +184,7 @@ struct BatchNormOver : torch::autograd::Function<BatchNormOver> {
     auto dimensions = others(dy);
     auto own_bias = dy.sum(dimensions), own_weight = (dy * normalized).sum(dimensions);
     auto sums = at::stack({own_bias, own_weight});
-    add_up(holder->group, sums);
+    holder->group->sum(sums);
     sums = sums / count;
     auto dx = (dy - along(sums[0], dy) - normalized * along(sums[1], dy)) * along(weight * scale, dy);
     return {dx, own_weight, own_bias, at::Tensor(), at::Tensor()};
@@ -112,6 +207,10 @@ struct BatchNormOver : torch::autograd::Function<BatchNormOver> {
 };
 
 }  // namespace
+
+struct ctorch_group_s {
+  Group value;
+};
 
 extern "C" {
 
@@ -145,16 +244,18 @@ void ctorch_store_free(ctorch_store store) {
 }
 
 ctorch_status ctorch_group_join(ctorch_store store, const char *name, int32_t rank, int32_t count, const char *address,
-                                const char *interface, int64_t timeout, ctorch_group *out) {
+                                const char *interface, int64_t timeout, bool shares_memory, ctorch_group *out) {
   return guard([&] {
-    auto options = c10d::ProcessGroupGloo::Options::create(std::chrono::milliseconds(timeout));
+    auto wait = std::chrono::milliseconds(timeout);
+    auto options = c10d::ProcessGroupGloo::Options::create(wait);
     options->threads = 1;
     options->devices.push_back(interface != nullptr
                                    ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
                                    : address != nullptr ? c10d::ProcessGroupGloo::createDeviceForHostname(address)
                                                         : c10d::ProcessGroupGloo::createDefaultDevice());
     c10::intrusive_ptr<c10d::Store> own = c10::make_intrusive<c10d::PrefixStore>(name, store->value);
-    *out = new ctorch_group_s{own, c10::make_intrusive<c10d::ProcessGroupGloo>(own, rank, count, options)};
+    auto gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(own, rank, count, options);
+    *out = new ctorch_group_s{std::make_shared<Members>(own, gloo, shares_memory, wait)};
   });
 }
 
@@ -162,18 +263,20 @@ void ctorch_group_free(ctorch_group group) {
   guard([&] { delete group; });
 }
 
+bool ctorch_group_shares_memory(ctorch_group group) { return group->value->share_memory(); }
+
 ctorch_status ctorch_group_sum(ctorch_group group, ctorch_tensor tensor) {
-  return guard([&] { add_up(group->value, tensor->value.detach()); });
+  return guard([&] { group->value->sum(tensor->value.detach()); });
 }
 
-ctorch_status ctorch_group_gather(ctorch_group group, ctorch_tensor part, ctorch_tensor *out) {
+ctorch_status ctorch_group_fill(ctorch_group group, const ctorch_tensor *tensors, int32_t count) {
+  return guard([&] { group->value->fill(list(tensors, count)); });
+}
+
+ctorch_status ctorch_group_zeros(ctorch_group group, int64_t count, int32_t type, ctorch_tensor *out) {
   return guard([&] {
-    auto input = part->value.detach().contiguous();
-    auto sizes = input.sizes().vec();
-    sizes.at(0) *= group->value->getSize();
-    auto whole = at::empty(sizes, input.options().requires_grad(false));
-    group->value->_allgather_base(whole, input)->wait();
-    *out = wrap(whole);
+    auto zeros = group->value->zeros(count, scalar_type(type));
+    *out = zeros.defined() ? wrap(zeros) : nullptr;
   });
 }
 
@@ -182,7 +285,7 @@ ctorch_status ctorch_group_broadcast(ctorch_group group, ctorch_tensor tensor, i
     c10d::BroadcastOptions options;
     options.rootRank = root;
     std::vector<at::Tensor> tensors{tensor->value.detach()};
-    group->value->broadcast(tensors, options)->wait();
+    group->value->gloo().broadcast(tensors, options)->wait();
   });
 }
 

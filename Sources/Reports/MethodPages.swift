@@ -38,6 +38,7 @@ public enum MethodPages {
       facts.append("- Sees in training: \(card.sees.joined(separator: ", "))")
     }
     if !card.needs.isEmpty { facts.append("- Needs: \(Markdown.escaped(card.needs.joined(separator: "; ")))") }
+    facts.append("- Processes: \(Markdown.escaped(card.processesWords))")
     if let cost = card.costWords { facts.append("- Cost: \(cost)") }
     parts.append(facts.joined(separator: "\n"))
     if let citation = card.citation {

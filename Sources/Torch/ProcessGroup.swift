@@ -31,7 +31,8 @@ public final class ProcessStore: @unchecked Sendable {
   }
 }
 
-/// Processes that compute together, each of which calls the same operations in the same order: c10d over Gloo.
+/// Processes that compute together, each of which calls the same operations in the same order: c10d over Gloo, and through memory
+/// where they share a machine (Linux).
 ///
 /// Every operation waits for all, and throws where one of them is gone or silent for longer than the group waits; after that
 /// the group is of no use any more.
@@ -42,11 +43,15 @@ public final class ProcessGroup: @unchecked Sendable {
   public let rank: Int
   /// How many there are.
   public let count: Int
-  /// How many multiplications a shared product saves a member for each byte that it exchanges, at least.
+  /// Whether they exchange through memory instead of a network; all of them answer alike.
+  public let sharesMemory: Bool
+  /// How many multiplications a product has for each byte of its result, at least, to be shared out.
   ///
-  /// A core does some 30 of them in a nanosecond, in which a network, or the memory between two processes, moves a byte; half of
-  /// what is gained may be lost again to waiting.
+  /// A core does some 50 of them in a nanosecond, in which a network moves a byte and memory ten; half of what is gained may be
+  /// lost again to waiting.
   let leastSaving: Int
+  /// How many numbers a parameter has, at least, to be moved by each member in its own rows alone.
+  package let leastNumbers: Int
 
   /// The operation that errors of a group name.
   public static let operation: StaticString = "exchange between processes"
@@ -64,25 +69,30 @@ public final class ProcessGroup: @unchecked Sendable {
   ) throws(TorchError) {
     try self.init(
       store, name: name, rank: rank, count: count, address: address, interface: interface, seconds: seconds,
-      leastSaving: 64)
+      sharesMemory: true, sharesAll: false)
   }
 
-  /// - Parameter leastSaving: with 0 every product is shared, whatever that costs.
+  /// - Parameters:
+  ///   - sharesMemory: whether to exchange through memory where that can be.
+  ///   - sharesAll: whether all that can be shared out is, whatever that costs.
   package init(
     _ store: ProcessStore, name: String, rank: Int, count: Int, address: String?, interface: String? = nil,
-    seconds: Double, leastSaving: Int
+    seconds: Double, sharesMemory: Bool, sharesAll: Bool
   ) throws(TorchError) {
     var out: OpaquePointer?
     func join(_ address: UnsafePointer<CChar>?, _ interface: UnsafePointer<CChar>?) -> ctorch_status {
       ctorch_group_join(
-        store.handle, name, Int32(rank), Int32(count), address, interface, Int64(seconds * 1000), &out)
+        store.handle, name, Int32(rank), Int32(count), address, interface, Int64(seconds * 1000), sharesMemory, &out)
     }
     let status =
       interface.map { interface in interface.withCString { join(nil, $0) } }
       ?? address.map { address in address.withCString { join($0, nil) } } ?? join(nil, nil)
     guard status == 0, let out else { throw failure(Self.operation, []) }
     handle = out
-    (self.rank, self.count, self.leastSaving) = (rank, count, leastSaving)
+    (self.rank, self.count) = (rank, count)
+    self.sharesMemory = ctorch_group_shares_memory(handle)
+    leastSaving = sharesAll ? 0 : self.sharesMemory ? 16 : 64
+    leastNumbers = sharesAll ? 0 : 1 << 15
   }
 
   deinit { ctorch_group_free(handle) }
@@ -101,32 +111,37 @@ public final class ProcessGroup: @unchecked Sendable {
     if !near.sharesStorage(with: tensor) { try tensor.copy(from: near) }
   }
 
+  /// Fills tensors, of each of which this member has the rows of ``share(of:)``, with the other members' rows.
+  ///
+  /// They lie in a row of the processor's memory.
+  package func fill(_ tensors: [Tensor]) throws(TorchError) {
+    if tensors.isEmpty { return }
+    try done(Self.operation, tensors, withHandles(tensors) { ctorch_group_fill(handle, $0, $1) })
+  }
+
   /// The rows of all members in order, of which each has those of ``share(of:)``.
   ///
   /// No graph is recorded.
   public func gathered(_ part: Tensor, of rows: Int) throws(TorchError) -> Tensor {
-    let size = (rows + count - 1) / count
-    var near = try part.detached().to(on: .cpu)
-    // All send as many.
-    if near.shape[0] < size {
-      near = try .cat([near, .zeros([size - near.shape[0]] + near.shape.dropFirst(), near.elementType)], 0)
-    }
-    let whole = try made(Self.operation, [part]) { ctorch_group_gather(handle, near.handle, $0) }
-    guard rows % count > 0 else { return try whole.to(on: part.device) }
-    var parts: [Tensor] = []
-    for member in 0..<count {
-      parts.append(try whole.narrowed(0, from: member * size, length: share(of: rows, member: member).count))
-    }
-    return try Tensor.cat(parts, 0).to(on: part.device)
+    let own = share(of: rows)
+    let whole = try Tensor.empty([rows] + part.shape.dropFirst(), part.elementType)
+    try whole.narrowed(0, from: own.lowerBound, length: own.count).copy(from: part.detached())
+    try fill([whole])
+    return try whole.to(on: part.device)
+  }
+
+  /// Zeros in memory that all members have in common, [count]; nil, for all, where they share none or there is no room.
+  package func zeros(_ count: Int, _ type: ElementType) throws(TorchError) -> Tensor? {
+    var out: OpaquePointer?
+    try done(Self.operation, [], ctorch_group_zeros(handle, Int64(count), type.rawValue, &out))
+    return out.map { Tensor(owning: $0) }
   }
 
   /// Which of so many rows are this member's: as many as any other's, or one more.
-  public func share(of rows: Int) -> Range<Int> { share(of: rows, member: rank) }
-
-  private func share(of rows: Int, member: Int) -> Range<Int> {
+  public func share(of rows: Int) -> Range<Int> {
     let (each, more) = rows.quotientAndRemainder(dividingBy: count)
-    let start = member * each + min(member, more)
-    return start..<(start + each + (member < more ? 1 : 0))
+    let start = rank * each + min(rank, more)
+    return start..<(start + each + (rank < more ? 1 : 0))
   }
 
   /// Whether any member says so.
@@ -201,22 +216,42 @@ extension MatrixProduct {
   package static func results(
     _ products: [MatrixProduct], sharedBy group: ProcessGroup?
   ) throws(TorchError) -> [Tensor] {
-    guard let group else { return try results(products) }
-    var own: [MatrixProduct] = []
+    guard let group, products.contains(where: { $0.pays(group) }) else { return try results(products) }
+    var targets: [Tensor] = []
     for product in products {
-      own.append(product.pays(group) ? try product.part(group.share(of: product.rows)) : product)
+      let left = product.terms[0].left
+      targets.append(try .empty([product.rows, product.columns], left.elementType, on: left.device))
     }
-    var all: [Tensor] = []
-    for (product, part) in zip(products, try results(own)) {
-      all.append(product.pays(group) ? try group.gathered(part, of: product.rows) : part)
-    }
-    return all
+    try write(products, to: targets, sharedBy: group)
+    return targets
   }
 
-  /// Writes the result to `target`, shared out where that pays.
+  /// Writes the results of several, each to its target, in one exchange for all that are shared out.
+  private static func write(
+    _ products: [MatrixProduct], to targets: [Tensor], sharedBy group: ProcessGroup
+  ) throws(TorchError) {
+    var own: [MatrixProduct] = []
+    var places: [Tensor] = []
+    var open: [Tensor] = []
+    for (product, target) in zip(products, targets) {
+      guard product.pays(group) else {
+        own.append(product)
+        places.append(target)
+        continue
+      }
+      let rows = group.share(of: product.rows)
+      own.append(try product.part(rows))
+      places.append(try target.narrowed(0, from: rows.lowerBound, length: rows.count))
+      open.append(target)
+    }
+    try write(own, to: places)
+    try group.fill(open)
+  }
+
+  /// Writes the result to `target`, whose rows follow each other in memory, shared out where that pays.
   package func write(to target: Tensor, sharedBy group: ProcessGroup?) throws(TorchError) {
     guard let group, pays(group) else { return try write(to: target) }
-    try target.copy(from: Self.results([self], sharedBy: group)[0])
+    try Self.write([self], to: [target], sharedBy: group)
   }
 
   /// Whether `results(_:sharedBy:)` shares the product out.

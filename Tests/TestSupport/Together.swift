@@ -2,16 +2,19 @@ import Foundation
 import Synchronization
 public import Torch
 
-/// What each member of a process group gives, whose members are threads of this process; every product is shared out.
+/// What each member of a process group gives, whose members are threads of this process; all that can be shared out is.
 ///
+/// - Parameter sharesMemory: whether they exchange through memory, where the system has such, or by the network.
 /// - Throws: the error of the first member, in order, that has one.
 public func together<Result: Sendable>(
-  _ count: Int, _ body: @escaping @Sendable (ProcessGroup) throws -> Result
+  _ count: Int, sharesMemory: Bool = true, _ body: @escaping @Sendable (ProcessGroup) throws -> Result
 ) throws -> [Result] {
   let store = try ProcessStore.inMemory()
   return try threads(count) { rank in
     try body(
-      ProcessGroup(store, name: "test", rank: rank, count: count, address: "localhost", seconds: 120, leastSaving: 0))
+      ProcessGroup(
+        store, name: "test", rank: rank, count: count, address: "localhost", seconds: 120, sharesMemory: sharesMemory,
+        sharesAll: true))
   }
 }
 

@@ -4,15 +4,50 @@ import Torch
 
 @Suite("Processes that compute together")
 struct ProcessGroupTests {
-  @Test("a sum is of all members, and the same bits in each", arguments: [1, 2, 3, 4])
-  func sums(_ count: Int) throws {
-    let found = try together(count) { group -> [Float] in
+  @Test("a sum is of all members, and the same bits in each", arguments: [1, 2, 3, 4], [true, false])
+  func sums(_ count: Int, _ sharesMemory: Bool) throws {
+    let found = try together(count, sharesMemory: sharesMemory) { group -> [Float] in
       let tensor = try Tensor([Float(group.rank) + 0.25, 1])
       try group.sum(tensor)
       return try tensor.array()
     }
     let expected = (0..<count).reduce(Float(0)) { $0 + Float($1) + 0.25 }
     #expect(found == [[Float]](repeating: [expected, Float(count)], count: count))
+  }
+
+  #if os(Linux)
+    @Test("members on one machine share memory, unless they are not to")
+    func memory() throws {
+      #expect(try together(3) { $0.sharesMemory } == [true, true, true])
+      #expect(try together(2, sharesMemory: false) { $0.sharesMemory } == [false, false])
+    }
+
+    @Test("what lies in common memory all see, and nothing is left when they have gone")
+    func common() throws {
+      let found = try together(2) { group -> [Float] in
+        guard let zeros = try group.zeros(6, .float32) else { return [] }
+        let own = group.share(of: 6)
+        try zeros.narrowed(0, from: own.lowerBound, length: own.count).copy(from: .full([own.count], Double(group.rank + 1)))
+        try group.meet()
+        return try zeros.array()
+      }
+      #expect(found == [[1, 1, 1, 2, 2, 2], [1, 1, 1, 2, 2, 2]])
+    }
+  #endif
+
+  @Test("sums and rows larger than what is written at once are whole", arguments: [2, 3], [true, false])
+  func large(_ count: Int, _ sharesMemory: Bool) throws {
+    let length = 700_001
+    let found = try together(count, sharesMemory: sharesMemory) { group -> [Double] in
+      let numbers = try Tensor.arange(0..<length).to(.float64)
+      let sum = try numbers * Double(group.rank + 1)
+      try group.sum(sum)
+      let own = group.share(of: length)
+      let rows = try group.gathered(numbers.narrowed(0, from: own.lowerBound, length: own.count), of: length)
+      let factor = Double(count * (count + 1) / 2)
+      return try [(sum - numbers * factor).abs().max().scalar(), (rows - numbers).abs().max().scalar()]
+    }
+    #expect(found == [[Double]](repeating: [0, 0], count: count))
   }
 
   @Test("a sum is put in the place of a tensor that is no row of memory")
@@ -25,9 +60,9 @@ struct ProcessGroupTests {
     #expect(found == [[2, 2, 6, 4, 10, 6], [2, 2, 6, 4, 10, 6]])
   }
 
-  @Test("each has its share of any number of rows, and all get the rows in order", arguments: [3, 4, 7, 12])
-  func gathers(_ rows: Int) throws {
-    let found = try together(3) { group -> [Int] in
+  @Test("each has its share of any number of rows, and all get the rows in order", arguments: [2, 3, 4, 7, 12], [true, false])
+  func gathers(_ rows: Int, _ sharesMemory: Bool) throws {
+    let found = try together(3, sharesMemory: sharesMemory) { group -> [Int] in
       let own = group.share(of: rows)
       return try group.gathered(Tensor(Array(own.map { $0 * 10 })), of: rows).array()
     }
@@ -48,16 +83,17 @@ struct ProcessGroupTests {
     #expect(found == [[String]](repeating: ["2.0", "[0, 1, 2]", "true", "false"], count: 3))
   }
 
-  @Test("products that are shared out are those of one process")
-  func products() throws {
+  @Test("products that are shared out are those of one process", arguments: [true, false])
+  func products(_ sharesMemory: Bool) throws {
     let (a, b, c) = (numbers(7 * 5), numbers(5 * 6, seed: 2), numbers(6, seed: 3))
     @Sendable func product() throws -> MatrixProduct {
       MatrixProduct([(try .of(a, [7, 5]), try .of(b, [5, 6]))], bias: try .of(c))
     }
     let alone: [Double] = try MatrixProduct.results([product()])[0].array()
-    for found in try together(3, { try values(MatrixProduct.results([product()], sharedBy: $0)[0]) }) {
-      #expect(allClose(found, alone))
+    let found = try together(3, sharesMemory: sharesMemory) { group in
+      try MatrixProduct.results([product(), product()], sharedBy: group).map { try values($0) }
     }
+    for results in found { for own in results { #expect(allClose(own, alone)) } }
   }
 
   @Test("batch normalization over members is that of all rows, with its gradients")
@@ -84,12 +120,13 @@ struct ProcessGroupTests {
     }
   }
 
-  @Test("where one has gone, the others get an error that names the exchange")
-  func losesOne() throws {
+  @Test("where one has gone, the others get an error that names the exchange", arguments: [true, false])
+  func losesOne(_ sharesMemory: Bool) throws {
     let store = try ProcessStore.inMemory()
     let found = try threads(2) { rank -> String in
       let group = try ProcessGroup(
-        store, name: "test", rank: rank, count: 2, address: "localhost", seconds: 60, leastSaving: 0)
+        store, name: "test", rank: rank, count: 2, address: "localhost", seconds: 60, sharesMemory: sharesMemory,
+        sharesAll: true)
       if rank == 1 { return "gone" }
       do {
         try group.meet()

@@ -9,6 +9,7 @@ import Seesaw
 ///     Benchmark costs --python PATH            a step of every method; renews the costs on the methods' pages
 ///     Benchmark features FOLDER --samples N --width D --classes C
 ///     Benchmark profile                        where the time goes, by perf (Linux); renews its table in the README
+///     Benchmark processes [--rounds N]         a step of one process on a core against two on two cores
 ///     Benchmark stream FOLDER [--rounds N]     an epoch over features on the disk, and how fast the disk is
 @main
 struct Benchmark {
@@ -57,12 +58,23 @@ struct Benchmark {
       }
       Runtime.setThreads(try arguments.number("threads") ?? ProcessInfo.processInfo.activeProcessorCount)
       try Profile.work(work, in: URL(filePath: arguments.words[2]))
+    case "processes":
+      print(
+        try Processes()
+          .table(rounds: arguments.number("rounds") ?? 12).text)
+    case "process":
+      // One of those that `processes` starts.
+      guard arguments.words.count == 2, let kind = Processes.Kind(rawValue: arguments.words[1]),
+        let member = try arguments.number("member"), let count = try arguments.number("count"),
+        let store = arguments.options["store"]
+      else { throw BenchmarkError("process needs a kind, --member, --count and --store") }
+      try Processes.serve(kind, rank: member - 1, of: count, store: store)
     case "check":
       try Agreement(reference(arguments)).check()
     case nil:
       try Report(arguments, reference(arguments)).run()
     case let word?:
-      throw BenchmarkError("'\(word)' is none of check, costs, features, profile, steps, stream")
+      throw BenchmarkError("'\(word)' is none of check, costs, features, processes, profile, steps, stream")
     }
   }
 

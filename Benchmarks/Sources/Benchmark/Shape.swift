@@ -159,9 +159,12 @@ final class Candidate {
   ///   - settings: the method's own, over its defaults.
   ///   - given: the batch to step on; made up where it is nil.
   ///   - descends: plainly along the gradient at rate 1, instead of by Adam.
+  ///   - side: of the pictures that the first modality is, with an encoder that is trained; nil: features.
+  ///   - group: processes that share the work.
   init(
     _ name: String, _ shape: Shape, settings: Tree = .table([:]), precision: Precision = .float32,
-    steps: Int = 10_000, step: Int = 0, batch given: Batch? = nil, descends: Bool = false
+    steps: Int = 10_000, step: Int = 0, batch given: Batch? = nil, descends: Bool = false, side: Int? = nil,
+    group: ProcessGroup? = nil
   ) throws {
     self.shape = shape
     let entry = try MethodRegistry.entry(name)
@@ -172,17 +175,25 @@ final class Candidate {
       try given
       ?? Batch(
         samples: Array(0..<shape.batch),
-        inputs: try PerModality(shape.names) { _ in try generator.normal([shape.batch, shape.width]) },
+        inputs: try PerModality(shape.names) { name in
+          guard let side, name == shape.names[0] else { return try generator.normal([shape.batch, shape.width]) }
+          return try generator.uniform([shape.batch, 3, side, side], in: 1..<255).to(.uint8)
+        },
         labels: try Tensor((0..<shape.batch).map { $0 % shape.classes }))
     self.batch = batch
     let adding = method as? any AddsParameters
     let attends = entry.requirements.attentionFusion
+    let encoders = try side.map { side in
+      let network = try TrainedNetwork("resnet-18", reading: .pixels(height: side, width: side))
+      return [shape.names[0]: network]
+    }
     makeSession = {
       let store = ParameterStore(random: random, productType: precision == .bfloat16 ? .bfloat16 : nil)
+      store.group = group
       let model = try MultimodalModel(
         modalities: shape.names, inputWidths: shape.names.map { _ in shape.width },
         embeddingWidths: shape.names.map { _ in shape.hidden }, classes: shape.classes, task: .singleLabel,
-        store: store,
+        store: store, encoders: encoders ?? [:],
         fusion: { (scope, widths, classes) throws(TorchError) in
           if attends { return try CrossAttentionFusion(scope, widths: widths, classes: classes) }
           return try Concatenation(scope, widths: widths, classes: classes)

@@ -296,14 +296,19 @@ ctorch_status ctorch_store_at(const char *host, int32_t port, bool serves, int32
                               ctorch_store *out);
 void ctorch_store_free(ctorch_store store);
 /// `name` tells groups apart that use one store. Connections are over the network interface, or the one that `address` is of,
-/// or, where both are null, that of the machine's own name.
+/// or, where both are null, that of the machine's own name. Where `shares_memory`, processes of one machine exchange through its
+/// memory what is summed and filled.
 ctorch_status ctorch_group_join(ctorch_store store, const char *name, int32_t rank, int32_t count, const char *address,
-                                const char *interface, int64_t timeout, ctorch_group *out);
+                                const char *interface, int64_t timeout, bool shares_memory, ctorch_group *out);
 void ctorch_group_free(ctorch_group group);
 /// The sum over all processes, in place.
 ctorch_status ctorch_group_sum(ctorch_group group, ctorch_tensor tensor);
-/// The rows of all processes, of the same number, in order.
-ctorch_status ctorch_group_gather(ctorch_group group, ctorch_tensor part, ctorch_tensor *out);
+/// Whether they share memory, which all of them answer alike.
+bool ctorch_group_shares_memory(ctorch_group group);
+/// Fills tensors, of each of which every process has its share of the rows: as many as any other, or one more, in order.
+ctorch_status ctorch_group_fill(ctorch_group group, const ctorch_tensor *tensors, int32_t count);
+/// Zeros in memory that all processes have in common; null, for all of them, where there is no room or they share none.
+ctorch_status ctorch_group_zeros(ctorch_group group, int64_t count, int32_t type, ctorch_tensor *out);
 /// The numbers of one process, in place.
 ctorch_status ctorch_group_broadcast(ctorch_group group, ctorch_tensor tensor, int32_t root);
 /// As `ctorch_batch_norm_own`, over the rows of all processes.

@@ -14,6 +14,8 @@ struct ArchiveReader {
   private var endings: [String: Int] = [:]
   private var needed: Set<String> = []
   private var compressed: Set<String> = []
+  /// The samples of each archive, in order: rows are made of them once all archives are known, without a second reading.
+  private var gathered: [(file: DataFiles.File, samples: [Gathered])] = []
 
   init(_ files: DataFiles, _ settings: RawDatasetSettings) throws {
     self.files = files
@@ -39,7 +41,7 @@ struct ArchiveReader {
     }
   }
 
-  /// What the members of all archives are, looked through once before rows are made of them.
+  /// What the members of all archives are, known before rows are made of them.
   private struct Survey {
     /// Keys, by 64 bits of their digests, that come again after another key.
     var returning: Set<UInt64> = []
@@ -50,7 +52,7 @@ struct ArchiveReader {
 
   mutating func read() throws -> ReadSamples {
     var survey = Survey()
-    for file in files.files { try look(through: file, &survey) }
+    for file in files.files { look(through: file, &survey) }
     if let (first, second) = survey.doubled {
       result.faults.append(
         .unsupported(
@@ -69,7 +71,8 @@ struct ArchiveReader {
           remedy: "say what they are: --map \(endings.keys.sorted().first ?? "jpg")=image"))
     }
     guard result.faults.isEmpty else { return result }
-    for file in files.files { try makeRows(of: file, survey) }
+    for (file, samples) in gathered { makeRows(of: samples, file, survey) }
+    gathered = []
     result.notes += result.rows.settleLabels(separator: settings.cellSeparator)
     result.inputs = ArchiveMembers(files.files, compressed: compressed)
     return result
@@ -91,11 +94,12 @@ struct ArchiveReader {
 
   private static func bits(_ key: String) -> UInt64 { RowKey(InputDigest(of: Data(key.utf8)), condition: "key").bits.x }
 
-  /// Finds out which endings there are, and which keys come back.
-  private mutating func look(through file: DataFiles.File, _ survey: inout Survey) throws {
+  /// Finds out which samples there are, which endings their members have, and which keys come back.
+  private mutating func look(through file: DataFiles.File, _ survey: inout Survey) {
     var seen: Set<UInt64> = []
     var last: UInt64?
     var roleEndings: [String: String] = [:]
+    var samples: [Gathered] = []
     do {
       let archive = try Archive(file.place)
       defer { if archive.isCompressed { compressed.insert(file.name) } }
@@ -112,12 +116,16 @@ struct ArchiveReader {
           last = bits
           roleEndings = [:]
         }
-        guard let role = roles.role(of: name.ending), role != "none", role != "json" else { continue }
+        if samples.last?.key != name.key { samples.append(Gathered(key: name.key)) }
+        guard let role = roles.role(of: name.ending), role != "none" else { continue }
+        add(member, role, archive, file, to: &samples[samples.count - 1])
+        guard role != "json" else { continue }
         if let other = roleEndings[role], other != name.ending, survey.doubled == nil {
           survey.doubled = (other, name.ending)
         }
         roleEndings[role] = name.ending
       }
+      gathered.append((file, samples))
     } catch {
       let reason = Diagnosis(describing: error)
       result.faults.append(
@@ -135,15 +143,10 @@ struct ArchiveReader {
     var roles: Set<String> = []
   }
 
-  private mutating func makeRows(of file: DataFiles.File, _ survey: Survey) throws {
-    let archive = try Archive(file.place)
-    var number = 0
-    var sample: Gathered?
+  private mutating func makeRows(of samples: [Gathered], _ file: DataFiles.File, _ survey: Survey) {
     var refused: Set<UInt64> = []
-    func finish() {
-      guard let one = sample else { return }
-      number += 1
-      var row = RawRows.Row(number: number, file: file.name)
+    for (number, one) in samples.enumerated() {
+      var row = RawRows.Row(number: number + 1, file: file.name)
       row.fault = one.fault
       row.read(one.object, isCell: !settings.labelSeparator.isEmpty)
       row.id = row.id ?? one.key
@@ -153,7 +156,7 @@ struct ArchiveReader {
         row.fault =
           "the members of '\(one.key)' do not stand together: "
           + (refused.insert(bits).inserted ? "its key comes back later" : "its key was there before")
-        row.id = refused.contains(bits) ? "\(one.key)#\(number)" : row.id
+        row.id = refused.contains(bits) ? "\(one.key)#\(number + 1)" : row.id
       } else if row.fault == nil, !settings.takeIncomplete {
         let lacking = needed.subtracting(one.roles).sorted()
         if !lacking.isEmpty {
@@ -162,23 +165,11 @@ struct ArchiveReader {
       }
       result.rows.append(row)
     }
-    while let member = try archive.next() {
-      guard member.isFile, let name = Name(member.name) else { continue }
-      if sample?.key != name.key {
-        finish()
-        sample = Gathered(key: name.key)
-      }
-      guard let role = roles.role(of: name.ending), role != "none" else { continue }
-      guard var one = sample else { continue }
-      try add(member, role, archive, file, to: &one)
-      sample = one
-    }
-    finish()
   }
 
   private func add(
     _ member: Archive.Member, _ role: String, _ archive: Archive, _ file: DataFiles.File, to sample: inout Gathered
-  ) throws {
+  ) {
     let known = RawRole(rawValue: role)
     if let known, known == .image || known == .audio {
       sample.object[known] = .string(ArchiveMembers.name(of: member, in: file))

@@ -29,6 +29,8 @@ struct ShardPart {
   let facts: Facts
   /// How many samples there are of each split.
   let counts: [Int]
+  /// Numbers and places by the names they have in the file.
+  private let lists: [String: [Int]]
 
   private static let key = "shard"
 
@@ -76,20 +78,31 @@ struct ShardPart {
     try SafeTensors.write(tensors, metadata: [key: Tree(encoding: facts, keys: .asNamed).json()], to: url)
   }
 
+  /// Reads all at once: thousands of shards cannot stay open, and to open each anew for every matrix took most of a join.
   init(reading url: URL) throws {
     self.url = url
     let file = try SafeTensors(reading: url)
     facts = try Tree(json: file.metadata[Self.key] ?? "").decode(Facts.self, keys: .asNamed)
-    counts = RawSplit.allCases.map { file.entry("numbers/\($0.rawValue)")?.shape.first ?? 0 }
+    var lists: [String: [Int]] = [:]
+    for name in file.names { lists[name] = try file.tensor(name).array() }
+    self.lists = lists
+    counts = RawSplit.allCases.map { lists["numbers/\($0.rawValue)"]?.count ?? 0 }
   }
 
   /// The numbers of the samples of a split, ascending.
-  func numbers(_ split: RawSplit) throws -> [Int] {
-    try SafeTensors(reading: url).tensor("numbers/\(split.rawValue)").array()
-  }
+  func numbers(_ split: RawSplit) throws -> [Int] { try list("numbers/\(split.rawValue)") }
 
   /// The places of a matrix's rows.
-  func places(_ matrix: String) throws -> [Int] { try SafeTensors(reading: url).tensor(matrix).array() }
+  func places(_ matrix: String) throws -> [Int] { try list(matrix) }
+
+  private func list(_ name: String) throws -> [Int] {
+    guard let found = lists[name] else {
+      throw Diagnosis(
+        "what a shard says of its rows lacks '\(name)'", place: url.relativePath, remedy: "encode the shard again",
+        exitStatus: .input)
+    }
+    return found
+  }
 }
 
 extension EncodingPlan {

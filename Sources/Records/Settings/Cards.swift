@@ -173,6 +173,8 @@ public struct MethodCard: Codable, Equatable, Sendable {
   public var cost: Double?
   /// Why it means nothing for a regression, as the end of a sentence; `nil` where it means something.
   public var needsClasses: String?
+  /// Why several processes cannot train it together, as the end of a sentence; `nil` where they can.
+  public var oneProcess: String?
 
   public init(
     name: String, title: String, citation: Citation? = nil, stage: Stage, summary: String, needs: [String] = [],
@@ -198,6 +200,9 @@ public struct MethodCard: Codable, Equatable, Sendable {
   public var taskWords: String {
     needsClasses.map { "classes; no regression, as \($0)" } ?? "classes and numbers (regression)"
   }
+
+  /// How many processes can train it, in words.
+  public var processesWords: String { oneProcess.map { "one, as \($0)" } ?? "one or several" }
 
   /// What the overlay checks, by full path: `method.ramp.lambda0`.
   public var rules: [String: SettingRule] {

@@ -74,7 +74,7 @@ struct Methods: ParsableCommand, Exemplified {
       facts.append(["published", "\(citation.short): \(citation.title)"])
       if let url = citation.url { facts.append(["", url]) }
     }
-    facts.append(["processes", entry.requirements.oneProcess.map { "one, as \($0)" } ?? "one or several"])
+    facts.append(["processes", card.processesWords])
     if let cost = card.costWords { facts.append(["cost", cost]) }
     facts += card.needs.enumerated().map { [$0 == 0 ? "needs" : "", $1] }
     if !entry.capabilities.isEmpty { facts.append(["besides", entry.capabilities.joined(separator: ", ")]) }

@@ -147,12 +147,19 @@ public struct Gradients {
   }
 
   /// What an optimizer is given for present parameters.
-  func stepGradients(_ indices: [Int]) throws(TorchError) -> [StepGradient] {
-    let present = indices.compactMap { index in shares[index].map { (index, $0) } }
-    try OutputGradient.settle(present.flatMap { $0.1.openDerivatives })
+  ///
+  /// - Parameter rows: which of a parameter's rows it moves; nil: all.
+  func stepGradients(_ indices: [Int], rows: (Int) -> Range<Int>?) throws(TorchError) -> [StepGradient] {
+    let present = indices.compactMap { index in shares[index].map { (index, $0, rows(index)) } }
+    try OutputGradient.settle(present.flatMap { $0.2 == nil ? $0.1.openDerivatives : [] })
     var gradients: [StepGradient] = []
-    for (index, share) in present {
-      gradients.append(try share.stepGradient { () throws(TorchError) in try store.scratch(index) })
+    for (index, share, rows) in present {
+      func scratch() throws(TorchError) -> Tensor { try store.scratch(index) }
+      if let rows {
+        gradients.append(try share.stepGradient(rows, in: scratch))
+      } else {
+        gradients.append(try share.stepGradient(in: scratch))
+      }
     }
     return gradients
   }

@@ -14,10 +14,8 @@ public final class Adam: Optimizer {
   private let epsilon: Double
   private let weightDecay: Double
   private let decoupled: Bool
-  private let mean: Tensor
-  private let square: Tensor
-  private let means: [Tensor]
-  private let squares: [Tensor]
+  /// m, then v.
+  private let memory: OptimizerMemory
   private var counts: StepCounts
 
   public init(
@@ -30,31 +28,26 @@ public final class Adam: Optimizer {
     self.epsilon = epsilon
     self.weightDecay = weightDecay
     self.decoupled = decoupled
-    mean = try .zeros([store.count], store.elementType, on: store.device)
-    square = try .zeros([store.count], store.elementType, on: store.device)
-    means = try store.views(of: mean)
-    squares = try store.views(of: square)
+    memory = try OptimizerMemory(store, count: 2)
     counts = StepCounts(store)
   }
 
   public func step(_ gradients: Gradients, learningRate: Double) throws(TorchError) {
-    _ = try store.flat()
-    for (step, factor, indices) in counts.advance(gradients) {
+    try memory.step(gradients, &counts) { (step, factor, move) throws(TorchError) in
       let step = try Tensor([Float(step)], shape: [], on: store.device)
       try OptimizerStep.adam(
-        indices.map { store.parameters[$0].tensor }, gradients.stepGradients(indices), means: indices.map { means[$0] },
-        squares: indices.map { squares[$0] }, step: step, learningRate: learningRate * factor, beta1: beta1,
-        beta2: beta2, weightDecay: weightDecay, epsilon: epsilon, decoupled: decoupled)
+        move.parameters, move.gradients, means: move.memory[0], squares: move.memory[1], step: step,
+        learningRate: learningRate * factor, beta1: beta1, beta2: beta2, weightDecay: weightDecay, epsilon: epsilon,
+        decoupled: decoupled)
     }
   }
 
   public func state() throws(TorchError) -> [(String, Tensor)] {
-    [("mean", mean), ("square", square), ("steps", try Tensor(counts.counts))]
+    [("mean", try memory.whole(0)), ("square", try memory.whole(1)), ("steps", try Tensor(counts.counts))]
   }
 
   public func restore(_ state: (String) throws -> Tensor) throws {
-    try mean.copy(from: state("mean"))
-    try square.copy(from: state("square"))
+    try memory.restore([state("mean"), state("square")])
     counts = try StepCounts(restoring: state("steps"), store)
   }
 }

@@ -10,8 +10,8 @@ public final class SGD: Optimizer {
   private let momentum: Double
   private let weightDecay: Double
   private let nesterov: Bool
-  private let buffer: Tensor?
-  private let buffers: [Tensor]?
+  /// b; nothing without momentum.
+  private let memory: OptimizerMemory
   private var counts: StepCounts
 
   public init(
@@ -21,27 +21,24 @@ public final class SGD: Optimizer {
     self.momentum = momentum
     self.weightDecay = weightDecay
     self.nesterov = nesterov && momentum > 0
-    buffer = momentum > 0 ? try .zeros([store.count], store.elementType, on: store.device) : nil
-    buffers = try buffer.map(store.views)
+    memory = try OptimizerMemory(store, count: momentum > 0 ? 1 : 0)
     counts = StepCounts(store)
   }
 
   public func step(_ gradients: Gradients, learningRate: Double) throws(TorchError) {
-    _ = try store.flat()
-    for (step, factor, indices) in counts.advance(gradients) {
+    try memory.step(gradients, &counts) { (step, factor, move) throws(TorchError) in
       try OptimizerStep.sgd(
-        indices.map { store.parameters[$0].tensor }, gradients.stepGradients(indices),
-        momentumBuffers: buffers.map { buffers in indices.map { buffers[$0] } }, learningRate: learningRate * factor,
+        move.parameters, move.gradients, momentumBuffers: move.memory.first, learningRate: learningRate * factor,
         momentum: momentum, weightDecay: weightDecay, nesterov: nesterov, first: step == 1)
     }
   }
 
   public func state() throws(TorchError) -> [(String, Tensor)] {
-    (buffer.map { [("momentum", $0)] } ?? []) + [("steps", try Tensor(counts.counts))]
+    (momentum > 0 ? [("momentum", try memory.whole(0))] : []) + [("steps", try Tensor(counts.counts))]
   }
 
   public func restore(_ state: (String) throws -> Tensor) throws {
-    if let buffer { try buffer.copy(from: state("momentum")) }
+    try memory.restore(momentum > 0 ? [state("momentum")] : [])
     counts = try StepCounts(restoring: state("steps"), store)
   }
 }

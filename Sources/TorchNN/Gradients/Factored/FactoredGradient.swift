@@ -21,6 +21,15 @@ final class FactoredGradient {
       return (try readout.transposed(), try met.count == 1 ? met[0] : Tensor.cat(met, 0))
     }
 
+    /// The same for some rows of the product, of whose derivatives no others are computed.
+    func matrices(_ rows: Range<Int>) throws(TorchError) -> (left: Tensor, right: Tensor) {
+      if isFromFewLogits {
+        let (left, right) = try matrices()
+        return (try left.rows(rows), right)
+      }
+      return (try derivative.columns(rows).transposed(), try input.values())
+    }
+
     var isFromFewLogits: Bool {
       guard derivative.isFactored, input.productType == nil else { return false }
       let (rows, inputs, logits) = (input.rows, input.width, derivative.logits)
@@ -64,8 +73,8 @@ final class FactoredGradient {
   /// What an optimizer is given; a product where it is just one, and otherwise numbers, in `scratch` where they are new.
   func stepGradient(in scratch: () throws(TorchError) -> Tensor) throws(TorchError) -> StepGradient {
     if let whole { return .numbers(try whole.contiguous()) }
-    if plain == nil, products.count == 1, products[0].input.productType == nil, !products[0].input.isOpen {
-      let (left, right) = try products[0].matrices()
+    if let single {
+      let (left, right) = try single.matrices()
       let product = MatrixProduct([(left, right)])
       guard product.isShared(by: group) else { return .product(left, right) }
       return .numbers(try MatrixProduct.results([product], sharedBy: group)[0])
@@ -75,38 +84,67 @@ final class FactoredGradient {
     return .numbers(target)
   }
 
+  /// The same for some rows of the parameter.
+  func stepGradient(
+    _ rows: Range<Int>, in scratch: () throws(TorchError) -> Tensor
+  ) throws(TorchError) -> StepGradient {
+    if let whole { return .numbers(try whole.rows(rows).contiguous()) }
+    if let single {
+      let (left, right) = try single.matrices(rows)
+      return .product(left, right)
+    }
+    let target = try scratch().rows(rows)
+    try multiply(into: target, rows)
+    return .numbers(target)
+  }
+
+  /// The product that an optimizer can multiply by itself, where there is nothing else.
+  private var single: OuterProduct? {
+    guard plain == nil, products.count == 1, products[0].input.productType == nil, !products[0].input.isOpen else {
+      return nil
+    }
+    return products[0]
+  }
+
   /// The derivatives that the numbers are to be made of.
   var openDerivatives: [OutputGradient] {
     whole == nil ? products.filter { !$0.isFromFewLogits }.map(\.derivative) : []
   }
 
-  private func multiply(into target: Tensor) throws(TorchError) {
-    try OutputGradient.settle(openDerivatives)
+  /// - Parameter rows: which of the rows, that the target has alone; nil: all, shared out where that pays.
+  private func multiply(into target: Tensor, _ rows: Range<Int>? = nil) throws(TorchError) {
+    if rows == nil { try OutputGradient.settle(openDerivatives) }
+    func some(_ tensor: Tensor) throws(TorchError) -> Tensor {
+      if let rows { try tensor.rows(rows) } else { tensor }
+    }
     var terms: [(left: Tensor, right: Tensor)] = []
     var isFirst = true
     for product in products {
       if let type = product.input.productType {
-        let rounded = try product.derivative.tensor().to(type).transposed().matmul(product.input.inProductType())
+        let derivative = try some(product.derivative.tensor().to(type).transposed())
+        let rounded = try derivative.matmul(product.input.inProductType())
         if isFirst { try target.copy(from: rounded) } else { try target.add(rounded) }
         isFirst = false
       } else if product.input.isOpen {
-        let place = isFirst ? target : try Tensor.empty(shape, elementType, on: device)
+        let isPlace = isFirst && rows == nil
+        let place = isPlace ? target : try Tensor.empty(shape, elementType, on: device)
         try product.input.write(productWithTransposed: product.derivative.tensor(), to: place)
-        if !isFirst { try target.add(place) }
+        if !isPlace { if isFirst { try target.copy(from: some(place)) } else { try target.add(some(place)) } }
         isFirst = false
       } else {
-        terms.append(try product.matrices())
+        if let rows { terms.append(try product.matrices(rows)) } else { terms.append(try product.matrices()) }
       }
     }
     if !terms.isEmpty {
       let product = MatrixProduct(terms)
+      let group = rows == nil ? group : nil
       if isFirst {
         try product.write(to: target, sharedBy: group)
       } else {
         try target.add(MatrixProduct.results([product], sharedBy: group)[0])
       }
     }
-    if let plain { try target.add(plain) }
+    if let plain { try target.add(some(plain)) }
   }
 
   private var group: ProcessGroup? { products.first?.input.group }

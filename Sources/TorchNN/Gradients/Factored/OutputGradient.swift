@@ -33,6 +33,21 @@ final class OutputGradient {
     return whole ?? sample
   }
 
+  /// Some columns of the numbers; where nobody has asked for the others, those are not computed.
+  func columns(_ range: Range<Int>) throws(TorchError) -> Tensor {
+    func some(_ tensor: Tensor) throws(TorchError) -> Tensor {
+      try tensor.narrowed(1, from: range.lowerBound, length: range.count)
+    }
+    if let whole { return try some(whole) }
+    var terms: [(left: Tensor, right: Tensor)] = []
+    for factor in factors {
+      let weight = factor.readout.weight
+      terms.append((try factor.logits.to(weight.elementType), try some(weight)))
+    }
+    let numbers = try MatrixProduct.results([MatrixProduct(terms)])[0].to(elementType)
+    return try plain.map { (plain) throws(TorchError) in try some(plain) + numbers } ?? numbers
+  }
+
   /// Computes the numbers of several that have none yet, side by side.
   static func settle(_ derivatives: [OutputGradient]) throws(TorchError) {
     let open = derivatives.filter { $0.whole == nil }
@@ -92,6 +107,11 @@ final class OutputGradient {
 }
 
 extension Tensor {
+  /// Some of the rows, where they lie.
+  func rows(_ range: Range<Int>) throws(TorchError) -> Tensor {
+    try narrowed(0, from: range.lowerBound, length: range.count)
+  }
+
   /// self + a · other.
   func plus(_ other: Tensor, _ a: Double) throws(TorchError) -> Tensor {
     a == 1 ? try self + other : try added(other, scale: a)
