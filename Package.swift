@@ -229,7 +229,7 @@ let package = Package(
       "Experiments",
       [
         "Records", "Torch", "TorchNN", "Multimodal", "Encoders", "Datasets", "Balancing", "Evaluation", "Auditing",
-        "LanguageModels", "SeesawPredict",
+        "LanguageModels", "Reports", "SeesawPredict",
       ] + models, unhurried + run),
     target(
       "Seesaw",

@@ -150,7 +150,8 @@ extension ResNet.Shape {
       var blocks: [[Int]] = []
       while let count = count(stages.count, blocks.count) {
         let widths = try (1...count).map { number in
-          channels = try names.kernel("layer\(stages.count + 1).\(blocks.count).conv\(number)", inputs: channels).outputs
+          channels = try names.kernel("layer\(stages.count + 1).\(blocks.count).conv\(number)", inputs: channels)
+            .outputs
           return channels
         }
         blocks.append(widths)

@@ -1,6 +1,7 @@
 public import Foundation
 public import Multimodal
 public import Records
+import Reports
 
 /// An audit as it is asked for.
 public struct AuditRequest: Sendable {
@@ -107,4 +108,9 @@ public struct AuditSummary: Sendable {
   /// Requests that were answered now, and before.
   public var asked: Int
   public var known: Int
+
+  init(record: AuditRecord, table: URL, samples: URL?, asked: Int, known: Int) {
+    (self.record, self.table, self.samples, self.asked, self.known) = (record, table, samples, asked, known)
+    self.record.words = AuditText(record).words
+  }
 }

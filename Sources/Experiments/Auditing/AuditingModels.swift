@@ -5,6 +5,7 @@ import Evaluation
 import Foundation
 import Multimodal
 import Records
+import Reports
 import Torch
 
 /// The table that an audit of a model of our own is made from.
@@ -55,6 +56,7 @@ struct ModelTable {
         "the audit's numbers are means over \(models.count) models (seeds \(seeds)), its intervals over models and samples"
       )
     }
+    record.words = AuditText(record).words
     return record
   }
 

@@ -281,7 +281,7 @@ public struct AuditRecord: Codable, Equatable, Sendable {
   public var untold: [Untold]
   /// Of every number above that has one, by its path.
   public var interval95: [String: Interval]
-  /// The answer in words, as the command gives it; empty until somebody words it.
+  /// The answer in words; empty of a record that no audit made.
   public var words: [String] = []
   /// What a reader must know.
   public var notes: [String]

@@ -130,7 +130,7 @@ struct AuditCommand: ParsableCommand, Exemplified {
     let begun = ContinuousClock.now
     let subject = URL(filePath: subjects[0])
     let target = URL(filePath: out ?? "runs/audit-\(Self.name(of: subject))")
-    var summary: AuditSummary
+    let summary: AuditSummary
     do {
       summary = try Experiment.audit(request(subject, target), stop: Interruption.flag(), events: output.events)
     } catch is CancellationError {
@@ -138,7 +138,6 @@ struct AuditCommand: ParsableCommand, Exemplified {
       throw Comparison.interrupted(target.relativePath)
     }
     let text = AuditText(summary.record)
-    summary.record.words = text.words
     try summary.record.write(to: target)
     output.clear()
     // Where requests go over standard output, nothing else does.

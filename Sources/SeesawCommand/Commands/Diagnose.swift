@@ -132,7 +132,6 @@ struct Diagnose: ParsableCommand, Exemplified {
     }
     let text = DiagnosisText(diagnosis, titles: MethodTitles.byName)
     diagnosis.words = text.paragraphs.map { "\($0.heading): \($0.text)" }
-    if let audit = diagnosis.audit { diagnosis.audit?.words = AuditText(audit).words }
     try diagnosis.write(to: target)
     output.clear()
     let width = output.surroundings.width

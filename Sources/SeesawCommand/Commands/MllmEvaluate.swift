@@ -125,7 +125,7 @@ extension MllmCommand {
       let subject = URL(filePath: data)
       let name = "\(Place.name(of: URL(filePath: model)))-\(AuditCommand.name(of: subject))"
       let target = URL(filePath: out ?? "runs/mllm-\(name)")
-      var summary: LanguageModelSummary
+      let summary: LanguageModelSummary
       do {
         summary = try Experiment.evaluateLanguageModel(
           request(subject, target), stop: Interruption.flag(), events: output.events)
@@ -134,7 +134,6 @@ extension MllmCommand {
         throw Comparison.interrupted(target.relativePath)
       }
       let audit = AuditText(summary.audit.record)
-      summary.audit.record.words = audit.words
       try summary.audit.record.write(to: target)
       try summary.record.write(to: target)
       output.clear()

@@ -5,23 +5,26 @@ public struct Linear {
   public let weight: Parameter
   private let summand: Parameter?
 
-  /// - Parameters:
-  ///   - first: how the weight begins; nil: as PyTorch's.
-  ///   - start: how the bias begins; nil: as PyTorch's.
-  ///   - hasBias: whether there is a bias.
-  public init(
+  /// - Parameter start: how the bias begins; nil: as PyTorch's.
+  public init(_ scope: Scope, in inputs: Int, out outputs: Int, bias start: Initializer? = nil) throws(TorchError) {
+    try self.init(scope, in: inputs, out: outputs, weight: nil, bias: start, hasBias: true)
+  }
+
+  /// The same of a network whose layers may have no bias.
+  ///
+  /// - Parameter first: how the weight begins; nil: as PyTorch's.
+  package init(
     _ scope: Scope, in inputs: Int, out outputs: Int, weight first: Initializer? = nil, bias start: Initializer? = nil,
-    hasBias: Bool = true
+    hasBias: Bool
   ) throws(TorchError) {
     weight = try scope.parameter("weight", [outputs, inputs], first ?? .uniform(fanIn: inputs))
     summand = hasBias ? try scope.parameter("bias", [outputs], start ?? .uniform(fanIn: inputs)) : nil
   }
 
-  public var hasBias: Bool { summand != nil }
-  public var inputs: Int { weight.shape[1] }
+  package var hasBias: Bool { summand != nil }
   public var outputs: Int { weight.shape[0] }
 
-  /// b; only of a layer that was made with one.
+  /// b, which every layer of a model has; not one that was made without (`hasBias`).
   public var bias: Parameter {
     guard let summand else { preconditionFailure("the layer '\(weight.path)' has no bias") }
     return summand

@@ -56,7 +56,7 @@ package struct TransformerShape {
   }
 }
 
-/// Layers one after the other, in the scopes `0`, `1`, …
+/// Layers one after the other, each in a scope of its number.
 package struct TransformerEncoder {
   private let layers: [TransformerEncoderLayer]
 

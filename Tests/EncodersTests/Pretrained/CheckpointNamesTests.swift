@@ -22,7 +22,8 @@ struct CheckpointNamesTests {
 
   @Test("the oldest checkpoints' names are found where the new ones are not")
   func older() throws {
-    let names = CheckpointNames(["a.LayerNorm.gamma": [4], "b.LayerNorm.weight": [4], "b.LayerNorm.gamma": [4]], of: "")
+    let names = CheckpointNames(
+      ["a.LayerNorm.gamma": [4], "b.LayerNorm.weight": [4], "b.LayerNorm.gamma": [4]], of: "")
     #expect(names("a.LayerNorm.weight") == "a.LayerNorm.gamma" && names("b.LayerNorm.weight") == "b.LayerNorm.weight")
     #expect(names("a.LayerNorm.bias") == "a.LayerNorm.bias")
   }

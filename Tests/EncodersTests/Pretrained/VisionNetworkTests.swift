@@ -35,7 +35,8 @@ struct VisionNetworkTests {
     for pooling in [Pooling.pooler, .projected] {
       #expect((network.widths[pooling] != nil) == (expected.entry(pooling.rawValue) != nil), "\(pooling)")
       guard expected.entry(pooling.rawValue) != nil else { continue }
-      #expect(try difference(network.pooled(last, pass, by: pooling), expected.tensor(pooling.rawValue)) < 1e-4, "\(pooling)")
+      #expect(
+        try difference(network.pooled(last, pass, by: pooling), expected.tensor(pooling.rawValue)) < 1e-4, "\(pooling)")
     }
     if network.widths[.cls] != nil {
       #expect(try difference(network.pooled(last, pass, by: .cls), expected.tensor("rows").selected(1, 0)) < 1e-4)

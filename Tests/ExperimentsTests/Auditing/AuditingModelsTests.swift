@@ -39,6 +39,7 @@ struct AuditingModelsTests {
     try withTemporaryFolder { folder in
       let diagnosis = try diagnosis(.firstOnly, in: folder)
       let audit = try #require(diagnosis.audit)
+      #expect(audit.words.contains { $0.hasPrefix("Verdict: ") })
       for (ours, theirs) in [("full", "full"), ("missing:a", "a-missing"), ("missing:b", "b-missing")] {
         #expect(abs((audit.scores[ours]?.value ?? -1) - (diagnosis.scores[theirs]?.value ?? -2)) < 1e-9)
       }

@@ -70,6 +70,8 @@ struct EndpointDoorTests {
       #expect(table.conditions["absent:text"]?.values == (0..<6).flatMap { _ in [0, 0, 1] })
       #expect(summary.record.scores["only:image"]?.value == 0)
       #expect(summary.record.notes.contains { $0.contains("answers are no class") })
+      // The library says it in words, not only the command.
+      #expect(summary.record.words.contains { $0.hasPrefix("Verdict: ") })
       let first = try #require(server.requests.first)
       #expect(first[path: "model"] == "tiny")
       #expect(first[path: "response_format.json_schema.schema.enum"] == ["cat", "dog"])
