@@ -7,7 +7,7 @@ extension GradientBlending {
     @Setting("Of the online trials, a fraction of training", .fraction) public var interval = 0.25
     public init() {}
   }
-  public enum Mode: String, Choice { case offline, online }
+  public enum Mode: String, SettingChoice { case offline, online }
 
   public static let card = MethodCard(
     name: "g-blending", title: "Gradient-Blending",

@@ -10,18 +10,18 @@ extension LFM {
     public var learning = Learning()
     public init() {}
   }
-  public enum Alignment: String, Choice {
+  public enum Alignment: String, SettingChoice {
     case contrastive, js
     case jsCode = "js_code"
   }
-  public enum Balance: String, Choice { case polynomial, learned, constant }
+  public enum Balance: String, SettingChoice { case polynomial, learned, constant }
   public struct Learning: Settings {
     @Setting("ρ, of the learned schedule", .nonNegative) public var rate = 0.1
     @Setting("How many samples each gradient of the learned schedule has", .atLeast(2)) public var samples = 16
     @Setting("The held-out loss's slope, or the authors' code's shortcut") public var slope = Slope.held
     public init() {}
   }
-  public enum Slope: String, Choice { case held, code }
+  public enum Slope: String, SettingChoice { case held, code }
 
   public static let card = MethodCard(
     name: "lfm", title: "LFM",

@@ -20,7 +20,7 @@ public struct MMPareto: BalancingMethod, TrainsUnimodalClassifiers {
     @Setting("Restore the length of each tensor, or of the branch as a whole") public var magnitude = Magnitude.tensor
     public init() {}
   }
-  public enum Magnitude: String, Choice { case tensor, branch }
+  public enum Magnitude: String, SettingChoice { case tensor, branch }
 
   public static let card = MethodCard(
     name: "mmpareto", title: "MMPareto",

@@ -7,7 +7,7 @@ extension SMV {
     public var modality = ModalityLevel()
     public init() {}
   }
-  public enum Level: String, Choice { case sample, modality }
+  public enum Level: String, SettingChoice { case sample, modality }
   public struct ModalityLevel: Settings {
     @Setting(
       "The share of samples that are valued at modality level", SettingRange(minimum: 0, maximum: 1, aboveMinimum: true)
@@ -16,7 +16,7 @@ extension SMV {
     @Setting("How a difference becomes a share of copies") public var map = Map.linear
     public init() {}
   }
-  public enum Map: String, Choice { case linear, tanh, power }
+  public enum Map: String, SettingChoice { case linear, tanh, power }
 
   public static let card = MethodCard(
     name: "smv", title: "SMV re-sampling",

@@ -10,7 +10,7 @@ public struct Setting<Value: Codable & Equatable & Sendable>: Sendable {
 
   /// - Parameters:
   ///   - summary: one sentence.
-  ///   - range: the numbers that may be given; the words of a ``Choice`` are known.
+  ///   - range: the numbers that may be given; the words of a ``SettingChoice`` are known.
   public init(wrappedValue: Value, _ summary: String, _ range: SettingRange? = nil) {
     self.wrappedValue = wrappedValue
     note = (summary, range)
@@ -33,7 +33,8 @@ extension Setting: Codable {
 extension Setting: DescribedSetting {
   fileprivate func description(_ key: String, default value: Tree) -> SettingDescription {
     SettingDescription(
-      key, note.summary, default: value, allowed: (Value.self as? any Choice.Type)?.allowed ?? [], range: note.range)
+      key, note.summary, default: value, allowed: (Value.self as? any SettingChoice.Type)?.allowed ?? [],
+      range: note.range)
   }
 }
 

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Settings that say what they are")
 struct SettingTests {
-  enum Form: String, Choice { case plain, roundAbout = "round_about" }
+  enum Form: String, SettingChoice { case plain, roundAbout = "round_about" }
 
   struct Inner: Settings {
     @Setting("How far", .fraction) var reachOfAll = 0.5
