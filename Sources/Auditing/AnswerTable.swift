@@ -4,7 +4,7 @@ public import Records
 /// What a model says of some rows: a number for every class, rows × classes.
 public struct AnswerTable: Sendable, Equatable {
   /// How the numbers are to be read.
-  public enum Kind: String, Choice {
+  public enum Kind: String, SettingChoice {
     /// In 0…1; of one label a row they add up to 1.
     case probabilities
     /// Any finite numbers: softmax of them gives probabilities, of several labels a row the sigmoid.

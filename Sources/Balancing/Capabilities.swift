@@ -5,7 +5,7 @@ public import TorchNN
 
 /// A method that works on copies or whole splits before the first step.
 public protocol PreparesBeforeTraining: BalancingMethod {
-  mutating func prepare(_ lab: Lab) throws
+  mutating func prepare(_ context: TrainingContext) throws
 }
 
 /// A method that is done when it is prepared: its steps measure, and move nothing.
@@ -13,12 +13,12 @@ public protocol FitsBeforeTraining: PreparesBeforeTraining {}
 
 /// A method that acts before each epoch.
 public protocol ActsBetweenEpochs: BalancingMethod {
-  mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws
+  mutating func epochWillBegin(_ epoch: Int, _ context: TrainingContext) throws
 }
 
 /// A method that chooses which samples an epoch visits.
 public protocol PlansSampling: BalancingMethod {
-  mutating func plan(forEpoch epoch: Int, _ lab: Lab) throws -> SamplingPlan
+  mutating func plan(forEpoch epoch: Int, _ context: TrainingContext) throws -> SamplingPlan
 }
 
 /// A method whose prediction is not simply the fused classifier's.

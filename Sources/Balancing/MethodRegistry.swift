@@ -146,7 +146,7 @@ extension MethodRegistry {
   package static func entry(recorded name: String, in place: String) throws -> Entry {
     do { return try entry(name) } catch is UnknownMethod {
       throw Diagnosis(
-        "the run was trained by the method '\(name.shown.clipped(100))', which is not registered in this program",
+        "the run was trained by the method '\(name.escapedForTerminal.clipped(100))', which is not registered in this program",
         place: place, remedy: "use the program that registers it: MethodRegistry.register", exitStatus: .input)
     }
   }

@@ -55,30 +55,32 @@ public struct Trainer {
   /// - Parameter position: where to begin; where it ended afterwards.
   /// - Returns: whether all epochs are done.
   public func train(
-    _ method: inout any BalancingMethod, _ lab: Lab, from position: inout Position, observer: any Observer,
+    _ method: inout any BalancingMethod, _ context: TrainingContext, from position: inout Position,
+    observer: any Observer,
     probe: StepProbe? = nil
   ) throws -> Bool {
-    lab.wantsStop = { observer.wantsStop }
-    defer { lab.wantsStop = { false } }
+    context.wantsStop = { observer.wantsStop }
+    defer { context.wantsStop = { false } }
     do {
-      return try work(&method, lab, &position, observer, probe)
+      return try work(&method, context, &position, observer, probe)
     } catch is TrainingStopped {
       // What was broken off is done again, and counted then.
-      lab.session.tally.work.otherModels = lab.workBesides.models
-      lab.session.tally.work.otherUpdates = lab.workBesides.updates
+      context.session.tally.work.otherModels = context.workBesides.models
+      context.session.tally.work.otherUpdates = context.workBesides.updates
       return false
     }
   }
 
   private func work(
-    _ method: inout any BalancingMethod, _ lab: Lab, _ position: inout Position, _ observer: any Observer,
+    _ method: inout any BalancingMethod, _ context: TrainingContext, _ position: inout Position,
+    _ observer: any Observer,
     _ probe: StepProbe?
   ) throws -> Bool {
-    let session = lab.session
+    let session = context.session
     if !position.isPrepared {
-      lab.keepWorkBesides()
+      context.keepWorkBesides()
       if var preparing = method as? any PreparesBeforeTraining {
-        try preparing.prepare(lab)
+        try preparing.prepare(context)
         method = preparing
       }
       position.isPrepared = true
@@ -86,12 +88,12 @@ public struct Trainer {
     }
     while position.epoch < epochs {
       session.clock.epoch = position.epoch
-      let begun = try position.plan ?? begin(&method, lab, position.epoch)
+      let begun = try position.plan ?? begin(&method, context, position.epoch)
       // Not stored with a plan, since epoch and seed say it.
-      let plan = begun.flipping(lab.random, epoch: position.epoch)
+      let plan = begun.flipping(context.random, epoch: position.epoch)
       position.plan = plan
       let batches = plan.batches(of: batchSize, droppingLast: dropLast)
-      let feed = try lab.training.feed(batches, from: position.batch)
+      let feed = try context.training.feed(batches, from: position.batch)
       while let batch = try feed.next() {
         session.measuresUpdates = position.batch % Self.measureUpdatesEvery == 0
         let probed = try probe?.measure(batch, session) ?? [:]
@@ -132,27 +134,29 @@ public struct Trainer {
   private static let measureUpdatesEvery = 10
 
   /// What comes before an epoch's first step; undone where it is broken off.
-  private func begin(_ method: inout any BalancingMethod, _ lab: Lab, _ epoch: Int) throws -> SamplingPlan {
+  private func begin(
+    _ method: inout any BalancingMethod, _ context: TrainingContext, _ epoch: Int
+  ) throws -> SamplingPlan {
     guard method is any ActsBetweenEpochs || method is any PlansSampling else {
-      return lab.shuffled(epoch)
+      return context.shuffled(epoch)
     }
-    let weights = try lab.model.store.snapshot()
+    let weights = try context.model.store.snapshot()
     let before = method
-    lab.keepWorkBesides()
+    context.keepWorkBesides()
     do {
       if var acting = method as? any ActsBetweenEpochs {
-        try acting.epochWillBegin(epoch, lab)
+        try acting.epochWillBegin(epoch, context)
         method = acting
       }
       guard var planning = method as? any PlansSampling else {
-        return lab.shuffled(epoch)
+        return context.shuffled(epoch)
       }
-      let plan = try planning.plan(forEpoch: epoch, lab)
+      let plan = try planning.plan(forEpoch: epoch, context)
       method = planning
       return plan
     } catch let stopped as TrainingStopped {
       method = before
-      try lab.model.store.restore(weights)
+      try context.model.store.restore(weights)
       throw stopped
     }
   }

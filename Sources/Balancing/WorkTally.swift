@@ -1,6 +1,6 @@
 package import Records
 
-/// Counts what a training takes, and what is trained besides it: the tally of a copy is handed on to that of its lab.
+/// Counts what a training takes, and what is trained besides it: the tally of a copy is handed on to that of its context.
 package final class WorkTally {
   package var work = Work()
   private let parent: WorkTally?

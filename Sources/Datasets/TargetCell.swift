@@ -15,7 +15,7 @@ package enum TargetCell: Equatable {
     } else if MissingValue.isMissing(text) {
       self = .refused("has no target")
     } else {
-      self = .refused("its target '\(text.shown.clipped(60))' is not a number")
+      self = .refused("its target '\(text.escapedForTerminal.clipped(60))' is not a number")
     }
   }
 

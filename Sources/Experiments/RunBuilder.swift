@@ -313,11 +313,11 @@ struct RunBuilder {
     }
   }
 
-  func lab(_ session: TrainingSession) throws -> Lab {
+  func context(_ session: TrainingSession) throws -> TrainingContext {
     let split = prepared(flips ? data.set.train : data.set.train.withoutFlips())
     let training: any BatchSource = viewShare > 0 ? try ViewedBatches(split, share: viewShare) : split
     let share = configuration.training.crop
-    return Lab(
+    return TrainingContext(
       session: session,
       training: share < 1 && !pictures.isEmpty ? CroppedPictures(training, pictures, share: share) : training,
       validation: data.set.validation.map(prepared),

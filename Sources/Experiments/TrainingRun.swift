@@ -17,7 +17,7 @@ final class TrainingRun: Trainer.Observer {
   private let events: EventSink
 
   private let session: TrainingSession
-  private let lab: Lab
+  private let context: TrainingContext
   private var best: Checkpoint.Best?
   private var selection: EpochSelection
   private let steps: JSONLinesWriter
@@ -52,7 +52,7 @@ final class TrainingRun: Trainer.Observer {
     self.events = events
     Runtime.setThreads(builder.threads)
     session = try builder.session()
-    lab = try builder.lab(session)
+    context = try builder.context(session)
     method = try builder.method()
     selection = EpochSelection(
       builder.configuration.training.selection, recent: checkpoint?.numbers.recentMerits ?? [])
@@ -96,7 +96,7 @@ final class TrainingRun: Trainer.Observer {
     var trained = method
     var reached = position
     do {
-      let isDone = try builder.trainer.train(&trained, lab, from: &reached, observer: self, probe: probe)
+      let isDone = try builder.trainer.train(&trained, context, from: &reached, observer: self, probe: probe)
       method = trained
       position = reached
       try stop.check()
@@ -182,7 +182,7 @@ final class TrainingRun: Trainer.Observer {
   }
 
   private func validate(_ method: any BalancingMethod) throws -> [String: Double] {
-    guard let validation = lab.validation else { return [:] }
+    guard let validation = context.validation else { return [:] }
     let evaluator = builder.evaluator
     let predict = prediction(of: method)
     // A modality's own classifier where it is trained, else its part of the fused logits, where these are a sum.
@@ -264,7 +264,7 @@ final class TrainingRun: Trainer.Observer {
       }
     }
     record.selectedEpoch = best?.epoch ?? lastEpoch
-    if selection.form != .last, lab.validation == nil {
+    if selection.form != .last, context.validation == nil {
       record.notes.append("no validation split: nothing was selected, the weights are the last epoch's")
     }
     try ModelFile.write(builder, session.model, method, to: folder)
@@ -300,7 +300,7 @@ final class TrainingRun: Trainer.Observer {
   }
 
   private func save(_ visits: ArraySlice<SamplingPlan.Visit>, _ name: String) throws {
-    let batch = try lab.training.batch(visits)
+    let batch = try context.training.batch(visits)
     let tensors =
       batch.inputs.map { ($0.name, $1) } + [
         ("labels", batch.labels), ("samples", try Tensor(batch.samples)),

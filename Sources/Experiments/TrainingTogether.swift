@@ -97,7 +97,7 @@ extension Experiment {
 /// A part in a training that another process records.
 private final class FollowedRun: Trainer.Observer {
   private let builder: RunBuilder
-  private let lab: Lab
+  private let context: TrainingContext
   private var method: any BalancingMethod
   private let probe: StepProbe?
   private var position = Trainer.Position()
@@ -108,14 +108,14 @@ private final class FollowedRun: Trainer.Observer {
     self.stop = SharedStop(stop, builder.group)
     Runtime.setThreads(builder.threads)
     let session = try builder.session()
-    lab = try builder.lab(session)
+    context = try builder.context(session)
     method = try builder.method()
     probe = try builder.probe(session, method)
     if let checkpoint { (position, _) = try checkpoint.restore(session, session.optimizer, &method, probe) }
   }
 
   func run() throws -> TrainOutcome {
-    let isDone = try builder.trainer.train(&method, lab, from: &position, observer: self, probe: probe)
+    let isDone = try builder.trainer.train(&method, context, from: &position, observer: self, probe: probe)
     try stop.check()
     return .followed(isDone ? .done : .interrupted)
   }

@@ -130,7 +130,7 @@ extension PredictionTask {
       faults.append("\(classes.count) classes, at least two are needed")
     }
     if let name = classes.first(where: { $0.unicodeScalars.contains(where: \.isHidden) }) {
-      faults.append("there is a control character in the class '\(name.shown.clipped(100))'")
+      faults.append("there is a control character in the class '\(name.escapedForTerminal.clipped(100))'")
     }
     if self == .binary, classes.count != 2 {
       faults.append("a binary task has two classes, found \(classes.count)")

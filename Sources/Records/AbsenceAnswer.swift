@@ -1,7 +1,7 @@
 /// How a model answers where it is known that a modality is not there.
 ///
 /// Chosen once for a run and modality by the validation score with that modality absent; `run.json` records it.
-public enum AbsenceAnswer: String, Choice {
+public enum AbsenceAnswer: String, SettingChoice {
   /// By the method's own rule.
   case own
   /// By the fused classifier, with the training mean in place of the absent modality's feature.

@@ -13,7 +13,7 @@ public struct AuditBound: Equatable, Sendable {
   public init(_ text: String) throws {
     func refusal() -> Diagnosis {
       Diagnosis(
-        "'\(text.shown.clipped(80))' is no bound", place: "--fail-on",
+        "'\(text.escapedForTerminal.clipped(80))' is no bound", place: "--fail-on",
         remedy: "write a number of audit.json, a comparison and a limit:  --fail-on 'worst_regret>0.05'",
         exitStatus: .usage)
     }

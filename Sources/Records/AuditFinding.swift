@@ -44,7 +44,7 @@ public enum AuditFinding: Hashable, Sendable {
   case disagreement(Measure, String, Measure, String)
 
   /// A measure of which modality comes first.
-  public enum Measure: String, Choice {
+  public enum Measure: String, SettingChoice {
     case conflict, routing, swap, variance, missing, shares, divergence
 
     /// A lead below this is not worth a sentence, however sure it is.

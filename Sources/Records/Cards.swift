@@ -31,7 +31,7 @@ public struct Citation: Codable, Equatable, Sendable {
 }
 
 /// Where in training a method acts, after the taxonomy of the field.
-public enum Stage: String, Choice {
+public enum Stage: String, SettingChoice {
   /// What is trained as it is, to compare with.
   case baseline
   /// Which samples and modalities are seen.
@@ -45,7 +45,7 @@ public enum Stage: String, Choice {
 }
 
 /// How many modalities a method can take.
-public enum ModalityCount: String, Choice {
+public enum ModalityCount: String, SettingChoice {
   /// One and more.
   case any
   /// Exactly two.

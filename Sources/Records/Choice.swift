@@ -1,7 +1,7 @@
 /// A setting with a fixed list of values: an enum of strings.
 ///
 /// Read tolerantly: `AdamW`, `adam-w` and `adam_w` are all `adamw`. Written as the raw value.
-public protocol Choice: RawRepresentable, CaseIterable, Codable, Sendable where RawValue == String {}
+public protocol SettingChoice: RawRepresentable, CaseIterable, Codable, Sendable where RawValue == String {}
 
 /// A word that is not among the allowed ones.
 public struct UnknownChoice: Diagnosable, Equatable {
@@ -20,7 +20,7 @@ public struct UnknownChoice: Diagnosable, Equatable {
   }
 }
 
-extension Choice {
+extension SettingChoice {
   /// The values that may be given, as they are written.
   public static var allowed: [String] { allCases.map(\.rawValue) }
 

@@ -1,7 +1,7 @@
 /// What is wrong, or worth knowing, about a data set before anything is trained on it: `check --json`.
 public struct DataFindings: Codable, Equatable, Sendable {
   /// How much a finding matters; worst first.
-  public enum Severity: String, Choice, Comparable {
+  public enum Severity: String, SettingChoice, Comparable {
     /// Scores on this data are not what they seem: samples or groups in two splits, test samples left out.
     case grave
     /// Scores may be flattered, or are less sure than they look.
@@ -15,7 +15,7 @@ public struct DataFindings: Codable, Equatable, Sendable {
   }
 
   /// What a finding is about.
-  public enum Kind: String, Choice {
+  public enum Kind: String, SettingChoice {
     /// More rows, a whole class or a whole modality cannot be used.
     case lostData = "lost-data"
     /// The labels of a split make its score impossible.

@@ -81,7 +81,7 @@ public struct FineTuningRecord: Codable, Equatable, Sendable {
     guard found.format == format else {
       throw Diagnosis(
         "the training is of a version that is not read", place: url.relativePath,
-        found: ["'\(found.format.shown.clipped(40))'"], exitStatus: .input)
+        found: ["'\(found.format.escapedForTerminal.clipped(40))'"], exitStatus: .input)
     }
     return found
   }

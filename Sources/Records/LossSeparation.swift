@@ -5,7 +5,7 @@
 /// that follow, to the last, have parted the same way.
 public struct LossSeparation: Codable, Equatable, Sendable {
   /// Whose loss was looked at.
-  public enum Losses: String, Choice {
+  public enum Losses: String, SettingChoice {
     /// Classifiers on each modality that a probe trains beside the model.
     case probe = "probe.loss"
     /// The unimodal classifiers that the method itself trains.

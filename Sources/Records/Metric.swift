@@ -1,5 +1,5 @@
 /// What a prediction is scored by.
-public enum Metric: String, Choice {
+public enum Metric: String, SettingChoice {
   case accuracy
   /// Of two classes.
   case auroc

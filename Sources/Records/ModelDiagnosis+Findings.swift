@@ -37,7 +37,7 @@ extension ModelDiagnosis {
   }
 
   /// How firmly something can be said of what a model leans on.
-  public enum Verdict: String, Choice {
+  public enum Verdict: String, SettingChoice {
     /// On one modality, beyond noise.
     case leans
     /// On none by more than a little, and the interval is narrow enough to say so.
@@ -84,7 +84,7 @@ extension ModelDiagnosis {
 
   /// Something that may stand for a missing input.
   public struct Convention: Codable, Equatable, Sendable {
-    public enum Form: String, Choice {
+    public enum Form: String, SettingChoice {
       /// Features of zeros.
       case zeros
       /// The mean of the training features.

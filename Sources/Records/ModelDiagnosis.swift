@@ -26,7 +26,7 @@ public struct ModelDiagnosis: Codable, Equatable, Sendable {
   // MARK: What was looked at
 
   /// What was diagnosed.
-  public enum Subject: String, Choice {
+  public enum Subject: String, SettingChoice {
     /// Models that were trained for it.
     case data
     /// A finished run.

@@ -5,7 +5,7 @@
 /// better in one; the rows that nobody beats are the Pareto front.
 public struct ParetoFront: Codable, Equatable, Sendable {
   /// What balance is measured by; smaller is better.
-  public enum Measure: String, Choice {
+  public enum Measure: String, SettingChoice {
     /// How unevenly the modalities add to the score (``EvaluationTable/imbalance``).
     case imbalance
     /// The distance of best and worst score with a modality missing.
@@ -13,7 +13,7 @@ public struct ParetoFront: Codable, Equatable, Sendable {
   }
 
   /// What matters most to who takes a row.
-  public enum Preference: String, Choice {
+  public enum Preference: String, SettingChoice {
     /// The highest mean score with a modality missing, among rows whose full score is nearly the best.
     case robust
     /// The highest full score.

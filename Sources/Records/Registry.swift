@@ -34,7 +34,7 @@ package final class Registry<Element: Sendable>: Sendable {
     let name = name(element)
     guard name.wholeMatch(of: /[a-z][a-z0-9]*([-_][a-z0-9]+)*/) != nil, name.utf8.count <= 100 else {
       throw Diagnosis(
-        "'\(name.shown.clipped(100))' cannot be the name of \(kind)",
+        "'\(name.escapedForTerminal.clipped(100))' cannot be the name of \(kind)",
         remedy: "use lower-case letters, digits and single hyphens, and begin with a letter: 'my-own'",
         exitStatus: .usage)
     }

@@ -40,7 +40,7 @@ public struct DataSettings: Settings, Hashable {
 }
 
 /// How modalities come together, by name: one of these, or one that another package registers (`FusionRegistry`).
-public struct FusionForm: Choice, Hashable {
+public struct FusionForm: SettingChoice, Hashable {
   public let rawValue: String
 
   private init(known name: String) { rawValue = name }
@@ -85,13 +85,13 @@ public struct ModelSettings: Settings {
   public init() {}
 }
 
-public enum OptimizerName: String, Choice {
+public enum OptimizerName: String, SettingChoice {
   case sgd
   case adam
   case adamw
 }
 
-public enum ScheduleForm: String, Choice {
+public enum ScheduleForm: String, SettingChoice {
   case constant
   /// Times `gamma` every `stepSize` epochs.
   case step
@@ -136,7 +136,7 @@ public struct OptimizerSettings: Settings {
 }
 
 /// Which weights are kept.
-public enum Selection: String, Choice {
+public enum Selection: String, SettingChoice {
   /// Of the epoch with the best mean validation score over the conditions that matter: everything there, each modality
   /// missing, each impaired as far as there are validation views. The score of an epoch is the mean over it and the two
   /// before, so that one lucky epoch is not chosen; of equal ones the smaller loss decides.
@@ -150,7 +150,7 @@ public enum Selection: String, Choice {
 }
 
 /// In what numbers a model is trained.
-public enum Precision: String, Choice {
+public enum Precision: String, SettingChoice {
   case float32
   case float64
   /// float32 with the layers' matrix products in bfloat16 while training; weights, sums, losses and the optimizer keep
@@ -159,7 +159,7 @@ public enum Precision: String, Choice {
 }
 
 /// How gradients are taken; both ways give the same numbers, to rounding.
-public enum GradientPath: String, Choice {
+public enum GradientPath: String, SettingChoice {
   /// Graphs end at layers over frozen features, whose gradients stay products of two matrices as long as that pays.
   case factored
   /// Through the whole graph: the reference that the other is held against.
@@ -167,7 +167,7 @@ public enum GradientPath: String, Choice {
 }
 
 /// How the order of an epoch's samples is made.
-public enum Shuffling: String, Choice {
+public enum Shuffling: String, SettingChoice {
   /// Blocks where the training features are larger than half of the memory, full otherwise; records say which it was.
   case auto
   /// Each order of all samples is equally likely.
@@ -178,7 +178,7 @@ public enum Shuffling: String, Choice {
 }
 
 /// Whether pictures are seen flipped while training.
-public enum Flipping: String, Choice {
+public enum Flipping: String, SettingChoice {
   /// Where the features have a flipped view; records say whether it was so.
   case auto
   /// Each visit is to the plain or to the flipped view, equally likely.
@@ -187,14 +187,14 @@ public enum Flipping: String, Choice {
 }
 
 /// Whether rare classes count more in losses.
-public enum ClassWeights: String, Choice {
+public enum ClassWeights: String, SettingChoice {
   case none
   /// Each class by the inverse of its frequency in training, with mean 1.
   case balanced
 }
 
 /// What training descends.
-public enum LossForm: String, Choice {
+public enum LossForm: String, SettingChoice {
   /// Of softmax, or of a sigmoid for each of several labels.
   case crossEntropy = "cross_entropy"
   /// The same times (1 − p)^γ, where p is what the truth is given: what is right already counts less.
@@ -204,7 +204,7 @@ public enum LossForm: String, Choice {
 }
 
 /// What is looked at while training, without taking part in it.
-public enum ProbeForm: String, Choice {
+public enum ProbeForm: String, SettingChoice {
   case none
   /// The angle between the gradients of the fused loss and of the divergence.
   case conflicts

@@ -32,7 +32,7 @@ public struct RunEvidence: Codable, Equatable, Sendable {
   }
 
   /// Who gives the answers of single modalities in ``telling``.
-  public enum Alone: String, Choice {
+  public enum Alone: String, SettingChoice {
     /// The run's own model, with every other modality missing.
     case onlyPresent = "only-present"
     /// A model trained on that modality alone.

@@ -1,7 +1,7 @@
 public import Foundation
 
 /// Where a run stands.
-public enum RunStatus: String, Choice {
+public enum RunStatus: String, SettingChoice {
   case running
   case finished
   /// A loss was not a number.

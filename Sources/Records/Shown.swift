@@ -2,7 +2,7 @@ extension StringProtocol {
   /// The text as it may be shown on a terminal: whatever would steer it is written out, such as `\\u{1B}`.
   ///
   /// Line breaks and tabs stay. Names, texts and paths come from files that others wrote.
-  package var shown: String {
+  package var escapedForTerminal: String {
     // The bytes that hidden characters begin with; most texts have none of them.
     guard
       utf8.contains(where: { $0 < 0x20 && $0 != 0x0A && $0 != 0x09 || [0x7F, 0xC2, 0xD8, 0xE2, 0xEF].contains($0) })

@@ -1,7 +1,7 @@
 /// A test sample that shows what a model leans on.
 public struct TellingSample: Codable, Equatable, Sendable {
   /// Why it is shown.
-  public enum Kind: String, Choice {
+  public enum Kind: String, SettingChoice {
     /// Right with everything there, wrong without ``TellingSample/modality``.
     case removalFlips = "removal-flips"
     /// The modalities, each alone, say different things.

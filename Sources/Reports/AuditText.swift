@@ -179,7 +179,7 @@ public struct AuditText: Equatable, Sendable {
     guard !known.isEmpty else { return nil }
     func most(_ parts: TellingSample.Parts, _ sign: Double) -> String {
       let found = parts.words.filter { sign * $0.value > 0.005 }.sorted { sign * $0.value > sign * $1.value }
-      let words = found.prefix(3).map { "\($0.text.shown.clipped(24)) \(signed($0.value))" }
+      let words = found.prefix(3).map { "\($0.text.escapedForTerminal.clipped(24)) \(signed($0.value))" }
       return words.isEmpty ? "–" : words.joined(separator: ", ")
     }
     return DiagnosisText.Table(
@@ -187,7 +187,7 @@ public struct AuditText: Equatable, Sendable {
         "Single samples: shares of what moves the answer when words and patches are left out, in %; words in points",
       header: ["sample", "answer"] + record.modalities + ["for it", "against it"],
       rows: known.map { sample, parts in
-        [(sample.id ?? "\(sample.row)").shown.clipped(32), parts.answer.shown.clipped(32)]
+        [(sample.id ?? "\(sample.row)").escapedForTerminal.clipped(32), parts.answer.escapedForTerminal.clipped(32)]
           + record.modalities.map { name in
             parts.shares[name].map { "\(fixed(100 * $0, 0)) ± \(fixed(100 * parts.error, 0))" } ?? "–"
           } + [most(parts, 1), most(parts, -1)]

@@ -84,7 +84,8 @@ enum CommandEntry {
       do {
         let handle = isData ? FileHandle.standardOutput : FileHandle.standardError
         if !answer.text.isEmpty {
-          try handle.write(contentsOf: Data((TerminalEnvironment.current.last(answer.text.shown) + "\n").utf8))
+          try handle.write(
+            contentsOf: Data((TerminalEnvironment.current.last(answer.text.escapedForTerminal) + "\n").utf8))
         }
         return answer.status == ExitStatus.interrupted.rawValue ? Interruption.status.rawValue : answer.status
       } catch {

@@ -78,8 +78,8 @@ package struct Bench {
       classWeights: try classWeights.map { try .of($0) }, focus: focus)
   }
 
-  package func lab(_ session: TrainingSession) -> Lab {
-    Lab(
+  package func context(_ session: TrainingSession) -> TrainingContext {
+    TrainingContext(
       session: session, training: showing(data),
       validation: showing(
         SyntheticData(
@@ -134,7 +134,7 @@ package struct Bench {
     let follower = Follower(stopAfter: stop)
     var outcome = Outcome(method: method, session: session)
     outcome.first = try Self.weights(session.model)
-    outcome.finished = try trainer.train(&method, lab(session), from: &position, observer: follower)
+    outcome.finished = try trainer.train(&method, context(session), from: &position, observer: follower)
     outcome.method = method
     outcome.reports = follower.reports
     outcome.orders = follower.orders

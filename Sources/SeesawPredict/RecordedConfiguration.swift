@@ -20,7 +20,7 @@ extension RunConfiguration {
     let fusion = tree[path: "model.fusion"]?.stringValue
     if let fusion, !FusionForm.allowed.contains(where: { $0.tolerantKey == fusion.tolerantKey }) {
       throw Diagnosis(
-        "the run has the fusion '\(fusion.shown.clipped(100))', which is not registered in this program",
+        "the run has the fusion '\(fusion.escapedForTerminal.clipped(100))', which is not registered in this program",
         place: place, remedy: "use the program that registers it: FusionRegistry.register", exitStatus: .input)
     }
     self = try tree.decode()

@@ -84,7 +84,7 @@ struct SeesawServe: AsyncParsableCommand {
   private func note(_ words: String) { if !options.quiet { Self.say(words) } }
 
   private static func say(_ words: String) {
-    try? FileHandle.standardError.write(contentsOf: Data((words.shown + "\n").utf8))
+    try? FileHandle.standardError.write(contentsOf: Data((words.escapedForTerminal + "\n").utf8))
   }
 }
 

@@ -56,12 +56,12 @@ struct CombiningFusionTests {
         random: RandomSource(seed: 1))
     }
     let made = try session()
-    let lab = Lab(
+    let context = TrainingContext(
       session: made, training: training, validation: ExclusiveOrRows(count: 60, seed: 3), batchSize: 32,
       random: RandomSource(seed: 1), makeSession: session)
     var trained = try entry(entry.defaults)
     var position = Trainer.Position()
-    _ = try Trainer(epochs: 32, batchSize: 32).train(&trained, lab, from: &position, observer: Follower())
+    _ = try Trainer(epochs: 32, batchSize: 32).train(&trained, context, from: &position, observer: Follower())
     let batch = try test.batch(SamplingPlan.inOrder(test.count).visits[...])
     let outputs = try made.forward(batch)
     let logits = try (trained as? any PredictsItsOwnWay)?.logits(outputs, absent: []) ?? outputs.logits

@@ -57,16 +57,16 @@ private struct Draw {
     let validation = SyntheticData(
       modalities: data.modalities, widths: data.widths, task: data.task, classes: data.classes, count: 8, seed: 99,
       elementType: elementType)
-    let lab = Lab(
+    let context = TrainingContext(
       session: session, training: data, validation: validation, batchSize: data.count, random: RandomSource(seed: 3),
       makeSession: { try self.session(path) })
     var method = try entry(settings)
     if var preparing = method as? any PreparesBeforeTraining {
-      try preparing.prepare(lab)
+      try preparing.prepare(context)
       method = preparing
     }
     if var acting = method as? any ActsBetweenEpochs {
-      try acting.epochWillBegin(0, lab)
+      try acting.epochWillBegin(0, context)
       method = acting
     }
     let batch = try data.whole()

@@ -64,14 +64,14 @@ struct OddDataTests {
     func odd(_ seed: UInt64) -> OddSource {
       OddSource(plain: SyntheticData(count: oddity.samples, seed: seed), oddity: oddity)
     }
-    let lab = Lab(
+    let context = TrainingContext(
       session: session, training: odd(1), validation: odd(2), batchSize: bench.batchSize,
       random: RandomSource(seed: 1), makeSession: { try bench.session() })
     var method = try bench.method()
     var position = Trainer.Position()
     let follower = Follower()
     do {
-      #expect(try bench.trainer.train(&method, lab, from: &position, observer: follower))
+      #expect(try bench.trainer.train(&method, context, from: &position, observer: follower))
       #expect(try Bench.weights(session.model).values.allSatisfy(\.allFinite))
       #expect(follower.reports.flatMap { Array($0.losses.values) }.allFinite)
       #expect(oddity != .isNotANumber)

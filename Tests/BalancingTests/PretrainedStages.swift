@@ -51,11 +51,11 @@ struct PretrainedStages: Decodable, Sendable, CustomTestStringConvertible {
         inputs: try batch.inputs.map { modality, _ in try #require(step.batch["held \(modality)"]).tensor() },
         labels: try labels.tensor().to(.int64))
     }
-    let lab = Lab(
+    let context = TrainingContext(
       session: own, training: Whole(batch: batch), validation: held.map { Whole(batch: $0) }, batchSize: batch.count,
       random: RandomSource(seed: 0), makeSession: session)
     var preparing = try #require(method as? any PreparesBeforeTraining)
-    try preparing.prepare(lab)
+    try preparing.prepare(context)
     method = preparing
     for parameter in own.model.store.parameters {
       let name = parameter.path.description

@@ -86,7 +86,7 @@ struct RegressionStepTests {
     bench.learningRate = 0
     let session = try bench.session()
     var method = try #require(try bench.method() as? PretrainedFrozen)
-    try method.prepare(bench.lab(session))
+    try method.prepare(bench.context(session))
     let outputs = try session.forward(bench.data.whole())
     let mean = try Tensor.stack(outputs.unimodal().values).mean(0)
     #expect(try allClose(values(outputs.logits), values(mean), relative: 1e-5, absolute: 1e-6))

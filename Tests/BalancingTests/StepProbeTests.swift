@@ -25,7 +25,7 @@ private struct Probed {
     let probe = try StepProbe(settings, model: session.model, method: method, stepLength: 0.01)
     var position = try begin(session, probe)
     let follower = Follower(stopAfter: stop)
-    _ = try bench.trainer.train(&method, bench.lab(session), from: &position, observer: follower, probe: probe)
+    _ = try bench.trainer.train(&method, bench.context(session), from: &position, observer: follower, probe: probe)
     reports = follower.reports
     weights = try Bench.weights(session.model)
     self.probe = probe

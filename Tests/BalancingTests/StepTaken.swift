@@ -56,7 +56,7 @@ struct StepTaken {
     let batch = try bench.data.whole()
     var method = try bench.method()
     if epoch, var acting = method as? any ActsBetweenEpochs {
-      try acting.epochWillBegin(0, bench.lab(session))
+      try acting.epochWillBegin(0, bench.context(session))
       method = acting
     }
     try change(session)

@@ -113,7 +113,7 @@ struct TrainedEncoderTests {
     let session = try bench.session()
     var method = try bench.method()
     if var preparing = method as? any PreparesBeforeTraining {
-      try preparing.prepare(bench.lab(session))
+      try preparing.prepare(bench.context(session))
       method = preparing
     }
     let before = try Bench.weights(session.model)

@@ -22,9 +22,9 @@ private struct Spy: BalancingMethod, PreparesBeforeTraining, ActsBetweenEpochs, 
 
   init(_ configuration: Configuration) {}
 
-  mutating func prepare(_ lab: Lab) { log.lines.append("prepare") }
-  mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) { log.lines.append("epoch \(epoch)") }
-  mutating func plan(forEpoch epoch: Int, _ lab: Lab) -> SamplingPlan {
+  mutating func prepare(_ context: TrainingContext) { log.lines.append("prepare") }
+  mutating func epochWillBegin(_ epoch: Int, _ context: TrainingContext) { log.lines.append("epoch \(epoch)") }
+  mutating func plan(forEpoch epoch: Int, _ context: TrainingContext) -> SamplingPlan {
     log.lines.append("plan \(epoch)")
     return SamplingPlan([0, 0, 1, 2, 3].map { .init($0) })
   }
@@ -49,7 +49,7 @@ struct TrainerTests {
     var method: any BalancingMethod = spy
     var position = position
     let follower = Follower(stopAfter: stop)
-    let finished = try bench.trainer.train(&method, bench.lab(session), from: &position, observer: follower)
+    let finished = try bench.trainer.train(&method, bench.context(session), from: &position, observer: follower)
     return (follower, position, finished)
   }
 
@@ -321,10 +321,10 @@ struct LabTests {
   func fork() throws {
     let bench = try Bench("joint")
     let session = try bench.session()
-    let lab = bench.lab(session)
+    let context = bench.context(session)
     try session.model.store.flat().fill(0.25)
     session.clock.step = 5
-    let copy = try lab.fork()
+    let copy = try context.fork()
     #expect(copy.clock == session.clock)
     #expect(copy.model !== session.model)
     #expect(try Bench.weights(copy.model) == Bench.weights(session.model))
@@ -340,19 +340,19 @@ struct LabTests {
     let session = try bench.session()
     let first = try Bench.weights(session.model)
     try session.model.store.flat().fill(1)
-    #expect(try Bench.weights(bench.lab(session).fresh().model) == first)
+    #expect(try Bench.weights(bench.context(session).fresh().model) == first)
   }
 
   @Test("all batches of a plan are walked, of every sample where there is no plan")
   func batches() throws {
     let bench = try Bench("joint")
-    let lab = try bench.lab(bench.session())
+    let context = try bench.context(bench.session())
     var seen: [[Int]] = []
-    try lab.forEachBatch(of: bench.data) { seen.append($0.samples) }
+    try context.forEachBatch(of: bench.data) { seen.append($0.samples) }
     #expect(seen.map(\.count) == [8, 8, 8, 2])
     #expect(seen.flatMap { $0 } == Array(0..<26))
     seen = []
-    try lab.forEachBatch(of: bench.data, SamplingPlan([4, 4].map { .init($0) })) { seen.append($0.samples) }
+    try context.forEachBatch(of: bench.data, SamplingPlan([4, 4].map { .init($0) })) { seen.append($0.samples) }
     #expect(seen == [[4, 4]])
   }
 }

@@ -58,8 +58,8 @@ struct ClassWeightTests {
   @Test("the loss is the mean of the samples' losses, weighted by their classes")
   func loss() throws {
     try withSession([8, 4, 2], ["training.class_weights=balanced"]) { session, builder in
-      let lab = try builder.lab(session)
-      let batch = try lab.training.batch(SamplingPlan.inOrder(14).visits[...])
+      let context = try builder.context(session)
+      let batch = try context.training.batch(SamplingPlan.inOrder(14).visits[...])
       let labels: [Int] = try batch.labels.array()
       let weights = try values(session.classWeights)
       let logits = try session.forward(batch).logits

@@ -200,13 +200,13 @@ final class Candidate {
 
   /// Does what the method asks for before its first step.
   func prepare() throws {
-    let lab = lab(over: OneBatch(whole: batch))
+    let context = context(over: OneBatch(whole: batch))
     if var preparing = method as? any PreparesBeforeTraining {
-      try preparing.prepare(lab)
+      try preparing.prepare(context)
       method = preparing
     }
     if var acting = method as? any ActsBetweenEpochs {
-      try acting.epochWillBegin(0, lab)
+      try acting.epochWillBegin(0, context)
       method = acting
     }
   }
@@ -220,13 +220,13 @@ final class Candidate {
   func epoch(over source: any BatchSource, _ shuffle: SampleOrder.Shuffle = .full) throws -> Double {
     var method = method
     var position = Trainer.Position()
-    let lab = lab(over: source, shuffle)
+    let context = context(over: source, shuffle)
     let trainer = Trainer(epochs: 1, batchSize: shape.batch)
-    return try seconds { _ = try trainer.train(&method, lab, from: &position, observer: Nobody()) }
+    return try seconds { _ = try trainer.train(&method, context, from: &position, observer: Nobody()) }
   }
 
-  private func lab(over source: any BatchSource, _ shuffle: SampleOrder.Shuffle = .full) -> Lab {
-    Lab(
+  private func context(over source: any BatchSource, _ shuffle: SampleOrder.Shuffle = .full) -> TrainingContext {
+    TrainingContext(
       session: session, training: source, validation: source, batchSize: shape.batch, random: RandomSource(seed: 1),
       shuffle: shuffle, makeSession: makeSession)
   }

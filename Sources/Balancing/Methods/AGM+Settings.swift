@@ -8,7 +8,7 @@ extension AGM {
     public var window = ModulationWindow()
     public init() {}
   }
-  public enum Place: String, Choice { case responses, gradient, step }
+  public enum Place: String, SettingChoice { case responses, gradient, step }
 
   public static let card = MethodCard(
     name: "agm", title: "AGM",

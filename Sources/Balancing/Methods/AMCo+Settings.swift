@@ -8,8 +8,8 @@ extension AMCo {
     public var target = Target.features
     public init() {}
   }
-  public enum Growth: String, Choice { case training, batch }
-  public enum Target: String, Choice { case features, logits }
+  public enum Growth: String, SettingChoice { case training, batch }
+  public enum Target: String, SettingChoice { case features, logits }
 
   public static let card = MethodCard(
     name: "amco", title: "AMCo",

@@ -11,8 +11,8 @@ extension AUG {
     public var weights = Weights.equal
     public init() {}
   }
-  public enum Stages: String, Choice { case trained, frozen }
-  public enum Weights: String, Choice { case equal, validation }
+  public enum Stages: String, SettingChoice { case trained, frozen }
+  public enum Weights: String, SettingChoice { case equal, validation }
 
   public static let requirements = MethodRequirements(
     crossEntropy: true,

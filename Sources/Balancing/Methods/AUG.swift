@@ -37,11 +37,11 @@ public struct AUG: AddsParameters, ActsBetweenEpochs, Checkpointed, AnswersAbsen
     try ClassifierStacks.make(scope, for: model, hidden: configuration.hidden, stages: most)
   }
 
-  public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
+  public mutating func epochWillBegin(_ epoch: Int, _ context: TrainingContext) throws {
     defer { memory.confidence = [:] }
-    if epoch > 0, (epoch - 1) % max(lab.session.clock.epochs / 10, 1) == 0 { grow(lab.model.modalities) }
+    if epoch > 0, (epoch - 1) % max(context.session.clock.epochs / 10, 1) == 0 { grow(context.model.modalities) }
     guard configuration.weights == .validation else { return }
-    memory.weights = try validationWeights(lab, "aug") { try stacks($0) }
+    memory.weights = try validationWeights(context, "aug") { try stacks($0) }
   }
 
   /// One stage more for the modality with the least confidence, where the others are too far ahead of it.

@@ -17,8 +17,8 @@ extension BalGrad {
       public var partner = Partner.others
       public init() {}
     }
-    public enum Partner: String, Choice { case others, consensus }
-    public enum Direction: String, Choice {
+    public enum Partner: String, SettingChoice { case others, consensus }
+    public enum Direction: String, SettingChoice {
       case targetStudent = "target_student"
       case studentTarget = "student_target"
       case js
@@ -34,14 +34,14 @@ extension BalGrad {
       public var beta = 0.9
       public init() {}
     }
-    public enum WeightForm: String, Choice {
+    public enum WeightForm: String, SettingChoice {
       case lossRatio = "loss_ratio"
       case lossSoftmax = "loss_softmax"
       case lossQuotient = "loss_quotient"
       case confRatio = "conf_ratio"
       case fixed
     }
-    public enum WeightSource: String, Choice {
+    public enum WeightSource: String, SettingChoice {
       case batch
       case ema
       case previousEpochMean = "previous_epoch_mean"
@@ -53,19 +53,19 @@ extension BalGrad {
       public var `where` = RampPlace.outside
       public init() {}
     }
-    public enum RampForm: String, Choice {
+    public enum RampForm: String, SettingChoice {
       case linearToOne = "linear_to_one"
       case additive, multiplicative, power, gaussian, log, constant
     }
-    public enum RampUnit: String, Choice { case step, epoch }
-    public enum RampPlace: String, Choice { case outside, inside }
+    public enum RampUnit: String, SettingChoice { case step, epoch }
+    public enum RampPlace: String, SettingChoice { case outside, inside }
     public struct Projection: Settings {
       public var enabled = true
       public var scope = ProjectionScope.embeddingsGlobal
       public var target = ProjectionTarget.fused
       public init() {}
     }
-    public enum ProjectionScope: String, Choice {
+    public enum ProjectionScope: String, SettingChoice {
       case embeddingsGlobal = "embeddings_global"
       case perModality = "per_modality"
       case perTensor = "per_tensor"
@@ -78,7 +78,7 @@ extension BalGrad {
         }
       }
     }
-    public enum ProjectionTarget: String, Choice {
+    public enum ProjectionTarget: String, SettingChoice {
       case fused
       case fusedAndUnimodal = "fused_and_unimodal"
     }
@@ -86,7 +86,7 @@ extension BalGrad {
       public var update = HeadUpdate.cePlusKL
       public init() {}
     }
-    public enum HeadUpdate: String, Choice {
+    public enum HeadUpdate: String, SettingChoice {
       case ceOnly = "ce_only"
       case cePlusKL = "ce_plus_kl"
     }

@@ -22,8 +22,8 @@ public struct CML: ObjectiveMethod {
     public var reduction = Reduction.mean
     public init() {}
   }
-  public enum Removal: String, Choice { case features, inputs }
-  public enum Samples: String, Choice {
+  public enum Removal: String, SettingChoice { case features, inputs }
+  public enum Samples: String, SettingChoice {
     /// σᵢ = 1.
     case all
     /// Not those that fewer modalities get right and more get wrong.
@@ -31,7 +31,7 @@ public struct CML: ObjectiveMethod {
     /// Those that more modalities get right; where both are wrong, only the surer prediction is pushed down.
     case right
   }
-  public enum Reduction: String, Choice { case mean, sum }
+  public enum Reduction: String, SettingChoice { case mean, sum }
 
   public static let card = MethodCard(
     name: "cml", title: "CML",

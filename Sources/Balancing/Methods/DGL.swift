@@ -18,7 +18,7 @@ public struct DGL: BalancingMethod {
     public var heads = Heads.shared
     public init() {}
   }
-  public enum Heads: String, Choice { case shared, own }
+  public enum Heads: String, SettingChoice { case shared, own }
 
   public static let card = MethodCard(
     name: "dgl", title: "DGL",

@@ -12,8 +12,8 @@ extension Fulcrum {
     public var projection = false
     public init() {}
   }
-  public enum Form: String, Choice { case exact, sampled }
-  public enum Noise: String, Choice { case everywhere, full }
+  public enum Form: String, SettingChoice { case exact, sampled }
+  public enum Noise: String, SettingChoice { case everywhere, full }
 
   public static let card = MethodCard(
     name: "fulcrum", title: "Fulcrum", stage: .objective,

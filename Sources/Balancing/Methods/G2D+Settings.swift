@@ -11,7 +11,7 @@ extension G2D {
     public var teacherEpochs = 0
     public init() {}
   }
-  public enum Student: String, Choice { case late, fused }
+  public enum Student: String, SettingChoice { case late, fused }
 
   public static let card = MethodCard(
     name: "g2d", title: "G2D with SMP",

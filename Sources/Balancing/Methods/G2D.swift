@@ -22,11 +22,11 @@ public struct G2D: PreparesBeforeTraining, Checkpointed, AnswersAbsence, TrainsU
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
-  public mutating func prepare(_ lab: Lab) throws {
+  public mutating func prepare(_ context: TrainingContext) throws {
     guard configuration.distil || configuration.prioritised > 0 else { return }
-    let model = try trainedUnimodally(lab, epochs: configuration.teacherEpochs, keepingBest: true)
+    let model = try trainedUnimodally(context, epochs: configuration.teacherEpochs, keepingBest: true)
     teachers = try UnimodalTeachers(model)
-    scores = try truthScores(model, lab)
+    scores = try truthScores(model, context)
   }
 
   /// The modalities whose branches wait in the epoch under way, and the number of its phase from 0, the last being that of all.

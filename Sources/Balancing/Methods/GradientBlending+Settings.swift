@@ -6,7 +6,7 @@ extension GradientBlending {
     public var interval = 0.25
     public init() {}
   }
-  public enum Mode: String, Choice { case offline, online }
+  public enum Mode: String, SettingChoice { case offline, online }
 
   public static let card = MethodCard(
     name: "g-blending", title: "Gradient-Blending",

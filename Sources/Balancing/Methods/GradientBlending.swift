@@ -24,21 +24,21 @@ public struct GradientBlending: ObjectiveMethod, PreparesBeforeTraining, ActsBet
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
-  public mutating func prepare(_ lab: Lab) throws {
-    guard lab.validation != nil else {
+  public mutating func prepare(_ context: TrainingContext) throws {
+    guard context.validation != nil else {
       throw Diagnosis(
         "g-blending needs a validation split", remedy: "set some of the training samples aside", exitStatus: .usage)
     }
     if configuration.mode == .offline {
-      weights = try blend(lab, epochs: lab.session.clock.epochs)
+      weights = try blend(context, epochs: context.session.clock.epochs)
     }
   }
 
-  public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
-    let epochs = lab.session.clock.epochs
+  public mutating func epochWillBegin(_ epoch: Int, _ context: TrainingContext) throws {
+    let epochs = context.session.clock.epochs
     let interval = max(1, Int((configuration.interval * Double(epochs)).rounded()))
     guard configuration.mode == .online, epoch % interval == 0 else { return }
-    weights = try blend(lab, epochs: min(interval, epochs - epoch))
+    weights = try blend(context, epochs: min(interval, epochs - epoch))
   }
 
   public mutating func objective(
@@ -63,16 +63,16 @@ public struct GradientBlending: ObjectiveMethod, PreparesBeforeTraining, ActsBet
   // MARK: Trials
 
   /// The weights that trials of some epochs lead to.
-  private func blend(_ lab: Lab, epochs: Int) throws -> LossValues {
-    let alone = try lab.fork()
-    let (before, trainedBefore) = try measure(alone, lab)
-    try train(alone, lab, epochs) { outputs, batch in
+  private func blend(_ context: TrainingContext, epochs: Int) throws -> LossValues {
+    let alone = try context.fork()
+    let (before, trainedBefore) = try measure(alone, context)
+    try train(alone, context, epochs) { outputs, batch in
       try Tensor.total(outputs.unimodal().values.map { try alone.loss($0, batch) })
     }
-    var (after, trainedAfter) = try measure(alone, lab)
-    let joint = try lab.fork()
-    try train(joint, lab, epochs) { outputs, batch in try joint.loss(outputs.logits, batch) }
-    let (fused, trainedFused) = try measure(joint, lab)
+    var (after, trainedAfter) = try measure(alone, context)
+    let joint = try context.fork()
+    try train(joint, context, epochs) { outputs, batch in try joint.loss(outputs.logits, batch) }
+    let (fused, trainedFused) = try measure(joint, context)
     (after.fused, trainedAfter.fused) = (fused.fused, trainedFused.fused)
 
     let gains = zip(before.inOrder, after.inOrder).map { $0 - $1 }
@@ -91,20 +91,21 @@ public struct GradientBlending: ObjectiveMethod, PreparesBeforeTraining, ActsBet
   }
 
   private func train(
-    _ session: TrainingSession, _ lab: Lab, _ epochs: Int, _ loss: (Outputs, Batch) throws -> Tensor
+    _ session: TrainingSession, _ context: TrainingContext, _ epochs: Int, _ loss: (Outputs, Batch) throws -> Tensor
   ) throws {
     let first = session.clock.epoch
-    try lab.train(session, epochs: first..<(first + epochs)) { batch in
+    try context.train(session, epochs: first..<(first + epochs)) { batch in
       try session.update(along: session.gradients(of: loss(session.forward(batch), batch)))
     }
   }
 
   /// The mean losses over the validation and the training samples.
   private func measure(
-    _ session: TrainingSession, _ lab: Lab
+    _ session: TrainingSession, _ context: TrainingContext
   ) throws -> (validation: LossValues, training: LossValues) {
     (
-      try .means(session, lab, over: lab.validation ?? lab.training), try .means(session, lab, over: lab.training)
+      try .means(session, context, over: context.validation ?? context.training),
+      try .means(session, context, over: context.training)
     )
   }
 

@@ -8,7 +8,7 @@ extension Greedy {
     public var warmup = 0.1
     public init() {}
   }
-  public enum Policy: String, Choice {
+  public enum Policy: String, SettingChoice {
     case guided
     /// Each step by lot: nobody's gates, the one's, or the other's.
     case random

@@ -7,7 +7,7 @@ extension IPRM {
     public init() {}
   }
   /// What a modality's prediction is compared with.
-  public enum Strength: String, Choice { case mixture, label }
+  public enum Strength: String, SettingChoice { case mixture, label }
 
   public static let card = MethodCard(
     name: "iprm", title: "IPRM",

@@ -13,7 +13,7 @@ extension InfoReg {
       public init() {}
     }
   }
-  public enum Variant: String, Choice { case paper, official }
+  public enum Variant: String, SettingChoice { case paper, official }
 
   public static let card = MethodCard(
     name: "inforeg", title: "InfoReg",

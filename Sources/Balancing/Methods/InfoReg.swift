@@ -25,10 +25,10 @@ public struct InfoReg: BalancingMethod, ActsBetweenEpochs, Checkpointed {
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
-  public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
-    anchor = try lab.model.store.snapshot()
-    let span = max(1, Int((configuration.window.share * Double(lab.session.clock.epochs)).rounded()))
-    memory.endEpoch(lab.model.modalities.count)
+  public mutating func epochWillBegin(_ epoch: Int, _ context: TrainingContext) throws {
+    anchor = try context.model.store.snapshot()
+    let span = max(1, Int((configuration.window.share * Double(context.session.clock.epochs)).rounded()))
+    memory.endEpoch(context.model.modalities.count)
     memory.growth = memory.traces.map { Self.growth($0, span: span) }
   }
 

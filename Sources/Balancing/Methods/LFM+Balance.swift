@@ -22,8 +22,8 @@ extension LFM {
   }
 
   /// A few samples of a split.
-  func batch(of source: any BatchSource, _ stream: String, _ lab: Lab) throws -> Batch {
-    var numbers = SeededNumbers(seed: lab.random.seed, stream: "lfm/\(stream)")
+  func batch(of source: any BatchSource, _ stream: String, _ context: TrainingContext) throws -> Batch {
+    var numbers = SeededNumbers(seed: context.random.seed, stream: "lfm/\(stream)")
     let samples = numbers.sample(min(configuration.learning.samples, source.count), of: source.count)
     return try source.batch(samples.map { SamplingPlan.Visit($0) }[...])
   }

@@ -9,18 +9,18 @@ extension LFM {
     public var learning = Learning()
     public init() {}
   }
-  public enum Alignment: String, Choice {
+  public enum Alignment: String, SettingChoice {
     case contrastive, js
     case jsCode = "js_code"
   }
-  public enum Balance: String, Choice { case polynomial, learned, constant }
+  public enum Balance: String, SettingChoice { case polynomial, learned, constant }
   public struct Learning: Settings {
     public var rate = 0.1
     public var samples = 16
     public var slope = Slope.held
     public init() {}
   }
-  public enum Slope: String, Choice { case held, code }
+  public enum Slope: String, SettingChoice { case held, code }
 
   public static let card = MethodCard(
     name: "lfm", title: "LFM",

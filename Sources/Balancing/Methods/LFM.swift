@@ -31,26 +31,27 @@ public struct LFM: ObjectiveMethod, ActsBetweenEpochs, AnswersAbsence, Checkpoin
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
-  public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
+  public mutating func epochWillBegin(_ epoch: Int, _ context: TrainingContext) throws {
     guard configuration.schedule == .learned else { return }
-    guard let validation = lab.validation else {
+    guard let validation = context.validation else {
       throw Diagnosis(
         "lfm learns its balance on a validation split, and there is none",
         remedy: "use --set method.schedule=polynomial", exitStatus: .usage)
     }
-    if configuration.learning.slope == .code, lab.model.store.group != nil, !lab.model.encoders.isEmpty {
+    if configuration.learning.slope == .code, context.model.store.group != nil, !context.model.encoders.isEmpty {
       throw Diagnosis(
         "lfm's shortcut differentiates encoders twice, which several processes cannot do together",
         remedy: "use --set method.learning.slope=held, or --alone", exitStatus: .usage)
     }
     guard epoch > 0 else { return }
-    let heldOut = try batch(of: validation, "held-out/\(epoch)", lab)
+    let heldOut = try batch(of: validation, "held-out/\(epoch)", context)
     let h =
       switch configuration.learning.slope {
-      case .held: try heldOutSlope(heldOut, try batch(of: lab.training, "training/\(epoch)", lab), lab.session)
-      case .code: try codeSlope(heldOut, lab.session)
+      case .held:
+        try heldOutSlope(heldOut, try batch(of: context.training, "training/\(epoch)", context), context.session)
+      case .code: try codeSlope(heldOut, context.session)
       }
-    let halvings = floor(10 * Double(epoch) / Double(max(lab.session.clock.epochs, 1)))
+    let halvings = floor(10 * Double(epoch) / Double(max(context.session.clock.epochs, 1)))
     agreement = min(max(agreement - configuration.learning.rate * pow(0.5, halvings) * h, 0.05), 0.95)
   }
 

@@ -39,14 +39,14 @@ public struct Logistic: BalancingMethod, FitsBeforeTraining {
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
-  public mutating func prepare(_ lab: Lab) throws {
-    let model = lab.model
+  public mutating func prepare(_ context: TrainingContext) throws {
+    let model = context.model
     // By name, so that the order of the modalities decides nothing.
-    let parts = try model.modalities.sorted { $0.name < $1.name }.map { try StandardizedPart($0, lab) }
+    let parts = try model.modalities.sorted { $0.name < $1.name }.map { try StandardizedPart($0, context) }
     func standardized(_ source: any BatchSource) throws -> (inputs: Tensor, labels: Tensor) {
       var (rows, labels): ([Tensor], [Tensor]) = ([], [])
       try withoutGradients {
-        try lab.forEachBatch(of: source) { batch in
+        try context.forEachBatch(of: source) { batch in
           rows.append(
             try .cat(parts.map { try ($0.raw(batch, model) - $0.mean) / $0.deviation }, 1))
           labels.append(try batch.labels.to(on: .cpu))
@@ -54,11 +54,11 @@ public struct Logistic: BalancingMethod, FitsBeforeTraining {
       }
       return (try .cat(rows, 0), try .cat(labels, 0))
     }
-    let (inputs, labels) = try standardized(lab.training)
+    let (inputs, labels) = try standardized(context.training)
     let regression = try LogisticRegression(
       task: model.task, classes: model.classes, inputs: inputs, labels: labels,
-      classWeights: try lab.session.classWeights?.to(.float64).to(on: .cpu))
-    let held = try configuration.strength == 0 ? lab.validation.map(standardized) : nil
+      classWeights: try context.session.classWeights?.to(.float64).to(on: .cpu))
+    let held = try configuration.strength == 0 ? context.validation.map(standardized) : nil
     var found = try regression.start()
     if let held {
       var best: (loss: Double, strength: Double, weights: Tensor)?
@@ -66,17 +66,18 @@ public struct Logistic: BalancingMethod, FitsBeforeTraining {
       var worse = 0
       // Roughly, until the loss has risen three times in a row; then the best exactly.
       for strength in Self.strengths where worse < 3 {
-        weights = try regression.fitted(strength: strength, from: weights, tolerance: 1e-5, wantsStop: lab.wantsStop)
+        weights = try regression.fitted(
+          strength: strength, from: weights, tolerance: 1e-5, wantsStop: context.wantsStop)
         let loss = try model.task.loss(regression.logits(held.inputs, weights), held.labels).scalar()
         worse = loss < best?.loss ?? .infinity ? 0 : worse + 1
         if worse == 0 { best = (loss, strength, weights) }
       }
       if let best {
-        found = try regression.fitted(strength: best.strength, from: best.weights, wantsStop: lab.wantsStop)
+        found = try regression.fitted(strength: best.strength, from: best.weights, wantsStop: context.wantsStop)
       }
     } else {
-      let strength = configuration.strength > 0 ? configuration.strength : 1 / Double(lab.training.count)
-      found = try regression.fitted(strength: strength, from: found, wantsStop: lab.wantsStop)
+      let strength = configuration.strength > 0 ? configuration.strength : 1 / Double(context.training.count)
+      found = try regression.fitted(strength: strength, from: found, wantsStop: context.wantsStop)
     }
     try withoutGradients { try Self.write(regression, found, parts, to: model) }
   }

@@ -21,7 +21,7 @@ public struct MASAM: BalancingMethod, Checkpointed, TrainsUnimodalClassifiers {
     public init() {}
   }
   /// What is done where the fused and the unimodal gradient of the chosen branch disagree.
-  public enum Opposed: String, Choice {
+  public enum Opposed: String, SettingChoice {
     /// γ = 0: a plain step.
     case none
     /// γ = 1, as in the authors' code.

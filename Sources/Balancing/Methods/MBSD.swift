@@ -26,7 +26,7 @@ public struct MBSD: ObjectiveMethod {
     public var distillation = 1.0
     public init() {}
   }
-  public enum Variant: String, Choice { case corrected, benchmark }
+  public enum Variant: String, SettingChoice { case corrected, benchmark }
 
   public static let card = MethodCard(
     name: "mbsd", title: "MBSD",

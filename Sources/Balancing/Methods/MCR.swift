@@ -28,18 +28,18 @@ public struct MCR: ObjectiveMethod, PreparesBeforeTraining, AddsParameters, Trai
     public var pretraining = 0
     public init() {}
   }
-  public enum Strategy: String, Choice {
+  public enum Strategy: String, SettingChoice {
     case greedy, independent, collaborative
 
     /// k.
     var factor: Double { self == .greedy ? -1 : self == .independent ? 0 : 1 }
   }
-  public enum Rows: String, Choice {
+  public enum Rows: String, SettingChoice {
     case all
     case otherLabel = "other_label"
     case moved
   }
-  public enum Start: String, Choice { case pretrained, scratch }
+  public enum Start: String, SettingChoice { case pretrained, scratch }
 
   public static let card = MethodCard(
     name: "mcr", title: "MCR", citation: MCRPaper.citation, stage: .objective,
@@ -92,9 +92,9 @@ public struct MCR: ObjectiveMethod, PreparesBeforeTraining, AddsParameters, Trai
     }
   }
 
-  public mutating func prepare(_ lab: Lab) throws {
+  public mutating func prepare(_ context: TrainingContext) throws {
     guard configuration.start == .pretrained else { return }
-    try PretrainedFrozen.layInBranches(lab, epochs: configuration.pretraining)
+    try PretrainedFrozen.layInBranches(context, epochs: configuration.pretraining)
   }
 
   public mutating func objective(

@@ -22,7 +22,7 @@ public struct MIDAS: ObjectiveMethod, ActsBetweenEpochs, Checkpointed, TrainsUni
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
-  public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws { weights = [:] }
+  public mutating func epochWillBegin(_ epoch: Int, _ context: TrainingContext) throws { weights = [:] }
 
   /// How many epochs train the unimodal classifiers alone; some epoch is always left.
   func warmup(of epochs: Int) -> Int {

@@ -6,8 +6,8 @@ extension MLA {
     public var prediction = Prediction.entropy
     public init() {}
   }
-  public enum Variant: String, Choice { case paper, official }
-  public enum Prediction: String, Choice { case entropy, mean }
+  public enum Variant: String, SettingChoice { case paper, official }
+  public enum Prediction: String, SettingChoice { case entropy, mean }
 
   public static let card = MethodCard(
     name: "mla", title: "MLA",

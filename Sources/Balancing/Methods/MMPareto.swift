@@ -20,7 +20,7 @@ public struct MMPareto: BalancingMethod, TrainsUnimodalClassifiers {
     public var magnitude = Magnitude.tensor
     public init() {}
   }
-  public enum Magnitude: String, Choice { case tensor, branch }
+  public enum Magnitude: String, SettingChoice { case tensor, branch }
 
   public static let card = MethodCard(
     name: "mmpareto", title: "MMPareto",

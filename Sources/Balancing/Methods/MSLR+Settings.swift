@@ -27,8 +27,8 @@ extension MSLR {
       public init() {}
     }
   }
-  public enum Strategy: String, Choice { case keep, smooth, dynamic }
-  public enum DynamicForm: String, Choice {
+  public enum Strategy: String, SettingChoice { case keep, smooth, dynamic }
+  public enum DynamicForm: String, SettingChoice {
     case fromInit = "from_init"
     case cumulative
   }

@@ -24,28 +24,28 @@ public struct MSLR: BalancingMethod, PreparesBeforeTraining, ActsBetweenEpochs, 
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
-  public mutating func prepare(_ lab: Lab) throws {
+  public mutating func prepare(_ context: TrainingContext) throws {
     if configuration.strategy == .dynamic {
-      guard lab.model.task.hasClasses else {
+      guard context.model.task.hasClasses else {
         throw Diagnosis(
           "'mslr' changes rates by ratios of accuracies, and a regression has none", place: "method.strategy",
           remedy: "--set method.strategy=keep, or smooth", exitStatus: .usage)
       }
-      _ = try validation(lab)
+      _ = try validation(context)
     }
     memory.first =
       configuration.rates.isEmpty
-      ? try search(lab) : try Self.rates(configuration.rates, lab.model.modalities)
+      ? try search(context) : try Self.rates(configuration.rates, context.model.modalities)
     if configuration.strategy == .smooth {
       memory.first = Self.smoothed(memory.first, strength: configuration.smooth.strength)
     }
     memory.current = memory.first
   }
 
-  public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
+  public mutating func epochWillBegin(_ epoch: Int, _ context: TrainingContext) throws {
     guard configuration.strategy == .dynamic, epoch > 0 else { return }
-    let accuracies = try ModalityScores.accuracies(lab.session, lab, validation(lab)) { outputs, batch in
-      try ModalityScores.logits(outputs, batch, lab.session)
+    let accuracies = try ModalityScores.accuracies(context.session, context, validation(context)) { outputs, batch in
+      try ModalityScores.logits(outputs, batch, context.session)
     }
     memory.accuracies.append(accuracies)
     memory.current = Self.dynamic(

@@ -16,7 +16,7 @@ public struct ModalityDropout: BalancingMethod, PreparesBeforeTraining, Checkpoi
     public var hide = Hiding.missing
     public init() {}
   }
-  public enum Hiding: String, Choice { case missing, zero, mean }
+  public enum Hiding: String, SettingChoice { case missing, zero, mean }
 
   public static let card = MethodCard(
     name: "modality-dropout", title: "Modality dropout",
@@ -48,16 +48,16 @@ public struct ModalityDropout: BalancingMethod, PreparesBeforeTraining, Checkpoi
     hide = configuration.hide
   }
 
-  public mutating func prepare(_ lab: Lab) throws {
+  public mutating func prepare(_ context: TrainingContext) throws {
     guard hide == .mean else { return }
     var sums: [Modality: Tensor] = [:]
-    try lab.forEachBatch(of: lab.training) { batch in
+    try context.forEachBatch(of: context.training) { batch in
       for (modality, rows) in batch.inputs {
         let sum = try rows.to(.float64).sum(0, keeping: true)
         sums[modality] = try sums[modality].map { try $0 + sum } ?? sum
       }
     }
-    means = try sums.mapValues { try $0 / Double(max(lab.training.count, 1)) }
+    means = try sums.mapValues { try $0 / Double(max(context.training.count, 1)) }
   }
 
   public mutating func step(_ batch: Batch, _ session: TrainingSession) throws -> StepReport {

@@ -18,7 +18,7 @@ public struct PCGrad: BalancingMethod, TrainsUnimodalClassifiers {
     public var reduction = Reduction.sum
     public init() {}
   }
-  public enum ProjectionScope: String, Choice {
+  public enum ProjectionScope: String, SettingChoice {
     case perModality = "per_modality"
     case perTensor = "per_tensor"
     case global
@@ -31,8 +31,8 @@ public struct PCGrad: BalancingMethod, TrainsUnimodalClassifiers {
       }
     }
   }
-  public enum Order: String, Choice { case random, fixed }
-  public enum Reduction: String, Choice { case sum, mean }
+  public enum Order: String, SettingChoice { case random, fixed }
+  public enum Reduction: String, SettingChoice { case sum, mean }
 
   public static let card = MethodCard(
     name: "pcgrad", title: "PCGrad",

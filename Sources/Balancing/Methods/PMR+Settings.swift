@@ -16,7 +16,7 @@ extension PMR {
       public init() {}
     }
   }
-  public enum Variant: String, Choice { case paper, official }
+  public enum Variant: String, SettingChoice { case paper, official }
 
   public static let card = MethodCard(
     name: "pmr", title: "PMR",

@@ -23,12 +23,12 @@ public struct PMR: ObjectiveMethod, ActsBetweenEpochs, Checkpointed {
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
-  public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
-    var plan = lab.shuffled(epoch)
+  public mutating func epochWillBegin(_ epoch: Int, _ context: TrainingContext) throws {
+    var plan = context.shuffled(epoch)
     plan.visits = Array(plan.visits.prefix(max(1, Int((Double(plan.visits.count) * configuration.share).rounded()))))
     var sums = ClassMeans()
-    try lab.forEachBatch(of: lab.training, plan) { batch in
-      try withoutGradients { try sums.add(lab.session.forward(batch).features, batch, lab.model) }
+    try context.forEachBatch(of: context.training, plan) { batch in
+      try withoutGradients { try sums.add(context.session.forward(batch).features, batch, context.model) }
     }
     prototypes = try sums.means(after: prototypes, momentum: configuration.momentum)
   }

@@ -35,16 +35,16 @@ public struct PretrainedFinetuned: PreparesBeforeTraining, TrainsUnimodalClassif
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
-  public mutating func prepare(_ lab: Lab) throws {
-    try PretrainedFrozen.pretrain(lab, epochs: configuration.pretraining)
-    let session = try lab.fork()
+  public mutating func prepare(_ context: TrainingContext) throws {
+    try PretrainedFrozen.pretrain(context, epochs: configuration.pretraining)
+    let session = try context.fork()
     let fusion = PretrainedFrozen.fusion(session.model)
     try train(
-      PretrainedFrozen(.init()), session, lab, epochs: configuration.fusing,
+      PretrainedFrozen(.init()), session, context, epochs: configuration.fusing,
       keepingBest: [ValidatedPart(session.model, within: ["fusion"]) { $0.logits }])
     try withoutGradients {
       for index in fusion {
-        try lab.model.store.parameters[index].tensor.copy(from: session.model.store.parameters[index].tensor)
+        try context.model.store.parameters[index].tensor.copy(from: session.model.store.parameters[index].tensor)
       }
     }
   }

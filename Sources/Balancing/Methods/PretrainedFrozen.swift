@@ -34,8 +34,8 @@ public struct PretrainedFrozen: PreparesBeforeTraining, TrainsUnimodalClassifier
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
-  public mutating func prepare(_ lab: Lab) throws {
-    try Self.pretrain(lab, epochs: configuration.pretraining)
+  public mutating func prepare(_ context: TrainingContext) throws {
+    try Self.pretrain(context, epochs: configuration.pretraining)
   }
 
   public mutating func step(_ batch: Batch, _ session: TrainingSession) throws -> StepReport {
@@ -46,10 +46,10 @@ public struct PretrainedFrozen: PreparesBeforeTraining, TrainsUnimodalClassifier
   }
 
   /// Lays branches and unimodal classifiers that were trained alone into the model.
-  static func layInBranches(_ lab: Lab, epochs: Int) throws {
-    let alone = try trainedUnimodally(lab, epochs: epochs, keepingBest: true)
+  static func layInBranches(_ context: TrainingContext, epochs: Int) throws {
+    let alone = try trainedUnimodally(context, epochs: epochs, keepingBest: true)
     try withoutGradients {
-      let store = lab.model.store
+      let store = context.model.store
       for (own, trained) in zip(store.parameters, alone.store.parameters) where !own.path.isWithin("fusion") {
         if own.path.isWithin("method") { continue }
         try own.tensor.copy(from: trained.tensor)
@@ -58,16 +58,17 @@ public struct PretrainedFrozen: PreparesBeforeTraining, TrainsUnimodalClassifier
   }
 
   /// Lays in the branches, and begins the fused classifier.
-  static func pretrain(_ lab: Lab, epochs: Int) throws {
-    try layInBranches(lab, epochs: epochs)
+  static func pretrain(_ context: TrainingContext, epochs: Int) throws {
+    try layInBranches(context, epochs: epochs)
     try withoutGradients {
-      guard let classifier = (lab.model.fusion as? Concatenation)?.classifier, classifier.weight.tensor.requiresGradient
+      guard let classifier = (context.model.fusion as? Concatenation)?.classifier,
+        classifier.weight.tensor.requiresGradient
       else { return }
-      let heads = lab.model.heads.values
+      let heads = context.model.heads.values
       try classifier.weight.tensor.copy(from: .cat(heads.map(\.weight.tensor), 1))
       try classifier.bias.tensor.copy(from: .total(heads.map(\.bias.tensor)))
       // Logits of independent evidence add up; numbers that each predict the whole are averaged.
-      if !lab.model.task.hasClasses {
+      if !context.model.task.hasClasses {
         for parameter in [classifier.weight, classifier.bias] {
           try parameter.tensor.copy(from: parameter.tensor / Double(heads.count))
         }

@@ -21,17 +21,17 @@ public struct Relearning: ObjectiveMethod, PreparesBeforeTraining, ActsBetweenEp
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
-  public mutating func prepare(_ lab: Lab) throws { _ = try Self.validation(lab) }
+  public mutating func prepare(_ context: TrainingContext) throws { _ = try Self.validation(context) }
 
-  public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
-    guard Self.isDue(epoch, of: lab.session.clock.epochs, configuration) else { return }
-    let validation = try Self.validation(lab)
-    let count = min(lab.training.count, validation.count, configuration.samples)
-    let training = try purities(of: lab.training, "training", count, epoch, lab)
-    let held = try purities(of: validation, "validation", count, epoch, lab)
-    let first = try lab.fresh().model.store.snapshot()
-    let store = lab.model.store
-    for modality in lab.model.modalities {
+  public mutating func epochWillBegin(_ epoch: Int, _ context: TrainingContext) throws {
+    guard Self.isDue(epoch, of: context.session.clock.epochs, configuration) else { return }
+    let validation = try Self.validation(context)
+    let count = min(context.training.count, validation.count, configuration.samples)
+    let training = try purities(of: context.training, "training", count, epoch, context)
+    let held = try purities(of: validation, "validation", count, epoch, context)
+    let first = try context.fresh().model.store.snapshot()
+    let store = context.model.store
+    for modality in context.model.modalities {
       let gap = abs(training[modality] - held[modality])
       let factor = Self.factor(gap, lambda: configuration.lambda)
       findings.values["purity.training.\(modality.name)"] = training[modality]
@@ -42,7 +42,7 @@ public struct Relearning: ObjectiveMethod, PreparesBeforeTraining, ActsBetweenEp
       let trained = Set(store.trainable)
       // first + (1 − a) · (now − first)
       try store.interpolate(
-        from: first, factor: 1 - factor, within: lab.model.branch(modality).filter(trained.contains))
+        from: first, factor: 1 - factor, within: context.model.branch(modality).filter(trained.contains))
     }
   }
 
@@ -85,18 +85,18 @@ public struct Relearning: ObjectiveMethod, PreparesBeforeTraining, ActsBetweenEp
   }
 
   private func purities(
-    of source: any BatchSource, _ split: String, _ count: Int, _ epoch: Int, _ lab: Lab
+    of source: any BatchSource, _ split: String, _ count: Int, _ epoch: Int, _ context: TrainingContext
   ) throws -> PerModality<Double> {
-    let model = lab.model
+    let model = context.model
     func stream(_ name: String) -> SeededNumbers {
-      SeededNumbers(seed: lab.random.seed, stream: "method/relearning/\(epoch)/\(split)/\(name)")
+      SeededNumbers(seed: context.random.seed, stream: "method/relearning/\(epoch)/\(split)/\(name)")
     }
     var samples = stream("samples")
     let plan = SamplingPlan(samples.sample(count, of: source.count).map { SamplingPlan.Visit($0) })
     var features: [[Tensor]] = model.modalities.map { _ in [] }
     var labels: [Tensor] = []
-    try lab.forEachBatch(of: source, plan) { batch in
-      let found = try withoutGradients { try lab.session.forward(batch).features }
+    try context.forEachBatch(of: source, plan) { batch in
+      let found = try withoutGradients { try context.session.forward(batch).features }
       for (position, feature) in found.values.enumerated() { features[position].append(feature) }
       labels.append(batch.labels)
     }
@@ -115,8 +115,8 @@ public struct Relearning: ObjectiveMethod, PreparesBeforeTraining, ActsBetweenEp
       })
   }
 
-  private static func validation(_ lab: Lab) throws -> any BatchSource {
-    guard let validation = lab.validation, validation.count > 0 else {
+  private static func validation(_ context: TrainingContext) throws -> any BatchSource {
+    guard let validation = context.validation, validation.count > 0 else {
       throw Diagnosis(
         "'relearning' compares the training split with a validation split, and there is none",
         remedy: "take some training samples as a validation split, or choose another method", exitStatus: .input)

@@ -52,29 +52,29 @@ public struct Remix: PlansSampling, TrainsUnimodalClassifiers {
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
-  public mutating func plan(forEpoch epoch: Int, _ lab: Lab) throws -> SamplingPlan {
-    guard !isWarmingUp(lab.session.clock) else { return lab.shuffled(epoch) }
-    let modalities = lab.model.modalities
+  public mutating func plan(forEpoch epoch: Int, _ context: TrainingContext) throws -> SamplingPlan {
+    guard !isWarmingUp(context.session.clock) else { return context.shuffled(epoch) }
+    let modalities = context.model.modalities
     var chosen: [Int] = []
     try withoutGradients {
-      try lab.forEachBatch(of: lab.training) { batch in
-        chosen += try Self.leastSure(lab.model(batch.inputs).unimodal(), lab.model.task)
+      try context.forEachBatch(of: context.training) { batch in
+        chosen += try Self.leastSure(context.model(batch.inputs).unimodal(), context.model.task)
       }
     }
     // By name, so that the order of the modalities decides nothing.
     let names = modalities.indices.sorted { modalities[$0].name < modalities[$1].name }
-    let order = lab.shuffled(epoch).visits.map(\.sample)
+    let order = context.shuffled(epoch).visits.map(\.sample)
     var (batches, rest): ([[SamplingPlan.Visit]], [SamplingPlan.Visit]) = ([], [])
     for place in names {
       let others = Set(modalities).subtracting([modalities[place]])
       let own = order.filter { chosen[$0] == place }.map { SamplingPlan.Visit($0, hidden: others) }
-      let whole = own.count / lab.batchSize * lab.batchSize
-      for start in stride(from: 0, to: whole, by: lab.batchSize) {
-        batches.append(Array(own[start..<(start + lab.batchSize)]))
+      let whole = own.count / context.batchSize * context.batchSize
+      for start in stride(from: 0, to: whole, by: context.batchSize) {
+        batches.append(Array(own[start..<(start + context.batchSize)]))
       }
       rest += own[whole...]
     }
-    var numbers = SeededNumbers(seed: lab.random.seed, stream: "method/remix/\(epoch)")
+    var numbers = SeededNumbers(seed: context.random.seed, stream: "method/remix/\(epoch)")
     return SamplingPlan(numbers.permutation(batches.count).flatMap { batches[$0] } + rest)
   }
 

@@ -47,7 +47,7 @@ public struct RollingQ: ObjectiveMethod, ActsBetweenEpochs, Checkpointed, Predic
     return loss
   }
 
-  public mutating func epochWillBegin(_ epoch: Int, _ lab: Lab) throws {
+  public mutating func epochWillBegin(_ epoch: Int, _ context: TrainingContext) throws {
     guard epoch > 0, count < configuration.rotations else { return }
     var cosines: [Double] = []
     var query: [Double] = []
@@ -57,14 +57,14 @@ public struct RollingQ: ObjectiveMethod, ActsBetweenEpochs, Checkpointed, Predic
       sum = sum.isEmpty ? numbers : zip(sum, numbers).map(+)
     }
     try withoutGradients {
-      try lab.forEachBatch(of: lab.training) { batch in
-        let found = try queriesAndKeys(lab.session.forward(batch))
+      try context.forEachBatch(of: context.training) { batch in
+        let found = try queriesAndKeys(context.session.forward(batch))
         try add(Self.cosines(found).sum(0), to: &cosines)
         try add(found.query.sum(0), to: &query)
         try add(found.keys.sum(0), to: &keys)
       }
     }
-    cosines = cosines.map { $0 / Double(max(lab.training.count, 1)) }
+    cosines = cosines.map { $0 / Double(max(context.training.count, 1)) }
     guard Self.imbalance(cosines) > configuration.threshold else { return }
     let width = query.count
     let means = cosines.indices.map { Array(keys[($0 * width)..<(($0 + 1) * width)]) }

@@ -7,14 +7,14 @@ extension SMV {
     public var modality = ModalityLevel()
     public init() {}
   }
-  public enum Level: String, Choice { case sample, modality }
+  public enum Level: String, SettingChoice { case sample, modality }
   public struct ModalityLevel: Settings {
     public var share = 0.2
     public var alpha = 1.0
     public var map = Map.linear
     public init() {}
   }
-  public enum Map: String, Choice { case linear, tanh, power }
+  public enum Map: String, SettingChoice { case linear, tanh, power }
 
   public static let card = MethodCard(
     name: "smv", title: "SMV re-sampling",

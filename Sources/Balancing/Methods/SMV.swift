@@ -28,27 +28,28 @@ public struct SMV: FeedForwardMethod, PlansSampling, Checkpointed {
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
-  public mutating func plan(forEpoch epoch: Int, _ lab: Lab) throws -> SamplingPlan {
+  public mutating func plan(forEpoch epoch: Int, _ context: TrainingContext) throws -> SamplingPlan {
     findings = Findings()
-    let (modalities, count) = (lab.model.modalities, lab.training.count)
+    let (modalities, count) = (context.model.modalities, context.training.count)
     guard modalities.count <= Shapley.mostPlayers else {
       throw Diagnosis(
         "'smv' predicts from every subset of modalities, and \(modalities.count) have too many",
         remedy: "use at most \(Shapley.mostPlayers) modalities", exitStatus: .usage)
     }
     // The small number makes up for shares that are not exact, such as 0.1.
-    guard Double(epoch) + 1e-9 >= configuration.warmup * Double(lab.session.clock.epochs), modalities.count > 1 else {
-      return lab.shuffled(epoch)
+    guard Double(epoch) + 1e-9 >= configuration.warmup * Double(context.session.clock.epochs), modalities.count > 1
+    else {
+      return context.shuffled(epoch)
     }
     func stream(_ name: String) -> SeededNumbers {
-      SeededNumbers(seed: lab.random.seed, stream: "method/smv/\(epoch)/\(name)")
+      SeededNumbers(seed: context.random.seed, stream: "method/smv/\(epoch)/\(name)")
     }
     var samples = Array(0..<count)
     if configuration.level == .modality {
       var numbers = stream("valued")
       samples = numbers.sample(max(1, Int(Double(count) * configuration.modality.share)), of: count)
     }
-    let values = try Self.contributions(of: samples, lab)
+    let values = try Self.contributions(of: samples, context)
     let means = values.map { $0.reduce(0, +) / Double(max(samples.count, 1)) }
     let best = means.max() ?? 0
 
@@ -71,7 +72,7 @@ public struct SMV: FeedForwardMethod, PlansSampling, Checkpointed {
       findings.values["contribution.\(modality.name)"] = means[position]
       findings.values["copies.\(modality.name)"] = Double(copied.count) / Double(count)
     }
-    var order = SeededNumbers(seed: lab.random.seed, stream: "order/\(epoch)")
+    var order = SeededNumbers(seed: context.random.seed, stream: "order/\(epoch)")
     return SamplingPlan(order.permutation(visits.count).map { visits[$0] })
   }
 
@@ -90,11 +91,11 @@ public struct SMV: FeedForwardMethod, PlansSampling, Checkpointed {
   // MARK: Parts
 
   /// φₘ of each sample, for each modality.
-  static func contributions(of samples: [Int], _ lab: Lab) throws -> [[Double]] {
-    var values: [[Double]] = lab.model.modalities.map { _ in [] }
-    try lab.forEachBatch(of: lab.training, SamplingPlan(samples.map { SamplingPlan.Visit($0) })) { batch in
+  static func contributions(of samples: [Int], _ context: TrainingContext) throws -> [[Double]] {
+    var values: [[Double]] = context.model.modalities.map { _ in [] }
+    try context.forEachBatch(of: context.training, SamplingPlan(samples.map { SamplingPlan.Visit($0) })) { batch in
       let found = try withoutGradients {
-        try contributions(lab.session.forward(batch).features, batch.labels, lab.model)
+        try contributions(context.session.forward(batch).features, batch.labels, context.model)
       }
       for (position, numbers) in found.enumerated() { values[position] += try numbers.array(of: Double.self) }
     }

@@ -15,7 +15,7 @@ public struct UME: ObjectiveMethod, AnswersAbsence, TrainsUnimodalClassifiers {
     public var average = Average.probabilities
     public init() {}
   }
-  public enum Average: String, Choice { case probabilities, logits }
+  public enum Average: String, SettingChoice { case probabilities, logits }
 
   static let paper = Citation(
     authors: [

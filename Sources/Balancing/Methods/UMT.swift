@@ -43,9 +43,9 @@ public struct UMT: ObjectiveMethod, PreparesBeforeTraining, Checkpointed {
 
   public init(_ configuration: Configuration) { self.configuration = configuration }
 
-  public mutating func prepare(_ lab: Lab) throws {
+  public mutating func prepare(_ context: TrainingContext) throws {
     guard configuration.weight > 0 else { return }
-    let model = try trainedUnimodally(lab, epochs: configuration.teacherEpochs)
+    let model = try trainedUnimodally(context, epochs: configuration.teacherEpochs)
     for (modality, layer) in model.embeddings {
       var teacher = Teacher(
         weight: try layer.weight.tensor.detached().cloned(), bias: try layer.bias.tensor.detached().cloned())

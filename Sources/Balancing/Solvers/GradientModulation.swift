@@ -5,7 +5,7 @@ import Torch
 import TorchNN
 
 /// Where a factor acts.
-public enum ModulationPlace: String, Choice {
+public enum ModulationPlace: String, SettingChoice {
   /// On the gradient, as published.
   case gradient
   /// On the optimizer's step, which no optimizer can cancel.
@@ -22,7 +22,7 @@ public struct ModulationWindow: Settings {
 }
 
 /// What a modality's score is compared with; all the same for two modalities.
-public enum ScoreComparison: String, Choice {
+public enum ScoreComparison: String, SettingChoice {
   /// The mean of the others.
   case mean
   /// The smallest of all.

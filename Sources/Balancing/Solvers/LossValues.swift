@@ -23,11 +23,13 @@ struct LossValues: Codable, Equatable {
 
 extension LossValues {
   /// The mean losses over the samples of a split, weighted where classes are.
-  static func means(_ session: TrainingSession, _ lab: Lab, over source: any BatchSource) throws -> LossValues {
+  static func means(
+    _ session: TrainingSession, _ context: TrainingContext, over source: any BatchSource
+  ) throws -> LossValues {
     var sums = LossValues(fused: 0, unimodal: [:])
     var total = 0.0
     try withoutGradients {
-      try lab.forEachBatch(of: source) { batch in
+      try context.forEachBatch(of: source) { batch in
         // A batch of rare classes is heavier than one of common ones.
         let share = try session.weight(of: batch)
         total += share

@@ -26,12 +26,12 @@ enum ModalityScores {
   /// The share of right answers of each modality alone; of right labels where a sample may have several, and of a regression
   /// the mean squared error with a minus sign.
   static func accuracies(
-    _ session: TrainingSession, _ lab: Lab, _ source: any BatchSource,
+    _ session: TrainingSession, _ context: TrainingContext, _ source: any BatchSource,
     _ logits: (Outputs, Batch) throws -> PerModality<Tensor>
   ) throws -> [Double] {
     var right = [Double](repeating: 0, count: session.model.modalities.count)
     var count = 0
-    try lab.forEachBatch(of: source) { batch in
+    try context.forEachBatch(of: source) { batch in
       try withoutGradients {
         let hits = try logits(session.forward(batch), batch).values.map { logits in
           guard session.model.task.hasClasses else {

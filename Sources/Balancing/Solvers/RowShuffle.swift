@@ -3,7 +3,7 @@ public import Records
 import Torch
 
 /// How a batch's rows change places, where methods pair features of different samples.
-public enum RowShuffle: String, Choice {
+public enum RowShuffle: String, SettingChoice {
   /// Permutations of the step's own random streams, `method/shuffle/<k>/<step>`, as `torch.randperm` draws them.
   case random
   /// i ↦ i + k mod B: as random as the order of the batch, and known to anybody who has it.

@@ -12,8 +12,8 @@ struct StandardizedPart {
   var mean: Tensor
   var deviation: Tensor
 
-  init(_ modality: Modality, _ lab: Lab) throws {
-    let model = lab.model
+  init(_ modality: Modality, _ context: TrainingContext) throws {
+    let model = context.model
     self.modality = modality
     let layer = model.embeddings[modality]
     isFrozen = !layer.weight.tensor.requiresGradient || !layer.bias.tensor.requiresGradient
@@ -41,10 +41,10 @@ struct StandardizedPart {
     }
     let columns = isFrozen ? width : inputs
     (mean, deviation) = (try .zeros([1, columns], .float64), try .zeros([1, columns], .float64))
-    let count = Double(max(lab.training.count, 1))
+    let count = Double(max(context.training.count, 1))
     try withoutGradients {
-      try lab.forEachBatch(of: lab.training) { mean = try mean + raw($0, model).sum(0, keeping: true) / count }
-      try lab.forEachBatch(of: lab.training) {
+      try context.forEachBatch(of: context.training) { mean = try mean + raw($0, model).sum(0, keeping: true) / count }
+      try context.forEachBatch(of: context.training) {
         deviation = try deviation + (raw($0, model) - mean).square().sum(0, keeping: true) / count
       }
       deviation = try deviation.squareRoot()

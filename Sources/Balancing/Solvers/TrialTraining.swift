@@ -1,6 +1,6 @@
 import Multimodal
 
-extension Lab {
+extension TrainingContext {
   /// Trains a model besides for some epochs, over the training samples in the order that all methods have.
   ///
   /// - Parameter step: moves the model along by a batch.

@@ -8,13 +8,14 @@ import TorchNN
 ///   - epochs: how long; 0: as long as the run.
 ///   - keepingBest: takes each modality's weights from the epoch with its least loss on the validation split, where there is
 ///     one, in place of the last.
-func trainedUnimodally(_ lab: Lab, epochs: Int = 0, keepingBest: Bool = false) throws -> MultimodalModel {
-  let session = try lab.fresh()
+func trainedUnimodally(_ context: TrainingContext, epochs: Int = 0, keepingBest: Bool = false) throws -> MultimodalModel
+{
+  let session = try context.fresh()
   let model = session.model
   let parts = model.modalities.map { modality in
     ValidatedPart(model, within: [modality.encoder, modality.embedding, modality.head]) { try $0.unimodal()[modality] }
   }
-  try train(UnimodalTraining(.init()), session, lab, epochs: epochs, keepingBest: keepingBest ? parts : [])
+  try train(UnimodalTraining(.init()), session, context, epochs: epochs, keepingBest: keepingBest ? parts : [])
   return model
 }
 
@@ -37,47 +38,48 @@ struct ValidatedPart {
 ///   - epochs: how long; 0: as long as the run.
 ///   - parts: end at their best epochs, where there is a validation split; the first of equals.
 func train(
-  _ method: any BalancingMethod, _ session: TrainingSession, _ lab: Lab, epochs: Int, keepingBest parts: [ValidatedPart]
+  _ method: any BalancingMethod, _ session: TrainingSession, _ context: TrainingContext, epochs: Int,
+  keepingBest parts: [ValidatedPart]
 ) throws {
   var method = method
   let epochs = epochs > 0 ? epochs : session.clock.epochs
-  let trainer = Trainer(epochs: epochs, batchSize: lab.batchSize)
-  session.clock = TrainingClock(steps: trainer.steps(over: lab.training.count), epochs: epochs)
-  let apart = Lab(
-    session: session, training: lab.training, validation: lab.validation, batchSize: lab.batchSize,
-    random: lab.random, shuffle: lab.shuffle, makeSession: lab.fresh)
+  let trainer = Trainer(epochs: epochs, batchSize: context.batchSize)
+  session.clock = TrainingClock(steps: trainer.steps(over: context.training.count), epochs: epochs)
+  let apart = TrainingContext(
+    session: session, training: context.training, validation: context.validation, batchSize: context.batchSize,
+    random: context.random, shuffle: context.shuffle, makeSession: context.fresh)
   var position = Trainer.Position()
   position.isPrepared = true
-  let observer = Onlooker(lab, session, parts)
+  let observer = Onlooker(context, session, parts)
   guard try trainer.train(&method, apart, from: &position, observer: observer) else { throw TrainingStopped() }
   try observer.restoreBest()
 }
 
 /// Follows a training, stops it where the one it belongs to is to stop, and remembers the best epoch of each part.
 private final class Onlooker: Trainer.Observer {
-  private let lab: Lab
+  private let context: TrainingContext
   private let session: TrainingSession
   private let parts: [ValidatedPart]
   private var best: [(loss: Double, weights: [Tensor])?]
 
-  init(_ lab: Lab, _ session: TrainingSession, _ parts: [ValidatedPart]) {
-    self.lab = lab
+  init(_ context: TrainingContext, _ session: TrainingSession, _ parts: [ValidatedPart]) {
+    self.context = context
     self.session = session
-    self.parts = lab.validation == nil ? [] : parts
+    self.parts = context.validation == nil ? [] : parts
     best = self.parts.map { _ in nil }
   }
 
-  var wantsStop: Bool { lab.wantsStop() }
+  var wantsStop: Bool { context.wantsStop() }
 
   func stepEnded(_ report: StepReport, _ clock: TrainingClock, stepsInEpoch: Int, _ position: Trainer.Position) {}
 
   func epochEnded(
     _ epoch: Int, means: [String: Double], _ method: any BalancingMethod, _ position: Trainer.Position
   ) throws {
-    guard let validation = lab.validation, !parts.isEmpty else { return }
+    guard let validation = context.validation, !parts.isEmpty else { return }
     var sums = parts.map { _ in 0.0 }
     try withoutGradients {
-      try lab.forEachBatch(of: validation) { batch in
+      try context.forEachBatch(of: validation) { batch in
         let outputs = try session.model(batch.inputs)
         for (place, part) in parts.enumerated() {
           sums[place] += try session.model.task.loss(part.logits(outputs), batch.labels).scalar() * Double(batch.count)
@@ -144,14 +146,14 @@ struct UnimodalTeachers {
 }
 
 /// The mean probability that each unimodal classifier gives the truth over the training split, by modality.
-func truthScores(_ model: MultimodalModel, _ lab: Lab) throws -> [String: Double] {
+func truthScores(_ model: MultimodalModel, _ context: TrainingContext) throws -> [String: Double] {
   var sums: [String: Double] = [:]
   try withoutGradients {
-    try lab.forEachBatch(of: lab.training) { batch in
+    try context.forEachBatch(of: context.training) { batch in
       for (modality, logits) in try model(batch.inputs).unimodal() {
         sums[modality.name, default: 0] += try model.task.trueProbability(logits, batch.labels).sum().scalar()
       }
     }
   }
-  return sums.mapValues { $0 / Double(max(lab.training.count, 1)) }
+  return sums.mapValues { $0 / Double(max(context.training.count, 1)) }
 }

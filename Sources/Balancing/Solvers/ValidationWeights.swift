@@ -9,20 +9,20 @@ import Torch
 ///   - method: who asks, for the error where there is no validation split.
 ///   - logits: [B, C] of each modality.
 func validationWeights(
-  _ lab: Lab, _ method: String, _ logits: (Outputs) throws -> PerModality<Tensor>
+  _ context: TrainingContext, _ method: String, _ logits: (Outputs) throws -> PerModality<Tensor>
 ) throws -> [String: Double] {
-  guard let validation = lab.validation else {
+  guard let validation = context.validation else {
     throw Diagnosis(
       "\(method) finds the modalities' weights on a validation split, and there is none",
       remedy: "--set weights=equal", exitStatus: .usage)
   }
-  let modalities = lab.model.modalities.sorted { $0.name < $1.name }
+  let modalities = context.model.modalities.sorted { $0.name < $1.name }
   var counts = [Double](repeating: 0, count: modalities.count)
   try withoutGradients {
     var parts: [[Tensor]] = []
     var labels: [Tensor] = []
-    try lab.forEachBatch(of: validation) { batch in
-      let all = try logits(lab.model(batch.inputs))
+    try context.forEachBatch(of: validation) { batch in
+      let all = try logits(context.model(batch.inputs))
       parts.append(modalities.map { all[$0] })
       labels.append(batch.labels)
     }
@@ -30,7 +30,7 @@ func validationWeights(
     let whole = try modalities.indices.map { place in try Tensor.cat(parts.map { $0[place] }, 0) }
     var sum = try whole[0] * 0
     for given in 1...10 {
-      let losses = try whole.map { try lab.model.task.loss((sum + $0) / Double(given), truths).scalar() }
+      let losses = try whole.map { try context.model.task.loss((sum + $0) / Double(given), truths).scalar() }
       guard let best = losses.indices.min(by: { losses[$0] < losses[$1] }) else { break }
       counts[best] += 1
       sum = try sum + whole[best]

@@ -43,7 +43,8 @@ package final class ColumnFile {
       rows = counts.count == file.groups ? counts.reduce(0, +) : 0
       guard rows <= Self.most else { throw Self.tooLarge(place) }
       if let twice = Dictionary(grouping: names, by: { $0 }).filter({ $1.count > 1 }).keys.min() {
-        throw Diagnosis("there are several columns '\(twice.shown.clipped(60))'", place: place, exitStatus: .input)
+        throw Diagnosis(
+          "there are several columns '\(twice.escapedForTerminal.clipped(60))'", place: place, exitStatus: .input)
       }
     #else
       throw Diagnosis(
@@ -118,7 +119,8 @@ package final class ColumnFile {
 
     private func refusal(_ what: String, row: Int? = nil) -> Diagnosis {
       Diagnosis(
-        "'\(name.shown.clipped(60))' \(what)" + (row.map { " in row \($0)" } ?? ""), place: place, exitStatus: .input)
+        "'\(name.escapedForTerminal.clipped(60))' \(what)" + (row.map { " in row \($0)" } ?? ""), place: place,
+        exitStatus: .input)
     }
 
     private static func isNumeric(_ array: ArrowArray) -> Bool {
@@ -179,7 +181,8 @@ package final class ColumnFile {
         return array.number(row)
       }
       guard let value = array.text(row).flatMap(Double.init) else {
-        throw refusal("holds '\((array.text(row) ?? "").shown.clipped(40))', which is no number,", row: rows)
+        throw refusal(
+          "holds '\((array.text(row) ?? "").escapedForTerminal.clipped(40))', which is no number,", row: rows)
       }
       isWhole = isWhole && value == value.rounded()
       return value

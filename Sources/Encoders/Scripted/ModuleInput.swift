@@ -54,7 +54,7 @@ public struct ModuleInput: Sendable {
         hasMask: parts[0] == "tokens+mask")
     default:
       throw Diagnosis(
-        "'\(words.shown.clipped(60))' is no way to give a module \(kind == .image ? "pictures" : "\(kind.rawValue)s")",
+        "'\(words.escapedForTerminal.clipped(60))' is no way to give a module \(kind == .image ? "pictures" : "\(kind.rawValue)s")",
         place: "--input",
         found: [
           kind == .audio

@@ -49,7 +49,7 @@ public struct ImpairmentSettings: Settings {
 }
 
 /// The conditions that every kind of input knows; their names stand in tables and file names.
-public enum ImpairedCondition: String, Choice {
+public enum ImpairedCondition: String, SettingChoice {
   case missing, noisy
 
   /// The name under which a table shows it, such as `image-missing`.

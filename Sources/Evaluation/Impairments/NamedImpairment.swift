@@ -156,7 +156,7 @@ public struct ChosenImpairment: Sendable {
       guard let impairment = NamedImpairment.all.first(where: { $0.name.tolerantKey == name.tolerantKey }) else {
         let names = NamedImpairment.all.map(\.name)
         let near = nearest(to: name, in: names).map { "; did you mean '\($0)'?" } ?? ""
-        faults.append("there is no impairment '\(name.shown.clipped(60))'\(near)")
+        faults.append("there is no impairment '\(name.escapedForTerminal.clipped(60))'\(near)")
         continue
       }
       guard kinds.contains(impairment.kind) else {
@@ -164,7 +164,8 @@ public struct ChosenImpairment: Sendable {
         continue
       }
       guard parts.count == 1 || Double(parts[1]) != nil else {
-        faults.append("the strength of '\(impairment.name)' is '\(parts[1].shown.clipped(60))', not a number")
+        faults.append(
+          "the strength of '\(impairment.name)' is '\(parts[1].escapedForTerminal.clipped(60))', not a number")
         continue
       }
       let strength = parts.count == 1 ? impairment.usual : Double(parts[1]) ?? impairment.usual

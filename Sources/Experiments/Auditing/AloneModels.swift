@@ -99,7 +99,7 @@ struct AloneModels {
     return try ids.map { id in
       if let place = places[id] { return place }
       throw Diagnosis(
-        "sample '\(id.shown.clipped(80))' is not in the test split, and models of one modality are trained on the rest",
+        "sample '\(id.escapedForTerminal.clipped(80))' is not in the test split, and models of one modality are trained on the rest",
         place: "--alone", remedy: "give the data a split column with training and test rows, or leave --alone out",
         exitStatus: .input)
     }

@@ -15,7 +15,7 @@ extension AuditWork {
     var sampling = AuditSampling()
     guard let split = RawSplit(rawValue: request.split) else {
       throw Diagnosis(
-        "there is no split '\(request.split.shown.clipped(40))'", place: "--split",
+        "there is no split '\(request.split.escapedForTerminal.clipped(40))'", place: "--split",
         found: ["there are train, validation and test"], exitStatus: .usage)
     }
     sampling.split = split

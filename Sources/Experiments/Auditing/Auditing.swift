@@ -41,7 +41,7 @@ extension Experiment {
     guard let name else { return table.severalLabels ? .macroF1 : .accuracy }
     guard let metric = Metric(rawValue: name), Metric.ofClasses.contains(metric) else {
       throw Diagnosis(
-        "there is no metric '\(name.shown.clipped(40))'", place: "--metric",
+        "there is no metric '\(name.escapedForTerminal.clipped(40))'", place: "--metric",
         found: ["there are \(Metric.ofClasses.map(\.rawValue).joined(separator: ", "))"], exitStatus: .usage)
     }
     return metric

@@ -24,7 +24,7 @@ final class EndpointDoor: Sendable {
     init(_ request: AuditRequest.EndpointRequest, jobs: Int, timeout: Double) throws {
       guard let url = URL(string: request.address), ["http", "https"].contains(url.scheme), url.host != nil else {
         throw Diagnosis(
-          "'\(request.address.shown.clipped(120))' is no address of a server", place: "--endpoint",
+          "'\(request.address.escapedForTerminal.clipped(120))' is no address of a server", place: "--endpoint",
           remedy: "--endpoint http://localhost:8000/v1", exitStatus: .usage)
       }
       self.url = url.path.hasSuffix("/chat/completions") ? url : url.appending(path: "chat/completions")
@@ -174,7 +174,7 @@ final class EndpointDoor: Sendable {
   }
 
   private func refusal(_ data: Data, _ status: Int, _ reason: String?) -> Diagnosis {
-    let said = String(decoding: data.prefix(300), as: UTF8.self).shown
+    let said = String(decoding: data.prefix(300), as: UTF8.self).escapedForTerminal
     return Diagnosis(
       status == 0 ? "the server cannot be reached" : "the server refuses with the status \(status)",
       place: settings.url.absoluteString, found: [reason, said].compactMap { $0 }.filter { !$0.isEmpty },
@@ -203,7 +203,7 @@ final class EndpointDoor: Sendable {
     else {
       throw Diagnosis(
         "the server's answer is no chat completion", place: settings.url.absoluteString,
-        found: [String(decoding: data.prefix(300), as: UTF8.self).shown])
+        found: [String(decoding: data.prefix(300), as: UTF8.self).escapedForTerminal])
     }
     let tokens = (choice[path: "logprobs.content"]?.listValue ?? []).map { token in
       (token[path: "top_logprobs"]?.listValue ?? []).compactMap { entry -> (String, Double)? in

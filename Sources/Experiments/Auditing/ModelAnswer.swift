@@ -45,7 +45,7 @@ package struct AnswerClasses: Sendable {
   func place(of name: String) throws -> Int {
     if let place = places[name] { return place }
     throw Diagnosis(
-      "the answer names the class '\(name.shown.clipped(60))', and the data has none of that name",
+      "the answer names the class '\(name.escapedForTerminal.clipped(60))', and the data has none of that name",
       found: ["there are " + names.prefix(12).joined(separator: ", ") + (names.count > 12 ? ", …" : "")],
       remedy: nearest(to: name, in: names).map { "did you mean '\($0)'?" }
         ?? "name all classes of the model in its order:  --classes a,b,c")
@@ -102,17 +102,17 @@ package struct ModelAnswer {
     guard let text = String(validating: line, as: UTF8.self) else { throw Diagnosis("the line is not UTF-8 text") }
     let tree: Tree
     do { tree = try Tree(json: text, keepsDigits: true) } catch {
-      throw Diagnosis("the line is not JSON", found: ["'\(text.shown.clipped(120))'"])
+      throw Diagnosis("the line is not JSON", found: ["'\(text.escapedForTerminal.clipped(120))'"])
     }
     guard let table = tree.tableValue else {
-      throw Diagnosis("the line is not a JSON object", found: ["'\(text.shown.clipped(120))'"])
+      throw Diagnosis("the line is not a JSON object", found: ["'\(text.escapedForTerminal.clipped(120))'"])
     }
     guard let id = PredictionInput.id(ofLine: tree) else {
-      throw Diagnosis("the answer has no 'id'", found: ["'\(text.shown.clipped(120))'"])
+      throw Diagnosis("the answer has no 'id'", found: ["'\(text.escapedForTerminal.clipped(120))'"])
     }
     self.id = id
     if let said = table["error"]?.stringValue {
-      throw Diagnosis("the program answered with an error", found: [said.shown.clipped(400)])
+      throw Diagnosis("the program answered with an error", found: [said.escapedForTerminal.clipped(400)])
     }
     let given = ["probabilities", "logits", "label"].filter { table[$0] != nil && table[$0] != .null }
     guard let key = given.first, given.count == 1 else {

@@ -28,7 +28,7 @@ final class ModuleDoor {
         let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }) else {
           throw Diagnosis(
-            "'\(word.shown.clipped(80))' does not say how a modality is given", place: "--input",
+            "'\(word.escapedForTerminal.clipped(80))' does not say how a modality is given", place: "--input",
             remedy: "--input image=pixels:224 --input text=tokens:FOLDER", exitStatus: .usage)
         }
         return (parts[0], parts[1])
@@ -38,7 +38,8 @@ final class ModuleDoor {
       case "probabilities": output = .probabilities
       default:
         throw Diagnosis(
-          "--output is '\(request.output.shown.clipped(40))'", found: ["there are logits and probabilities"],
+          "--output is '\(request.output.escapedForTerminal.clipped(40))'",
+          found: ["there are logits and probabilities"],
           exitStatus: .usage)
       }
     }
@@ -80,7 +81,7 @@ final class ModuleDoor {
     let inputs = try forms.map { name, form -> (modality: Int, form: ModuleInput?) in
       guard let place = source.modalities.firstIndex(of: name) else {
         throw Diagnosis(
-          "the data has no '\(name.shown.clipped(60))'", place: "--input",
+          "the data has no '\(name.escapedForTerminal.clipped(60))'", place: "--input",
           found: ["it has \(source.modalities.joined(separator: ", "))"], exitStatus: .usage)
       }
       guard form != "features" else { return (place, nil) }
@@ -141,7 +142,7 @@ final class ModuleDoor {
     let message = (error as? TorchError)?.message ?? (error as? ONNXModel.Failure)?.reason ?? "\(error)"
     // The interpreter puts the traceback into the module's code first, and what happened last.
     let lines = message.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
-    return (lines.last ?? "no reason given").shown.clipped(300)
+    return (lines.last ?? "no reason given").escapedForTerminal.clipped(300)
   }
 
   /// Asks for everything that is not known.

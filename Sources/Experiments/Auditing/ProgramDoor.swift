@@ -180,7 +180,7 @@ final class ProgramDoor: Sendable {
       shared.rowsOut.insert(Int32(row))
       return shared.leftOut.count
     }
-    let named = "sample '\(place.shown.clipped(80))'"
+    let named = "sample '\(place.escapedForTerminal.clipped(80))'"
     let what = out.condition == AuditKeys.parts ? "words and patches of \(named) are" : "\(named) is"
     events(.note("\(what) left out: the program died at it twice (\(out.condition))"))
     guard count <= max(10, plan.rows.count / 10) else {
@@ -198,7 +198,7 @@ final class ProgramDoor: Sendable {
 
   /// A request in words: `sample '1f600' (missing:image)`.
   func describe(_ request: Int32) -> String {
-    let id = source.samples.ids[plan.owner(Int(request))].shown.clipped(80)
+    let id = source.samples.ids[plan.owner(Int(request))].escapedForTerminal.clipped(80)
     return "sample '\(id)' (\(plan.condition(Int(request))))"
   }
 }

@@ -193,7 +193,7 @@ final class ProgramProcess: @unchecked Sendable {
 
     var lines: [String] {
       String(decoding: bytes.suffix(Self.kept), as: UTF8.self).split(separator: "\n").suffix(8).map {
-        String($0).shown.clipped(200)
+        String($0).escapedForTerminal.clipped(200)
       }
     }
   }

@@ -216,7 +216,7 @@ final class ProgramWorker {
 
   /// What is wrong with an answer that is not the next.
   private func order(_ id: String) -> Diagnosis {
-    let shown = id.shown.clipped(60)
+    let shown = id.escapedForTerminal.clipped(60)
     guard let called = Int(id), called >= 0, called < door.first + door.plan.count else {
       return Diagnosis("the program answered the request '\(shown)', which was never made")
     }

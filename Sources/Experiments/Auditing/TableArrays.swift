@@ -55,7 +55,8 @@ struct TableArrays {
     for (name, text) in file.metadata.sorted(by: { $0.key < $1.key }) where TableNames.texts.contains(name) {
       guard let list = (try? Tree(json: text))?.listValue, list.allSatisfy({ $0.stringValue != nil }) else {
         throw Diagnosis(
-          "'\(name)' in the header is no JSON list of texts", place: place, found: [text.shown.clipped(80)],
+          "'\(name)' in the header is no JSON list of texts", place: place,
+          found: [text.escapedForTerminal.clipped(80)],
           exitStatus: .input)
       }
       guard !file.names.contains(name) else { continue }

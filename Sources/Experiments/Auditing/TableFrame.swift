@@ -88,14 +88,14 @@ struct TableFrame {
       guard let classes, !["ids", "labels", "groups"].contains(array) else {
         guard names.count > 1 else { continue }
         throw refusal(
-          "the columns \(names.map { "'\($0.shown.clipped(60))'" }.joined(separator: " and ")) say the same",
+          "the columns \(names.map { "'\($0.escapedForTerminal.clipped(60))'" }.joined(separator: " and ")) say the same",
           remedy: "keep one of them")
       }
       let given = names.map { suffix($0, of: array) }
       let lacking = classes.filter { !given.contains($0) } + given.filter { !classes.contains($0) }
       guard lacking.isEmpty, given.count == classes.count else {
         throw refusal(
-          "'\(array.shown.clipped(60))' does not have one column for each class",
+          "'\(array.escapedForTerminal.clipped(60))' does not have one column for each class",
           found: [
             "there are \(names.prefix(8).joined(separator: ", "))", "odd: \(lacking.prefix(8).joined(separator: ", "))",
           ],
@@ -116,7 +116,8 @@ struct TableFrame {
       return nil
     }
     guard let list = tree.listValue, list.allSatisfy({ $0.stringValue != nil }) else {
-      throw refusal("'\(name)' beside the schema is no JSON list of texts", found: [tree.json().shown.clipped(80)])
+      throw refusal(
+        "'\(name)' beside the schema is no JSON list of texts", found: [tree.json().escapedForTerminal.clipped(80)])
     }
     return list.compactMap(\.stringValue)
   }
@@ -124,7 +125,8 @@ struct TableFrame {
   private static func tree(_ text: String, _ name: String, _ place: String) throws -> Tree {
     do { return try Tree(json: text) } catch {
       throw Diagnosis(
-        "'\(name)' beside the schema is no JSON", place: place, found: [text.shown.clipped(80)], exitStatus: .input)
+        "'\(name)' beside the schema is no JSON", place: place, found: [text.escapedForTerminal.clipped(80)],
+        exitStatus: .input)
     }
   }
 
@@ -134,7 +136,7 @@ struct TableFrame {
       let row = texts.firstIndex(where: { !$0.isEmpty })
     else { return }
     throw refusal(
-      "row \(row) has no prediction: \(texts[row].shown.clipped(120))",
+      "row \(row) has no prediction: \(texts[row].escapedForTerminal.clipped(120))",
       remedy: "leave out rows with an error: frame[frame.error.isna()]")
   }
 
@@ -168,7 +170,7 @@ struct TableFrame {
         if let index, case .numbers(let one, _) = index.content, case .numbers(let other, _) = grid.index.content,
           one != other
         {
-          throw refusal("'\(array.shown.clipped(60))' is in other rows than the grids before it")
+          throw refusal("'\(array.escapedForTerminal.clipped(60))' is in other rows than the grids before it")
         }
         index = grid.index
       } else if array == "labels" {
@@ -224,13 +226,14 @@ struct TableFrame {
       guard Set(fields) == Set(classes), fields.count == classes.count else {
         let odd = fields.filter { !classes.contains($0) } + classes.filter { !fields.contains($0) }
         throw refusal(
-          "'\(array.shown.clipped(60))' does not name each class once", found: [odd.prefix(8).joined(separator: ", ")])
+          "'\(array.escapedForTerminal.clipped(60))' does not name each class once",
+          found: [odd.prefix(8).joined(separator: ", ")])
       }
       let places = classes.compactMap(fields.firstIndex)
       let ordered = stride(from: 0, to: values.count, by: width).flatMap { base in places.map { values[base + $0] } }
       return TableArray(name: array, shape: [values.count / width, width], content: .numbers(ordered, isWhole: false))
     case .textLists, .grids:
-      throw refusal("'\(array.shown.clipped(60))' holds lists of texts or of lists, numbers were expected")
+      throw refusal("'\(array.escapedForTerminal.clipped(60))' holds lists of texts or of lists, numbers were expected")
     }
   }
 
@@ -239,7 +242,7 @@ struct TableFrame {
     let byClass = Dictionary(names.map { (suffix($0, of: array), $0) }, uniquingKeysWith: { first, _ in first })
     let all = try classes.map { name -> [Double] in
       guard case .numbers(let values, _) = try file.values(byClass[name] ?? name) else {
-        throw refusal("'\((byClass[name] ?? name).shown.clipped(60))' does not hold one number a row")
+        throw refusal("'\((byClass[name] ?? name).escapedForTerminal.clipped(60))' does not hold one number a row")
       }
       return values
     }
@@ -259,7 +262,7 @@ struct TableFrame {
       }
       let values = try lists.enumerated().flatMap { row, names in
         if let odd = names.first(where: { !classes.contains($0) }) {
-          throw refusal("row \(row) of '\(column)' is '\(odd.shown.clipped(60))', which is no class")
+          throw refusal("row \(row) of '\(column)' is '\(odd.escapedForTerminal.clipped(60))', which is no class")
         }
         return classes.map { names.contains($0) ? 1.0 : 0 }
       }

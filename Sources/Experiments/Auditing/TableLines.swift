@@ -54,7 +54,7 @@ struct TableLines {
         continue
       }
       throw Diagnosis(
-        "'\(other.shown.clipped(60))' is in this line and not in the first", place: "\(place):\(row.line)",
+        "'\(other.escapedForTerminal.clipped(60))' is in this line and not in the first", place: "\(place):\(row.line)",
         remedy: "give every row the same keys", exitStatus: .input)
     }
     arrays += try Self.grids(rows, place)
@@ -83,13 +83,15 @@ struct TableLines {
   private static func numbers(_ tree: Tree, _ key: String, _ place: String) throws -> [Double] {
     guard let list = tree.listValue else {
       throw Diagnosis(
-        "'\(key.shown.clipped(60))' is \(tree.described), not a list of numbers", place: place, exitStatus: .input)
+        "'\(key.escapedForTerminal.clipped(60))' is \(tree.described), not a list of numbers", place: place,
+        exitStatus: .input)
     }
     return try list.map { element in
       if element == .null { return .nan }
       guard let number = element.numberValue else {
         throw Diagnosis(
-          "'\(key.shown.clipped(60))' holds \(element.described), not a number", place: place, exitStatus: .input)
+          "'\(key.escapedForTerminal.clipped(60))' holds \(element.described), not a number", place: place,
+          exitStatus: .input)
       }
       return number
     }
@@ -101,13 +103,13 @@ struct TableLines {
     guard let table = tree.tableValue else { return try numbers(tree, key, place) }
     guard let classes else {
       throw Diagnosis(
-        "'\(key.shown.clipped(60))' names classes, and the order of classes is not known", place: place,
+        "'\(key.escapedForTerminal.clipped(60))' names classes, and the order of classes is not known", place: place,
         remedy: "begin the file with {\"classes\": [\"…\", …]}", exitStatus: .input)
     }
     guard Set(table.keys) == Set(classes) else {
       let odd = table.keys.filter { !classes.contains($0) } + classes.filter { table[$0] == nil }
       throw Diagnosis(
-        "'\(key.shown.clipped(60))' does not name each class once", place: place,
+        "'\(key.escapedForTerminal.clipped(60))' does not name each class once", place: place,
         found: [odd.sorted().prefix(8).joined(separator: ", ")], exitStatus: .input)
     }
     return try numbers(.list(classes.map { table[$0] ?? .null }), key, place)
@@ -120,7 +122,8 @@ struct TableLines {
     func value(_ row: (line: Int, table: [String: Tree])) throws -> Tree {
       guard let tree = row.table[key] else {
         throw Diagnosis(
-          "'\(key.shown.clipped(60))' is not in this line, and in the first", place: "\(place):\(row.line)",
+          "'\(key.escapedForTerminal.clipped(60))' is not in this line, and in the first",
+          place: "\(place):\(row.line)",
           remedy: "give every row the same keys", exitStatus: .input)
       }
       return tree
@@ -151,7 +154,7 @@ struct TableLines {
       if number == 0 { width = some.count }
       guard some.count == width, width > 0 else {
         throw Diagnosis(
-          "'\(key.shown.clipped(60))' has \(some.count) numbers, and \(width) in the first line",
+          "'\(key.escapedForTerminal.clipped(60))' has \(some.count) numbers, and \(width) in the first line",
           place: "\(place):\(row.line)", exitStatus: .input)
       }
       all += some
@@ -175,7 +178,7 @@ struct TableLines {
       guard named.count == list.count, named.allSatisfy(classes.contains) else {
         throw Diagnosis(
           "'label' holds something that is no class", place: "\(place):\(line)",
-          found: [tree.json().shown.clipped(120)], exitStatus: .input)
+          found: [tree.json().escapedForTerminal.clipped(120)], exitStatus: .input)
       }
       all += classes.map { named.contains($0) ? 1 : 0 }
     }
@@ -192,7 +195,8 @@ struct TableLines {
         let at = "\(place):\(rows[row].line)"
         guard let tree = rows[row].table[key] else {
           throw Diagnosis(
-            "'\(key.shown.clipped(60))' is not in this line, and in others of the grid", place: at, exitStatus: .input)
+            "'\(key.escapedForTerminal.clipped(60))' is not in this line, and in others of the grid", place: at,
+            exitStatus: .input)
         }
         return (tree, at)
       }
@@ -223,7 +227,7 @@ struct TableLines {
       let cells = tree.listValue ?? []
       guard cells.count == own.count else {
         throw Diagnosis(
-          "'\(key.shown.clipped(60))' has \(cells.count) cells, and \(own.count) rows have one", place: at,
+          "'\(key.escapedForTerminal.clipped(60))' has \(cells.count) cells, and \(own.count) rows have one", place: at,
           exitStatus: .input)
       }
       for cell in cells {
@@ -231,7 +235,8 @@ struct TableLines {
         if all.isEmpty { classes = values.count }
         guard values.count == classes, classes > 0 else {
           throw Diagnosis(
-            "a cell of '\(key.shown.clipped(60))' has \(values.count) numbers, and \(classes) in the first", place: at,
+            "a cell of '\(key.escapedForTerminal.clipped(60))' has \(values.count) numbers, and \(classes) in the first",
+            place: at,
             exitStatus: .input)
         }
         all += values

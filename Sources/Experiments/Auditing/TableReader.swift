@@ -112,7 +112,8 @@ private struct TableReader {
   private func listed(_ names: [String]) -> String {
     names.isEmpty
       ? "none"
-      : names.prefix(16).map { "'\($0.shown.clipped(60))'" }.joined(separator: ", ") + (names.count > 16 ? ", …" : "")
+      : names.prefix(16).map { "'\($0.escapedForTerminal.clipped(60))'" }.joined(separator: ", ")
+        + (names.count > 16 ? ", …" : "")
   }
 
   // MARK: Names
@@ -131,12 +132,12 @@ private struct TableReader {
         let near = nearest(
           to: parts.rest, in: TableNames.single + ["full", "none", "missing:image", "absent:image", "only:text"])
         throw refusal(
-          "an audit does not know the array '\(name.shown.clipped(80))'",
+          "an audit does not know the array '\(name.escapedForTerminal.clipped(80))'",
           remedy: near.map { "did you mean '\($0)'?" }
             ?? "names are full, missing:MODALITY, absent:MODALITY, swap:MODALITY:K …; leave other arrays out")
       }
       guard seen.insert("\(parts.side) \(parts.rest)").inserted else {
-        throw refusal("'\(parts.rest.shown.clipped(80))' is there both as probabilities and as logits")
+        throw refusal("'\(parts.rest.escapedForTerminal.clipped(80))' is there both as probabilities and as logits")
       }
     }
   }
@@ -297,7 +298,7 @@ private struct TableReader {
         try texts.enumerated().map { row, name in
           if let place = places[name] { return place }
           throw refusal(
-            "row \(row) of '\(array.name)' is '\(name.shown.clipped(60))', which is no class",
+            "row \(row) of '\(array.name)' is '\(name.escapedForTerminal.clipped(60))', which is no class",
             found: ["there are \(listed(classes))"],
             remedy: nearest(to: name, in: classes).map { "did you mean '\($0)'?" })
         })

@@ -58,7 +58,8 @@ final class FineTuningExamples {
     }
     labels = try zip(all, source.samples.ids).map { own, id in
       guard let label = own.first else {
-        throw Diagnosis("sample '\(id.shown.clipped(60))' has no label", place: source.name, exitStatus: .input)
+        throw Diagnosis(
+          "sample '\(id.escapedForTerminal.clipped(60))' has no label", place: source.name, exitStatus: .input)
       }
       return label
     }

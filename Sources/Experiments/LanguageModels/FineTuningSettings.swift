@@ -5,7 +5,7 @@ public import Records
 /// How an adapter is trained.
 public struct FineTuningSettings: Settings {
   /// What an epoch is chosen by.
-  public enum Selection: String, Choice {
+  public enum Selection: String, SettingChoice {
     /// The validation samples as they are.
     case full
     /// The mean over them as they are, with each picture black, and with each text left out.

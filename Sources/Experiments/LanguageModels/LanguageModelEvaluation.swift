@@ -9,7 +9,7 @@ public import Records
 /// An evaluation of a language model as it is asked for.
 public struct LanguageModelEvaluationRequest: Sendable {
   /// How the model answers.
-  public enum Answer: String, Choice {
+  public enum Answer: String, SettingChoice {
     /// The likelihood of each class's label.
     case likelihood
     /// The model writes, and only labels may be written.

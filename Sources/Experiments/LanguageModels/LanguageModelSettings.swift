@@ -5,7 +5,7 @@ public import Records
 /// A language model and how it is prompted.
 public struct LanguageModelSettings: Sendable, Equatable {
   /// How its logits come about.
-  public enum Method: String, Choice {
+  public enum Method: String, SettingChoice {
     /// As they are.
     case ordinary
     /// `ForkMergeDecoding`.

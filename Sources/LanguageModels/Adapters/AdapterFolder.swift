@@ -70,7 +70,7 @@ public struct AdapterFolder {
       guard known.format == Own(family: "", settings: AdapterSettings(), beyondPEFT: []).format else {
         throw Diagnosis(
           "the adapter is of a version that is not read", place: own.relativePath,
-          found: ["'\(known.format.shown.clipped(40))'"], exitStatus: .input)
+          found: ["'\(known.format.escapedForTerminal.clipped(40))'"], exitStatus: .input)
       }
       (settings, layers, tower) = (known.settings, known.layers, known.tower)
       try settings.check()

@@ -8,7 +8,7 @@ public final class AdapterMode {
   ///
   /// What is left of the accuracy says what an adapter has learnt for which modality (partial modality inference, Wei et
   /// al. 2025). Tokens of all roles but the image's count as text, an answer's too.
-  public enum Takers: String, Choice { case all, image, text, none }
+  public enum Takers: String, SettingChoice { case all, image, text, none }
 
   public var takers = Takers.all
   /// Where dropout's random numbers come from; nil: nothing is dropped.

@@ -2,7 +2,7 @@ public import Records
 
 /// What is trained beside a language model's frozen weights.
 public struct AdapterSettings: Sendable, Equatable, Codable {
-  public enum Kind: String, Choice {
+  public enum Kind: String, SettingChoice {
     /// `LoRA`.
     case lora
     /// `MokA`.
@@ -10,7 +10,7 @@ public struct AdapterSettings: Sendable, Equatable, Codable {
   }
 
   /// Which text tokens MokA's attention looks at.
-  public enum Keys: String, Choice {
+  public enum Keys: String, SettingChoice {
     /// The instruction's.
     case question
     /// All of the prompt; never an answer's.
@@ -18,7 +18,7 @@ public struct AdapterSettings: Sendable, Equatable, Codable {
   }
 
   /// Where MokA's α/r is multiplied: the two public programs of its authors differ.
-  public enum Scale: String, Choice {
+  public enum Scale: String, SettingChoice {
     /// Behind the attention, which sees products as they are.
     case after
     /// Before it, so that it sees (α/r)² times the products.

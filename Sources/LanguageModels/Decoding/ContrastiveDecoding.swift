@@ -13,7 +13,7 @@ public import Torch
 /// Source: Leng et al., CVPR 2024, arXiv 2311.16922. Their scripts sample at temperature 1 with α 1, β 0.1 and 500 steps.
 public struct ContrastiveDecoding: DecodingMethod {
   /// What stands for the picture in the second prompt.
-  public enum Contrast: String, Choice {
+  public enum Contrast: String, SettingChoice {
     /// The picture with noise.
     case diffused
     case black

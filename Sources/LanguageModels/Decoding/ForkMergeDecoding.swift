@@ -12,7 +12,7 @@ import Torch
 /// and what is merged at the groups' own tokens is not known of it: this is our reading, and picture against sample text our
 /// transfer, for the paper never masks text.
 public struct ForkMergeDecoding: DecodingMethod {
-  public enum Merge: String, Choice {
+  public enum Merge: String, SettingChoice {
     /// Each group's rows from the fork in which it is seen.
     case select
     /// α of one fork and 1 − α of the other at every row.
@@ -27,7 +27,7 @@ public struct ForkMergeDecoding: DecodingMethod {
     case number(Double)
   }
 
-  public enum Mask: String, Choice {
+  public enum Mask: String, SettingChoice {
     /// Embeddings are zeros.
     case zero
     /// No other token sees the group's (not the paper's).

@@ -45,7 +45,7 @@ public struct ChatTemplateFile: Sendable, Equatable {
     let name = named ?? sure ?? Self.likely(text, family: family, tokenizer)
     guard let template = ChatTemplate.all.first(where: { $0.name == name }) else {
       throw Diagnosis(
-        "there is no template '\(name.shown.clipped(40))'", place: "--template",
+        "there is no template '\(name.escapedForTerminal.clipped(40))'", place: "--template",
         found: ["there are \(ChatTemplate.all.map(\.name).joined(separator: ", "))"], exitStatus: .usage)
     }
     self.template = template

@@ -57,7 +57,7 @@ public struct PromptContent: Sendable, Equatable {
 }
 
 /// How a prompt's parts are arranged: interventions that need no training.
-public enum PromptVariant: String, Choice {
+public enum PromptVariant: String, SettingChoice {
   /// The picture, the instruction, the sample's text.
   case standard
   /// The sample's text before the picture.

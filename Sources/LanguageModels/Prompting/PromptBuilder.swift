@@ -86,7 +86,8 @@ public struct PromptBuilder {
   private func special(_ text: String) throws -> Int {
     guard let token = tokenizer.token(named: text) else {
       throw Diagnosis(
-        "the tokenizer has no token '\(text.shown.clipped(60))'", place: model.folder.relativePath, exitStatus: .input)
+        "the tokenizer has no token '\(text.escapedForTerminal.clipped(60))'", place: model.folder.relativePath,
+        exitStatus: .input)
     }
     return token
   }

@@ -2,7 +2,7 @@ import Foundation
 public import Records
 
 /// How a label's likelihood becomes a class's score.
-public enum LabelScore: String, Choice {
+public enum LabelScore: String, SettingChoice {
   /// Σ log p of the label's tokens.
   case sum
   /// The mean over its tokens.

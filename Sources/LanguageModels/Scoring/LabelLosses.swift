@@ -2,7 +2,7 @@ public import Records
 public import Torch
 
 /// What a language model is trained by to write the right label.
-public enum LabelLoss: String, Choice {
+public enum LabelLoss: String, SettingChoice {
   /// The mean of −log p over the true label's tokens, mean over samples.
   case token
   /// −log softmax over the classes of Σ log p of each label's tokens, mean over samples.

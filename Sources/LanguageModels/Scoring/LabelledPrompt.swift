@@ -33,7 +33,7 @@ extension PromptBuilder {
     for ids in whole { shared = min(shared, zip(plain.ids, ids).prefix { $0 == $1 }.count) }
     guard shared > 0, whole.allSatisfy({ $0.count > shared }) else {
       throw Diagnosis(
-        "a label adds no token to the prompt", found: labels.prefix(8).map { "'\($0.shown.clipped(40))'" },
+        "a label adds no token to the prompt", found: labels.prefix(8).map { "'\($0.escapedForTerminal.clipped(40))'" },
         exitStatus: .input)
     }
     let sequence = try model.sequence(

@@ -118,7 +118,8 @@ struct MllmCommand: ParsableCommand, Exemplified {
     guard let found = Word(rawValue: word) else {
       let allowed = Word.allCases.map(\.rawValue)
       throw Diagnosis(
-        "\(option) is '\(word.shown.clipped(40))'", found: ["there are \(allowed.joined(separator: ", "))"],
+        "\(option) is '\(word.escapedForTerminal.clipped(40))'",
+        found: ["there are \(allowed.joined(separator: ", "))"],
         remedy: nearest(to: word, in: allowed).map { "did you mean '\($0)'?" }, exitStatus: .usage)
     }
     return found

@@ -42,7 +42,7 @@ final class Output: Sendable {
   func data(_ text: String) throws {
     clear()
     do {
-      try FileHandle.standardOutput.write(contentsOf: Data((text.shown + "\n").utf8))
+      try FileHandle.standardOutput.write(contentsOf: Data((text.escapedForTerminal + "\n").utf8))
     } catch {
       if Self.isBrokenPipe(error) { throw NobodyListens() }
       throw Diagnosis(describing: error).placed(in: "standard output")
@@ -78,7 +78,7 @@ final class Output: Sendable {
   func warn(_ sentence: String) { tell("Warning", sentence) }
 
   private func tell(_ word: String, _ sentence: String) {
-    let line = Words.phase(word, sentence.shown)
+    let line = Words.phase(word, sentence.escapedForTerminal)
     guard surroundings.colour else { return talk(line) }
     let coloured = ["Note", "Warning"].contains(word) ? Colour.yellow(word) : Colour.green(word)
     talk(line.replacing(word, with: coloured, maxReplacements: 1))
@@ -106,14 +106,14 @@ final class Output: Sendable {
     guard !quiet else { return }
     state.withLock { state in
       guard surroundings.redraws else {
-        if state.filter.admits(line) { Self.write(line.line.shown + "\n") }
+        if state.filter.admits(line) { Self.write(line.line.escapedForTerminal + "\n") }
         return
       }
       let now = ContinuousClock.now
       if let last = state.lastDrawn, now - last < Self.redrawEvery, line.done < line.total { return }
       state.lastDrawn = now
       state.isDrawn = true
-      Self.write("\r" + line.drawn(width: surroundings.talkWidth).shown + "\u{1B}[K")
+      Self.write("\r" + line.drawn(width: surroundings.talkWidth).escapedForTerminal + "\u{1B}[K")
     }
   }
 

@@ -187,14 +187,14 @@ struct AUGTests {
     let found = try memory(outcome.method).weights
     #expect(allClose([found.values.reduce(0, +)], [1]) && found.count == 2)
     #expect(found.values.allSatisfy { abs(($0 * 10).rounded() - $0 * 10) < 1e-9 })
-    let lab = bench.lab(outcome.session)
-    let without = Lab(
-      session: outcome.session, training: lab.training, validation: nil, batchSize: 8, random: lab.random,
+    let context = bench.context(outcome.session)
+    let without = TrainingContext(
+      session: outcome.session, training: context.training, validation: nil, batchSize: 8, random: context.random,
       makeSession: bench.session)
     var method = try bench.method() as? AUG
     let error = try #require(throws: Diagnosis.self) { try method?.epochWillBegin(0, without) }
     #expect(error.remedy == "--set weights=equal")
-    let shares = try validationWeights(lab, "aug") { outputs in
+    let shares = try validationWeights(context, "aug") { outputs in
       try outputs.unimodal().map { modality, logits in
         modality == "text" ? try logits * 0 + Tensor.of([50, 0, 0]) : try logits * 0
       }

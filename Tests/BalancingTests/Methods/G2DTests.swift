@@ -68,7 +68,7 @@ struct G2DTests {
   private func prepared(_ bench: Bench) throws -> (G2D, TrainingSession) {
     let session = try bench.session()
     var method = try #require(try bench.method() as? G2D)
-    try method.prepare(bench.lab(session))
+    try method.prepare(bench.context(session))
     return (method, session)
   }
 

@@ -49,9 +49,9 @@ struct GradientBlendingTests {
     bench.classWeights = classWeights
     let made = bench
     let session = try bench.session()
-    let lab = bench.lab(session)
-    let validation = try #require(lab.validation)
-    #expect(validation.count != lab.training.count)
+    let context = bench.context(session)
+    let validation = try #require(context.validation)
+    #expect(validation.count != context.training.count)
 
     /// The mean loss over samples, one sample at a time.
     func mean(_ source: any BatchSource, _ loss: (Batch) throws -> Tensor) throws -> Double {
@@ -72,20 +72,20 @@ struct GradientBlendingTests {
         let outputs = try copy.forward(batch)
         return try copy.loss(name == "fused" ? outputs.logits : outputs.unimodal()[Modality(name)], batch)
       }
-      let before = (try mean(validation, loss), try mean(lab.training, loss))
+      let before = (try mean(validation, loss), try mean(context.training, loss))
       for epoch in 0..<bench.epochs {
-        for visits in SamplingPlan.shuffled(lab.training.count, lab.random, epoch: epoch).batches(of: 8) {
-          try copy.update(along: copy.gradients(of: loss(lab.training.batch(visits))))
+        for visits in SamplingPlan.shuffled(context.training.count, context.random, epoch: epoch).batches(of: 8) {
+          try copy.update(along: copy.gradients(of: loss(context.training.batch(visits))))
           copy.clock.step += 1
         }
       }
-      let after = (try mean(validation, loss), try mean(lab.training, loss))
+      let after = (try mean(validation, loss), try mean(context.training, loss))
       gains.append(before.0 - after.0)
       overfits.append(after.0 - after.1 - (before.0 - before.1))
     }
     var method = GradientBlending(.init())
     let untouched = try Bench.weights(session.model)
-    try method.prepare(lab)
+    try method.prepare(context)
     #expect(try Bench.weights(session.model) == untouched)
     #expect(session.clock.step == 0)
     let report = try session.inspecting { try method.step(bench.data.whole(), session) }.report
@@ -99,7 +99,7 @@ struct GradientBlendingTests {
     let bench = try Bench("g-blending")
     let (session, batch) = (try bench.session(), try bench.data.whole())
     var method = GradientBlending(.init())
-    try method.prepare(bench.lab(session))
+    try method.prepare(bench.context(session))
     let (report, inspection) = try session.inspecting { try method.step(batch, session) }
     let outputs = try session.forward(batch)
     var expected = try session.loss(outputs.logits, batch) * (report.scalars["weight.fused"] ?? .nan)
@@ -142,11 +142,11 @@ struct GradientBlendingTests {
   func noValidation() throws {
     let bench = try Bench("g-blending")
     let session = try bench.session()
-    let lab = Lab(
+    let context = TrainingContext(
       session: session, training: bench.data, validation: nil, batchSize: 8, random: RandomSource(seed: 1),
       makeSession: { try bench.session() })
     var method = GradientBlending(.init())
-    let error = try #require(throws: Diagnosis.self) { try method.prepare(lab) }
+    let error = try #require(throws: Diagnosis.self) { try method.prepare(context) }
     #expect(error.what.contains("validation") && error.exitStatus == .usage)
     #expect(GradientBlending.requirements.validation)
   }

@@ -40,7 +40,7 @@ struct InfoRegTests {
     let bench = try Bench("inforeg", settings, data: data)
     let session = try bench.session()
     var method = try #require(try bench.method() as? InfoReg)
-    try method.epochWillBegin(0, bench.lab(session))
+    try method.epochWillBegin(0, bench.context(session))
     if let growth {
       var state = try method.state()
       state.numbers[path: "growth"] = .list(growth.map { .number($0) })
@@ -123,8 +123,8 @@ struct InfoRegTests {
     let bench = try Bench("inforeg")
     let session = try bench.session()
     var method = try #require(try bench.method() as? InfoReg)
-    let lab = bench.lab(session)
-    try method.epochWillBegin(0, lab)
+    let context = bench.context(session)
+    try method.epochWillBegin(0, context)
     var wanted = [0.0, 0.0]
     for _ in 0..<3 {
       let step = try StepTaken(session, method, bench.data.whole())
@@ -138,7 +138,7 @@ struct InfoRegTests {
     let current = try #require(try method.state().numbers[path: "current"]?.listValue).compactMap(\.numberValue)
     // The first gradient is the fused loss's; later ones are too, before anything is added.
     #expect(allClose(current, wanted, relative: 1e-3))
-    try method.epochWillBegin(1, lab)
+    try method.epochWillBegin(1, context)
     let growth = try #require(try method.state().numbers[path: "growth"]?.listValue).compactMap(\.numberValue)
     #expect(growth == [1, 1])
   }

@@ -143,18 +143,18 @@ struct LFMTests {
   func noValidation() throws {
     let bench = try learned()
     let session = try bench.session()
-    let lab = Lab(
+    let context = TrainingContext(
       session: session, training: bench.data, validation: nil, batchSize: 8, random: RandomSource(seed: 1),
       makeSession: { try bench.session() })
     var method = LFM(try bench.settings.decode())
-    let error = try #require(throws: Diagnosis.self) { try method.epochWillBegin(0, lab) }
+    let error = try #require(throws: Diagnosis.self) { try method.epochWillBegin(0, context) }
     #expect(error.what.contains("validation"))
     var fixed = LFM(.init())
-    try fixed.epochWillBegin(0, lab)
+    try fixed.epochWillBegin(0, context)
   }
 
-  /// A session in float64 on the synthetic data, and its lab.
-  private func lab(_ data: SyntheticData, _ validation: SyntheticData) throws -> Lab {
+  /// A session in float64 on the synthetic data, and its context.
+  private func context(_ data: SyntheticData, _ validation: SyntheticData) throws -> TrainingContext {
     Conditions.prepare()
     let model = try MultimodalModel(
       modalities: data.modalities, inputWidths: data.widths, embeddingWidths: [4, 4], classes: 3, task: .singleLabel,
@@ -162,17 +162,17 @@ struct LFMTests {
     let session = TrainingSession(
       model, optimizer: try SGD(model.store), learningRate: LearningRate(0.1),
       clock: TrainingClock(steps: 100, epochs: 100), random: RandomSource(seed: 3))
-    return Lab(
+    return TrainingContext(
       session: session, training: data, validation: validation, batchSize: 8, random: RandomSource(seed: 3),
       makeSession: { session })
   }
 
   /// By how much a learned balance moved before epoch 1, over its rate.
-  private func slope(_ settings: LFM.Configuration, _ lab: Lab) throws -> Double {
+  private func slope(_ settings: LFM.Configuration, _ context: TrainingContext) throws -> Double {
     var method = LFM(settings)
-    let before = method.balance(lab.session.clock)
-    try method.epochWillBegin(1, lab)
-    return (method.balance(lab.session.clock) - before) / settings.learning.rate
+    let before = method.balance(context.session.clock)
+    try method.epochWillBegin(1, context)
+    return (method.balance(context.session.clock) - before) / settings.learning.rate
   }
 
   private func settings(_ slope: LFM.Slope) -> LFM.Configuration {
@@ -198,8 +198,8 @@ struct LFMTests {
   func heldOutSlope() throws {
     let data = SyntheticData(elementType: .float64)
     let held = SyntheticData(count: 14, seed: 2, elementType: .float64)
-    let lab = try lab(data, held)
-    let session = lab.session
+    let context = try context(data, held)
+    let session = context.session
     let start = try session.model.store.snapshot()
     let rate = 1e-3
 
@@ -214,7 +214,7 @@ struct LFMTests {
       return try losses(held.whole(), session).target.scalar()
     }
     let expected = try (heldOut(0.96) - heldOut(0.94)) / 0.02 / rate
-    let found = try slope(settings(.held), lab)
+    let found = try slope(settings(.held), context)
     #expect(abs(expected) > 1e-4)
     #expect(allClose([found], [expected], relative: 0.02))
   }
@@ -224,8 +224,8 @@ struct LFMTests {
     let data = SyntheticData(elementType: .float64)
     // Half of one sample is that sample.
     let held = SyntheticData(count: 1, seed: 2, elementType: .float64)
-    let lab = try lab(data, held)
-    let session = lab.session
+    let context = try context(data, held)
+    let session = context.session
     let start = try session.model.store.snapshot()
     let batch = try held.whole()
     let direction = try session.gradients(of: losses(batch, session).target)
@@ -242,7 +242,7 @@ struct LFMTests {
     let (above, below) = (try first(epsilon), try first(-epsilon))
     let expected = Loops.mean(zip(above, below).map { ($0 - $1) / (2 * epsilon) })
     #expect(abs(expected) > 1e-6)
-    #expect(allClose([try slope(settings(.code), lab)], [expected], relative: 1e-3))
+    #expect(allClose([try slope(settings(.code), context)], [expected], relative: 1e-3))
   }
 
   @Test("three modalities: the mean over all pairs")

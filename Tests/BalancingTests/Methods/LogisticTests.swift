@@ -149,10 +149,10 @@ struct LogisticTests {
   func strength() throws {
     let bench = try Bench("logistic")
     let session = try bench.session()
-    let lab = bench.lab(session)
-    let validation = try #require(lab.validation)
+    let context = bench.context(session)
+    let validation = try #require(context.validation)
     var method = try bench.method() as? Logistic
-    try method?.prepare(lab)
+    try method?.prepare(context)
     let chosen = try Bench.weights(session.model)
     func loss(_ session: TrainingSession) throws -> Double {
       let batch = try validation.batch(SamplingPlan.inOrder(validation.count).visits[...])
@@ -164,12 +164,12 @@ struct LogisticTests {
       let other = try Bench("logistic", ["strength": .number(strength)])
       let fixed = try other.session()
       var method = try other.method() as? Logistic
-      try method?.prepare(other.lab(fixed))
+      try method?.prepare(other.context(fixed))
       least = min(least, try loss(fixed))
     }
     #expect(abs(best - least) < 1e-4 * least)
     let alone = try bench.session()
-    let noValidation = Lab(
+    let noValidation = TrainingContext(
       session: alone, training: bench.data, validation: nil, batchSize: 8, random: RandomSource(seed: 1),
       makeSession: { try bench.session() })
     var other = try bench.method() as? Logistic
@@ -206,7 +206,7 @@ struct LogisticTests {
       model, optimizer: try Adam(store), learningRate: LearningRate(0.1), clock: TrainingClock(steps: 4, epochs: 1),
       random: RandomSource(seed: 1))
     var method = try bench.method() as? Logistic
-    try method?.prepare(bench.lab(session))
+    try method?.prepare(bench.context(session))
     let batch = try bench.data.whole()
     #expect(
       try allClose(

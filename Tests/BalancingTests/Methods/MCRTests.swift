@@ -169,8 +169,8 @@ struct MCRTests {
     let (session, other) = (try bench.session(), try bench.session())
     let first = try Bench.weights(session.model)
     var (method, frozen) = (MCR(.init()), PretrainedFrozen(.init()))
-    try method.prepare(bench.lab(session))
-    try frozen.prepare(bench.lab(other))
+    try method.prepare(bench.context(session))
+    try frozen.prepare(bench.context(other))
     let (found, expected) = (try Bench.weights(session.model), try Bench.weights(other.model))
     for (name, values) in found {
       #expect(values == (name.hasPrefix("fusion.") ? first : expected)[name], "\(name)")
@@ -178,7 +178,7 @@ struct MCRTests {
     var scratch = MCR.Configuration()
     scratch.start = .scratch
     method = MCR(scratch)
-    try method.prepare(bench.lab(session))
+    try method.prepare(bench.context(session))
     #expect(try Bench.weights(session.model) == found)
   }
 

@@ -124,7 +124,7 @@ struct MSLRTests {
     let session = try bench.session()
     let before = try Bench.weights(session.model)
     var method = try #require(try bench.method() as? MSLR)
-    try method.prepare(bench.lab(session))
+    try method.prepare(bench.context(session))
     #expect(try Bench.weights(session.model) == before)
     let report = try method.step(bench.data.whole(), session)
     #expect([10, 100].contains(report.scalars["rate.image"]))
@@ -137,7 +137,7 @@ struct MSLRTests {
     bench.learningRate = 1e-12
     let session = try bench.session()
     var method = try #require(try bench.method() as? MSLR)
-    try method.prepare(bench.lab(session))
+    try method.prepare(bench.context(session))
     let report = try method.step(bench.data.whole(), session)
     #expect(report.scalars["rate.image"] == 1 && report.scalars["rate.text"] == 1)
   }
@@ -146,21 +146,21 @@ struct MSLRTests {
   func validation() throws {
     let bench = try Bench("mslr")
     let session = try bench.session()
-    let lab = Lab(
+    let context = TrainingContext(
       session: session, training: bench.data, validation: nil, batchSize: 8, random: RandomSource(seed: 1),
       makeSession: { try bench.session() })
     var method = try #require(try bench.method() as? MSLR)
-    let error = try #require(throws: Diagnosis.self) { try method.prepare(lab) }
+    let error = try #require(throws: Diagnosis.self) { try method.prepare(context) }
     #expect(error.exitStatus == .usage)
     #expect(error.remedy?.contains("method.rates=image=1,text=1") == true)
     var configuration = MSLR.Configuration()
     configuration.rates = "image=2"
     configuration.strategy = .dynamic
     var following = MSLR(configuration)
-    #expect(throws: Diagnosis.self) { try following.prepare(lab) }
+    #expect(throws: Diagnosis.self) { try following.prepare(context) }
     configuration.strategy = .keep
     var given = MSLR(configuration)
-    try given.prepare(lab)
-    try given.epochWillBegin(1, lab)
+    try given.prepare(context)
+    try given.epochWillBegin(1, context)
   }
 }

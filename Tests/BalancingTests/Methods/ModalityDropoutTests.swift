@@ -106,7 +106,7 @@ struct ModalityDropoutTests {
         plain.model, optimizer: plain.optimizer, learningRate: LearningRate(0.1),
         clock: TrainingClock(steps: 10, epochs: 1), random: RandomSource(seed: 1), missing: rows)
       var method = try #require(try bench.method() as? ModalityDropout)
-      try method.prepare(bench.lab(session))
+      try method.prepare(bench.context(session))
       let report = try session.inspecting { try method.step(batch, session) }.report
       let draws = try ["image", "text"].map { try session.random("hide/\($0)").uniform([batch.count], .float64) }
       let hidden = try ModalityDropout.hidden(draws, 0.6).map { try $0.array(of: Bool.self) }

@@ -44,10 +44,10 @@ struct PMRTests {
   func prototypes(_ setting: Setting) throws {
     let bench = try Bench("pmr", ["momentum": 0.3], data: setting.data)
     let session = try bench.session()
-    let lab = bench.lab(session)
+    let context = bench.context(session)
     var method = PMR(PMR.Configuration())
     method = try #require(try bench.method() as? PMR)
-    try method.epochWillBegin(0, lab)
+    try method.epochWillBegin(0, context)
     let everything = Array(0..<bench.data.count)
     var old: [[Double]] = []
     for (m, modality) in bench.data.modalities.enumerated() {
@@ -58,7 +58,7 @@ struct PMRTests {
     for parameter in session.model.store.parameters {
       try parameter.tensor.copy(from: parameter.tensor.detached() * 1.5)
     }
-    try method.epochWillBegin(1, lab)
+    try method.epochWillBegin(1, context)
     for (m, modality) in bench.data.modalities.enumerated() {
       let plain = try PlainModel(session, bench.data.whole())
       let new = means(plain, m, classes: bench.data.classes, everything).flatMap { $0 }
@@ -89,19 +89,19 @@ struct PMRTests {
   func emptyClasses() throws {
     let bench = try Bench("pmr", ["share": 0.04, "momentum": 0.0])
     let session = try bench.session()
-    let lab = bench.lab(session)
+    let context = bench.context(session)
     var method = try #require(try bench.method() as? PMR)
-    try method.epochWillBegin(0, lab)
+    try method.epochWillBegin(0, context)
     let plain = try PlainModel(session, bench.data.whole())
     func seen(_ epoch: Int) -> Int {
-      SamplingPlan.shuffled(bench.data.count, lab.random, epoch: epoch).visits[0].sample
+      SamplingPlan.shuffled(bench.data.count, context.random, epoch: epoch).visits[0].sample
     }
     // One sample: the mean of its class, and of all.
     let first = plain.features(0)[seen(0)]
     var wanted = [[Double]](repeating: first, count: 3)
     #expect(try allClose(state(method, "image"), wanted.flatMap { $0 }, relative: 1e-4, absolute: 1e-5))
     for epoch in 1...4 {
-      try method.epochWillBegin(epoch, lab)
+      try method.epochWillBegin(epoch, context)
       wanted[plain.labels[seen(epoch)][0]] = plain.features(0)[seen(epoch)]
       #expect(try allClose(state(method, "image"), wanted.flatMap { $0 }, relative: 1e-4, absolute: 1e-5))
     }

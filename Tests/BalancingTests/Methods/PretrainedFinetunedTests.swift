@@ -24,7 +24,7 @@ struct PretrainedFinetunedTests {
       bench.settings[path: "rate"] = .number(rate)
       let session = try bench.session()
       var method = try #require(try bench.method() as? PretrainedFinetuned)
-      try method.prepare(bench.lab(session))
+      try method.prepare(bench.context(session))
       let before = try Bench.weights(session.model)
       _ = try method.step(batch, session)
       let after = try Bench.weights(session.model)
@@ -45,7 +45,7 @@ struct PretrainedFinetunedTests {
     let bench = try Bench("pretrained-finetuned", ["fusing": 1])
     let session = try bench.session()
     var method = try #require(try bench.method() as? PretrainedFinetuned)
-    try method.prepare(bench.lab(session))
+    try method.prepare(bench.context(session))
     var frozen = try Bench("pretrained-frozen", ["pretraining": 3])
     frozen.epochs = 1
     let expected = try frozen.run().last

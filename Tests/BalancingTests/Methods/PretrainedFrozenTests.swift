@@ -29,7 +29,7 @@ struct PretrainedFrozenTests {
     let bench = try Bench("pretrained-frozen", data: SyntheticData(modalities: Array(names.prefix(count))))
     let session = try bench.session()
     var method = try #require(try bench.method() as? PretrainedFrozen)
-    try method.prepare(bench.lab(session))
+    try method.prepare(bench.context(session))
     let outputs = try session.forward(bench.data.whole())
     let logits = try values(outputs.logits)
     let own = try outputs.unimodal().values.map { try values($0) }
@@ -46,7 +46,7 @@ struct PretrainedFrozenTests {
     let bench = try Bench("pretrained-frozen")
     let session = try bench.session()
     var method = try #require(try bench.method() as? PretrainedFrozen)
-    try method.prepare(bench.lab(session))
+    try method.prepare(bench.context(session))
     let before = try Bench.weights(session.model)
     let last = try bench.run().last
     for (name, weights) in before {

@@ -22,12 +22,12 @@ struct RelearningTests {
 
   private func relearning(_ bench: Bench) throws -> Relearning { try #require(try bench.method() as? Relearning) }
 
-  private func lab(
+  private func context(
     _ session: TrainingSession, _ training: any BatchSource, _ validation: (any BatchSource)?, _ bench: Bench
   )
-    -> Lab
+    -> TrainingContext
   {
-    Lab(
+    TrainingContext(
       session: session, training: training, validation: validation, batchSize: 5, random: RandomSource(seed: 1),
       makeSession: { try bench.session() })
   }
@@ -99,7 +99,7 @@ struct RelearningTests {
       bench.settings[path: "every"] = 0.25
       session.clock.epochs = 4
       var method = try relearning(bench)
-      try method.epochWillBegin(1, bench.lab(session))
+      try method.epochWillBegin(1, bench.context(session))
       let report = try session.inspecting { try method.step(bench.data.whole(), session) }.report
       let now = try Bench.weights(session.model)
       var moved = 0
@@ -153,7 +153,7 @@ struct RelearningTests {
     var method = try relearning(bench)
     let session = try bench.session()
     session.clock.epochs = 2
-    try method.epochWillBegin(1, lab(session, training, validation, bench))
+    try method.epochWillBegin(1, context(session, training, validation, bench))
     #expect(training.seen.count == expected && Set(training.seen).count == expected)
     #expect(validation.seen.count == expected && Set(validation.seen).count == expected)
   }
@@ -168,7 +168,7 @@ struct RelearningTests {
       let held = SyntheticData(task: task, count: 26, seed: 2)
       let validation = Recording(held)
       let features = try session.forward(held.whole()).features["image"]
-      try method.epochWillBegin(1, lab(session, SyntheticData(task: task), validation, bench))
+      try method.epochWillBegin(1, context(session, SyntheticData(task: task), validation, bench))
       let report = try session.inspecting { try method.step(bench.data.whole(), session) }.report
       let order = try Tensor(validation.seen)
       var numbers = SeededNumbers(seed: 1, stream: "method/relearning/1/validation/clusters/image")
@@ -189,12 +189,12 @@ struct RelearningTests {
     let bench = try bench()
     let session = try bench.session()
     for validation in [nil, SyntheticData(count: 0)] as [SyntheticData?] {
-      let lab = lab(session, SyntheticData(), validation, bench)
+      let context = context(session, SyntheticData(), validation, bench)
       var method = try bench.method()
       var position = Trainer.Position()
       let follower = Follower()
       let error = try #require(throws: Diagnosis.self) {
-        try bench.trainer.train(&method, lab, from: &position, observer: follower)
+        try bench.trainer.train(&method, context, from: &position, observer: follower)
       }
       #expect(error.what == "'relearning' compares the training split with a validation split, and there is none")
       #expect(error.exitStatus == .input)

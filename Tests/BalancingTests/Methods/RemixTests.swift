@@ -38,9 +38,9 @@ struct RemixTests {
     let session = try bench.session()
     var method = Remix(.init())
     session.clock.epoch = epoch
-    let lab = bench.lab(session)
+    let context = bench.context(session)
     let chosen = try Remix.leastSure(session.forward(bench.data.whole()).unimodal(), .singleLabel)
-    return (try method.plan(forEpoch: epoch, lab), chosen, bench)
+    return (try method.plan(forEpoch: epoch, context), chosen, bench)
   }
 
   @Test("every sample is visited once, alone in the modality it is given to, and whole batches are of one modality")
@@ -58,7 +58,7 @@ struct RemixTests {
   @Test("the warm-up visits in joint training's order and hides nothing")
   func warmup() throws {
     let (plan, _, bench) = try plan(0)
-    #expect(plan == bench.lab(try bench.session()).shuffled(0))
+    #expect(plan == bench.context(try bench.session()).shuffled(0))
   }
 
   @Test("what is hidden of a row moves nothing: its branch and classifier have no gradient")

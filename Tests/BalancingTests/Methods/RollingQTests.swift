@@ -65,7 +65,7 @@ struct RollingQTests {
   /// The rotation after an epoch that moved nothing.
   private func rotation(_ bench: Bench, _ session: TrainingSession) throws -> (RollingQ, [Double]) {
     var method = try #require(try bench.method() as? RollingQ)
-    try method.epochWillBegin(1, bench.lab(session))
+    try method.epochWillBegin(1, bench.context(session))
     return (method, try values(method.state().tensor("rotation")))
   }
 
@@ -182,7 +182,7 @@ struct RollingQTests {
     let session = try bench.session()
     var (method, first) = try rotation(bench, session)
     let (query, keys, _) = try look(bench, session.model)
-    try method.epochWillBegin(2, bench.lab(session))
+    try method.epochWillBegin(2, bench.context(session))
     let both = try values(method.state().tensor("rotation"))
     #expect(both != first)
     // The query that was turned once goes to a target between the same keys.

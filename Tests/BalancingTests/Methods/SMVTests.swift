@@ -66,7 +66,7 @@ struct SMVTests {
     let bench = try bench()
     let session = try bench.session()
     var method = try smv(bench)
-    _ = try method.plan(forEpoch: 1, bench.lab(session))
+    _ = try method.plan(forEpoch: 1, bench.context(session))
     let visits = [SamplingPlan.Visit(0), .init(1, hidden: ["text"]), .init(2)]
     let whole = try bench.data.batch(visits[...])
     // An empty text: sample 2 has nothing in it.
@@ -175,7 +175,7 @@ struct SMVTests {
     let samples = [25, 3, 3, 17, 0, 8, 9, 11, 20]
     func found(_ batchSize: Int) throws -> [[Double]] {
       bench.batchSize = batchSize
-      return try SMV.contributions(of: samples, bench.lab(outcome.session))
+      return try SMV.contributions(of: samples, bench.context(outcome.session))
     }
     let whole = try found(100)
     for size in [1, 2, 4] { #expect(try found(size) == whole) }
@@ -189,10 +189,10 @@ struct SMVTests {
   func samplePlan() throws {
     for modalities in [["image", "text"], Self.three] as [[Modality]] {
       let bench = try bench([:], modalities)
-      let lab = bench.lab(try bench.session())
+      let context = bench.context(try bench.session())
       var method = try smv(bench)
-      let plan = try method.plan(forEpoch: 1, lab)
-      let values = try SMV.contributions(of: Array(0..<bench.data.count), lab)
+      let plan = try method.plan(forEpoch: 1, context)
+      let values = try SMV.contributions(of: Array(0..<bench.data.count), context)
       for sample in 0..<bench.data.count {
         let visits = plan.visits.filter { $0.sample == sample }
         #expect(visits.count { $0.hidden.isEmpty } == 1)
@@ -216,10 +216,10 @@ struct SMVTests {
       for part in ["weight", "bias"] {
         try #require(session.model.store[ParameterPath("image.embedding.\(part)")]).tensor.fill(0)
       }
-      let lab = bench.lab(session)
+      let context = bench.context(session)
       var method = try smv(bench)
-      let plan = try method.plan(forEpoch: 1, lab)
-      let means = try SMV.contributions(of: Array(0..<bench.data.count), lab).map {
+      let plan = try method.plan(forEpoch: 1, context)
+      let means = try SMV.contributions(of: Array(0..<bench.data.count), context).map {
         $0.reduce(0, +) / Double(bench.data.count)
       }
       let best = try #require(means.max())
@@ -265,15 +265,15 @@ struct SMVTests {
     let data = Recording(SyntheticData())
     let bench = try bench(["level": "modality", "modality.share": 0.2])
     let session = try bench.session()
-    let lab = Lab(
+    let context = TrainingContext(
       session: session, training: data, validation: nil, batchSize: 8, random: RandomSource(seed: 1),
       makeSession: { try bench.session() })
     var method = try smv(bench)
-    _ = try method.plan(forEpoch: 1, lab)
+    _ = try method.plan(forEpoch: 1, context)
     #expect(data.seen.count == 5 && Set(data.seen).count == 5)
     let first = data.seen
     data.seen = []
-    _ = try method.plan(forEpoch: 2, lab)
+    _ = try method.plan(forEpoch: 2, context)
     #expect(data.seen != first)
   }
 
@@ -281,11 +281,11 @@ struct SMVTests {
   func warmup() throws {
     var bench = try bench(["warmup": 0.5])
     bench.epochs = 5
-    let lab = bench.lab(try bench.session())
+    let context = bench.context(try bench.session())
     var method = try smv(bench)
     for epoch in 0..<5 {
-      let plain = lab.shuffled(epoch)
-      #expect(try (method.plan(forEpoch: epoch, lab) == plain) == (epoch < 3))
+      let plain = context.shuffled(epoch)
+      #expect(try (method.plan(forEpoch: epoch, context) == plain) == (epoch < 3))
     }
   }
 
@@ -308,7 +308,7 @@ struct SMVTests {
     let bench = try bench()
     let session = try bench.session()
     var method = try smv(bench)
-    _ = try method.plan(forEpoch: 1, bench.lab(session))
+    _ = try method.plan(forEpoch: 1, bench.context(session))
     let batch = try bench.data.batch((0..<8).map { SamplingPlan.Visit($0, hidden: ["text"]) }[...])
     let (report, inspection) = try session.inspecting { try method.step(batch, session) }
     let update = try #require(inspection.updates.first)
@@ -326,7 +326,7 @@ struct SMVTests {
     let bench = try bench()
     let session = try bench.session()
     var method = try smv(bench)
-    _ = try method.plan(forEpoch: 1, bench.lab(session))
+    _ = try method.plan(forEpoch: 1, bench.context(session))
     let visits = [SamplingPlan.Visit(0), .init(1, hidden: ["text"]), .init(2, hidden: ["image"]), .init(3)]
     let batch = try bench.data.batch(visits[...])
     let plain = try session.forward(batch).features

@@ -16,7 +16,7 @@ struct UMTTests {
 
   private func prepared(_ bench: Bench, _ session: TrainingSession) throws -> UMT {
     var method = try #require(try bench.method() as? UMT)
-    try method.prepare(bench.lab(session))
+    try method.prepare(bench.context(session))
     return method
   }
 

@@ -13,7 +13,7 @@ struct UnimodalTeachersTests {
     let bench = try Bench("joint")
     let session = try bench.session()
     let before = try Bench.weights(session.model)
-    let model = try trainedUnimodally(bench.lab(session))
+    let model = try trainedUnimodally(bench.context(session))
     let trained = try Bench.weights(model)
     #expect(try trained == Bench("unimodal").run().last)
     #expect(try Bench.weights(session.model) == before)
@@ -26,7 +26,7 @@ struct UnimodalTeachersTests {
     var short = try Bench("unimodal")
     short.epochs = 1
     let bench = try Bench("joint")
-    let model = try trainedUnimodally(bench.lab(bench.session()), epochs: 1)
+    let model = try trainedUnimodally(bench.context(bench.session()), epochs: 1)
     #expect(try Bench.weights(model) == short.run().last)
   }
 }

@@ -95,7 +95,7 @@ struct TablesTests {
     let csv = try Report.Form.csv.text(contents)
     #expect(csv.hasPrefix("dataset,metric,method,quantity"))
     // What is printed has the ends of lines of a terminal, which writes any other sign out.
-    #expect(!csv.unicodeScalars.contains("\r") && csv.shown == csv)
+    #expect(!csv.unicodeScalars.contains("\r") && csv.escapedForTerminal == csv)
     #expect(csv.split(separator: "\n").count > 2)
   }
 

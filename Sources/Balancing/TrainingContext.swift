@@ -4,7 +4,7 @@ public import Torch
 import TorchNN
 
 /// The verbs between epochs: whole splits, and copies of the model to try things on.
-public final class Lab {
+public final class TrainingContext {
   public let session: TrainingSession
   public let training: any BatchSource
   public let validation: (any BatchSource)?
