@@ -216,7 +216,7 @@ let package = Package(
     target("Balancing", ["Records", "Torch", "TorchNN", "Multimodal"], hurried),
     target("Evaluation", ["Records", "Torch", "TorchNN", "Multimodal", "Encoders"], hurried),
     target("Auditing", ["Evaluation", "Multimodal", "Records"], hurried),
-    target("SeesawPredict", ["Balancing", "Encoders", "Multimodal", "Records", "Torch", "TorchNN"]),
+    target("SeesawPredict", ["Balancing", "Encoders", "LanguageModels", "Multimodal", "Records", "Torch", "TorchNN"]),
     target("ConformanceSupport", ["Multimodal", "Torch"], hurried),
     target(
       "SeesawConformance", ["Balancing", "ConformanceSupport", "Multimodal", "Records", "Torch", "TorchNN"], hurried),

@@ -18,7 +18,7 @@ public enum EncoderRegistry {
   private static let registry = Registry<any BuiltInEncoder.Type>(
     of: "an encoder", [HOGColourEncoder.self, HashedNGramEncoder.self, LogSpectrogramEncoder.self],
     reserved: (pretrained + scripted + preparing).map { $0.name }
-      + TrainedArchitecture.allCases.map(\.rawValue) + ["torchscript"]
+      + TrainedArchitecture.allCases.map(\.rawValue) + ["torchscript", "mllm", "mllm-image", "mllm-text"]
   ) { $0.name }
 
   /// Those that need a folder.
@@ -53,13 +53,15 @@ public enum EncoderRegistry {
   ///
   /// - Parameters:
   ///   - settings: of a checkpoint; a built-in encoder takes none of them.
+  ///   - further: those of parts that stand on this one, by their prefixes.
   ///   - warn: is told what a person must know before code out of a file is run.
   /// - Throws: ``EncoderError``, ``CheckpointError``, ``ScriptError``.
   public static func make(
     _ name: String?, of kind: RawInput.Kind, settings: PretrainedSettings = PretrainedSettings(),
-    warn: (String) -> Void = { _ in }
+    further: [any PrefixedEncoder.Type] = [], warn: (String) -> Void = { _ in }
   ) throws -> any RawEncoder {
     let known = encoders(of: kind)
+    if let name, let found = try prefixed(name, of: kind, settings, further) { return found }
     if let name, name.hasPrefix(scriptPrefix) {
       let file = String(name.dropFirst(scriptPrefix.count))
       guard let type = scripted.first(where: { $0.kind == kind }), !file.isEmpty else {
@@ -92,6 +94,21 @@ public enum EncoderRegistry {
     return encoder
   }
 
+  /// `mllm:FOLDER`; nil for a name without one of the prefixes.
+  private static func prefixed(
+    _ name: String, of kind: RawInput.Kind, _ settings: PretrainedSettings, _ further: [any PrefixedEncoder.Type]
+  ) throws -> (any RawEncoder)? {
+    guard let named = further.first(where: { name.hasPrefix("\($0.prefix):") }) else { return nil }
+    let folder = String(name.dropFirst(named.prefix.count + 1))
+    guard let type = further.first(where: { $0.prefix == named.prefix && $0.kind == kind }) else {
+      throw EncoderError.settings(encoder: name, reason: "it makes nothing of \(kind.rawValue)")
+    }
+    guard !folder.isEmpty else {
+      throw EncoderError.settings(encoder: name, reason: "\(named.prefix):FOLDER names the folder of a model")
+    }
+    return try type.init(folder: URL(filePath: (folder as NSString).expandingTildeInPath), settings: settings)
+  }
+
   private static let scriptPrefix = "torchscript:"
 
   private static func warning(_ file: String) -> String {
@@ -121,13 +138,15 @@ public enum EncoderRegistry {
 
   /// The encoder that was stored under that name.
   ///
-  /// - Parameter warn: is told what a person must know before code out of a file is run.
+  /// - Parameters:
+  ///   - further: those of parts that stand on this one.
+  ///   - warn: is told what a person must know before code out of a file is run.
   public static func restored(
-    named name: String, of kind: RawInput.Kind, version: String?, warn: (String) -> Void = { _ in },
-    from state: () throws -> EncoderState
+    named name: String, of kind: RawInput.Kind, version: String?, further: [any PrefixedEncoder.Type] = [],
+    warn: (String) -> Void = { _ in }, from state: () throws -> EncoderState
   ) throws -> any RawEncoder {
     let type: any RawEncoder.Type =
-      try (pretrained + preparing + scripted).first { $0.name == name && $0.kind == kind }
+      try (pretrained + preparing + scripted + further).first { $0.name == name && $0.kind == kind }
       ?? encoder(
         named: name, of: kind)
     guard version == "\(type.version)" else {

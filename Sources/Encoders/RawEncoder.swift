@@ -79,7 +79,7 @@ public struct EncoderState: Sendable, Equatable {
 
 extension EncoderState {
   /// The state of an encoder whose only other facts are its settings; equal settings give equal bytes.
-  init(settings: some Encodable, arrays: [String: EncoderArray]) throws {
+  package init(settings: some Encodable, arrays: [String: EncoderArray]) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     self.init(json: try encoder.encode(settings), arrays: arrays)

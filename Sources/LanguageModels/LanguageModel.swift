@@ -24,6 +24,8 @@ public protocol LanguageModel: AnyObject {
   /// The token that holds a place for a row of a picture; nil where pictures stand beside the text (`blip`), and where there
   /// are none.
   var imageToken: Int? { get }
+  /// The token that an answer begins with, where the tokenizer has none such; nil but of `blip`.
+  var answerStart: Int? { get }
   /// The decoder whose layers can be run in ranges; nil of `blip`.
   var decoder: LanguageDecoder? { get }
 
@@ -73,6 +75,13 @@ public protocol LanguageModel: AnyObject {
     observer: PassObserver?
   ) throws -> DecoderOutput
 
+  /// The same where the pictures' rows are known.
+  ///
+  /// - Parameter rows: of each sequence the rows of each of its pictures; nil: the model makes them.
+  func prefill(
+    _ sequences: [TokenSequence], rows: [[Tensor]]?, view: AttentionView, cache: KeyValueCache?, observer: PassObserver?
+  ) throws -> DecoderOutput
+
   /// Runs further tokens of role ``TokenRole/answer`` after what the cache holds: of each of its B rows at least one. Where
   /// rows have different numbers of tokens, shorter ones are filled up, in the cache too.
   func step(_ ids: [[Int]], cache: KeyValueCache, observer: PassObserver?) throws -> DecoderOutput
@@ -83,6 +92,7 @@ public protocol LanguageModel: AnyObject {
 
 extension LanguageModel {
   public var projector: [(name: String, map: FrozenLinear)] { [] }
+  public var answerStart: Int? { nil }
   public func features(of picture: PreparedPicture) throws -> Tensor { try rows(of: picture) }
   public func rows(from features: Tensor, of picture: PreparedPicture) throws -> Tensor { features }
   public func embed(_ sequences: [TokenSequence]) throws -> Tensor { try embed(sequences, rows: nil) }
@@ -91,6 +101,12 @@ extension LanguageModel {
     observer: PassObserver? = nil
   ) throws -> DecoderOutput {
     try prefill(sequences, embeddings: nil, view: view, cache: cache, observer: observer)
+  }
+  public func prefill(
+    _ sequences: [TokenSequence], rows: [[Tensor]]?, view: AttentionView, cache: KeyValueCache?, observer: PassObserver?
+  ) throws -> DecoderOutput {
+    try prefill(
+      sequences, embeddings: rows.map { try embed(sequences, rows: $0) }, view: view, cache: cache, observer: observer)
   }
   public func step(_ ids: [[Int]], cache: KeyValueCache) throws -> DecoderOutput {
     try step(ids, cache: cache, observer: nil)

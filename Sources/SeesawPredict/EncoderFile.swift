@@ -1,5 +1,6 @@
 package import Encoders
 package import Foundation
+import LanguageModels
 import Multimodal
 import Records
 import Torch
@@ -26,7 +27,9 @@ package enum EncoderFile {
       let json = file.metadata["state"]
     else { throw Diagnosis("this is no encoder of Seesaw's", place: url.relativePath, exitStatus: .input) }
     do {
-      return try EncoderRegistry.restored(named: name, of: kind, version: file.metadata["version"], warn: warn) {
+      return try EncoderRegistry.restored(
+        named: name, of: kind, version: file.metadata["version"], further: PromptedEncoders.all, warn: warn
+      ) {
         var arrays: [String: EncoderArray] = [:]
         for entry in file.entries {
           arrays[entry.name] = EncoderArray(shape: entry.shape, values: try file.tensor(entry.name).array())

@@ -1,5 +1,8 @@
+import Encoders
 import Foundation
 import Multimodal
+import Records
+import TestSupport
 import Testing
 import Torch
 
@@ -21,6 +24,49 @@ enum GoldenModels {
   static func folder(_ name: String) -> URL { folder.appending(path: name) }
 
   static func model(_ name: String) throws -> any LanguageModel { try LanguageModelFolder(folder(name)).load() }
+
+  /// Letters as tokens, as the small models' forty tokens have room for.
+  static func tokenizer() throws -> Tokenizer {
+    try withTemporaryFolder { folder in
+      try Data(tokenizerFile.json().utf8).write(to: folder.appending(path: "tokenizer.json"))
+      return try Tokenizer(folder: folder)
+    }
+  }
+
+  /// A small model's folder with that tokenizer in it.
+  static func withFolder(_ name: String, _ body: (URL) throws -> Void) throws {
+    try withTemporaryFolder { place in
+      let folder = place.appending(path: name)
+      try FileManager.default.copyItem(at: self.folder(name), to: folder)
+      try Data(tokenizerFile.json().utf8).write(to: folder.appending(path: "tokenizer.json"))
+      try body(folder)
+    }
+  }
+
+  private static let tokenizerFile: Tree = {
+    let letters = Array("abcdefghijklmnopqrstuvwxyz \n:?,.").map(String.init)
+    let words = ["<unk>", "<s>", "</s>"] + letters
+    var vocabulary = Dictionary(uniqueKeysWithValues: words.enumerated().map { ($1, Tree.int($0)) })
+    vocabulary["<image>"] = 37
+    // What stands around pictures: the small models tell such tokens apart by nothing.
+    let marks = ["<|vision_start|>", "<|vision_end|>", "<fake_token_around_image>", "<global-img>"]
+    let tiles = (1...2).flatMap { row in (1...2).map { "<row_\(row)_col_\($0)>" } }
+    let special = ([("<unk>", 0), ("<s>", 1), ("</s>", 2), ("<image>", 37)] + (marks + tiles).map { ($0, 36) }).map {
+      text, token -> Tree in
+      ["content": .string(text), "id": .int(token), "special": true, "normalized": false]
+    }
+    return [
+      "added_tokens": .list(special), "normalizer": ["type": "Lowercase"], "decoder": ["type": "Fuse"],
+      "post_processor": [
+        "type": "TemplateProcessing",
+        "single": [["SpecialToken": ["id": "<s>", "type_id": 0]], ["Sequence": ["id": "A", "type_id": 0]]],
+        "special_tokens": ["<s>": ["id": "<s>", "ids": [1], "tokens": ["<s>"]]],
+      ],
+      "model": [
+        "type": "BPE", "unk_token": "<unk>", "merges": [], "vocab": .table(vocabulary),
+      ],
+    ]
+  }()
 
   static func expected(_ name: String) throws -> SafeTensors {
     try SafeTensors(reading: folder(name).appending(path: "expected.safetensors"))

@@ -1,9 +1,9 @@
-import Foundation
+package import Foundation
 import Records
 
 /// Which files a checkpoint was read from, and what was in them.
-struct CheckpointStamp: Codable, Equatable, Sendable {
-  struct File: Codable, Equatable, Sendable {
+package struct CheckpointStamp: Codable, Equatable, Sendable {
+  package struct File: Codable, Equatable, Sendable {
     /// Relative to the folder.
     let name: String
     let size: Int
@@ -11,11 +11,11 @@ struct CheckpointStamp: Codable, Equatable, Sendable {
     let sha256: String
   }
 
-  let folder: String
+  package let folder: String
   let files: [File]
 
   /// Reads all of the files, in portions.
-  init(folder: URL, names: [String]) throws {
+  package init(folder: URL, names: [String]) throws {
     let folder = folder.standardizedFileURL.resolvingSymlinksInPath()
     self.folder = folder.path
     files = try Set(names).sorted().compactMap { name in
@@ -26,7 +26,7 @@ struct CheckpointStamp: Codable, Equatable, Sendable {
   }
 
   /// One digest for all of it.
-  var digest: String {
+  package var digest: String {
     FileDigest.sha256(of: files.map { "\($0.name) \($0.sha256)" }.joined(separator: "\n"))
   }
 

@@ -66,6 +66,12 @@ public protocol PretrainedEncoder: ProvenEncoder {
   var settings: PretrainedSettings { get }
 }
 
+/// An encoder over a checkpoint folder that is named behind a word and a colon, `mllm:FOLDER`, of a part that stands on this one.
+public protocol PrefixedEncoder: PretrainedEncoder {
+  /// The word before the colon.
+  static var prefix: String { get }
+}
+
 /// An encoder whose network is from elsewhere.
 public protocol ProvenEncoder: RawEncoder {
   /// What the features say of where they are from.
@@ -122,7 +128,7 @@ public struct EncoderProvenance: Sendable, Codable, Equatable {
 
 extension EncoderProvenance {
   /// Of an encoder with these settings over files that were stamped.
-  init(_ stamp: CheckpointStamp, _ architecture: String, pooling: String, _ settings: PretrainedSettings) {
+  package init(_ stamp: CheckpointStamp, _ architecture: String, pooling: String, _ settings: PretrainedSettings) {
     self.init(
       folder: stamp.folder, sha256: stamp.digest, architecture: architecture, pooling: pooling,
       precision: settings.precision.rawValue, rescales: settings.rescales)
@@ -130,17 +136,17 @@ extension EncoderProvenance {
 }
 
 /// What is stored of a pretrained encoder.
-struct PretrainedState: Codable {
-  let stamp: CheckpointStamp
-  let settings: PretrainedSettings
+package struct PretrainedState: Codable {
+  package let stamp: CheckpointStamp
+  package let settings: PretrainedSettings
 
-  init(stamp: CheckpointStamp, settings: PretrainedSettings) {
+  package init(stamp: CheckpointStamp, settings: PretrainedSettings) {
     self.stamp = stamp
     self.settings = settings
   }
 
   /// The state, whose folder is as it was.
-  init(checking state: EncoderState, encoder: String) throws {
+  package init(checking state: EncoderState, encoder: String) throws {
     guard let found = try? JSONDecoder().decode(Self.self, from: state.json) else {
       throw EncoderError.unreadableState(encoder: encoder, reason: "its settings are incomplete")
     }
@@ -151,13 +157,13 @@ struct PretrainedState: Codable {
 
 extension PretrainedSettings {
   /// Rows of so many numbers as they are handed out.
-  func finished(_ rows: [Float], width: Int) -> [Float] {
+  package func finished(_ rows: [Float], width: Int) -> [Float] {
     guard rescales else { return rows }
     return stride(from: 0, to: rows.count, by: width).flatMap { unitRMS(Array(rows[$0..<$0 + width])) }
   }
 
   /// What of them features depend on.
-  var identity: String { "\(precision.rawValue)\(rescales ? " rescaled" : "")" }
+  package var identity: String { "\(precision.rawValue)\(rescales ? " rescaled" : "")" }
 }
 
 /// The `model_type` of a checkpoint; the empty text where it says none.

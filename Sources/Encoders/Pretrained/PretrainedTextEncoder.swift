@@ -128,7 +128,7 @@ public struct PretrainedTextEncoder: PretrainedEncoder {
   }
 
   /// What a tokenizer is read from.
-  static let tokenizerFiles = [
+  package static let tokenizerFiles = [
     "config.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json",
     "special_tokens_map.json", "added_tokens.json", "sentence_bert_config.json",
   ]

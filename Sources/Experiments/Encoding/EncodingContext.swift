@@ -2,6 +2,7 @@ import Datasets
 import Encoders
 import Evaluation
 import Foundation
+import LanguageModels
 import Multimodal
 import Records
 
@@ -55,7 +56,8 @@ struct EncodingContext {
     settings.precision = request.precision
     settings.rescales = request.rescale
     let encoder = try EncoderRegistry.make(
-      name ?? usual?.relativePath, of: kind, settings: settings, warn: { events(.warning($0)) })
+      name ?? usual?.relativePath, of: kind, settings: settings, further: PromptedEncoders.all,
+      warn: { events(.warning($0)) })
     if let known = (encoder as? any ProvenEncoder)?.provenance {
       if let note = request.precision.note() { events(.note("\(kind.rawValue): \(note)")) }
       events(

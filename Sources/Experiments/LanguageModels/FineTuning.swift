@@ -31,6 +31,7 @@ extension Experiment {
         "training shows each sample's picture and text once and decodes as usual",
         found: ["prompt variants are standard, order and instruct"], exitStatus: .usage)
     }
+    try requireRaw(request.data)
     let lock = try FolderLock(
       inside: request.out, waiting: patience(request.wait, for: request.out, stop: stop, events: events))
     defer { lock.release() }

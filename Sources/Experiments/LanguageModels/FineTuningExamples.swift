@@ -85,16 +85,18 @@ final class FineTuningExamples {
     let shown = try asking.shown(cells(row, part), owner: row)
     var picture: PreparedPicture?
     if let image = shown.picture {
-      let prepared = try opened.model.prepare(image)
+      let prepared: PreparedPicture
       if features[shown.key] == nil {
-        let made = try withoutGradients {
-          try usesFeatures ? opened.model.features(of: prepared) : opened.model.rows(of: prepared)
-        }
+        let (own, found) = try opened.features(of: image)
+        prepared = own
+        let made = try usesFeatures ? found : withoutGradients { try opened.model.rows(from: found, of: own) }
         let size = made.count * made.elementType.byteCount
         // What is beyond the limit lasts until the next is made.
         if bytes + size > limit { (features, bytes) = ([:], 0) }
         features[shown.key] = made
         bytes += size
+      } else {
+        prepared = try opened.model.prepare(image)
       }
       picture = PreparedPicture(
         values: [], shape: prepared.shape, layout: prepared.layout, tokenCount: prepared.tokenCount)

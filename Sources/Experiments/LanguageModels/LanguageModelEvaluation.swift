@@ -61,6 +61,23 @@ extension Experiment {
   }
 }
 
+extension Experiment {
+  /// Refuses, before a model is read, a place that holds no pictures and texts which one could be shown.
+  static func requireRaw(_ data: URL) throws {
+    guard FileManager.default.fileExists(atPath: data.path) else {
+      throw Diagnosis(
+        "no such file or folder", place: data.relativePath,
+        remedy: "name raw samples, pictures with texts: a folder or a table, as 'seesaw check' reads them",
+        exitStatus: .input)
+    }
+    guard !FileManager.default.fileExists(atPath: data.appending(path: "dataset.json").path) else {
+      throw Diagnosis(
+        "a language model is shown pictures and texts, and this is a feature set", place: data.relativePath,
+        remedy: "name the raw data that it was made of", exitStatus: .input)
+    }
+  }
+}
+
 /// One call of `evaluateLanguageModel`.
 private struct LanguageModelEvaluation {
   let request: LanguageModelEvaluationRequest
@@ -78,11 +95,7 @@ private struct LanguageModelEvaluation {
     self.work = work
     self.stop = stop
     self.events = events
-    guard !FileManager.default.fileExists(atPath: request.audit.subject.appending(path: "dataset.json").path) else {
-      throw Diagnosis(
-        "a language model is shown pictures and texts, and this is a feature set",
-        place: request.audit.subject.relativePath, remedy: "name the raw data that it was made of", exitStatus: .input)
-    }
+    try Experiment.requireRaw(request.audit.subject)
     opened = try OpenedLanguageModel(request.model, events: events)
     identity = try request.model.fileIdentity()
     if request.measuresReliance, opened.adapter == nil {

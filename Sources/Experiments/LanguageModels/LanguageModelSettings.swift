@@ -39,6 +39,8 @@ public struct LanguageModelSettings: Sendable, Equatable {
   public var contrastSteps = 500
   /// Whether weights stay as they are stored, in half the memory, instead of becoming float32.
   public var keepsStoredPrecision = false
+  /// A folder that keeps what the tower makes of pictures, from command to command; nil: none.
+  public var pictureCache: URL?
   public var seed: UInt64 = 0
 
   public init(folder: URL) { self.folder = folder }
@@ -59,14 +61,22 @@ public struct LanguageModelSettings: Sendable, Equatable {
     return (words + classes).joined(separator: "\n")
   }
 
+  /// The digests of a folder's files.
+  private func lines(_ folder: URL) throws -> [String] {
+    let names = try Diagnosis.placing(folder) { try FileManager.default.contentsOfDirectory(atPath: folder.path) }
+    return try names.filter { name in
+      ["safetensors", "json", "txt", "jinja", "model"].contains { name.hasSuffix(".\($0)") }
+    }.sorted().map { "\($0) \(try FileDigest.sha256(of: folder.appending(path: $0)))" }
+  }
+
+  /// All that a tower's numbers depend on besides the picture: one put before the model depends on nothing of the model.
+  func towerIdentity() throws -> String {
+    let files = try lines(tower ?? folder)
+    return "tower 1\n\(files.joined(separator: "\n"))\ngrid \(tower == nil ? 0 : grid) stored \(keepsStoredPrecision)"
+  }
+
   /// A digest of every file that answers depend on, and the settings.
   func fileIdentity() throws -> String {
-    func lines(_ folder: URL) throws -> [String] {
-      let names = try Diagnosis.placing(folder) { try FileManager.default.contentsOfDirectory(atPath: folder.path) }
-      return try names.filter { name in
-        ["safetensors", "json", "txt", "jinja", "model"].contains { name.hasSuffix(".\($0)") }
-      }.sorted().map { "\($0) \(try FileDigest.sha256(of: folder.appending(path: $0)))" }
-    }
     var all = try lines(folder)
     if let adapter {
       let own = [AdapterFolder.weightsName, AdapterFolder.configurationName, AdapterFolder.ownName]
@@ -74,6 +84,21 @@ public struct LanguageModelSettings: Sendable, Equatable {
     }
     if let tower { all += ["tower"] + (try lines(tower)) }
     return "language model\n\(all.joined(separator: "\n"))\n\(identity(classes: []))"
+  }
+
+  /// What BLIP cannot do: its picture stands beside the text, and its decoder is not of the Llama family.
+  func checkBLIP() throws {
+    func refuse(_ what: String, _ option: String) throws -> Never {
+      throw Diagnosis(what, place: option, remedy: "leave \(option) out", exitStatus: .usage)
+    }
+    if layers != nil { try refuse("BLIP is read with all of its layers", "--layers") }
+    if adapter != nil { try refuse("BLIP's decoder takes no adapter: it is not of the Llama family", "--adapter") }
+    if method == .fmd {
+      try refuse("BLIP's layers cannot be forked: its picture stands beside the text", "--decoding fmd")
+    }
+    if [.order, .double].contains(variant) {
+      try refuse("BLIP sees one picture beside the text, before no word and behind none", "--prompt-variant")
+    }
   }
 
   func check() throws {

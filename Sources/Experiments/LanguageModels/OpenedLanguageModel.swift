@@ -21,6 +21,7 @@ public final class OpenedLanguageModel {
   let folder: LanguageModelFolder
   let tower: TowerAttachment?
   private let decoder: TokenDecoder
+  private let kept: PictureCache?
   private var seen: [(key: String, picture: PreparedPicture, rows: Tensor)] = []
   private var descriptions: [String: String] = [:]
 
@@ -40,17 +41,14 @@ public final class OpenedLanguageModel {
     }
     let folder = try LanguageModelFolder(settings.folder, layers: settings.layers ?? trained?.layers)
     self.folder = folder
-    guard folder.family != "blip" else {
-      throw LanguageModelError.refused(
-        family: folder.family, in: settings.folder.relativePath,
-        reason: "its question and its answer are read by two networks, for which no prompt is built here")
-    }
+    if folder.family == "blip" { try settings.checkBLIP() }
     let precision: LanguageModelFolder.Precision = settings.keepsStoredPrecision ? .stored : .float32
     memory = try folder.memory(precision)
     tokenizer = try Tokenizer(folder: settings.folder)
     decoder = try TokenDecoder(tokenizer)
     template = try ChatTemplateFile(
-      folder: settings.folder, tokenizer: tokenizer, family: folder.family, named: settings.template)
+      folder: settings.folder, tokenizer: tokenizer, family: folder.family, named: settings.template,
+      fixed: folder.ownTemplate)
     events(
       .phase(
         "Model",
@@ -59,6 +57,7 @@ public final class OpenedLanguageModel {
           + "template '\(template.template.name)'"))
     for warning in try folder.warnings { events(.note(warning)) }
     if let note = template.note { events(.note(note)) }
+    kept = try settings.pictureCache.map { try PictureCache($0, identity: settings.towerIdentity()) }
     tower = settings.tower.map { TowerAttachment(folder: $0, side: settings.grid, seed: settings.seed) }
     guard try trained?.tower == tower.map(AdapterFolder.Tower.init) || trained == nil else {
       let wanted = trained?.tower.map { "--tower \($0.folder) --tower-grid \($0.side)" } ?? "no --tower"
@@ -131,10 +130,17 @@ public final class OpenedLanguageModel {
 
   private func look(at picture: RGBImage, _ key: String) throws -> (picture: PreparedPicture, rows: Tensor) {
     if !key.isEmpty, let known = seen.first(where: { $0.key == key }) { return (known.picture, known.rows) }
-    let prepared = try model.prepare(picture)
-    let rows = try withoutGradients { try model.rows(of: prepared) }
+    let (prepared, features) = try features(of: picture)
+    let rows = try withoutGradients { try model.rows(from: features, of: prepared) }
     if !key.isEmpty { seen = [(key: key, picture: prepared, rows: rows)] + Array(seen.prefix(Self.mostSeen - 1)) }
     return (prepared, rows)
+  }
+
+  /// A picture as the model wants it, and what its projector is given of it: what is kept on disk, where that is wanted.
+  func features(of picture: RGBImage) throws -> (picture: PreparedPicture, features: Tensor) {
+    let prepared = try model.prepare(picture)
+    func make() throws -> Tensor { try withoutGradients { try model.features(of: prepared) } }
+    return (prepared, try kept?.features(of: picture, as: model.elementType, make: make) ?? make())
   }
 
   /// What the model writes of the picture alone: 48 tokens, the likeliest one at a time.

@@ -51,9 +51,8 @@ public struct OrdinaryDecoding: DecodingMethod {
 
   public func read(_ input: PromptInput) throws -> Reading {
     let cache = KeyValueCache()
-    let embeddings = try input.rows.map { try model.embed([input.sequence], rows: [$0]) }
     let output = try model.prefill(
-      [input.sequence], embeddings: embeddings, view: view, cache: cache, observer: nil)
+      [input.sequence], rows: input.rows.map { [$0] }, view: view, cache: cache, observer: nil)
     return Reading(logits: try model.logits(of: output.last()).unsqueezed(1), caches: [cache])
   }
 

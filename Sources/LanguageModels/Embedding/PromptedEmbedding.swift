@@ -28,31 +28,44 @@ public struct PromptedEmbedding {
   /// The number of an embedding's components.
   public var width: Int { model.width }
 
-  /// The prompt of what is embedded, and its picture.
-  func prompt(_ content: Content) throws -> (prompt: Prompt, pictures: [PreparedPicture]) {
-    func asked(_ what: String) -> Prompt.Piece { .text("Summary above \(what) in one word: ", .instruction) }
-    // Behind a picture comes a line's end, from the frame or from us.
-    let line: [Prompt.Piece] = template.afterPicture.isEmpty ? [.text("\n", .template)] : []
-    let (parts, picture): ([Prompt.Piece], RGBImage?) =
-      switch content {
-      case .text(let text): ([.text(text + "\n", .sampleText), asked("sentence")], nil)
-      case .picture(let picture): ([.picture(0)] + line + [asked("image")], picture)
-      case .both(let picture, let text):
-        ([.picture(0)] + line + [.text(text + "\n", .sampleText), asked("image and sentence")], picture)
-      }
+  /// The prompt of a text, of a picture, or of both.
+  func prompt(text: String?, showsPicture: Bool) -> Prompt {
+    let what = showsPicture ? text == nil ? "image" : "image and sentence" : "sentence"
+    var parts: [Prompt.Piece] = []
+    if showsPicture {
+      parts.append(.picture(0))
+      // Behind a picture comes a line's end, from the frame or from us.
+      if template.afterPicture.isEmpty { parts.append(.text("\n", .template)) }
+    }
+    if let text { parts.append(.text(text + "\n", .sampleText)) }
+    parts.append(.text("Summary above \(what) in one word: ", .instruction))
     // E5-V's frame ends with a space and a line's end more than Llama 3's.
     let tail: [Prompt.Piece] = template == .llama3 ? [.text(" \n", .template)] : []
-    return (template.prompt(parts) + tail, try picture.map { [try model.prepare($0)] } ?? [])
+    return template.prompt(parts) + tail
+  }
+
+  /// The prompt as the model reads it.
+  func sequence(text: String?, picture: PreparedPicture?) throws -> TokenSequence {
+    try builder.sequence(
+      prompt(text: text, showsPicture: picture != nil), pictures: picture.map { [$0] } ?? [])
   }
 
   /// Embeddings [B, width] of length 1, in float32 or float64.
   public func callAsFunction(_ contents: [Content]) throws -> Tensor {
+    try rows(
+      of: contents.map { content in
+        switch content {
+        case .text(let text): try sequence(text: text, picture: nil)
+        case .picture(let picture): try sequence(text: nil, picture: model.prepare(picture))
+        case .both(let picture, let text): try sequence(text: text, picture: model.prepare(picture))
+        }
+      })
+  }
+
+  /// The last hidden state behind each prompt, [B, width], at length 1.
+  func rows(of prompts: [TokenSequence]) throws -> Tensor {
     try withoutGradients {
-      let sequences = try contents.map { content in
-        let (prompt, pictures) = try prompt(content)
-        return try builder.sequence(prompt, pictures: pictures)
-      }
-      let last = try model.prefill(sequences).last()
+      let last = try model.prefill(prompts).last()
       let rows = last.elementType == .float64 ? last : try last.to(.float32)
       return try rows / (rows.square().sum(1, keeping: true).squareRoot() + 1e-12)
     }

@@ -23,6 +23,9 @@ public final class BLIP: LanguageModel {
   /// [SEP], with which they end.
   public let endToken: Int
 
+  /// What only a model that answers questions has.
+  static let questionEmbedding = "text_encoder.embeddings.word_embeddings.weight"
+
   private let tower: VisionTransformer
   private let processor: ImageProcessor
   private let pictureRows: Int
@@ -59,7 +62,7 @@ public final class BLIP: LanguageModel {
     startToken = try words.token("bos_token_id", default: 30522) ?? 30522
     endToken = try words.token("sep_token_id", default: 102) ?? 102
     encoder =
-      weights.has("text_encoder.embeddings.word_embeddings.weight")
+      weights.has(Self.questionEmbedding)
       ? try BLIPText(decoderShape, weights.within("text_encoder.")) : nil
     // The decoder looks at the question's rows where there is a question.
     let shape = try encoder == nil ? decoderShape : BLIPText.Shape(words, memory: decoderShape.width)
@@ -78,6 +81,7 @@ public final class BLIP: LanguageModel {
   public var vocabulary: Int { text.shape.vocabulary }
   public var seesPictures: Bool { true }
   public var imageToken: Int? { nil }
+  public var answerStart: Int? { startToken }
   public var decoder: LanguageDecoder? { nil }
 
   public func prepare(_ picture: RGBImage) throws -> PreparedPicture {
@@ -141,6 +145,18 @@ public final class BLIP: LanguageModel {
   ) throws -> DecoderOutput {
     try prefill(
       sequences, embeddings: embeddings, pictureRows: nil, view: view, cache: cache, observer: observer)
+  }
+
+  public func prefill(
+    _ sequences: [TokenSequence], rows: [[Tensor]]?, view: AttentionView, cache: KeyValueCache?, observer: PassObserver?
+  ) throws -> DecoderOutput {
+    let given = rows.map { $0.flatMap { $0 } } ?? []
+    guard given.isEmpty || given.count == sequences.count else {
+      throw LanguageModelError.sequence("of the prompts in one batch all have a picture, or none")
+    }
+    return try prefill(
+      sequences, embeddings: nil, pictureRows: given.isEmpty ? nil : Tensor.stack(given), view: view, cache: cache,
+      observer: observer)
   }
 
   /// The same with the pictures' rows given.

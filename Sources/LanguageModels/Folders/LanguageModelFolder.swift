@@ -28,6 +28,9 @@ public struct LanguageModelFolder {
     "blip", "idefics3", "llama", "llava", "llava_next", "mistral", "qwen2", "qwen2_5_vl", "qwen2_vl", "smolvlm",
   ]
 
+  /// Those of them that read text only.
+  static let textFamilies = ["llama", "mistral", "qwen2"]
+
   public let url: URL
   /// Its `model_type`.
   public let family: String
@@ -43,7 +46,11 @@ public struct LanguageModelFolder {
     self.layers = layers
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), isFolder.boolValue else {
-      throw CheckpointError.noFolder(url.path)
+      throw Diagnosis(
+        "there is no model folder here", place: url.relativePath,
+        remedy:
+          "name the folder of a model as Hugging Face lays it out: config.json, model.safetensors, tokenizer.json; "
+          + "make mllm-weights fetches a small one", exitStatus: .input)
     }
     self.url = url
     configuration = try CheckpointConfiguration(reading: url.appending(path: "config.json"))
@@ -81,6 +88,15 @@ public struct LanguageModelFolder {
     }
   }
 
+  /// The one frame of prompts that the model can be asked in; nil where there is a choice.
+  public var ownTemplate: ChatTemplate? {
+    get throws {
+      guard family == "blip" else { return nil }
+      let answers = try Self.open(url).contains { $0.entry(BLIP.questionEmbedding) != nil }
+      return answers ? .blipQuestion : .blipCaption
+    }
+  }
+
   /// What the weights take in memory, from the files' headers.
   public func memory(_ precision: Precision = .float32) throws -> Memory {
     let type = try elementType(precision)
@@ -95,13 +111,27 @@ public struct LanguageModelFolder {
     return Memory(parameters: parameters, mapped: mapped, copied: copied)
   }
 
+  /// Refuses weights whose copies are larger than the machine's memory; of the first layers alone that is not known.
+  func requireMemory(
+    _ precision: Precision, of most: Int = Int(clamping: ProcessInfo.processInfo.physicalMemory)
+  ) throws {
+    let copied = try memory(precision).copied
+    guard layers == nil, copied > most else { return }
+    throw Diagnosis(
+      "the weights do not fit into memory", place: url.relativePath,
+      found: ["\(copied >> 20) MiB would be copied, the machine has \(most >> 20) MiB"],
+      remedy: precision == .float32
+        ? "--stored-precision maps them as they are stored; --layers reads the first layers alone" : nil,
+      exitStatus: .input)
+  }
+
   /// Reads the model; its weights stay mapped where they are stored as they are computed with.
   ///
   /// - Parameter tower: of a model that reads text only, so that it sees pictures.
   public func load(
     _ precision: Precision = .float32, tower: TowerAttachment? = nil
   ) throws -> any LanguageModel {
-    if tower != nil, !["llama", "mistral", "qwen2"].contains(family) {
+    if tower != nil, !Self.textFamilies.contains(family) {
       throw Diagnosis(
         "the model has a tower of its own", place: url.relativePath, found: ["'\(family)' sees pictures"],
         remedy: "leave --tower out", exitStatus: .usage)
@@ -111,6 +141,7 @@ public struct LanguageModelFolder {
         "a tower is put before a model in float32", place: "--tower", remedy: "leave --stored-precision out",
         exitStatus: .usage)
     }
+    try requireMemory(precision)
     let weights = try CheckpointWeights(in: url, as: elementType(precision))
     switch family {
     case "blip": return try BLIP(self, weights)

@@ -28,8 +28,13 @@ extension LanguageModel {
   private func likelihood(
     _ whole: TokenSequence, answer: [Int], embeddings: Tensor, view: AttentionView, observer: PassObserver? = nil
   ) throws -> Tensor {
-    let output = try prefill([whole], embeddings: embeddings, view: view, cache: nil, observer: observer)
-    let first = whole.count - answer.count - 1
+    try likelihood(
+      of: answer, prefill([whole], embeddings: embeddings, view: view, cache: nil, observer: observer))
+  }
+
+  /// log p of the tokens that were read last; of BLIP a question is not among what its decoder reads.
+  private func likelihood(of answer: [Int], _ output: DecoderOutput) throws -> Tensor {
+    let first = output.lengths[0] - answer.count - 1
     let rows = try logits(of: output.hidden.selected(0, 0).narrowed(0, from: first, length: answer.count))
     return try rows.logSoftmax(1).gathered(1, by: Tensor(answer, shape: [answer.count, 1]).to(on: rows.device)).sum()
   }
@@ -40,7 +45,13 @@ extension LanguageModel {
   }
 
   /// Attention and gradient by role, of a prompt and one label.
+  ///
+  /// - Throws: a ``LanguageModelError`` of BLIP, whose decoder sees pictures and questions beside the text.
   public func roleMass(_ prompt: TokenSequence, answer: [Int], rows: [Tensor]? = nil) throws -> RoleMass {
+    guard decoder != nil else {
+      throw LanguageModelError.sequence(
+        "pictures and questions of '\(family)' are no tokens that its decoder attends to")
+    }
     let whole = try whole(prompt, answer)
     let roles = TokenRole.allCases.filter { prompt.roles.contains($0) }
     var attention: [TokenRole: [Double]] = [:]
@@ -73,9 +84,12 @@ extension LanguageModel {
   public func maskedShapley(_ prompt: TokenSequence, answer: [Int], rows: [Tensor]? = nil) throws -> MaskedShapley {
     try withoutGradients {
       let whole = try whole(prompt, answer)
-      let embeddings = try embed([whole], rows: rows.map { [$0] })
+      let rows = try rows ?? whole.pictures.map(self.rows(of:))
       func worth(_ hidden: Set<TokenRole>) throws -> Double {
-        try likelihood(whole, answer: answer, embeddings: embeddings, view: AttentionView(hidden: hidden)).scalar()
+        let view = AttentionView(hidden: hidden)
+        return try likelihood(
+          of: answer, prefill([whole], rows: [rows], view: view, cache: nil, observer: nil)
+        ).scalar()
       }
       return MaskedShapley(
         both: try worth([]), image: try worth([.sampleText]), text: try worth([.image]),

@@ -75,6 +75,15 @@ public struct ChatTemplate: Sendable, Equatable {
     name: "plain", opening: [.beginning], afterPicture: "\n", closing: [text("\nAnswer:")], separator: " ",
     endOfTurn: "")
 
+  /// BLIP's captions: [DEC], and the words that a caption begins with.
+  static let blipCaption = ChatTemplate(
+    name: "blip-caption", opening: [.start], closing: [], separator: " ", endOfTurn: "[SEP]")
+
+  /// BLIP's answers: the question between [CLS] and [SEP], then [DEC] in the decoder.
+  static let blipQuestion = ChatTemplate(
+    name: "blip-vqa", opening: [.beginning], closing: [.token("[SEP]"), .start], separator: " ", endOfTurn: "[SEP]")
+
+  /// Those that may be chosen; BLIP has its own and no other.
   public static let all = [vicuna, smolvlm, qwen, llavaQwen, smollm2, llama3, mistral, plain]
 
   private static func text(_ text: String) -> Prompt.Piece { .text(text, .template) }

@@ -20,9 +20,25 @@ public struct ChatTemplateFile: Sendable, Equatable {
   /// - Parameters:
   ///   - named: a template of ``ChatTemplate/all``, where the user chooses.
   ///   - family: the model's `model_type`.
+  ///   - fixed: the only one that the model can be asked in; nil: there is a choice.
   /// - Throws: a `Diagnosis` where a name is not known, where the tokenizer lacks what the template needs, and where a
   ///   file cannot be read.
-  public init(folder: URL, tokenizer: Tokenizer, family: String, named: String? = nil) throws {
+  public init(
+    folder: URL, tokenizer: Tokenizer, family: String, named: String? = nil, fixed: ChatTemplate? = nil
+  ) throws {
+    if let fixed {
+      guard named == nil else {
+        throw Diagnosis(
+          "the family '\(family)' has one frame of prompts", place: "--template", remedy: "leave --template out",
+          exitStatus: .usage)
+      }
+      guard let end = tokenizer.token(named: fixed.endOfTurn) else {
+        throw Diagnosis(
+          "the tokenizer has no token '\(fixed.endOfTurn)'", place: folder.relativePath, exitStatus: .input)
+      }
+      (template, digest, note, ends) = (fixed, nil, nil, [end])
+      return
+    }
     let text = try Self.text(in: folder)
     digest = text.map { FileDigest.sha256(of: $0) }
     let sure = digest.flatMap { Self.known[$0] }

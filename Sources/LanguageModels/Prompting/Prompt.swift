@@ -9,6 +9,8 @@ public struct Prompt: Sendable, Equatable {
     case beginning
     /// A special token, by its text.
     case token(String)
+    /// The model's own token that an answer begins with, which tokenizers lack: BLIP's [DEC].
+    case start
     case text(String, TokenRole)
     /// The picture of that number, from 0.
     case picture(Int)
@@ -25,6 +27,7 @@ public struct Prompt: Sendable, Equatable {
     pieces.map { piece in
       switch piece {
       case .beginning: ""
+      case .start: "[DEC]"
       case .token(let text), .text(let text, _): text
       case .picture(let number): "[picture \(number + 1)]"
       }

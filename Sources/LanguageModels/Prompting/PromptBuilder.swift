@@ -45,6 +45,12 @@ public struct PromptBuilder {
         ids += tokenizer.ends.before
         roles += tokenizer.ends.before.map { _ in .template }
       case .token(let text): add(try special(text), .template)
+      case .start:
+        guard let token = model.answerStart else {
+          throw Diagnosis(
+            "the model has no token that an answer begins with", place: model.folder.relativePath, exitStatus: .defect)
+        }
+        add(token, .template)
       case .text(let text, let role): run.append((text, role))
       case .picture(let number):
         guard pictures.indices.contains(number) else {

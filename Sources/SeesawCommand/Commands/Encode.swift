@@ -20,7 +20,8 @@ struct Encode: ParsableCommand, Exemplified {
       + "Where no encoder is named, the pretrained ones that 'make weights' fetched are taken, else those that come with "
       + "Seesaw. An encoder is a name or a checkpoint folder of the Hugging Face kind; 'seesaw encoders' lists what is read. "
       + "torchscript:FILE is any other network, saved by torch.jit.save with its processor or tokenizer beside it: a program, "
-      + "which runs as you. "
+      + "which runs as you. mllm:FOLDER is a vision-language model that says in one word what it is shown (E5-V): the last hidden "
+      + "state behind that prompt, for pictures and texts alike. "
       + "Each input is encoded once: rows are kept in a cache, and an interrupted call goes on with the same command. "
       + "The training and validation splits are encoded noisy as well, for methods that train on such views: --views none "
       + "does without. --impairments adds conditions to try models under. "
@@ -39,6 +40,7 @@ struct Encode: ParsableCommand, Exemplified {
 
   static let examples = [
     "seesaw encode my-photos --out my-data --text-encoder all-MiniLM-L6-v2 --image-encoder vit-base-patch16-224",
+    "seesaw encode my-photos --out my-vlm --image mllm:SmolVLM-256M-Instruct --text mllm:SmolVLM-256M-Instruct",
     "seesaw encode shop.csv --out shop --columns text=Title+Body,label=Category,image=Photo --encoding windows-1252",
   ]
 
@@ -51,12 +53,13 @@ struct Encode: ParsableCommand, Exemplified {
   @Option(
     name: [.customLong("image-encoder"), .customLong("image")],
     help: ArgumentHelp(
-      "The encoder of pictures: a name, a checkpoint folder, or torchscript:FILE.", valueName: "encoder"))
+      "The encoder of pictures: a name, a checkpoint folder, mllm:FOLDER, or torchscript:FILE.", valueName: "encoder"))
   var imageEncoder: String?
 
   @Option(
     name: [.customLong("text-encoder"), .customLong("text")],
-    help: ArgumentHelp("The encoder of texts: a name, a checkpoint folder, or torchscript:FILE.", valueName: "encoder"))
+    help: ArgumentHelp(
+      "The encoder of texts: a name, a checkpoint folder, mllm:FOLDER, or torchscript:FILE.", valueName: "encoder"))
   var textEncoder: String?
 
   @Option(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Encoders
 import Foundation
+import LanguageModels
 import Multimodal
 import Records
 
@@ -28,6 +29,7 @@ struct EncodersCommand: ParsableCommand, Exemplified {
         EncoderRegistry.all.map { Self.tree($0) }
         + EncoderRegistry.pretrained.map { Self.tree($0, $0.architectures) }
         + (EncoderRegistry.scripted + EncoderRegistry.preparing).map { Self.tree($0) }
+        + PromptedEncoders.all.map { Self.tree($0, $0.architectures) }
         + TrainedArchitecture.allCases.map(Self.tree)
       return try output.data(Tree.list(list).json(.pretty, order: Self.keyOrder))
     }
@@ -59,7 +61,7 @@ struct EncodersCommand: ParsableCommand, Exemplified {
       ["a folder", type.kind.rawValue, "model_type \(type.architectures.joined(separator: ", "))"]
     }
     // Their summaries begin with how they are named.
-    let named = (EncoderRegistry.scripted + EncoderRegistry.preparing).map { type in
+    let named = (EncoderRegistry.scripted + EncoderRegistry.preparing + PromptedEncoders.all).map { type in
       let parts = type.summary.split(separator: ": ", maxSplits: 1).map(String.init)
       return [parts[0], type.kind.rawValue, parts.last ?? ""]
     }

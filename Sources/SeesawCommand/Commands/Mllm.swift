@@ -86,6 +86,12 @@ struct MllmCommand: ParsableCommand, Exemplified {
     @Option(help: ArgumentHelp("With --tower: rows along each side that a picture becomes.", valueName: "number"))
     var towerGrid = 2
 
+    @Option(
+      help: ArgumentHelp(
+        "A folder that keeps what the tower makes of pictures, so that further commands on the same model and pictures need not "
+          + "(default: none).", valueName: "folder"), completion: .directory)
+    var pictureCache: String?
+
     @Flag(help: "Keep weights as they are stored, such as bfloat16, instead of computing in float32: half the memory.")
     var storedPrecision = false
 
@@ -101,6 +107,7 @@ struct MllmCommand: ParsableCommand, Exemplified {
       settings.keepsStoredPrecision = storedPrecision
       settings.tower = tower.map { URL(filePath: $0) }
       settings.grid = towerGrid
+      settings.pictureCache = pictureCache.map { URL(filePath: $0) }
       settings.seed = seed
       return settings
     }

@@ -57,7 +57,10 @@ extension MllmCommand {
       }
       let instruction = opened.instruction(for: classes.map(Listed.words) ?? [answer])
       let (prompt, rows, written) = try opened.labelled(answer, asked: instruction, shown)
-      let mass = try opened.model.roleMass(prompt.prompt, answer: prompt.suffixes[0], rows: rows)
+      // What BLIP is shown stands beside its decoder's tokens, so that no attention by role says anything of it.
+      let mass =
+        opened.model.decoder == nil
+        ? nil : try opened.model.roleMass(prompt.prompt, answer: prompt.suffixes[0], rows: rows)
       let worth = try opened.model.maskedShapley(prompt.prompt, answer: prompt.suffixes[0], rows: rows)
       output.clear()
       if json { return try output.data(Self.tree(mass, worth, written).json(.pretty, order: Self.keyOrder)) }
@@ -68,7 +71,7 @@ extension MllmCommand {
       (.image, "image"), (.sampleText, "text"), (.instruction, "instruction"), (.template, "template"),
     ]
 
-    private static func text(_ mass: RoleMass, _ worth: MaskedShapley) -> String {
+    private static func table(_ mass: RoleMass) -> String {
       let shares: [[String]] = names.compactMap { role, name in
         guard let tokens = mass.tokens[role], tokens > 0, let layers = mass.attention[role], let last = layers.last
         else { return nil }
@@ -78,9 +81,12 @@ extension MllmCommand {
           Words.figure(mass.gradient[role] ?? 0), Words.figure(mass.product[role] ?? 0),
         ]
       }
-      let table = Columns.text(
+      return Columns.text(
         [["", "tokens %", "attention %", "last layer %", "lift", "gradient", "gradient · x"]] + shares,
         right: [1, 2, 3, 4, 5, 6], indent: 2)
+    }
+
+    private static func text(_ mass: RoleMass?, _ worth: MaskedShapley) -> String {
       let (image, text) = worth.values
       let worths = Columns.text(
         [
@@ -88,8 +94,12 @@ extension MllmCommand {
           ["worth of the image", Words.fixed(image, 4)], ["worth of the text", Words.fixed(text, 4)],
           ["interaction", Words.fixed(worth.interaction, 4)], ["with both hidden", Words.fixed(worth.none, 4)],
         ], right: [1], indent: 2)
-      return "Shapley values of log p, by attention mask\n\n\(worths)\n\n"
-        + "Where the last prompt token looks, and what moves the answer; neither is a contribution\n\n\(table)"
+      let looks =
+        mass.map {
+          "Where the last prompt token looks, and what moves the answer; neither is a contribution\n\n\(table($0))"
+        }
+        ?? "Attention and gradients by role are not shown: the picture and the question stand beside the decoder's tokens."
+      return "Shapley values of log p, by attention mask\n\n\(worths)\n\n\(looks)"
     }
 
     private static let keyOrder = [
@@ -97,7 +107,16 @@ extension MllmCommand {
       "lift", "gradient", "product",
     ]
 
-    private static func tree(_ mass: RoleMass, _ worth: MaskedShapley, _ written: String) -> Tree {
+    private static func tree(_ mass: RoleMass?, _ worth: MaskedShapley, _ written: String) -> Tree {
+      var tree: Tree = [
+        "prompt": .string(written),
+        "shapley": [
+          "both": .number(worth.both), "image": .number(worth.image), "text": .number(worth.text),
+          "none": .number(worth.none), "interaction": .number(worth.interaction),
+          "values": ["image": .number(worth.values.image), "text": .number(worth.values.text)],
+        ],
+      ]
+      guard let mass else { return tree }
       let roles = names.filter { mass.tokens[$0.role] != nil }.map { role, name in
         let own: Tree = [
           "tokens": .number(mass.tokens[role] ?? 0), "attention": .list((mass.attention[role] ?? []).map(Tree.number)),
@@ -106,14 +125,8 @@ extension MllmCommand {
         ]
         return (name, own)
       }
-      return [
-        "prompt": .string(written),
-        "shapley": [
-          "both": .number(worth.both), "image": .number(worth.image), "text": .number(worth.text),
-          "none": .number(worth.none), "interaction": .number(worth.interaction),
-          "values": ["image": .number(worth.values.image), "text": .number(worth.values.text)],
-        ], "roles": .table(Dictionary(uniqueKeysWithValues: roles)),
-      ]
+      tree[path: "roles"] = .table(Dictionary(uniqueKeysWithValues: roles))
+      return tree
     }
   }
 }

@@ -184,6 +184,19 @@ struct FineTuningTests {
       #expect(
         what(request(model, data, out) { $0.model.layers = 9 })
           == "the first 9 layers are asked for, and the model has 2")
+      // What is said of the data is about pictures with texts, not about encoding, and before a model is read.
+      let none = data.appending(path: "none")
+      let features = out.appending(path: "features")
+      try MadeUpFolder(features).write("dataset.json", "{}")
+      for (place, what, remedy) in [
+        (none, "no such file or folder", "name raw samples"),
+        (features, "a language model is shown pictures and texts, and this is a feature set", "name the raw data"),
+      ] {
+        let error = try #require(throws: Diagnosis.self) {
+          try Experiment.fineTune(self.request(out.appending(path: "no model"), place, out))
+        }
+        #expect(error.what == what && error.remedy?.hasPrefix(remedy) == true)
+      }
     }
   }
 

@@ -25,6 +25,9 @@ struct ReadoutTableTests {
     #expect(found.claims.map(\.isFound) == [true, true, true])
     let other = table(["LoRA r4": 0.62, "LoRA r4 + dropout": 0.66, "MokA λ 1 + dropout": 0.6])
     #expect(other.claims.map(\.isFound) == [false, false, false])
+    // Two at the ceiling are not one above the other.
+    let even = table(["LoRA r4 + dropout": 0.9993, "MokA λ 1 + dropout": 0.9997])
+    #expect(even.claims.map(\.isFound) == [true, true, false])
     #expect(other.markdown().contains("- **not found**: LoRA stays below 60 %: 62.0"))
     #expect(found.markdown().contains("| MokA λ 1 + dropout | 97.0 / 90.0 / 80.0 | 97.0 / 90.0 / 80.0 | 80.0 |"))
     #expect(found.markdown().contains("- Seed 1's language model reads 99.0 % from text alone, after 2 rounds"))

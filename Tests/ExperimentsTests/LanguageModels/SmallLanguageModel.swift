@@ -28,6 +28,13 @@ enum SmallLanguageModel {
     ]
   }()
 
+  /// BLIP's: some letters at a word's start and within it, [SEP] at 35; [DEC], 36, is none of its own.
+  private static let wordPieces: String = {
+    let letters = Array("actdogsnef").map(String.init)
+    let words = ["[PAD]", "[UNK]", "[CLS]", "[MASK]"] + letters + letters.map { "##\($0)" } + ["?", ",", ":"]
+    return (words + (words.count..<35).map { "[unused\($0)]" } + ["[SEP]"]).joined(separator: "\n") + "\n"
+  }()
+
   /// A model's folder with a tokenizer, data of pictures with texts (eight to test, three to validate), and a place for
   /// results.
   static func with(
@@ -36,7 +43,9 @@ enum SmallLanguageModel {
     try withTemporaryFolder { folder in
       let model = folder.appending(path: "model")
       try FileManager.default.copyItem(at: Conditions.golden("language-models/\(name)"), to: model)
-      try Data(Self.tokenizer.json().utf8).write(to: model.appending(path: "tokenizer.json"))
+      let (file, text) =
+        name.hasPrefix("blip") ? ("vocab.txt", wordPieces) : ("tokenizer.json", tokenizer.json())
+      try Data(text.utf8).write(to: model.appending(path: file))
       let made = MadeUpFolder(folder.appending(path: "data"))
       var lines = ["id,image,text,label,split"]
       for number in 0..<count {

@@ -1,8 +1,6 @@
 import Encoders
 import Foundation
 import Multimodal
-import Records
-import TestSupport
 import Testing
 import Torch
 
@@ -11,31 +9,7 @@ import Torch
 @Suite("Embeddings by a prompt")
 struct PromptedEmbeddingTests {
   private func embedding(_ name: String, _ template: ChatTemplate) throws -> PromptedEmbedding {
-    try PromptedEmbedding(GoldenModels.model(name), tokenizer(), template)
-  }
-
-  /// Letters and bytes as tokens, as the small models' forty tokens have room for.
-  private func tokenizer() throws -> Tokenizer {
-    try withTemporaryFolder { folder in
-      let letters = Array("abcdefghijklmnopqrstuvwxyz \n:?,.").map(String.init)
-      let words = ["<unk>", "<s>", "</s>"] + letters
-      var vocabulary = Dictionary(uniqueKeysWithValues: words.enumerated().map { ($1, Tree.int($0)) })
-      vocabulary["<image>"] = 37
-      let special = [("<unk>", 0), ("<s>", 1), ("</s>", 2), ("<image>", 37)].map { text, token -> Tree in
-        ["content": .string(text), "id": .int(token), "special": true, "normalized": false]
-      }
-      let file: Tree = [
-        "added_tokens": .list(special), "normalizer": ["type": "Lowercase"], "decoder": ["type": "Fuse"],
-        "post_processor": [
-          "type": "TemplateProcessing",
-          "single": [["SpecialToken": ["id": "<s>", "type_id": 0]], ["Sequence": ["id": "A", "type_id": 0]]],
-          "special_tokens": ["<s>": ["id": "<s>", "ids": [1], "tokens": ["<s>"]]],
-        ],
-        "model": ["type": "BPE", "unk_token": "<unk>", "merges": [], "vocab": .table(vocabulary)],
-      ]
-      try Data(file.json().utf8).write(to: folder.appending(path: "tokenizer.json"))
-      return try Tokenizer(folder: folder)
-    }
+    try PromptedEmbedding(GoldenModels.model(name), GoldenModels.tokenizer(), template)
   }
 
   private func picture(_ shade: UInt8) -> RGBImage {
@@ -47,13 +21,14 @@ struct PromptedEmbeddingTests {
     let head = "<|start_header_id|>user<|end_header_id|>\n\n"
     let tail = "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n \n"
     #expect(
-      try llama3.prompt(.text("a cat")).prompt.written == head + "a cat\nSummary above sentence in one word: " + tail)
+      llama3.prompt(text: "a cat", showsPicture: false).written == head + "a cat\nSummary above sentence in one word: "
+        + tail)
     #expect(
-      try llama3.prompt(.picture(picture(0))).prompt.written
+      llama3.prompt(text: nil, showsPicture: true).written
         == head + "[picture 1]\nSummary above image in one word: " + tail)
     let smol = try embedding("llava-clip", .smolvlm)
     #expect(
-      try smol.prompt(.picture(picture(0))).prompt.written
+      smol.prompt(text: nil, showsPicture: true).written
         == "<|im_start|>User:[picture 1]\nSummary above image in one word: <end_of_utterance>\nAssistant:")
   }
 
@@ -74,10 +49,22 @@ struct PromptedEmbeddingTests {
 
   @Test func `an embedding is the last token's last hidden state`() throws {
     let embed = try embedding("llava-clip", .vicuna)
-    let (prompt, pictures) = try embed.prompt(.picture(picture(7)))
-    let sequence = try PromptBuilder(embed.model, tokenizer()).sequence(prompt, pictures: pictures)
+    let prompt = embed.prompt(text: nil, showsPicture: true)
+    let sequence = try PromptBuilder(embed.model, GoldenModels.tokenizer()).sequence(
+      prompt, pictures: [embed.model.prepare(picture(7))])
     let hidden = try withoutGradients { try embed.model.prefill([sequence]).hidden.selected(0, 0) }
     let row = try hidden.selected(0, sequence.count - 1)
     #expect(try difference(row / row.norm().scalar(), embed([.picture(picture(7))]).selected(0, 0)) < 1e-5)
+  }
+
+  @Test(arguments: GoldenModels.names)
+  func `rows are the last hidden state that transformers computes, at length 1`(name: String) throws {
+    let expected = try GoldenModels.expected(name)
+    let embed = try embedding(name, .vicuna)
+    let states = try #require(expected.names.filter { $0.hasPrefix("hidden.") }.max())
+    let last = try expected.tensor(states).to(.float64)
+    let row = try last.selected(0, last.shape[0] - 1)
+    let found = try embed.rows(of: [GoldenModels.prompt(embed.model, expected)]).selected(0, 0)
+    #expect(try difference(found, row / row.norm().scalar()) < 1e-5)
   }
 }

@@ -273,9 +273,10 @@ struct LanguageModelFolderTests {
       #expect(throws: CheckpointError.noFile("preprocessor_config.json", in: bare.path)) {
         try LanguageModelFolder(bare).load()
       }
-      #expect(throws: CheckpointError.noFolder(place.appending(path: "none").path)) {
-        try LanguageModelFolder(place.appending(path: "none"))
-      }
+      let none = try #require(
+        throws: Diagnosis.self
+      ) { try LanguageModelFolder(place.appending(path: "none")) }
+      #expect(none.what == "there is no model folder here" && none.remedy?.contains("encode") == false)
     }
   }
 }

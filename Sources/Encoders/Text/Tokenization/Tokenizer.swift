@@ -25,7 +25,7 @@ public struct Tokenizer: Sendable {
   /// What rows made with it depend on besides the files.
   ///
   /// Those of a plain one are as they were before other files were read too.
-  var identity: String { isPlain ? "" : " tokens 2" }
+  package var identity: String { isPlain ? "" : " tokens 2" }
   /// How tokens become a text again; nil where no file says so.
   var decoding: TokenDecoding?
   /// Added tokens that are no part of a text, such as the one that ends it.
