@@ -114,7 +114,7 @@ struct MllmCommand: ParsableCommand, Exemplified {
   }
 
   /// A word that is one of several, of an option.
-  static func chosen<Word: Records.Choice>(_ word: String, of option: String) throws -> Word {
+  static func chosen<Word: Records.SettingChoice>(_ word: String, of option: String) throws -> Word {
     guard let found = Word(rawValue: word) else {
       let allowed = Word.allCases.map(\.rawValue)
       throw Diagnosis(
@@ -141,7 +141,7 @@ struct MllmCommand: ParsableCommand, Exemplified {
 }
 
 extension MllmCommand.ModelOptions {
-  fileprivate func chosen<Word: Records.Choice>(_ word: String, of option: String) throws -> Word {
+  fileprivate func chosen<Word: Records.SettingChoice>(_ word: String, of option: String) throws -> Word {
     try MllmCommand.chosen(word, of: option)
   }
 }
