@@ -27,7 +27,8 @@ struct ProcessGroupTests {
       let found = try together(2) { group -> [Float] in
         guard let zeros = try group.zeros(6, .float32) else { return [] }
         let own = group.share(of: 6)
-        try zeros.narrowed(0, from: own.lowerBound, length: own.count).copy(from: .full([own.count], Double(group.rank + 1)))
+        try zeros.narrowed(0, from: own.lowerBound, length: own.count).copy(
+          from: .full([own.count], Double(group.rank + 1)))
         try group.meet()
         return try zeros.array()
       }
@@ -60,7 +61,9 @@ struct ProcessGroupTests {
     #expect(found == [[2, 2, 6, 4, 10, 6], [2, 2, 6, 4, 10, 6]])
   }
 
-  @Test("each has its share of any number of rows, and all get the rows in order", arguments: [2, 3, 4, 7, 12], [true, false])
+  @Test(
+    "each has its share of any number of rows, and all get the rows in order", arguments: [2, 3, 4, 7, 12],
+    [true, false])
   func gathers(_ rows: Int, _ sharesMemory: Bool) throws {
     let found = try together(3, sharesMemory: sharesMemory) { group -> [Int] in
       let own = group.share(of: rows)

@@ -39,7 +39,8 @@ struct Processes {
     var table = Table(
       title: "A step of one process with one thread, and of two with one thread each",
       columns: ["step", "one process, ms", "two processes, ms", "one against two", "fastest blocks"],
-      note: "One batch, shared by two processes on one machine; \(rounds) blocks of each by turns. The medians, and between "
+      note:
+        "One batch, shared by two processes on one machine; \(rounds) blocks of each by turns. The medians, and between "
         + "which values the middle half of the ratios lies; then the ratio of the fastest blocks.")
     for kind in Kind.allCases {
       let crews = try [1, 2].map { try Crew(kind, count: $0) }
@@ -103,7 +104,9 @@ private final class Crew {
 
   /// Seconds of a step: of the slowest.
   func block() throws -> Double {
-    for member in members { try member.requests.fileHandleForWriting.write(contentsOf: Data("\(Processes.request)\n".utf8)) }
+    for member in members {
+      try member.requests.fileHandleForWriting.write(contentsOf: Data("\(Processes.request)\n".utf8))
+    }
     return try members.map { member in
       let text = String(decoding: member.answers.fileHandleForReading.availableData, as: UTF8.self)
       guard let seconds = Double(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {

@@ -37,9 +37,10 @@ struct OptimizerMemoryTests {
         var gradients = try Gradients(of: output.square().sum(), store, keepingGraph: true)
         if step == 2 {
           let other = try Gradients(of: output.sum(), store)
-          gradients = try other.mapping(Array(0..<store.parameters.count)) { (tensor) throws(TorchError) in
-            try tensor * 0.5
-          } + gradients
+          gradients =
+            try other.mapping(Array(0..<store.parameters.count)) { (tensor) throws(TorchError) in
+              try tensor * 0.5
+            } + gradients
         }
         try own.step(gradients, learningRate: 0.01)
       }
