@@ -16,25 +16,45 @@ struct TogetherTests {
     }.max() ?? .infinity
   }
 
-  /// A hundred steps on batches of 128 samples.
-  private static func weights(_ entry: MethodRegistry.Entry, _ group: ProcessGroup?) throws -> [String: [Double]] {
-    var bench = Bench(entry, data: SyntheticData(count: 256))
-    (bench.batchSize, bench.epochs, bench.plainDescent, bench.group) = (128, 50, true, group)
+  /// The weights after some steps, two an epoch.
+  private static func weights(
+    _ entry: MethodRegistry.Entry, steps: Int, of samples: Int, _ group: ProcessGroup?
+  ) throws -> [String: [Double]] {
+    var bench = Bench(entry, data: SyntheticData(count: 2 * samples))
+    (bench.batchSize, bench.epochs, bench.plainDescent, bench.group) = (samples, steps / 2, true, group)
     return try bench.run().last
   }
 
-  @Test(
-    "1 × 128, 2 × 64 and 4 × 32 samples lead to the same weights after a hundred steps",
-    arguments: Candidate.all.filter { $0.entry.requirements.oneProcess == nil })
-  func same(_ candidate: Candidate) throws {
-    let entry = candidate.entry
-    let alone = try Self.weights(entry, nil)
-    for count in [2, 4] {
-      let all = try together(count) { try Self.weights(entry, $0) }
+  private static func compare(
+    _ entry: MethodRegistry.Entry, steps: Int, of samples: Int, _ counts: [Int], sharesMemory: Bool = true
+  ) throws {
+    let alone = try weights(entry, steps: steps, of: samples, nil)
+    for count in counts {
+      let all = try together(count, sharesMemory: sharesMemory) {
+        try weights(entry, steps: steps, of: samples, $0)
+      }
       // All have the same bits, and those nearly of one process.
       for other in all { #expect(other == all[0], "\(count) processes") }
-      #expect(Self.distance(all[0], alone) <= 1e-5, "\(count) processes")
+      #expect(distance(all[0], alone) <= 1e-5, "\(count) processes")
     }
+  }
+
+  /// Three processes have shares of different sizes of sixteen samples.
+  @Test(
+    "three processes lead to the weights of one",
+    arguments: Candidate.all.filter { $0.entry.requirements.oneProcess == nil })
+  func same(_ candidate: Candidate) throws { try Self.compare(candidate.entry, steps: 12, of: 16, [3]) }
+
+  @Test(
+    "1 × 128, 2 × 64 and 4 × 32 samples lead to the same weights after a hundred steps",
+    arguments: ["balgrad", "fulcrum", "mmpareto"])
+  func hundred(_ name: String) throws {
+    try Self.compare(MethodRegistry.entry(name), steps: 100, of: 128, [2, 4])
+  }
+
+  @Test("so they do where they exchange over the network", arguments: ["balgrad", "ogm-ge"])
+  func network(_ name: String) throws {
+    try Self.compare(MethodRegistry.entry(name), steps: 12, of: 16, [3], sharesMemory: false)
   }
 
   @Test("no method has to be trained by one process")

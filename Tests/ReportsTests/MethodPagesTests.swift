@@ -43,6 +43,7 @@ struct MethodPagesTests {
         - Modalities: two or more
         - Predicts: classes and numbers (regression)
         - Needs: a validation split
+        - Processes: one or several
 
         ## Paper
 
@@ -77,8 +78,16 @@ struct MethodPagesTests {
         - Stage: baseline
         - Modalities: any number
         - Predicts: classes and numbers (regression)
+        - Processes: one or several
 
         """)
+  }
+
+  @Test("a page says why several processes cannot train its method")
+  func oneProcess() {
+    var card = plain
+    card.oneProcess = "it draws a batch of its own"
+    #expect(MethodPages.page(card).contains("\n- Processes: one, as it draws a batch of its own\n"))
   }
 
   @Test("pages are named after their methods")
