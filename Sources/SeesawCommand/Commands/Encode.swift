@@ -40,7 +40,6 @@ struct Encode: ParsableCommand, Exemplified {
 
   static let examples = [
     "seesaw encode my-photos --out my-data --text-encoder all-MiniLM-L6-v2 --image-encoder vit-base-patch16-224",
-    "seesaw encode my-photos --out my-vlm --image mllm:SmolVLM-256M-Instruct --text mllm:SmolVLM-256M-Instruct",
     "seesaw encode shop.csv --out shop --columns text=Title+Body,label=Category,image=Photo --encoding windows-1252",
   ]
 
