@@ -5,7 +5,7 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help libtorch arrow openvino video plotly weights mllm-weights setup build demo test test-levels kill-test full-disk-test lint format docs docs-check promises golden \
-  browser-test tables-test export-test adapter-test mllm-readout mlflow-test wheel wheel-test release example bench bench-costs bench-check bench-encoders bench-mllm fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test \
+  browser-test tables-test export-test adapter-test mllm-readout mllm-emoji mlflow-test wheel wheel-test release example bench bench-costs bench-check bench-encoders bench-mllm fuzz sanitize load-test coverage audit-coverage audit-doors serve serve-test \
   recipes-test scale-test distributed-test install uninstall install-test clean
 
 PYTHON ?= python3
@@ -67,6 +67,10 @@ mllm-weights: ## fetch a small language model into .weights, to try seesaw mllm 
 
 mllm-readout: build ## train LoRA and MokA on a small language model from nothing, three seeds, a table (some minutes)
 	.build/release/seesaw mllm readout --seeds 3 --markdown runs/mllm-readout.md
+
+mllm-emoji: build ## train LoRA and MokA on SmolLM2-135M with EfficientNet-Lite0 before it, on the emoji data: SEEDS=3 (hours)
+	@scripts/weights.sh && scripts/mllm-weights.sh
+	$(PYTHON) scripts/mllm-emoji.py --seeds $(or $(SEEDS),3)
 
 demo: build ## train and compare methods on the emoji data, and write a report
 	@scripts/weights.sh || echo "demo: without pretrained encoders; those that come with Seesaw are used"

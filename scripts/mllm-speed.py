@@ -5,8 +5,9 @@
 
 One prompt of some hundred tokens, a batch of one, float32, greedy. Each round runs both programs with one token and with so
 many, in turn, each in a process of its own: the time to one token is the prompt's, what the further ones take is generation's,
-and loading is in neither. Of all rounds the fastest counts, since other work on the machine only ever slows. Peak memory is
-the process's largest, with all that it loads. Both must write the same tokens. Run by the Python of
+and loading is in neither. Of all rounds the fastest counts, since other work on the machine only ever slows. Processor time
+hardly depends on other work: the prompt's is what it takes more than a prompt of some words. Peak memory is the process's
+largest, with all that it loads. Both must write the same tokens. Run by the Python of
 scripts/python-environment.sh (make bench-mllm).
 """
 import argparse
@@ -45,7 +46,7 @@ def measure_transformers(options):
 
 
 def run(command, threads):
-    """What a program prints as JSON, and the most memory it had, in MiB."""
+    """What a program prints as JSON, its seconds of processor time, and the most memory it had, in MiB."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
     process = subprocess.Popen(
         list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -56,7 +57,7 @@ def run(command, threads):
     if process.returncode:
         sys.exit(f"mllm-speed: {command[0]} ended with {process.returncode}")
     scale = 1024 if platform.system() == "Linux" else 1024 * 1024
-    return json.loads(text), usage.ru_maxrss / scale
+    return json.loads(text), usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale
 
 
 def main():
@@ -76,47 +77,55 @@ def main():
         if not path.exists():
             sys.exit(f"mllm-speed: nothing is at {path}\n  make build mllm-weights brings what is needed")
 
-    ours = [options.seesaw, "mllm", "generate", options.model, "--text", QUESTION, "--template", "smollm2", "--json"]
-    ours += ["--quiet", "--tokens"]
-    # The prompt as it is written, so that both read the same.
-    first, _ = run([*ours, 1], options.threads.split(",")[0])
-    prompt = ROOT / "runs/mllm-speed-prompt.txt"
-    prompt.parent.mkdir(exist_ok=True)
-    prompt.write_text(first["prompt"])
-    theirs = [sys.executable, __file__, "--model", options.model, "--prompt-file", prompt]
+    def ours(question, tokens):
+        words = ["--text", question, "--template", "smollm2", "--json", "--quiet", "--tokens", tokens]
+        return [options.seesaw, "mllm", "generate", options.model, *words]
+
+    # Prompts as they are written, so that both read the same.
+    prompts = {}
+    (ROOT / "runs").mkdir(exist_ok=True)
+    for place, question in enumerate((SENTENCE, QUESTION)):
+        prompts[question] = ROOT / f"runs/mllm-speed-prompt-{place}.txt"
+        prompts[question].write_text(run(ours(question, 1), 1)[0]["prompt"])
+
+    def theirs(question, tokens, threads):
+        words = ["--child-threads", threads, "--child-tokens", tokens]
+        return [sys.executable, __file__, "--model", options.model, "--prompt-file", prompts[question], *words]
 
     print(f"{platform.machine()}, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors, {options.rounds} rounds")
-    print("| threads | | prompt, tokens/s | generation, tokens/s | peak memory, MiB |")
-    print("|--:|:--|--:|--:|--:|")
+    print("| threads | | prompt, tokens/s | generation, tokens/s | by processor time: prompt | generation | memory, MiB |")
+    print("|--:|:--|--:|--:|--:|--:|--:|")
     for threads in map(int, options.threads.split(",")):
         best = {"seesaw": {}, "transformers": {}}
         written = {}
         for _ in range(options.rounds):
-            for name, command in (
-                ("seesaw", lambda tokens: [*ours, tokens]),
-                ("transformers", lambda tokens: [*theirs, "--child-threads", threads, "--child-tokens", tokens]),
-            ):
-                own = best[name]
-                for tokens in (1, options.tokens):
-                    found, memory = run(command(tokens), threads)
+            for name, own in best.items():
+                for question, tokens in ((SENTENCE, 1), (QUESTION, 1), (QUESTION, options.tokens)):
+                    command = ours(question, tokens) if name == "seesaw" else theirs(question, tokens, threads)
+                    found, processor, memory = run(command, threads)
                     if len(found["tokens"]) < tokens:
                         sys.exit(f"mllm-speed: {name} wrote {len(found['tokens'])} tokens and ended; give fewer --tokens")
-                    own[tokens] = min(own.get(tokens, float("inf")), found["seconds"])
+                    key = (question, tokens)
+                    seconds, least, _ = own.get(key, (float("inf"), float("inf"), 0))
+                    own[key] = (min(seconds, found["seconds"]), min(least, processor), found["promptTokens"])
                     own["memory"] = max(own.get("memory", 0), memory)
-                    own["length"] = found["promptTokens"]
                     own["libtorch"] = found.get("torch")
                     written[name] = found["tokens"]
-        if written["seesaw"] != written["transformers"] or best["seesaw"]["length"] != best["transformers"]["length"]:
+        if written["seesaw"] != written["transformers"]:
             sys.exit(f"mllm-speed: the two wrote different tokens:\n  {written}")
-        speeds = {}
+        figures = {}
         for name, own in best.items():
-            speeds[name] = (
-                own["length"] / own[1], (options.tokens - 1) / (own[options.tokens] - own[1]), own["memory"])
-            print(f"| {threads} | {name} | {speeds[name][0]:.0f} | {speeds[name][1]:.1f} | {speeds[name][2]:.0f} |")
-        ratios = [a / b for a, b in zip(speeds["seesaw"], speeds["transformers"])]
-        print(f"| {threads} | ratio | {ratios[0]:.2f} | {ratios[1]:.2f} | {ratios[2]:.2f} |", flush=True)
+            short, one, all_ = own[SENTENCE, 1], own[QUESTION, 1], own[QUESTION, options.tokens]
+            further = options.tokens - 1
+            figures[name] = [
+                one[2] / one[0], further / (all_[0] - one[0]), (one[2] - short[2]) / (one[1] - short[1]),
+                further / (all_[1] - one[1]), own["memory"]]
+            words = " | ".join(f"{value:.1f}" for value in figures[name])
+            print(f"| {threads} | {name} | {words} |")
+        ratios = [a / b for a, b in zip(figures["seesaw"], figures["transformers"])]
+        print(f"| {threads} | ratio | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |", flush=True)
     print(
-        f"\n{best['seesaw']['length']} tokens of prompt, {options.tokens} written, the same by both; PyTorch "
+        f"\n{best['seesaw'][QUESTION, 1][2]} tokens of prompt, {options.tokens} written, the same by both; PyTorch "
         f"{best['transformers']['libtorch']}, float32, a batch of one.")
 
 
