@@ -76,6 +76,6 @@ struct RunRecordTests {
       if words.contains(where: text.contains) { found.append(path) }
     }
     // An event file carries the time of its events, as TensorBoard shows it.
-    #expect(found.sorted() == ["Records/EventFile.swift", "Records/RunRecord.swift"])
+    #expect(found.sorted() == ["Records/Files/EventFile.swift", "Records/Results/RunRecord.swift"])
   }
 }
