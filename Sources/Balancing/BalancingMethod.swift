@@ -91,6 +91,6 @@ public struct StepReport: Equatable, Sendable {
 extension BalancingMethod {
   public static var requirements: MethodRequirements { MethodRequirements() }
 
-  /// What `Configuration` says of each ``Setting``, for the card.
+  /// What `Configuration` says of each `Setting`, for the card.
   public static var settings: [SettingDescription] { SettingDescription.all(of: Configuration()) }
 }
